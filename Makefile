@@ -1,0 +1,59 @@
+# `make` alone lists what there is.  Examples:
+#   make book
+#   make book PRESET=boards DATA=../my-boards PARAMS="n_clusters=50 seed=3"
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+PRESET = demo
+DATA =
+PARAMS =
+PORT = 8000
+
+.DEFAULT_GOAL := help
+.PHONY: help install book serve test lint lock results clean
+
+help:  ## list these targets
+	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
+	@echo
+	@echo 'variables of book: PRESET=$(PRESET) DATA=folder PARAMS="name=value name=value"; of serve: PRESET PORT'
+
+install: $(VENV)/.installed  ## make .venv with the tested versions of everything
+
+# The stamp is newer than what it was made from only if pip has succeeded.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing visprof and its tested dependencies into $(VENV) (a few minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check \
+	    --constraint constraints.txt --editable '.[test]'
+	@$(BIN)/python -m pip check --disable-pip-version-check
+	@touch $@
+
+book: install  ## execute every chapter and build _build/PRESET/html
+	@$(BIN)/python -m visprof.book build --preset '$(PRESET)' --data '$(DATA)' $(foreach p,$(PARAMS),-p '$(p)')
+
+serve:  ## show the built book at http://localhost:PORT
+	@test -f '_build/$(PRESET)/html/index.html' || \
+	    { echo "no book at _build/$(PRESET)/html: run 'make book PRESET=$(PRESET)' first" >&2; exit 1; }
+	@echo "http://localhost:$(PORT)  (Ctrl-C ends)"
+	@$(PYTHON) -m http.server '$(PORT)' --bind 127.0.0.1 --directory '_build/$(PRESET)/html'
+
+test: lint  ## ruff and every test, the slow ones too
+	@$(BIN)/python -m pytest
+
+lint: install  ## ruff
+	@$(BIN)/ruff check .
+
+lock: install  ## write the versions that .venv holds into constraints.txt
+	@sed '/^[^#]/d' constraints.txt > constraints.new
+	@# a local suffix such as +cpu names one index's build of a version: pin the version
+	@$(BIN)/python -m pip freeze --all --exclude-editable --exclude pip | sed -E 's/\+[a-z0-9.]+$$//' >> constraints.new
+	@mv constraints.new constraints.txt
+
+results:  ## copy the ledgers of results from _build to results/
+	@ls _build/results/*.json > /dev/null
+	@mkdir -p results && cp _build/results/*.json results/ && ls results
+
+clean:  ## remove what make book made (memoised steps too); .venv stays
+	rm -rf _build

@@ -1,0 +1,88 @@
+"""pyproject.toml, constraints.txt, environment.yml and CITATION.cff say the same."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import visprof
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+REQUIREMENTS = [
+    Requirement(line) for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+]
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    exact = [re.fullmatch(r"([\w.-]+)==([\w.]+)", line) for line in lines if line[:1] != "#"]
+    assert all(exact), "constraints.txt: every line must be name==version, without local suffix"
+    return {canonicalize_name(match[1]): match[2] for match in exact}
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda r: r.name)
+def test_every_dependency_is_bounded_and_pinned_within_its_bounds(requirement):
+    operators = {specifier.operator for specifier in requirement.specifier}
+    assert operators & {">=", "=="}, "no lower bound"
+    name = canonicalize_name(requirement.name)
+    assert name in pins()
+    assert requirement.specifier.contains(pins()[name])
+
+
+def test_installed_versions_are_the_pinned_ones():
+    differing = {}
+    for name, pin in pins().items():
+        try:
+            installed = Version(version(name)).public
+        except PackageNotFoundError:  # some are needed on other systems only
+            continue
+        if installed != pin:
+            differing[name] = (installed, pin)
+    assert not differing, f"installed, pinned: {differing}; run `make install`"
+
+
+def test_every_direct_dependency_is_installed():
+    assert {r.name: version(r.name) for r in REQUIREMENTS}.keys() == {r.name for r in REQUIREMENTS}
+
+
+def test_constraints_name_no_index_and_no_package_twice():
+    text = (ROOT / "constraints.txt").read_text()
+    names = [canonicalize_name(n) for n in re.findall(r"^([\w.-]+)==", text, re.MULTILINE)]
+    assert len(names) == len(set(names))
+    assert "://" not in text
+
+
+def test_environment_yml_only_refers_to_the_other_files():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    *conda, pip = environment["dependencies"]
+    assert pip == {"pip": ["-c constraints.txt", "-e .[test]"]}
+    python = next(line for line in conda if line.startswith("python="))
+    assert SpecifierSet(PROJECT["requires-python"]).contains(python.removeprefix("python="))
+    assert {line.split("=")[0] for line in conda} == {"python", "pip", "make"}
+
+
+def test_citation_names_this_version_and_the_original_paper():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["version"] == visprof.__version__
+    assert citation["license"] == PROJECT["license"]
+    (paper,) = citation["references"]
+    assert [author["family-names"] for author in paper["authors"]] == ["Yang", "Hsieh", "Estrin"]
+    assert paper["identifiers"][0]["value"] == "arXiv:1512.06785"
+
+
+def test_every_python_package_is_declared():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folders = {ROOT / "visprof", *(path.parent for path in (ROOT / "visprof").rglob("*.py"))}
+    found = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
+    assert set(declared["packages"]) >= found
