@@ -1,0 +1,198 @@
+"""Boards: reading, filters, background split and samples."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from visprof import boards
+
+
+def save_picture(path, seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+def write_manifest(folder, rows, columns=("board_id", "image", "added_at", "caption")):
+    pd.DataFrame(rows, columns=list(columns)).to_csv(folder / "manifest.csv", index=False)
+    return folder / "manifest.csv"
+
+
+def table(sizes, start="2014-01-01"):
+    """Pins of boards of the given sizes, one pin a day."""
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "board": name,
+                    "image": [f"{name}/{i}.jpg" for i in range(size)],
+                    "time": pd.date_range(start, periods=size, tz="UTC"),
+                    "caption": "",
+                }
+            )
+            for name, size in sizes.items()
+        ],
+        ignore_index=True,
+    )
+
+
+def test_manifest_is_sorted_by_time_and_keeps_the_order_of_ties(tmp_path):
+    write_manifest(
+        tmp_path,
+        [
+            ("b", "b/2.jpg", "2015-01-01T00:00:00+00:00", "NA"),
+            ("a", "a/late.jpg", "2014-06-01T12:00:00+02:00", "late"),
+            ("a", "a/early.jpg", "2014-06-01T11:00:00+02:00", ""),
+            ("b", "b/1.jpg", "2015-01-01T00:00:00+00:00", "same time, later line"),
+        ],
+    )
+    pins = boards.read_boards(tmp_path)
+    assert list(pins.columns) == ["board", "image", "time", "caption"]
+    assert [os.path.relpath(image, tmp_path) for image in pins["image"]] == [
+        "a/early.jpg", "a/late.jpg", "b/2.jpg", "b/1.jpg",
+    ]  # fmt: skip
+    assert pins["time"].iloc[0] == pd.Timestamp("2014-06-01 09:00", tz="UTC")
+    assert pins["caption"].tolist() == ["", "late", "NA", "same time, later line"]
+    pd.testing.assert_frame_equal(pins, boards.read_boards(tmp_path / "manifest.csv"))
+
+
+def test_folder_of_folders_takes_exif_or_file_time_and_words_of_the_name(tmp_path):
+    save_picture(tmp_path / "alps" / "Blue_lake-01.jpg")
+    os.utime(tmp_path / "alps" / "Blue_lake-01.jpg", (1.5e9, 1.5e9))
+    exif = Image.Exif()
+    exif[0x0132] = "2013:02:03 04:05:06"
+    Image.new("RGB", (8, 8)).save(tmp_path / "alps" / "old.jpg", exif=exif)
+    save_picture(tmp_path / "city" / "x.png")
+    (tmp_path / "city" / "notes.txt").write_text("not a picture")
+    pins = boards.read_boards(tmp_path)
+    assert pins["board"].tolist() == ["alps", "alps", "city"]
+    assert pins["time"].iloc[0] == pd.Timestamp("2013-02-03 04:05:06", tz="UTC")
+    assert pins["time"].iloc[1] == pd.Timestamp(1.5e9, unit="s", tz="UTC")
+    assert pins["caption"].iloc[1] == "blue lake 01"
+
+
+def test_missing_folder_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        boards.read_boards(tmp_path / "nowhere")
+
+
+def test_missing_column_is_named_with_those_found(tmp_path):
+    write_manifest(tmp_path, [("a", "x.jpg", "hello")], ("board_id", "image", "caption"))
+    with pytest.raises(ValueError, match=r"lacks the column\(s\) added_at; it has board_id"):
+        boards.read_boards(tmp_path)
+
+
+def test_bad_time_is_named_by_line(tmp_path):
+    good = ("a", "x.jpg", "2014-01-01T00:00:00Z", "")
+    write_manifest(tmp_path, [good, ("a", "y.jpg", "yesterday", "")])
+    with pytest.raises(ValueError, match=r"added_at is not .* line 3 \('yesterday'\)"):
+        boards.read_boards(tmp_path)
+
+
+def test_empty_board_name_is_named_by_line(tmp_path):
+    write_manifest(tmp_path, [(" ", "x.jpg", "2014-01-01T00:00:00Z", "")])
+    with pytest.raises(ValueError, match="board_id is empty in line 2"):
+        boards.read_boards(tmp_path)
+
+
+def test_manifest_without_pins_and_folder_without_pictures_are_refused(tmp_path):
+    write_manifest(tmp_path, [])
+    with pytest.raises(ValueError, match="lists no pins"):
+        boards.read_boards(tmp_path)
+    (tmp_path / "manifest.csv").unlink()
+    with pytest.raises(ValueError, match="no pictures below"):
+        boards.read_boards(tmp_path)
+
+
+def test_unreadable_pictures_are_set_aside_with_a_reason(tmp_path):
+    save_picture(tmp_path / "a" / "good.png")
+    save_picture(tmp_path / "a" / "cut.png")
+    whole = (tmp_path / "a" / "cut.png").read_bytes()
+    (tmp_path / "a" / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "a" / "text.jpg").write_text("not a picture")
+    pins = boards.read_boards(tmp_path)
+    gone = pins.iloc[[0]].assign(image=str(tmp_path / "a" / "gone.jpg"))
+    readable, unreadable = boards.split_readable(pd.concat([pins, gone], ignore_index=True))
+    assert [os.path.basename(image) for image in readable["image"]] == ["good.png"]
+    assert sorted(os.path.basename(image) for image in unreadable["image"]) == [
+        "cut.png", "gone.jpg", "text.jpg",
+    ]  # fmt: skip
+    assert unreadable["reason"].str.len().min() > 0
+
+
+def test_nothing_readable_is_an_error(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "text.jpg").write_text("not a picture")
+    with pytest.raises(ValueError, match=r"none of 1 pictures can be read.*text\.jpg"):
+        boards.split_readable(boards.read_boards(tmp_path))
+
+
+def test_filters_and_funnel():
+    pins = pd.concat([table({"small": 3, "large": 10}), table({"old": 10}, "2010-01-01")])
+    kept, funnel = boards.filter_boards(pins.reset_index(drop=True), 5, "2014-01-05")
+    assert kept["board"].unique().tolist() == ["large"]
+    assert funnel["boards"].tolist() == [3, 2, 1]
+    assert funnel["pins"].tolist() == [23, 20, 10]
+
+
+def test_filters_that_leave_nothing_say_what_there_is():
+    with pytest.raises(ValueError, match="largest of 1 boards has 3 pins"):
+        boards.filter_boards(table({"a": 3}), 100)
+
+
+@pytest.mark.parametrize("source", boards.BACKGROUND_SOURCES)
+def test_background_and_analysed_do_not_overlap_and_follow_the_seed(source):
+    pins = table({f"board{i:02}": 4 + (i % 2) * 6 for i in range(20)})
+    kept, _ = boards.filter_boards(pins, 10)
+    background, analysed = boards.background_split(pins, kept, 4, source, random_state=1)
+    again, _ = boards.background_split(pins, kept, 4, source, random_state=1)
+    assert background["board"].nunique() == 4
+    assert analysed["board"].nunique() == (6 if source == "active" else 10)
+    assert not set(background["board"]) & set(analysed["board"])
+    pd.testing.assert_frame_equal(background, again)
+
+
+@pytest.mark.parametrize(
+    ("n", "source", "message"),
+    [(3, "elsewhere", "known: active, rest"), (0, "active", "n_background is 0"),
+     (9, "active", "n_background is 9"), (1, "rest", "but 0 boards"), (2, "active", "leave 1")],
+)  # fmt: skip
+def test_impossible_backgrounds_are_refused(n, source, message):
+    pins = table({"a": 5, "b": 5, "c": 5})
+    with pytest.raises(ValueError, match=message):
+        boards.background_split(pins, pins, n, source)
+
+
+@given(
+    sizes=st.lists(st.integers(5, 30), min_size=1, max_size=6),
+    n=st.integers(1, 5),
+    seed=st.integers(0, 99),
+)
+def test_samples_are_distinct_in_time_order_and_repeatable(sizes, n, seed):
+    pins = table({f"board{i}": size for i, size in enumerate(sizes)})
+    rows = boards.sample_pins(pins, n, random_state=seed)
+    sample = pins.iloc[rows]
+    assert (sample.groupby("board").size() == n).all()
+    assert len(set(rows)) == len(rows)
+    assert (np.diff(rows) > 0).all()
+    assert np.array_equal(rows, boards.sample_pins(pins, n, random_state=seed))
+
+
+def test_boards_with_too_few_pins_are_named_with_their_sizes():
+    with pytest.raises(ValueError, match="cannot sample 4 pins a board: b has 3"):
+        boards.sample_pins(table({"a": 5, "b": 3}), 4)
+
+
+def test_real_boards(shared_data):
+    pins = boards.read_boards(shared_data / "boards")
+    assert pins["board"].nunique() == 44
+    assert len(pins) == 4638
+    _, funnel = boards.filter_boards(pins, 100, "2014-07-01")
+    assert funnel["boards"].tolist() == [44, 24, 24]

@@ -1,0 +1,281 @@
+"""The simulated world: pictures, tastes, boards, files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from visprof.sources.world import (
+    SCENE_CLASSES,
+    STYLES,
+    draw_scene,
+    simulate_world,
+    write_scenes,
+    write_world,
+)
+
+
+def _pictures(per_class: int, size: int = 32) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return pictures of all classes in all styles in turn, with class and style numbers."""
+    scene, style, k = (
+        a.ravel() for a in np.indices((len(SCENE_CLASSES), len(STYLES), per_class // len(STYLES)))
+    )
+    pictures = [
+        draw_scene(SCENE_CLASSES[c], STYLES[s], [5, c, s, n], size)
+        for c, s, n in zip(scene, style, k, strict=True)
+    ]
+    return np.array(pictures), scene, style
+
+
+def _nearest_centroid_accuracy(features: np.ndarray, labels: np.ndarray) -> float:
+    """Return the leave-one-out accuracy of a nearest-centroid classifier."""
+    hits = 0
+    for i in range(len(features)):
+        rest = np.arange(len(features)) != i
+        centroids = [features[rest & (labels == c)].mean(axis=0) for c in np.unique(labels)]
+        hits += np.argmin([((features[i] - m) ** 2).sum() for m in centroids]) == labels[i]
+    return hits / len(features)
+
+
+class TestDrawScene:
+    @pytest.mark.parametrize("scene", SCENE_CLASSES)
+    def test_every_style_of_a_class_is_a_picture(self, scene):
+        for style in STYLES:
+            picture = draw_scene(scene, style, 1)
+            assert picture.shape == (96, 96, 3)
+            assert picture.dtype == np.uint8
+            assert picture.std() > 5
+
+    @settings(max_examples=25, deadline=None)
+    @given(
+        scene=st.sampled_from(SCENE_CLASSES),
+        style=st.sampled_from(STYLES),
+        seed=st.one_of(
+            st.integers(0, 2**63 - 1), st.lists(st.integers(0, 2**32), min_size=1, max_size=3)
+        ),
+        size=st.integers(16, 64),
+    )
+    def test_same_arguments_same_bytes(self, scene, style, seed, size):
+        first = draw_scene(scene, style, seed, size)
+        np.random.default_rng(0).random(10)
+        assert first.shape == (size, size, 3)
+        np.testing.assert_array_equal(first, draw_scene(scene, style, seed, size))
+
+    def test_seeds_differ(self):
+        seen = {draw_scene("lake", "vivid_noon", seed, 32).tobytes() for seed in range(20)}
+        assert len(seen) == 20
+
+    def test_styles_share_the_composition_of_a_seed(self):
+        def edges(picture):
+            grey = picture.astype(float).mean(axis=2)
+            return np.abs(np.diff(grey, axis=0)).ravel()
+
+        noon, film, other = (
+            edges(draw_scene("temple", style, seed))
+            for style, seed in (("vivid_noon", 4), ("rose_dusk", 4), ("vivid_noon", 5))
+        )
+        assert np.corrcoef(noon, film)[0, 1] > np.corrcoef(noon, other)[0, 1] + 0.1
+
+    def test_monochrome_has_hardly_any_colour(self):
+        def spread(style):
+            picture = draw_scene("village", style, 2).astype(int)
+            return (picture.max(axis=2) - picture.min(axis=2)).mean()
+
+        assert spread("monochrome") < 8 < spread("vivid_noon")
+
+    def test_mean_colour_tells_the_style_but_not_the_class(self):
+        pictures, scene, style = _pictures(per_class=24)
+        colour = pictures.reshape(len(pictures), -1, 3).mean(axis=1)
+        assert _nearest_centroid_accuracy(colour, scene) < 0.35
+        assert _nearest_centroid_accuracy(colour, style) > 0.35
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("beach", "vivid_noon", 0), "'beach'.*coast"),
+            (("coast", "neon", 0), "'neon'.*golden_hour"),
+            (("coast", "vivid_noon", -1), "seed=-1"),
+            (("coast", "vivid_noon", []), "seed"),
+            (("coast", "vivid_noon", 0, 8), "size=8"),
+        ],
+    )
+    def test_bad_input_says_what_is_wrong(self, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            draw_scene(*arguments)
+
+
+class TestSimulateWorld:
+    def test_shapes_and_columns(self):
+        world = simulate_world(4, 7)
+        columns = ["board", "image", "time", "caption", "scene", "style", "seed"]
+        assert list(world.pins.columns) == columns
+        assert world.pins.groupby("board").size().tolist() == [7] * 4
+        assert world.pins["image"].is_unique
+        assert world.pins["image"][8] == "user_001/00001.jpg"
+        assert world.class_taste.shape == (4, len(SCENE_CLASSES))
+        assert world.style_taste.shape == (4, len(STYLES))
+        assert set(world.pins["scene"]) <= set(SCENE_CLASSES)
+        assert set(world.pins["style"]) <= set(STYLES)
+
+    @settings(max_examples=20, deadline=None)
+    @given(
+        class_taste=st.floats(0, 5),
+        style_taste=st.floats(0, 5),
+        drift=st.floats(0, 1),
+        session_length=st.floats(1, 30),
+        repeat_share=st.floats(0, 1),
+        n_pins=st.integers(1, 40),
+    )
+    def test_tastes_are_distributions_and_times_increase(self, n_pins, **parameters):
+        world = simulate_world(3, n_pins, **parameters)
+        for taste in (world.class_taste, world.style_taste):
+            assert (taste >= 0).all()
+            np.testing.assert_allclose(taste.sum(axis=1), 1)
+        for _, pins in world.pins.groupby("board"):
+            assert pins["time"].is_monotonic_increasing
+            assert pins["time"].is_unique
+            assert pins["time"].min() >= pd.Timestamp("2013-01-01", tz="UTC")
+            assert pins["time"].max() > pd.Timestamp("2014-07-01", tz="UTC")
+            assert pins["time"].max() < pd.Timestamp("2016-01-01", tz="UTC")
+
+    def test_same_seed_same_world(self):
+        one, two, other = (simulate_world(3, 20, random_state=seed) for seed in (5, 5, 6))
+        pd.testing.assert_frame_equal(one.pins, two.pins)
+        np.testing.assert_array_equal(one.class_taste, two.class_taste)
+        assert not one.pins.equals(other.pins)
+
+    def test_more_users_leave_the_first_ones_as_they_are(self):
+        few, many = simulate_world(2, 10), simulate_world(5, 10)
+        pd.testing.assert_frame_equal(few.pins, many.pins.head(20))
+
+    def test_null_world_has_one_taste(self):
+        world = simulate_world(6, 5, class_taste=0, style_taste=0, drift=0.5)
+        for taste in (world.class_taste, world.style_taste):
+            np.testing.assert_allclose(taste, np.tile(taste[0], (6, 1)))
+            assert taste.std() > 0
+
+    def test_strength_spreads_the_tastes(self):
+        spreads = [
+            simulate_world(30, 1, class_taste=strength).class_taste.std(axis=0).mean()
+            for strength in (0.0, 0.5, 1.0, 2.0)
+        ]
+        assert spreads[0] < 1e-12
+        assert (np.diff(spreads) > 0.005).all()
+
+    def test_pins_follow_the_tastes(self):
+        world = simulate_world(2, 20_000, class_taste=1.0, drift=0.6)
+        for number, (_, pins) in enumerate(world.pins.groupby("board")):
+            shares = pins["scene"].value_counts(normalize=True)
+            shares = shares.reindex(SCENE_CLASSES, fill_value=0)
+            np.testing.assert_allclose(shares, world.class_taste[number], atol=0.015)
+
+    def test_drift_moves_the_taste(self):
+        def halves_differ(drift):
+            scenes = simulate_world(1, 20_000, drift=drift).pins["scene"]
+            early, late = (
+                part.value_counts(normalize=True).reindex(SCENE_CLASSES, fill_value=0)
+                for part in (scenes[:5_000], scenes[-5_000:])
+            )
+            return np.abs(early - late).sum() / 2
+
+        assert halves_differ(0.0) < 0.05
+        assert halves_differ(1.0) > 0.2
+
+    def test_sessions_share_scene_style_and_day(self):
+        pins = simulate_world(1, 6_000, session_length=6).pins
+        kind = pins["scene"] + pins["style"] + pins["time"].dt.date.astype(str)
+        runs = (kind != kind.shift()).sum()
+        assert 6_000 / runs == pytest.approx(6, rel=0.12)
+
+    @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+    def test_repeats_show_an_earlier_picture_of_the_board(self, share):
+        pins = simulate_world(3, 50, repeat_share=share).pins
+        pictures = pins[["board", "scene", "style", "seed"]]
+        repeats = pictures.duplicated().groupby(pins["board"]).sum()
+        assert repeats.tolist() == [min(round(share * 50), 49)] * 3
+        assert pictures.drop_duplicates()["seed"].is_unique
+
+    def test_captions_tell_the_scene_as_often_as_asked(self):
+        silent, telling = (
+            simulate_world(1, 300, class_taste=2, caption_words=share).pins for share in (0.0, 1.0)
+        )
+        generic = set(silent["caption"])
+        assert len(generic) < 20
+        assert not generic & set(telling["caption"])
+        coast = telling.loc[telling["scene"] == "coast", "caption"]
+        assert coast.str.contains("beach|cove|shore").all()
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("n_users", 0), ("n_pins", 0), ("class_taste", -0.1), ("style_taste", float("nan")),
+            ("drift", 1.5), ("session_length", 0.5), ("repeat_share", -0.1),
+            ("caption_words", 2), ("random_state", -1),
+        ],
+    )  # fmt: skip
+    def test_bad_input_names_the_parameter(self, name, value):
+        with pytest.raises(ValueError, match=f"{name}={value}"):
+            simulate_world(**{name: value})
+
+
+class TestFiles:
+    def test_boards_are_written_as_simulated(self, tmp_path):
+        world = simulate_world(2, 6, repeat_share=0.5)
+        boards = write_world(world, tmp_path, size=32, n_jobs=1)
+        manifest = pd.read_csv(boards / "manifest.csv", keep_default_na=False)
+        columns = ["board_id", "image", "added_at", "caption", "width", "height"]
+        assert boards == tmp_path / "boards"
+        assert list(manifest.columns) == columns
+        assert manifest["caption"].tolist() == world.pins["caption"].tolist()
+        assert manifest["added_at"].str.endswith("+00:00").all()
+        assert (pd.to_datetime(manifest["added_at"], utc=True) == world.pins["time"]).all()
+        truth = pd.read_csv(boards / "truth.csv")
+        pd.testing.assert_frame_equal(truth, world.pins[["image", "scene", "style"]])
+        content = [(boards / image).read_bytes() for image in manifest["image"]]
+        seeds = world.pins["seed"].tolist()
+        for i in range(len(seeds)):
+            for j in range(i):
+                assert (content[i] == content[j]) == (seeds[i] == seeds[j])
+        with Image.open(boards / manifest["image"][0]) as picture:
+            assert picture.size == (32, 32)
+            drawn = draw_scene(*world.pins.loc[0, ["scene", "style", "seed"]], 32)
+            assert np.abs(np.asarray(picture).astype(int) - drawn).mean() < 8
+        assert not list(boards.glob("*.part"))
+
+    @pytest.mark.slow
+    def test_number_of_processes_does_not_show(self, tmp_path):
+        world = simulate_world(2, 40)
+        one, two = (
+            write_world(world, tmp_path / str(n_jobs), size=24, n_jobs=n_jobs) for n_jobs in (1, 2)
+        )
+        files = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
+        assert len(files) == 82
+        for path in files:
+            assert (one / path).read_bytes() == (two / path).read_bytes(), path
+
+    def test_an_interrupted_run_leaves_no_manifest(self, tmp_path):
+        world = simulate_world(1, 3)
+        boards = write_world(world, tmp_path, size=16, n_jobs=1)
+        with pytest.raises(ValueError, match="size=4"):
+            write_world(world, tmp_path, size=4, n_jobs=1)
+        assert not (boards / "manifest.csv").exists()
+
+    def test_scenes_are_labelled_by_folder_and_a_smaller_set_is_the_beginning(self, tmp_path):
+        scenes = write_scenes(tmp_path, n_per_class=3, size=16, n_jobs=1)
+        assert sorted(path.name for path in scenes.iterdir()) == sorted(SCENE_CLASSES)
+        first = {path: path.read_bytes() for path in scenes.rglob("*.jpg")}
+        assert len(first) == 3 * len(SCENE_CLASSES)
+        write_scenes(tmp_path, n_per_class=2, size=16, n_jobs=1)
+        second = {path: path.read_bytes() for path in scenes.rglob("*.jpg")}
+        assert len(second) == 2 * len(SCENE_CLASSES)
+        assert second.items() <= first.items()
+
+    @pytest.mark.parametrize("wrong", [{"n_per_class": 0}, {"n_per_class": 1, "n_jobs": 0}])
+    def test_bad_input_writes_nothing(self, tmp_path, wrong):
+        with pytest.raises(ValueError, match="=0 must be at least 1"):
+            write_scenes(tmp_path, **wrong)
+        assert not list(tmp_path.iterdir())

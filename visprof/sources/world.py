@@ -1,0 +1,373 @@
+"""A simulated world: users with known tastes, their boards in time, and labelled scenes.
+
+What a real collection never tells, the true taste of every user, is known here. So the steps of the
+paper can be checked against the truth, and against a null world in which all users share one taste.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from visprof.sources.painters import SCENE_CLASSES, STYLES, draw_scene
+
+__all__ = [
+    "SCENE_CLASSES",
+    "STYLES",
+    "World",
+    "draw_scene",
+    "simulate_world",
+    "write_scenes",
+    "write_world",
+]
+
+JPEG_QUALITY = 90
+BASE_SPREAD = 0.4  # sd of the population's log-preferences
+FIRST_DAY, LAST_DAY = np.datetime64("2013-01-01"), np.datetime64("2015-12-20")
+ACTIVE_DAY = np.datetime64("2014-07-15")  # every board has a pin on this day or later
+SHORTEST_LIFE = 90  # days
+WAKING_SECONDS = (6 * 3600, 22 * 3600)
+
+SCENE_WORDS = {
+    "coast": ("beach", "sandy cove", "down by the shore", "beach days"),
+    "open_sea": ("open sea", "out on the ocean", "sailing", "nothing but waves"),
+    "mountain": ("mountains", "high peaks", "alpine views", "summit day"),
+    "snow": ("snow", "winter cabin", "snowy pines", "fresh powder"),
+    "forest": ("forest", "walk in the woods", "tall trees", "forest trail"),
+    "lake": ("lake", "quiet lake", "lakeside", "rowing boat on the lake"),
+    "waterfall": ("waterfall", "falls", "chasing a waterfall", "hidden falls"),
+    "desert": ("desert", "sand dunes", "cactus country", "dunes for days"),
+    "field": ("fields", "farmland", "rows and rows of flowers", "harvest time"),
+    "canyon": ("canyon", "gorge", "red cliffs", "river through the canyon"),
+    "village": ("village", "little hill town", "old village houses", "village church"),
+    "skyline_day": ("skyline", "downtown towers", "city break", "skyscrapers"),
+    "skyline_night": ("city lights", "skyline at night", "night in the city", "lit up towers"),
+    "street": ("street", "strolling the avenue", "city street", "shop windows"),
+    "bridge": ("bridge", "crossing the bridge", "river bridge", "what a bridge"),
+    "temple": ("temple", "pagoda", "temple garden", "old shrine"),
+    "lighthouse": ("lighthouse", "lighthouse on the rocks", "keeper's light", "the old light"),
+    "harbour": ("harbour", "fishing boats", "marina", "boats in the port"),
+    "ruins": ("ruins", "ancient columns", "old stones", "what the ancients left"),
+    "northern_lights": ("northern lights", "aurora", "aurora night", "green sky"),
+}
+STYLE_WORDS = {
+    "golden_hour": ("golden hour", "warm light", "sunset glow"),
+    "blue_hour": ("blue hour", "after sundown", "cool and calm"),
+    "pastel_mist": ("soft and misty", "pastel morning", "dreamy haze"),
+    "vivid_noon": ("so bright", "blue sky", "vivid colours"),
+    "muted_film": ("film look", "faded", "vintage tones"),
+    "moody_storm": ("stormy", "dark and moody", "before the rain"),
+    "monochrome": ("black and white", "monochrome", "no colour needed"),
+    "rose_dusk": ("pink dusk", "purple sky", "rosy evening"),
+}
+GENERIC_CAPTIONS = (
+    "wish list", "someday", "love this", "wow", "take me there", "travel", "so pretty", "one day!",
+    "must see", "on my list", "beautiful place", "dream trip", "places to go", "how lovely", "",
+)  # fmt: skip
+CAPTION_FORMS = ("{}", "{}!", "{}...", "must see: {}", "someday: {}", "wish I were here: {}")
+
+
+@dataclass(frozen=True)
+class World:
+    """Boards of simulated users, and the truth behind them.
+
+    Attributes
+    ----------
+    pins : DataFrame
+        One row a pin, boards in order and pins in time order within a board: ``board``, ``image``
+        (path below the folder of boards), ``time`` (UTC), ``caption``, ``scene``, ``style`` and
+        ``seed`` (with scene and style, all that its picture depends on).
+    class_taste : ndarray, shape (n_users, n_classes)
+        Probability that a user picks each scene class, averaged over the board's life.
+    style_taste : ndarray, shape (n_users, n_styles)
+        The same for styles.
+    """
+
+    pins: pd.DataFrame
+    class_taste: np.ndarray
+    style_taste: np.ndarray
+
+
+def simulate_world(
+    n_users: int = 100,
+    n_pins: int = 100,
+    *,
+    class_taste: float = 1.0,
+    style_taste: float = 1.0,
+    drift: float = 0.0,
+    session_length: float = 1.0,
+    repeat_share: float = 0.0,
+    caption_words: float = 0.7,
+    random_state: int = 0,
+) -> World:
+    r"""Simulate users of known taste and the boards that they fill.
+
+    The taste of user u for K scene classes (and, apart, for styles) is a softmax of population
+    preferences plus own deviations, :math:`p_u = \mathrm{softmax}(b + s\,e_u)` with
+    :math:`b \sim N(0, 0.4^2 I)` shared by all, :math:`e_u \sim N(0, I)` and s the strength. With
+    drift d, the pin (or session) at the share t of the board's pins follows
+    :math:`(1 - dt)\,p_u + dt\,p'_u`, where :math:`p'_u` is a second draw of the same kind.
+    A user's board depends on ``random_state`` and on the user's number, not on ``n_users``.
+
+    Parameters
+    ----------
+    n_users, n_pins : int
+        Number of boards (one a user), and of pins on each.
+    class_taste, style_taste : float
+        Strengths s >= 0. At 0 all users have the population's taste: the null world.
+    drift : float
+        Share in [0, 1] of the early taste that is replaced by the end of the board's life.
+    session_length : float
+        Mean length >= 1 of runs of pins that share scene, style and day (geometric lengths);
+        at 1 the pins are independent.
+    repeat_share : float
+        Share in [0, 1] of a board's pins that show an earlier picture of the board again. The first
+        pin cannot; repeats break into sessions.
+    caption_words : float
+        Share in [0, 1] of captions that name the scene (half of them the style too); the others
+        say nothing.
+    random_state : int
+        Seed >= 0.
+
+    Returns
+    -------
+    World
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range.
+    """
+    for name, count in (("n_users", n_users), ("n_pins", n_pins)):
+        _check(name, count, 1)
+    for name, strength in (("class_taste", class_taste), ("style_taste", style_taste)):
+        _check(name, strength, 0)
+    for name, share in (
+        ("drift", drift), ("repeat_share", repeat_share), ("caption_words", caption_words),
+    ):  # fmt: skip
+        _check(name, share, 0, 1)
+    _check("session_length", session_length, 1)
+    _check("random_state", random_state, 0)
+
+    population, *users = np.random.SeedSequence(random_state).spawn(1 + n_users)
+    rng = np.random.default_rng(population)
+    class_base = BASE_SPREAD * rng.standard_normal(len(SCENE_CLASSES))
+    style_base = BASE_SPREAD * rng.standard_normal(len(STYLES))
+    digits = max(3, len(str(n_users - 1)))
+    boards, class_tastes, style_tastes = [], [], []
+    for number, user in enumerate(users):
+        rng = np.random.default_rng(user)
+        classes = _draw_taste(class_base, class_taste, rng)
+        styles = _draw_taste(style_base, style_taste, rng)
+        session = np.cumsum(rng.random(n_pins) < 1 / session_length)
+        session -= session[0]
+        day = _draw_days(session[-1] + 1, rng)[session]
+        first_pins = np.flatnonzero(np.diff(session, prepend=-1))
+        late = drift * first_pins / max(n_pins - 1, 1)
+        scene = _draw_items(classes, late, rng)[session]
+        style = _draw_items(styles, late, rng)[session]
+        seed = rng.integers(2**62, size=n_pins)
+        source = _draw_repeats(n_pins, repeat_share, rng)
+        scene, style, seed = scene[source], style[source], seed[source]
+        board = f"user_{number:0{digits}d}"
+        boards.append(pd.DataFrame({
+            "board": board,
+            "image": [f"{board}/{k:05d}.jpg" for k in range(n_pins)],
+            "time": _draw_times(day, rng),
+            "caption": [_write_caption(SCENE_CLASSES[k], STYLES[s], caption_words, rng)
+                        for k, s in zip(scene, style, strict=True)],
+            "scene": np.take(SCENE_CLASSES, scene),
+            "style": np.take(STYLES, style),
+            "seed": seed,
+        }))  # fmt: skip
+        late_share = drift / 2  # the mean of drift * t over the board's life
+        class_tastes.append((1 - late_share) * classes[0] + late_share * classes[1])
+        style_tastes.append((1 - late_share) * styles[0] + late_share * styles[1])
+    return World(
+        pins=pd.concat(boards, ignore_index=True),
+        class_taste=np.array(class_tastes),
+        style_taste=np.array(style_tastes),
+    )
+
+
+def write_world(world: World, folder: str | Path, *, size: int = 96, n_jobs: int = 2) -> Path:
+    """Draw a world's pictures and write its boards.
+
+    Writes ``boards/<board>/<n>.jpg``, ``boards/truth.csv`` (image, scene, style) and, last,
+    ``boards/manifest.csv`` (board_id, image, added_at, caption, width, height): where there is a
+    manifest, the boards are complete. The bytes do not depend on `n_jobs`.
+
+    Parameters
+    ----------
+    world : World
+        From `simulate_world`.
+    folder : path
+        Where to write; made if absent. Boards of the same name there are written over.
+    size : int
+        Side of the pictures in pixels.
+    n_jobs : int
+        Number of processes, at least 1.
+
+    Returns
+    -------
+    Path
+        The folder ``boards``.
+    """
+    _check("n_jobs", n_jobs, 1)
+    pins, boards = world.pins, Path(folder) / "boards"
+    manifest = boards / "manifest.csv"
+    manifest.unlink(missing_ok=True)  # an interrupted run must not look complete
+    pictures = pins[["image", "scene", "style", "seed"]].itertuples(index=False)
+    tasks = ((boards / p.image, p.scene, p.style, int(p.seed), size) for p in pictures)
+    _write_pictures(tasks, len(pins), "boards", n_jobs)
+    pins[["image", "scene", "style"]].to_csv(boards / "truth.csv", index=False)
+    unfinished = boards / "manifest.csv.part"
+    pd.DataFrame({
+        "board_id": pins["board"],
+        "image": pins["image"],
+        "added_at": [time.isoformat() for time in pins["time"]],
+        "caption": pins["caption"],
+        "width": size,
+        "height": size,
+    }).to_csv(unfinished, index=False)  # fmt: skip
+    unfinished.replace(manifest)
+    return boards
+
+
+def write_scenes(
+    folder: str | Path, *, n_per_class: int, size: int = 96, random_state: int = 0, n_jobs: int = 2
+) -> Path:
+    """Draw labelled scenes, styles uniform, as ``scenes/<class>/<n>.jpg``.
+
+    Picture n of a class depends only on its class, n, `size` and `random_state`; a smaller set is
+    the beginning of a larger one. Numbered pictures of an earlier, larger set are removed.
+
+    Parameters
+    ----------
+    folder : path
+        Where to write; made if absent.
+    n_per_class : int
+        Number of pictures of each of `SCENE_CLASSES`, at least 1.
+    size : int
+        Side of the pictures in pixels.
+    random_state : int
+        Seed >= 0.
+    n_jobs : int
+        Number of processes, at least 1.
+
+    Returns
+    -------
+    Path
+        The folder ``scenes``.
+    """
+    _check("n_per_class", n_per_class, 1)
+    _check("random_state", random_state, 0)
+    _check("n_jobs", n_jobs, 1)
+    scenes = Path(folder) / "scenes"
+
+    def tasks() -> Iterator[Task]:
+        for label, scene in enumerate(SCENE_CLASSES):
+            for k in range(n_per_class):
+                seed = (random_state, label, k)
+                style = STYLES[np.random.default_rng(seed).integers(len(STYLES))]
+                yield scenes / scene / f"{k:05d}.jpg", scene, style, seed, size
+
+    _write_pictures(tasks(), len(SCENE_CLASSES) * n_per_class, "scenes", n_jobs)
+    for scene in SCENE_CLASSES:
+        for path in (scenes / scene).glob("[0-9]" * 5 + ".jpg"):
+            if int(path.stem) >= n_per_class:
+                path.unlink()
+    return scenes
+
+
+# --------------------------------------------------------------------------------------- draws
+
+
+def _check(name: str, value: float, low: float, high: float = np.inf) -> None:
+    """Raise ValueError unless low <= value <= high and value is finite."""
+    if not (np.isfinite(value) and low <= value <= high):
+        bounds = f"at least {low}" if np.isinf(high) else f"in [{low}, {high}]"
+        raise ValueError(f"{name}={value!r} must be {bounds} and finite")
+
+
+def _draw_taste(base: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+    """Return (2, k): an early and a late taste around the population's."""
+    logits = base + strength * rng.standard_normal((2, len(base)))
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _draw_items(taste: np.ndarray, late: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw one item for each entry of `late`, the weight of the late taste, by inversion."""
+    mixed = (1 - late[:, None]) * taste[0] + late[:, None] * taste[1]
+    below = rng.random(len(late))[:, None] >= np.cumsum(mixed, axis=1)[:, :-1]
+    return below.sum(axis=1)
+
+
+def _draw_days(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the days of n sessions, in order; the last is on or after `ACTIVE_DAY`."""
+    life = int((LAST_DAY - FIRST_DAY).astype(int))
+    active = int((ACTIVE_DAY - FIRST_DAY).astype(int))
+    start = rng.integers(life - SHORTEST_LIFE)
+    end = rng.integers(max(active, start + SHORTEST_LIFE), life + 1)
+    days = np.sort(rng.integers(start, end + 1, n))
+    days[-1] = end
+    return FIRST_DAY + days
+
+
+def _draw_times(day: np.ndarray, rng: np.random.Generator) -> pd.DatetimeIndex:
+    """Return strictly increasing UTC times, each on its day (n,)."""
+    seconds = day.astype("datetime64[s]").astype(np.int64)
+    seconds = np.sort(seconds + rng.integers(*WAKING_SECONDS, len(day)))
+    seconds = np.maximum.accumulate(seconds - np.arange(len(day))) + np.arange(len(day))
+    return pd.DatetimeIndex(seconds.astype("datetime64[s]"), tz="UTC")
+
+
+def _draw_repeats(n: int, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Return (n,): the pin whose picture each pin shows, itself or an earlier one."""
+    source = np.arange(n)
+    repeats = rng.permutation(np.arange(1, n))[: round(share * n)]
+    for pin in np.sort(repeats):
+        source[pin] = source[rng.integers(pin)]
+    return source
+
+
+def _write_caption(scene: str, style: str, share: float, rng: np.random.Generator) -> str:
+    """Write a caption that names the scene with the given probability."""
+
+    def pick(phrases: tuple[str, ...]) -> str:
+        return phrases[rng.integers(len(phrases))]
+
+    if rng.random() >= share:
+        return pick(GENERIC_CAPTIONS)
+    words = pick(SCENE_WORDS[scene])
+    if rng.random() < 0.5:
+        words = f"{words}, {pick(STYLE_WORDS[style])}"
+    return pick(CAPTION_FORMS).format(words)
+
+
+# --------------------------------------------------------------------------------------- files
+
+Task = tuple[Path, str, str, int | tuple[int, ...], int]  # file, scene, style, seed, size
+
+
+def _write_picture(task: Task) -> None:
+    path, scene, style, seed, size = task
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(draw_scene(scene, style, seed, size)).save(path, quality=JPEG_QUALITY)
+
+
+def _write_pictures(tasks: Iterable[Task], total: int, what: str, n_jobs: int) -> None:
+    """Write pictures in `n_jobs` processes; a terminal sees a progress bar on stderr."""
+    workers = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=32)
+    done = workers(joblib.delayed(_write_picture)(task) for task in tasks)
+    bar = tqdm(done, total=total, desc=f"drawing {what}", unit="picture", disable=None)
+    for _ in bar:  # the work is done by drawing from the generator
+        pass
