@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from visprof.logodds import log_odds_z, pairwise_max_z
+
+VARIANCES = ["two-term", "four-term"]
+
+
+def oracle(y_i, y_j, g, alpha, variance):
+    """Eqs. 4-6 as printed, one cluster at a time."""
+    n_i, n_j, total = sum(y_i), sum(y_j), sum(g)
+    z = []
+    for k in range(len(g)):
+        a_i, a_j = y_i[k] + alpha * g[k], y_j[k] + alpha * g[k]
+        b_i, b_j = n_i + alpha * total - a_i, n_j + alpha * total - a_j
+        delta = math.log(a_i / b_i) - math.log(a_j / b_j)
+        sigma2 = 1 / a_i + 1 / a_j
+        if variance == "four-term":
+            sigma2 += 1 / b_i + 1 / b_j
+        z.append(delta / math.sqrt(sigma2))
+    return np.array(z)
+
+
+def draw(seed, n, k):
+    rng = np.random.default_rng(seed)
+    counts = rng.gamma(0.3, 20, size=(n, k)) * (rng.uniform(size=(n, k)) < 0.7)
+    return counts, rng.gamma(1.0, 50, size=k) + 1e-3
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 30), st.floats(1e-4, 100), st.sampled_from(VARIANCES), st.integers(0, 10_000))
+def test_one_pair_equals_the_equations_and_flips_sign(k, alpha, variance, seed):
+    (y_i, y_j), g = draw(seed, 2, k)
+    z = log_odds_z(y_i, y_j, g, alpha, variance)
+    np.testing.assert_allclose(z, oracle(y_i, y_j, g, alpha, variance), rtol=1e-7, atol=1e-9)
+    np.testing.assert_array_equal(z, -log_odds_z(y_j, y_i, g, alpha, variance))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 12), st.integers(2, 20), st.sampled_from(VARIANCES), st.integers(0, 1000))
+def test_all_pairs_equal_one_pair_at_a_time_in_pdist_order(n, k, variance, seed):
+    counts, g = draw(seed, n, k)
+    expected = [
+        np.abs(log_odds_z(counts[i], counts[j], g, 0.05, variance)).max()
+        for i in range(n)
+        for j in range(i + 1, n)
+    ]
+    got = pairwise_max_z(counts, g, 0.05, variance)
+    np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_words_unique_to_opposite_sides_have_opposite_signs():
+    z = log_odds_z([10, 0, 5], [0, 10, 5], [1, 1, 1], 0.1)
+    assert z[0] > 0 > z[1]
+    assert z[2] == pytest.approx(0)
+
+
+def test_equal_users_have_z_zero():
+    counts, g = draw(0, 1, 10)
+    assert pairwise_max_z(np.repeat(counts, 3, axis=0), g, 1.0).tolist() == [0, 0, 0]
+
+
+def test_cluster_without_count_or_prior_carries_no_evidence():
+    y_i, y_j, g = [5.0, 0.0, 3.0, 2.0], [1.0, 0.0, 4.0, 0.0], [1.0, 0.0, 2.0, 0.0]
+    z = log_odds_z(y_i, y_j, g, 0.5)
+    assert z[1] == z[3] == 0
+    assert np.isfinite(z).all()
+    assert pairwise_max_z([y_i, y_j], g, 0.5)[0] == np.abs(z).max()
+
+
+def test_no_evidence_is_the_limit_of_a_vanishing_prior():
+    z = [log_odds_z([5, 2], [4, 0], [1, g], 0.5)[1] for g in (1e-4, 1e-8, 1e-12)]
+    assert z[0] > z[1] > z[2] > 0
+    assert z[2] < 1e-4
+
+
+def test_stronger_prior_shrinks_and_four_terms_shrink():
+    counts, g = draw(3, 6, 8)
+    weak, strong = pairwise_max_z(counts, g, 0.01), pairwise_max_z(counts, g, 10.0)
+    assert (strong < weak).all()
+    assert (pairwise_max_z(counts, g, 0.01, "four-term") < weak).all()
+
+
+def test_four_terms_are_calibrated_on_a_large_cluster():
+    rng = np.random.default_rng(0)
+    share = np.array([0.33, 0.33, 0.34])
+    draws = rng.multinomial(300, share, size=(2, 4000))
+    sd = {
+        variance: np.std(
+            [
+                log_odds_z(i, j, share, 1e-3, variance)[0]
+                for i, j in zip(draws[0], draws[1], strict=True)
+            ]
+        )
+        for variance in VARIANCES
+    }
+    assert sd["four-term"] == pytest.approx(1.0, abs=0.05)
+    assert sd["two-term"] == pytest.approx(1.21, abs=0.05)
+
+
+GOOD = {"counts": [[1.0, 2.0], [3.0, 4.0]], "background": [1.0, 1.0], "alpha": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"counts": [[1.0, np.nan], [3.0, 4.0]]}, "counts: expected finite .* 1 NaN"),
+        ({"counts": [[1.0, -2.0], [3.0, 4.0]]}, "counts: .* 1 negative"),
+        ({"counts": [[1.0, 2.0]]}, r"n >= 2 users, got \(1, 2\)"),
+        ({"counts": [1.0, 2.0]}, r"counts: expected shape \(n, k\)"),
+        ({"background": [0.0, 0.0]}, "background: all counts are zero"),
+        ({"background": [1.0, -1.0]}, "background: .* 1 negative"),
+        ({"background": [1.0, 1.0, 1.0]}, r"background: expected shape \(2,\)"),
+        ({"alpha": 0.0}, "alpha"),
+        ({"alpha": np.nan}, "alpha"),
+        ({"variance": "three-term"}, "variance"),
+        ({"counts": [[1.0], [2.0]], "background": [1.0]}, "undefined"),
+        ({"counts": [[1.0, 0.0], [1.0, 1.0]], "background": [1.0, 0.0]}, "mass of user 0"),
+    ],
+)
+def test_bad_input_is_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        pairwise_max_z(**(GOOD | change))
+
+
+def test_one_pair_needs_two_vectors_of_one_length():
+    with pytest.raises(ValueError, match="one shape"):
+        log_odds_z([1, 2], [1, 2, 3], [1, 1], 1.0)
+    with pytest.raises(ValueError, match="y_j: expected shape"):
+        log_odds_z([1, 2], [[1, 2]], [1, 1], 1.0)

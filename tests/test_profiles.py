@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from visprof.profiles import user_profiles
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 30), st.integers(1, 5), st.integers(1, 6), st.integers(0, 1000))
+def test_equals_plain_loops_in_any_order(n, k, n_users, seed):
+    rng = np.random.default_rng(seed)
+    pins = rng.dirichlet(np.ones(k), size=n).astype(rng.choice([np.float32, np.float64]))
+    users = rng.choice([f"user{i}" for i in range(n_users)], size=n)
+    sums = {}
+    for pin, user in zip(pins.astype(float), users, strict=True):
+        sums[user] = sums.get(user, np.zeros(k)) + pin
+    labels, counts = user_profiles(pins, users, counts=True)
+    assert labels.tolist() == sorted(sums)
+    np.testing.assert_allclose(counts, [sums[user] for user in labels], rtol=1e-12)
+    _, profiles = user_profiles(pins, users)
+    np.testing.assert_allclose(profiles, [sums[u] / sums[u].sum() for u in labels], rtol=1e-12)
+    assert profiles.dtype == counts.dtype == np.float64
+
+
+def test_profile_of_rows_that_sum_to_one_is_their_mean():
+    pins = np.random.default_rng(0).dirichlet(np.ones(4), size=10)
+    np.testing.assert_allclose(user_profiles(pins, np.zeros(10))[1][0], pins.mean(axis=0))
+
+
+def test_input_is_left_alone():
+    pins, users = np.ones((4, 2)), np.array([1, 0, 1, 0])
+    user_profiles(pins, users)
+    np.testing.assert_array_equal(pins, np.ones((4, 2)))
+    np.testing.assert_array_equal(users, [1, 0, 1, 0])
+
+
+def test_sums_may_be_signed():
+    np.testing.assert_array_equal(
+        user_profiles([[-1.0, 2.0], [3.0, 0.0]], ["a", "a"], counts=True)[1], [[2.0, 2.0]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("pins", "users", "message"),
+    [
+        (np.ones((3, 2)), [0, 1], r"users: expected shape \(3,\)"),
+        (np.ones((2, 2)), [[0], [1]], "users: expected shape"),
+        ([[1.0, -1.0]], [0], "assignments: found a negative"),
+        ([[0.0, 0.0], [1.0, 0.0]], ["x", "y"], r"all zero for users \['x'\]"),
+        ([[np.nan, 0.0]], [0], "assignments contains NaN"),
+        (np.ones(3), [0, 1, 2], "2D array"),
+    ],
+)
+def test_bad_input_is_named(pins, users, message):
+    with pytest.raises(ValueError, match=message):
+        user_profiles(pins, users)

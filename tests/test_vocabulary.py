@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import pdist
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from visprof.vocabulary import VisualVocabulary, assignment_entropy
+
+
+@parametrize_with_checks([VisualVocabulary(n_clusters=3, random_state=0)])
+def test_scikit_learn_contract(estimator, check):
+    assert check(estimator) is None
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return np.random.default_rng(0).normal(size=(120, 6)) + 3.0
+
+
+def test_sigma2_is_the_mean_squared_distance_between_pairs(pictures):
+    vocabulary = VisualVocabulary(n_clusters=4, random_state=0).fit(pictures)
+    assert vocabulary.sigma2_ == pytest.approx(pdist(pictures, "sqeuclidean").mean())
+
+
+@pytest.mark.parametrize("bandwidth", [0.05, 1.0, 20.0])
+def test_transform_equals_equation_2_by_plain_loops(pictures, bandwidth, monkeypatch):
+    monkeypatch.setattr("visprof.vocabulary._BLOCK_BYTES", 8 * 5 * 7)  # 7 rows a block
+    vocabulary = VisualVocabulary(n_clusters=5, bandwidth=bandwidth, random_state=0)
+    words = vocabulary.fit_transform(pictures)
+    for row, picture in zip(words, pictures, strict=True):
+        weight = [
+            np.exp(-np.sum((picture - centre) ** 2) / (bandwidth * vocabulary.sigma2_))
+            for centre in vocabulary.cluster_centers_
+        ]
+        np.testing.assert_allclose(row, np.array(weight) / sum(weight), rtol=1e-9)
+
+
+def test_zero_bandwidth_is_the_hard_limit(pictures):
+    hard = VisualVocabulary(n_clusters=5, bandwidth=0, random_state=0).fit(pictures)
+    words = hard.transform(pictures)
+    distance = ((pictures[:, None] - hard.cluster_centers_) ** 2).sum(-1)
+    np.testing.assert_array_equal(words, np.eye(5)[distance.argmin(1)])
+    nearly = VisualVocabulary(n_clusters=5, bandwidth=1e-9, random_state=0).fit(pictures)
+    np.testing.assert_allclose(nearly.transform(pictures), words, atol=1e-12)
+
+
+def test_float32_stays_float32_and_agrees_with_float64(pictures):
+    vocabulary = VisualVocabulary(n_clusters=5, random_state=0).fit(pictures.astype(np.float32))
+    words = vocabulary.transform(pictures.astype(np.float32))
+    assert words.dtype == vocabulary.cluster_centers_.dtype == np.float32
+    np.testing.assert_allclose(words, vocabulary.transform(pictures), atol=1e-5)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("bandwidth", [5e-324, 1e-300, 1e-45, 1e-38, 1e-30])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_vanishing_bandwidth_is_hard(pictures, bandwidth, dtype):
+    vocabulary = VisualVocabulary(n_clusters=3, bandwidth=bandwidth, random_state=0)
+    words = vocabulary.fit_transform(pictures.astype(dtype))
+    np.testing.assert_array_equal(np.sort(words, axis=1), np.tile([0, 0, 1], (120, 1)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0, 100), st.floats(1e-6, 1e6), st.integers(0, 1000))
+def test_rows_are_distributions_however_far_the_picture(bandwidth, scale, seed):
+    rng = np.random.default_rng(seed)
+    vocabulary = VisualVocabulary(n_clusters=3, bandwidth=bandwidth, random_state=seed)
+    vocabulary.fit(rng.normal(size=(20, 2)))
+    words = vocabulary.transform(rng.normal(size=(10, 2)) * scale)
+    assert words.min() >= 0
+    np.testing.assert_allclose(words.sum(axis=1), 1, rtol=1e-12)
+
+
+def test_equal_training_rows_give_a_hard_assignment():
+    vocabulary = VisualVocabulary(n_clusters=1).fit(np.ones((4, 2)))
+    assert vocabulary.sigma2_ == 0
+    np.testing.assert_array_equal(vocabulary.transform([[3.0, 4.0]]), [[1.0]])
+
+
+def test_same_seed_same_words(pictures):
+    first, second, other = (
+        VisualVocabulary(n_clusters=8, random_state=seed).fit_transform(pictures)
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert not np.allclose(first, other)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({}, "n_clusters=200 is more than n_samples=120"),
+        ({"n_clusters": 0}, "n_clusters: expected"),
+        ({"n_clusters": 2.5}, "n_clusters: expected"),
+        ({"n_clusters": 2, "bandwidth": -1.0}, "bandwidth: expected"),
+        ({"n_clusters": 2, "bandwidth": np.nan}, "bandwidth: expected"),
+        ({"n_clusters": 2, "max_iter": 0}, "max_iter: expected"),
+    ],
+)
+def test_bad_parameters_are_named(pictures, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        VisualVocabulary(**parameters).fit(pictures)
+
+
+def test_entropy_between_hard_and_uniform():
+    rows = [[1, 0, 0, 0], [0.25] * 4, [0.5, 0.5, 0, 0]]
+    np.testing.assert_allclose(assignment_entropy(rows), [0, np.log(4), np.log(2)])
+
+
+@pytest.mark.parametrize("rows", [[[0.5, 0.2]], [[1.5, -0.5]]])
+def test_entropy_refuses_what_is_no_distribution(rows):
+    with pytest.raises(ValueError, match="assignments"):
+        assignment_entropy(rows)

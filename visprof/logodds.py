@@ -1,0 +1,192 @@
+r"""Are two users' visual words different? Log-odds with a background prior (Eqs. 4-7).
+
+The statistic of Monroe, Colaresi and Quinn, "Fightin' Words" (Political Analysis, 2008): for
+user i with counts y_i and a prior of alpha times the background's counts g,
+
+.. math::
+    \delta_k = \log\frac{y_i(k) + \alpha g(k)}{n_i + \alpha G - y_i(k) - \alpha g(k)} -
+               \log\frac{y_j(k) + \alpha g(k)}{n_j + \alpha G - y_j(k) - \alpha g(k)}
+
+where n is the sum of y and G that of g (Eq. 4), the variance is approximately
+
+.. math:: \sigma^2_k \approx \frac{1}{y_i(k) + \alpha g(k)} + \frac{1}{y_j(k) + \alpha g(k)}
+
+(Eq. 5, "two-term"; "four-term" adds the reciprocals of the two denominators above, Monroe's full
+form, which is better calibrated for large clusters), and z is delta over sigma (Eq. 6).
+A cluster in which a user has neither count nor prior carries no evidence: z = 0 there, which is
+the limit of Eq. 6 as y(k) + alpha g(k) goes to 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["log_odds_z", "logits_and_variances", "pairwise_max_z"]
+
+_VARIANCES = ("two-term", "four-term")
+
+
+def log_odds_z(
+    y_i: ArrayLike,
+    y_j: ArrayLike,
+    background: ArrayLike,
+    alpha: float,
+    variance: str = "two-term",
+) -> NDArray[np.float64]:
+    """z-score of every cluster for one pair of users (Eqs. 4-6).
+
+    Positive where i has more of the cluster than j; swapping the users flips the sign exactly.
+
+    Parameters
+    ----------
+    y_i, y_j : array-like of shape (k,)
+        Counts of the two users: sums of the (soft) assignments of their pins.
+    background : array-like of shape (k,)
+        Counts g of the background.
+    alpha : float
+        Weight of the prior; positive.
+    variance : {"two-term", "four-term"}, default="two-term"
+        Eq. 5 or Monroe's full form.
+
+    Returns
+    -------
+    ndarray of shape (k,)
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, a count is negative or not finite, alpha is not positive, or all mass
+        of a user and the background is in one cluster, where the log-odds are undefined.
+    """
+    for name, y in (("y_i", y_i), ("y_j", y_j)):
+        if np.ndim(y) != 1:
+            raise ValueError(f"{name}: expected shape (k,), got {np.shape(y)}")
+    if np.shape(y_i) != np.shape(y_j):
+        raise ValueError(f"y_i {np.shape(y_i)} and y_j {np.shape(y_j)} must have one shape (k,)")
+    logit, spread = logits_and_variances(np.stack([y_i, y_j]), background, alpha, variance)
+    return (logit[0] - logit[1]) / np.sqrt(spread[0] + spread[1])
+
+
+def pairwise_max_z(
+    counts: ArrayLike, background: ArrayLike, alpha: float, variance: str = "two-term"
+) -> NDArray[np.float64]:
+    """Largest absolute z-score over clusters, for every pair of users (Eq. 7).
+
+    Parameters
+    ----------
+    counts : array-like of shape (n, k)
+        Counts of n >= 2 users.
+    background : array-like of shape (k,)
+        Counts g of the background.
+    alpha : float
+        Weight of the prior; positive.
+    variance : {"two-term", "four-term"}, default="two-term"
+        Eq. 5 or Monroe's full form.
+
+    Returns
+    -------
+    ndarray of shape (n (n - 1) / 2,)
+        In the order of :func:`scipy.spatial.distance.pdist`.
+
+    Raises
+    ------
+    ValueError
+        As :func:`log_odds_z`, or with fewer than two users.
+    """
+    if np.ndim(counts) != 2 or len(counts) < 2:
+        raise ValueError(f"counts: expected shape (n, k) with n >= 2 users, got {np.shape(counts)}")
+    return _pairwise_max(*logits_and_variances(counts, background, alpha, variance))
+
+
+def logits_and_variances(
+    counts: ArrayLike, background: ArrayLike, alpha: float, variance: str = "two-term"
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Each user's own part of Eqs. 4 and 5, of which every pair is a difference and a sum.
+
+    Parameters
+    ----------
+    counts : array-like of shape (n, k)
+    background : array-like of shape (k,)
+    alpha : float
+    variance : {"two-term", "four-term"}, default="two-term"
+
+    Returns
+    -------
+    logit, variance : ndarray of shape (n, k)
+        Where a user has neither count nor prior: 0 and infinity, so that z = 0.
+
+    Raises
+    ------
+    ValueError
+        See :func:`log_odds_z`.
+    """
+    counts = _checked_counts(counts, "counts")
+    background = _checked_counts(background, "background")
+    if background.shape != counts.shape[1:]:
+        raise ValueError(
+            f"background: expected shape ({counts.shape[1]},), one count a cluster, "
+            f"got {background.shape}"
+        )
+    if background.sum() == 0:
+        raise ValueError("background: all counts are zero; the prior needs some mass")
+    if not (np.isfinite(alpha) and alpha > 0):
+        raise ValueError(f"alpha: expected a positive finite number, got {alpha!r}")
+    if variance not in _VARIANCES:
+        raise ValueError(f"variance: expected one of {_VARIANCES}, got {variance!r}")
+    inside = counts + alpha * background
+    outside = _sum_of_others(inside)
+    if not outside.all():
+        user = int(np.argmin(outside.min(axis=1)))
+        raise ValueError(
+            f"counts: the log-odds are undefined, for all mass of user {user} and of the "
+            f"background is in one of the {counts.shape[1]} cluster(s); use more clusters or a "
+            "background that covers at least two"
+        )
+    empty = inside == 0
+    inside[empty] = 1.0
+    logit = np.log(inside / outside)
+    spread = 1 / inside
+    if variance == "four-term":
+        spread += 1 / outside
+    logit[empty], spread[empty] = 0.0, np.inf
+    return logit, spread
+
+
+def _checked_counts(counts: ArrayLike, name: str) -> NDArray[np.float64]:
+    counts = np.asarray(counts, dtype=np.float64)
+    if counts.size == 0 or not np.isfinite(counts).all() or counts.min() < 0:
+        raise ValueError(
+            f"{name}: expected finite counts, none negative, got shape {counts.shape} with "
+            f"{np.isnan(counts).sum()} NaN, {np.isinf(counts).sum()} infinite and "
+            f"{(counts < 0).sum()} negative"
+        )
+    return counts
+
+
+def _sum_of_others(a: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Row sum without the entry itself: additions only, so no cancellation near zero."""
+    others = np.zeros_like(a)
+    np.cumsum(a[:, :-1], axis=1, out=others[:, 1:])
+    others[:, :-1] += np.cumsum(a[:, :0:-1], axis=1)[:, ::-1]
+    return others
+
+
+# Infinite variances are in use, so "ninf" must stay out of the fast-math flags.
+@njit(parallel=True, cache=True, fastmath={"nnan", "nsz", "arcp", "contract", "reassoc"})
+def _pairwise_max(logit, variance):  # pragma: no cover  (compiled)
+    n, k = logit.shape
+    max_z = np.empty(n * (n - 1) // 2)
+    for fold in prange(n // 2):
+        # rows `fold` and `n - 2 - fold` have n pairs together: equal work for every thread
+        top = np.int64(fold)  # prange counts in uint64, which mixes with int64 to float
+        for i in (top, n - 2 - top):
+            offset = i * (n - 1) - i * (i - 1) // 2 - i - 1
+            for j in range(i + 1, n):
+                largest = 0.0
+                for c in range(k):
+                    delta = logit[i, c] - logit[j, c]
+                    largest = max(largest, delta * delta / (variance[i, c] + variance[j, c]))
+                max_z[offset + j] = np.sqrt(largest)
+    return max_z

@@ -1,0 +1,165 @@
+"""Captions as vectors: the paragraph-vector baseline of Figure 6."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from gensim.models.doc2vec import Doc2Vec, TaggedDocument, train_document_dm
+from gensim.models.keyedvectors import pseudorandom_weak_vector
+from gensim.utils import simple_preprocess
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+__all__ = ["ParagraphVectors"]
+
+
+class ParagraphVectors(TransformerMixin, BaseEstimator):
+    """Paragraph vectors with distributed memory (PV-DM; Le and Mikolov 2014).
+
+    The same captions and seed give the same numbers in every process, and a caption's vector
+    depends on nothing but the caption and the fitted model: not on the rows around it.
+
+    A caption with no word of the vocabulary (an empty one, say) gets the zero vector. All such
+    captions are then equal: they fall in one visual word, and ties are left to the mid-rank.
+
+    Parameters
+    ----------
+    vector_size : int, default=100
+        Length of the vectors.
+    epochs : int, default=20
+        Passes over the captions in training, and over a caption when its vector is inferred.
+    window : int, default=5
+        Most words between the predicted word and its context.
+    min_count : int, default=2
+        Words seen less often are dropped.
+    random_state : int, default=0
+        Seed.
+
+    Attributes
+    ----------
+    model_ : gensim.models.doc2vec.Doc2Vec
+    """
+
+    def __init__(
+        self,
+        vector_size: int = 100,
+        epochs: int = 20,
+        window: int = 5,
+        min_count: int = 2,
+        random_state: int = 0,
+    ) -> None:
+        self.vector_size = vector_size
+        self.epochs = epochs
+        self.window = window
+        self.min_count = min_count
+        self.random_state = random_state
+
+    def fit(self, captions: Sequence[str], y: None = None) -> ParagraphVectors:
+        """Learn word vectors from the captions.
+
+        Parameters
+        ----------
+        captions : sequence of str, length n
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        ParagraphVectors
+            The fitted estimator.
+
+        Raises
+        ------
+        TypeError
+            If `captions` is not a sequence of strings.
+        ValueError
+            If no word is seen `min_count` times.
+        """
+        documents = [TaggedDocument(words, [i]) for i, words in enumerate(_tokens(captions))]
+        seen = Counter(word for document in documents for word in document.words)
+        if not seen or max(seen.values()) < self.min_count:
+            raise ValueError(
+                f"captions: none of the {len(seen)} words in {len(documents)} captions is seen "
+                f"min_count={self.min_count} times; pass more text or a smaller min_count"
+            )
+        self.model_ = Doc2Vec(
+            documents,
+            dm=1,
+            vector_size=self.vector_size,
+            epochs=self.epochs,
+            window=self.window,
+            min_count=self.min_count,
+            seed=self.random_state,
+            workers=1,  # threads would make the order of updates, and the numbers, random
+        )
+        return self
+
+    def transform(self, captions: Sequence[str]) -> NDArray[np.float32]:
+        """Infer the vector of each caption.
+
+        Parameters
+        ----------
+        captions : sequence of str, length n
+
+        Returns
+        -------
+        ndarray of shape (n, vector_size), float32
+
+        Raises
+        ------
+        TypeError
+            If `captions` is not a sequence of strings.
+        """
+        check_is_fitted(self)
+        inferred: dict[tuple[str, ...], NDArray[np.float32]] = {}
+        documents = [tuple(words) for words in _tokens(captions)]
+        vectors = np.zeros((len(documents), self.vector_size), dtype=np.float32)
+        for row, words in enumerate(documents):
+            if words not in inferred:
+                inferred[words] = self._infer(words)
+            vectors[row] = inferred[words]
+        return vectors
+
+    def _infer(self, words: tuple[str, ...]) -> NDArray[np.float32]:
+        known = [word for word in words if word in self.model_.wv]
+        if not known:
+            return np.zeros(self.vector_size, dtype=np.float32)
+        # Doc2Vec.infer_vector is not used: it starts from Python's salted hash of the text and
+        # carries on the model's generator from caption to caption. These are its steps without
+        # either.
+        model = self.model_
+        model.random = np.random.RandomState(self.random_state)
+        vector = pseudorandom_weak_vector(self.vector_size, " ".join(known), _stable_hash)
+        for alpha in np.linspace(model.alpha, model.min_alpha, self.epochs):
+            train_document_dm(
+                model,
+                known,
+                [0],
+                alpha,
+                learn_words=False,
+                learn_hidden=False,
+                doctag_vectors=vector[np.newaxis],
+                doctags_lockf=np.ones(1, dtype=np.float32),
+            )
+        return vector
+
+
+def _stable_hash(text: str) -> int:
+    """Stand in for `hash`, which Python salts in every process."""
+    return zlib.crc32(text.encode())
+
+
+def _tokens(captions: Sequence[str]) -> list[list[str]]:
+    if isinstance(captions, str):
+        raise TypeError("captions: got one string; pass a sequence of strings")
+    for i, caption in enumerate(captions):
+        if not isinstance(caption, str):
+            raise TypeError(
+                f"captions: expected strings, got {caption!r} at position {i}; "
+                "use '' for a missing caption"
+            )
+    return [simple_preprocess(caption) for caption in captions]

@@ -1,0 +1,189 @@
+"""Visual words: clusters of pictures, and how much a picture belongs to each (Eq. 2)."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import entr
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.cluster import KMeans
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+__all__ = ["VisualVocabulary", "assignment_entropy"]
+
+_BLOCK_BYTES = 32 * 2**20  # one block of row-to-centre distances
+
+
+class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    r"""K-means clusters of background pictures, with soft assignment to them (Eq. 2).
+
+    .. math:: c(k) = \frac{\exp(-\|r - d_k\|^2 / (\beta \sigma^2))}
+                          {\sum_l \exp(-\|r - d_l\|^2 / (\beta \sigma^2))}
+
+    where r is a picture's embedding, :math:`d_k` a cluster centre, :math:`\sigma^2` the mean
+    squared distance between pairs of training pictures and :math:`\beta` the bandwidth. That
+    the assignments are normalised, and that :math:`\beta` multiplies :math:`\sigma^2`, are
+    readings of the paper. Near :math:`\beta = 1` the assignment is almost uniform: see
+    :func:`assignment_entropy`.
+
+    Parameters
+    ----------
+    n_clusters : int, default=200
+        Number of visual words k.
+    bandwidth : float, default=1.0
+        :math:`\beta`; 0 assigns each picture wholly to the nearest centre.
+    max_iter : int, default=100
+        Most iterations of k-means.
+    random_state : int or None, default=None
+        Seed of the k-means++ start.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, d)
+    sigma2_ : float
+        Mean of :math:`\|r_i - r_j\|^2` over all pairs i != j of training rows.
+    n_iter_ : int
+        Iterations that k-means took.
+    n_features_in_ : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.array([[0.0], [0.1], [5.0], [5.1]])
+    >>> words = VisualVocabulary(n_clusters=2, bandwidth=0.1, random_state=0).fit_transform(x)
+    >>> words.sum(axis=1)
+    array([1., 1., 1., 1.])
+    """
+
+    def __init__(
+        self,
+        n_clusters: int = 200,
+        bandwidth: float = 1.0,
+        max_iter: int = 100,
+        random_state: int | None = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.bandwidth = bandwidth
+        self.max_iter = max_iter
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: None = None) -> VisualVocabulary:
+        """Cluster the rows of `X`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Embeddings of background pictures; float32 stays float32.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        VisualVocabulary
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If `X` has fewer rows than `n_clusters` or than two, or a parameter is out of range.
+        """
+        self._check_parameters()
+        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        if len(X) < self.n_clusters:
+            raise ValueError(
+                f"n_clusters={self.n_clusters} is more than n_samples={len(X)}: pass more rows "
+                "or a smaller n_clusters"
+            )
+        kmeans = KMeans(
+            self.n_clusters, n_init=1, max_iter=self.max_iter, random_state=self.random_state
+        ).fit(X)
+        self.cluster_centers_ = kmeans.cluster_centers_
+        self.n_iter_ = kmeans.n_iter_
+        total_variance = X.var(axis=0, ddof=1, dtype=np.float64).sum()
+        self.sigma2_ = float(2 * total_variance)
+        return self
+
+    def transform(self, X: ArrayLike) -> NDArray:
+        """Assign each row of `X` to the visual words.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, n_clusters)
+            Non-negative; rows sum to 1. float32 for float32 input.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        origin = self.cluster_centers_.mean(axis=0)  # near the data, so squares do not cancel
+        centres = (self.cluster_centers_ - origin).astype(X.dtype)
+        half_norms = np.einsum("ij,ij->i", centres, centres) / 2
+        words = np.empty((len(X), len(centres)), dtype=X.dtype)
+        block = max(1, _BLOCK_BYTES // (words.itemsize * len(centres)))
+        for start in range(0, len(X), block):
+            rows = X[start : start + block] - origin.astype(X.dtype)
+            # |r - d|^2 less |r|^2, which the normalisation takes out, halved
+            distance = half_norms - rows @ centres.T
+            words[start : start + block] = self._soften(distance)
+        return words
+
+    def _soften(self, half_distance: NDArray) -> NDArray:
+        scale = half_distance.dtype.type(self.bandwidth * self.sigma2_ / 2)
+        if scale < np.finfo(scale).tiny:  # the limit of a vanishing bandwidth
+            nearest = half_distance.argmin(axis=1)
+            return np.eye(half_distance.shape[1], dtype=half_distance.dtype)[nearest]
+        excess = half_distance - half_distance.min(axis=1, keepdims=True)
+        with np.errstate(over="ignore"):  # an infinite excess has weight exp(-inf) = 0, rightly
+            weight = np.exp(-excess / scale)
+        return weight / weight.sum(axis=1, keepdims=True)
+
+    def _check_parameters(self) -> None:
+        for name in ("n_clusters", "max_iter"):
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or value < 1:
+                raise ValueError(f"{name}: expected a whole number of at least 1, got {value!r}")
+        if not isinstance(self.bandwidth, Real) or not 0 <= self.bandwidth < np.inf:
+            raise ValueError(
+                f"bandwidth: expected a finite number of at least 0, got {self.bandwidth!r}"
+            )
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.cluster_centers_)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def assignment_entropy(assignments: ArrayLike) -> NDArray[np.float64]:
+    """Shannon entropy of each row, in nats: 0 for a hard assignment, log(k) for a uniform one.
+
+    Parameters
+    ----------
+    assignments : array-like of shape (n, k)
+        Rows sum to 1.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If a value is negative or not finite, or a row does not sum to 1.
+    """
+    c = check_array(assignments, dtype=[np.float64, np.float32], input_name="assignments")
+    totals = c.sum(axis=1, dtype=np.float64)
+    if c.min() < 0 or np.abs(totals - 1).max() > 1e-4:
+        raise ValueError(
+            f"assignments: expected non-negative rows that sum to 1, got values from {c.min()} "
+            f"and sums from {totals.min()} to {totals.max()}"
+        )
+    return entr(c).sum(axis=1, dtype=np.float64)
