@@ -1,0 +1,321 @@
+"""Parameters of chapters, their execution, and the build, on a small book made here."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from visprof import book
+
+ROOT = Path(__file__).resolve().parent.parent
+
+FRONT = """\
+---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+"""
+
+CHAPTER = (
+    FRONT
+    + """
+# Numbers
+
+```{code-cell} ipython3
+:tags: [parameters, hide-input]
+
+preset: str = "demo"  # which constants
+data: str | None = None  # folder of real data
+ledger: str = ""  # file of results
+n_clusters: int = 20  # clusters of the vocabulary
+beta: float | None = None  # bandwidth
+verbose: bool = False
+```
+
+```{code-cell} ipython3
+from pathlib import Path
+from myst_nb import glue
+print("clusters", n_clusters, "beta", beta, "verbose", verbose, "cwd", Path.cwd().name)
+glue("clusters", float(n_clusters), display=False)
+if ledger:
+    Path(ledger).write_text(f'{{"clusters": {n_clusters}}}')
+```
+
+$$
+a = b
+$$ (equality)
+"""
+)
+
+INDEX = """\
+# Front
+
+There were {glue:text}`01-numbers.md::clusters:.1f` clusters, by {eq}`equality`, after {cite:t}`A`.
+
+```{bibliography}
+```
+"""
+
+
+def text_of(notebook: Path) -> str:
+    """Everything that the cells of a notebook printed."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    return "".join(output.get("text", "") for output in outputs)
+
+
+def chapter(folder: Path, body: str) -> Path:
+    path = folder / "chapter.md"
+    path.write_text(FRONT + "\n# Title\n\n" + body)
+    return path
+
+
+def cell(source: str, tag: str = "parameters") -> str:
+    return f"```{{code-cell}} ipython3\n:tags: [{tag}]\n\n{source}\n```\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A book of two pages, with the configuration of the real one."""
+    root = tmp_path / "root"
+    (root / "book").mkdir(parents=True)
+    shutil.copytree(ROOT / "book" / "_static", root / "book" / "_static")
+    shutil.copy(ROOT / "_config.yml", root)
+    (root / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/index\nchapters:\n  - file: book/01-numbers\n"
+    )
+    (root / "book" / "01-numbers.md").write_text(CHAPTER)
+    (root / "book" / "index.md").write_text(INDEX)
+    (root / "book" / "references.bib").write_text(
+        "@book{A, author={Author, An}, title={Title}, publisher={House}, year={1999}}\n"
+    )
+    return root
+
+
+# --- parameters
+
+
+def test_parameters_have_name_type_default_and_help(root):
+    found = book.chapter_parameters(root / "book" / "01-numbers.md")
+    assert list(found) == ["preset", "data", "ledger", "n_clusters", "beta", "verbose"]
+    assert found["n_clusters"] == book.Parameter(
+        "n_clusters", "int", 20, "clusters of the vocabulary"
+    )
+    assert found["beta"] == book.Parameter("beta", "float | None", None, "bandwidth")
+    assert found["verbose"].help == ""
+
+
+def test_parameters_without_annotation_take_the_type_of_their_default(tmp_path):
+    path = chapter(tmp_path, cell('a = 1\nb = 0.5\nc = "#x"  # a colour\nd: "int | None" = 3'))
+    found = book.chapter_parameters(path)
+    assert [p.type for p in found.values()] == ["int", "float", "str", "int | None"]
+    assert (found["c"].default, found["c"].help) == ("#x", "a colour")
+
+
+def test_a_page_without_parameters_cell_has_none(root):
+    assert book.chapter_parameters(root / "book" / "index.md") == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("a = 2\ntwice = a * 2", "twice = a \\* 2 is not a literal"),
+        ("import os", "only assignments"),
+        ("a: list = [1]", "annotated 'list'"),
+        ("a: int = 0.5", "not of the declared type int"),
+    ],
+)
+def test_a_parameters_cell_that_cannot_be_changed_safely_is_refused(tmp_path, source, message):
+    with pytest.raises(ValueError, match=message):
+        book.chapter_parameters(chapter(tmp_path, cell(source)))
+
+
+def test_two_parameters_cells_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="2 cells tagged"):
+        book.chapter_parameters(chapter(tmp_path, cell("a = 1") + "\n" + cell("b = 1")))
+
+
+def test_code_without_kernelspec_is_refused(tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text("# Page\n\n" + cell("a = 1"))
+    with pytest.raises(ValueError, match="no kernelspec"):
+        book.chapter_parameters(path)
+
+
+def test_a_missing_chapter_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        book.chapter_parameters(tmp_path / "nowhere.md")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("int", "-3", -3),
+        ("float", "1e-5", 1e-5),
+        ("float", "2", 2.0),
+        ("bool", "True", True),
+        ("bool", "false", False),
+        ("str", "12", "12"),
+        ("int | None", "None", None),
+        ("int | None", "7", 7),
+        ("float | int", "7", 7),
+        ("str | None", "a=b", "a=b"),
+    ],
+)
+def test_text_becomes_a_value_of_the_declared_type(kind, text, value):
+    default = {"bool": True, "str": "x", "str | None": None, "int | None": None}.get(kind, 1)
+    parsed = book.Parameter("p", kind, default, "").parse(text)
+    assert parsed == value
+    assert type(parsed) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [("int", "0.5"), ("int", "many"), ("bool", "1"), ("float", "None")]
+)
+def test_text_of_another_type_is_refused(kind, text):
+    parameter = book.Parameter("p", kind, kind == "bool" or 1, "the help")
+    with pytest.raises(ValueError, match=rf"p='{text}' is not of the declared type {kind}.*help"):
+        parameter.parse(text)
+
+
+@given(st.integers() | st.floats(allow_nan=False) | st.booleans() | st.none())
+def test_values_survive_being_written_as_text(value):
+    kind = "None" if value is None else type(value).__name__
+    parsed = book.Parameter("p", kind, value, "").parse(str(value))
+    assert parsed == value
+    assert type(parsed) is type(value)
+
+
+# --- one chapter
+
+
+def test_a_changed_parameter_shows_in_the_output(root, tmp_path):
+    target = tmp_path / "out" / "numbers.ipynb"
+    source = root / "book" / "01-numbers.md"
+    made = book.execute_chapter(source, target, {"n_clusters": "7", "beta": 0.5}, root)
+    assert made == target
+    assert text_of(target) == "clusters 7 beta 0.5 verbose False cwd root\n"
+    tags = [c.metadata.get("tags", []) for c in nbformat.read(target, as_version=4).cells]
+    assert ["injected-parameters", "hide-input"] in tags
+    assert str(tmp_path) not in target.read_text()
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_value_equal_to_its_default_adds_no_cell(root, tmp_path):
+    target = tmp_path / "numbers.ipynb"
+    book.execute_chapter(root / "book" / "01-numbers.md", target, {"n_clusters": 20}, root)
+    assert "injected-parameters" not in target.read_text()
+    assert text_of(target).startswith("clusters 20 ")
+
+
+def test_an_unknown_parameter_lists_the_known_ones(root, tmp_path):
+    target = tmp_path / "numbers.ipynb"
+    with pytest.raises(ValueError, match="no parameter clusters") as error:
+        book.execute_chapter(root / "book" / "01-numbers.md", target, {"clusters": 7}, root)
+    assert "n_clusters: int = 20  clusters of the vocabulary" in str(error.value)
+    assert not target.exists()
+
+
+def test_a_failing_cell_is_named_and_leaves_no_notebook(tmp_path):
+    source = chapter(tmp_path, cell("1 + 1", "fine") + "\n" + cell("1 / 0", "wrong"))
+    target = tmp_path / "out" / "chapter.ipynb"
+    with pytest.raises(book.BookError, match=r"(?s)chapter\.md: cell 2 failed.*ZeroDivisionError"):
+        book.execute_chapter(source, target, root=tmp_path)
+    assert list(target.parent.iterdir()) == []
+
+
+# --- the book
+
+
+def test_the_front_page_comes_last(root):
+    assert book.book_pages(root) == [Path("book/01-numbers.md"), Path("book/index.md")]
+
+
+def test_a_page_that_is_missing_is_named(root):
+    (root / "book" / "01-numbers.md").unlink()
+    with pytest.raises(FileNotFoundError, match=re.escape("01-numbers.md")):
+        book.book_pages(root)
+
+
+def test_a_folder_without_contents_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=re.escape("no _toc.yml")):
+        book.book_pages(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["01-numbers", "01-numbers.md", "book/01-numbers"])
+def test_a_chapter_is_found_by_path_or_name(root, name):
+    assert book.find_chapter(name, root) == Path("book/01-numbers.md")
+
+
+def test_an_unknown_chapter_lists_the_known_ones(root):
+    with pytest.raises(ValueError, match="no chapter 'x'; there are 01-numbers, index"):
+        book.find_chapter("x", root)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"parameters": {"clusters": 1}}, "the book has no parameter clusters"),
+        ({"parameters": {"n_clusters": "x"}}, "not of the declared type int"),
+        ({"data": "nowhere"}, "data: there is nothing at"),
+    ],
+)
+def test_wrong_arguments_fail_before_anything_runs(root, tmp_path, arguments, message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        book.build_book(root, out=tmp_path / "out", **arguments)
+    assert not (tmp_path / "out").exists()
+
+
+def test_command_line_lists_parameters_and_reports_errors(root, capsys):
+    assert book.main(["--root", str(root), "parameters", "01-numbers"]) == 0
+    assert "beta: float | None = None  bandwidth" in capsys.readouterr().out
+    assert book.main(["--root", str(root), "run", "01-numbers", "-p", "clusters=1"]) == 1
+    assert "error: " in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        book.main(["--root", str(root), "run", "01-numbers", "-p", "clusters"])
+
+
+@pytest.mark.slow
+def test_a_built_book_shows_the_parameters_and_reads_offline(root, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["build", "--data", str(root / "book"), "-p", "n_clusters=7", "--out", str(out)]
+    assert book.main(["--root", str(root), *arguments]) == 0
+    assert "[1/2] book/01-numbers.md" in capsys.readouterr().out
+    html = out / "demo" / "html"
+    front = (html / "book" / "index.html").read_text()
+    assert re.search(r"There were <span[^>]*>7\.0</span> clusters", front)
+    assert 'data = "book"' in text_of_source(out / "demo/executed/book/01-numbers.ipynb")
+    assert (out / "results" / "demo.json").read_text() == '{"clusters": 7}'
+    pages = "".join(page.read_text() for page in html.rglob("*.html"))
+    loads = r'<(?:script|link|img|iframe)[^>]*(?:src|href)="(?:https?:)?//[^"]*"'
+    assert re.findall(loads, pages) == []
+    assert (html / "_static" / "mathjax" / "tex-chtml.js").is_file()
+    assert sorted(path.name for path in (out / "demo").iterdir()) == ["executed", "html"]
+
+
+def text_of_source(notebook: Path) -> str:
+    return "\n".join(c.source for c in nbformat.read(notebook, as_version=4).cells)
+
+
+@pytest.mark.slow
+def test_a_broken_reference_fails_the_build_and_keeps_the_old_book(root, tmp_path, capfd):
+    out = tmp_path / "out"
+    (out / "demo" / "html").mkdir(parents=True)
+    (out / "demo" / "html" / "index.html").write_text("the old book")
+    (root / "book" / "index.md").write_text(INDEX + "\n{ref}`nowhere`\n")
+    with pytest.raises(book.BookError, match="Jupyter Book ended with status"):
+        book.build_book(root, out=out)
+    assert "nowhere" in capfd.readouterr().err
+    assert (out / "demo" / "html" / "index.html").read_text() == "the old book"

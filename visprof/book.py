@@ -1,0 +1,580 @@
+"""Execute the chapters, with other parameters if wished, and build the book.
+
+A chapter is a MyST text notebook (jupytext).  Its parameters are the assignments of the one cell
+tagged ``parameters``: literal, annotated, and explained by the comment that trails them.
+
+    n_clusters: int = 200  # clusters of the visual vocabulary
+
+From the command line::
+
+    python -m visprof.book build --preset demo -p n_clusters=50
+    python -m visprof.book run 05-pairwise -p n_clusters=50
+    python -m visprof.book parameters 05-pairwise
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tokenize
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jupytext
+import nbformat
+import papermill
+from jupyter_client.kernelspec import KernelSpecManager
+from nbclient.exceptions import DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
+from sphinx_external_toc.parsing import parse_toc_yaml
+from traitlets.config import Config
+
+__all__ = [
+    "BookError",
+    "Parameter",
+    "book_pages",
+    "build_book",
+    "chapter_parameters",
+    "execute_chapter",
+    "find_chapter",
+    "main",
+]
+
+KERNEL = "python3"
+CODE_CELL = re.compile(r"^(?:`{3,}|:{3,}|~{3,})\{code-cell\}", re.MULTILINE)
+# Other users of a shared machine cannot listen to a kernel that speaks through encrypted sockets.
+ENCRYPTED = Config({"KernelManager": {"transport_encryption": "auto"}})
+# The `jupyter-book` script, by the interpreter that runs this: `python -m jupyter_book.cli.main`
+# would do nothing and succeed.
+JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+
+
+class BookError(RuntimeError):
+    """A chapter failed, or the pages could not be made into a book."""
+
+
+# --- parameters of a chapter ----------------------------------------------------------------------
+
+
+def _parse_none(text: str) -> None:
+    if text.lower() not in ("none", ""):
+        raise ValueError(text)
+
+
+def _parse_bool(text: str) -> bool:
+    return {"true": True, "false": False}[text.lower()]
+
+
+# Tried in this order, so that "None" and "true" are not taken for strings.
+_PARSERS = {"None": _parse_none, "bool": _parse_bool, "int": int, "float": float, "str": str}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a chapter.
+
+    Attributes
+    ----------
+    name : str
+    type : str
+        The annotation: ``int``, ``float``, ``str``, ``bool``, ``None``, or a union such as
+        ``int | None``.
+    default : object
+        Value in the chapter's text.
+    help : str
+        The comment that trails the assignment; empty if there is none.
+    """
+
+    name: str
+    type: str
+    default: object
+    help: str
+
+    def __post_init__(self) -> None:
+        unknown = self.alternatives - _PARSERS.keys()
+        if unknown:
+            raise ValueError(
+                f"parameter {self.name} is annotated {self.type!r}; use {', '.join(_PARSERS)}, "
+                "or a union of them"
+            )
+        self.parse(self.default if isinstance(self.default, str) else repr(self.default))
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.type} = {self.default!r}  {self.help}".rstrip()
+
+    @property
+    def alternatives(self) -> frozenset[str]:
+        """Names of the types that the annotation allows."""
+        return frozenset(part.strip() for part in self.type.split("|"))
+
+    def parse(self, text: str) -> object:
+        """Value of the declared type that `text` stands for.
+
+        Parameters
+        ----------
+        text : str
+            For example ``"50"``, ``"0.5"``, ``"true"``, ``"None"``.
+
+        Returns
+        -------
+        int, float, str, bool or None
+
+        Raises
+        ------
+        ValueError
+            If `text` is no value of the declared type.
+        """
+        for name, parser in _PARSERS.items():
+            if name in self.alternatives:
+                try:
+                    return parser(text)
+                except (ValueError, KeyError):
+                    continue
+        raise ValueError(f"{self.name}={text!r} is not of the declared type {self.type} ({self})")
+
+
+def _read_chapter(path: Path) -> nbformat.NotebookNode:
+    """The page as a notebook; a page without code cells becomes one of text alone."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no chapter at {path}")
+    notebook = jupytext.read(path, fmt="md:myst")
+    if _is_executable(path) and "kernelspec" not in notebook.metadata:
+        raise ValueError(
+            f"{path} has code cells but no kernelspec in its front matter, so its code would not "
+            f"run; add 'kernelspec: {{name: {KERNEL}, display_name: Python 3}}'"
+        )
+    return notebook
+
+
+def _is_executable(path: Path) -> bool:
+    return CODE_CELL.search(path.read_text(encoding="utf-8")) is not None
+
+
+def _trailing_comments(source: str) -> dict[int, str]:
+    """Comments by line number."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
+
+
+def _parse_assignment(statement: ast.stmt, comments: Mapping[int, str], where: str) -> Parameter:
+    match statement:
+        case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value) if value:
+            quoted = isinstance(annotation, ast.Constant) and isinstance(annotation.value, str)
+            kind = annotation.value if quoted else ast.unparse(annotation)
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            kind = ""
+        case _:
+            raise ValueError(
+                f"{where}: the parameters cell may hold only assignments 'name: type = value', "
+                f"not {ast.unparse(statement)!r}"
+            )
+    try:
+        default = ast.literal_eval(value)
+    except ValueError:
+        # A value derived from another parameter would keep its old value when that one is changed.
+        raise ValueError(
+            f"{where}: {name} = {ast.unparse(value)} is not a literal; derive it in a later cell"
+        ) from None
+    kind = kind or ("None" if default is None else type(default).__name__)
+    return Parameter(name, kind, default, comments.get(statement.end_lineno or 0, ""))
+
+
+def chapter_parameters(path: str | Path) -> dict[str, Parameter]:
+    """Parameters of a chapter, in the order of its text.
+
+    (papermill's own inspection loses a parameter annotated ``int | None``.)
+
+    Parameters
+    ----------
+    path : path
+        MyST text notebook.
+
+    Returns
+    -------
+    dict of str to Parameter
+        Empty if no cell is tagged ``parameters``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If two cells are tagged, or the tagged one holds anything but literal assignments.
+    """
+    path = Path(path)
+    cells = [
+        cell.source
+        for cell in _read_chapter(path).cells
+        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", [])
+    ]
+    if len(cells) > 1:
+        raise ValueError(f"{path} has {len(cells)} cells tagged 'parameters'; keep one")
+    found = {}
+    for source in cells:
+        comments = _trailing_comments(source)
+        for statement in ast.parse(source).body:
+            parameter = _parse_assignment(statement, comments, str(path))
+            found[parameter.name] = parameter
+    return found
+
+
+def _changed_values(
+    known: Mapping[str, Parameter], given: Mapping[str, object]
+) -> dict[str, object]:
+    """Checked values of the parameters given, less those that equal their default."""
+    values = {name: known[name].parse(str(value)) for name, value in given.items()}
+    return {
+        name: value
+        for name, value in values.items()
+        if (type(value), value) != (type(known[name].default), known[name].default)
+    }
+
+
+def _reject_unknown(given: Iterable[str], known: Mapping[str, Parameter], where: str) -> None:
+    unknown = sorted(set(given) - known.keys())
+    if unknown:
+        listing = "\n".join(f"  {parameter}" for parameter in known.values()) or "  (none)"
+        raise ValueError(f"{where} has no parameter {', '.join(unknown)}; it has\n{listing}")
+
+
+# --- one chapter ----------------------------------------------------------------------------------
+
+
+def _require_own_kernel() -> None:
+    """Raise BookError if the kernel would run another Python than the one that runs this."""
+    argv = KernelSpecManager().get_kernel_spec(KERNEL).argv
+    own = {"python", "python3", f"python3.{sys.version_info.minor}", sys.executable}
+    if argv[0] not in own:
+        raise BookError(
+            f"the Jupyter kernel {KERNEL} runs {argv[0]}, not {sys.executable}; register this one: "
+            f"{sys.executable} -m ipykernel install --sys-prefix"
+        )
+
+
+def execute_chapter(
+    source: str | Path,
+    target: str | Path,
+    parameters: Mapping[str, object] | None = None,
+    root: str | Path = ".",
+) -> Path:
+    """Execute one chapter into a notebook.
+
+    Parameters
+    ----------
+    source : path
+        MyST text notebook.
+    target : path
+        Notebook (``.ipynb``) to write; it appears only when every cell has run.
+    parameters : mapping, optional
+        Values by name, as text or of the declared type.
+    root : path
+        Working directory of the chapter's code: the repository's root.
+
+    Returns
+    -------
+    Path
+        `target`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is unknown or its value not of the declared type.
+    BookError
+        If a cell fails; the message names the chapter and the cell.
+    """
+    source, target = Path(source), Path(target)
+    known = chapter_parameters(source)
+    _reject_unknown(parameters or {}, known, str(source))
+    values = _changed_values(known, parameters or {})
+    _require_own_kernel()
+
+    notebook = _read_chapter(source)
+    notebook.metadata.pop("jupytext", None)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as folder:
+        plain, executed = Path(folder, "plain.ipynb"), Path(folder, target.name)
+        nbformat.write(notebook, plain)
+        if values:
+            _inject(plain, values)
+        _run_notebook(plain, executed, Path(root), source)
+        os.replace(executed, target)
+    return target
+
+
+def _inject(plain: Path, values: Mapping[str, object]) -> None:
+    notebook = parameterize_notebook(
+        load_notebook_node(str(plain)),
+        values,
+        kernel_name=KERNEL,
+        language="python",
+        comment="Changed parameters",
+    )
+    declared, injected = (
+        next(cell for cell in notebook.cells if tag in cell.metadata.get("tags", []))
+        for tag in ("parameters", "injected-parameters")
+    )
+    # The reader sees the changed values as much, or as folded, as the declared ones.
+    injected.metadata["tags"] += [tag for tag in declared.metadata["tags"] if tag != "parameters"]
+    nbformat.write(notebook, plain)
+
+
+def _run_notebook(plain: Path, executed: Path, root: Path, source: Path) -> None:
+    try:
+        notebook = papermill.execute_notebook(
+            plain, executed, kernel_name=KERNEL, cwd=root, progress_bar=False, config=ENCRYPTED
+        )
+    except PapermillExecutionError as error:
+        raise BookError(
+            f"{source}: cell {error.exec_count} failed\n\n{error.source}\n{error}"
+        ) from error
+    except DeadKernelError as error:
+        raise BookError(f"{source}: the kernel died, perhaps for want of memory") from error
+    # Readers download this notebook: where it lay while it ran is none of its business.
+    for key in ("input_path", "output_path"):
+        notebook.metadata.papermill.pop(key, None)
+    nbformat.write(notebook, executed)
+
+
+# --- the book -------------------------------------------------------------------------------------
+
+
+def book_pages(root: str | Path = ".") -> list[Path]:
+    """Pages of the table of contents, relative to `root`; the front page comes last.
+
+    The front page shows what the chapters found, so it is executed when their steps are memoised.
+
+    Raises
+    ------
+    FileNotFoundError
+        If `root` has no ``_toc.yml``, or a page that it names is missing.
+    """
+    root = Path(root)
+    toc = root / "_toc.yml"
+    if not toc.is_file():
+        raise FileNotFoundError(f"no _toc.yml in {root.resolve()}; run this in the book's root")
+    sitemap = parse_toc_yaml(toc)
+    names = [name for name in sitemap if name != sitemap.root.docname] + [sitemap.root.docname]
+    pages = [Path(f"{name}.md") for name in names]
+    missing = [str(page) for page in pages if not (root / page).is_file()]
+    if missing:
+        raise FileNotFoundError(f"{toc} names pages that are missing: {', '.join(missing)}")
+    return pages
+
+
+def find_chapter(name: str, root: str | Path = ".") -> Path:
+    """Path, relative to `root`, of the page called `name`: its path, or file name without suffix.
+
+    Raises
+    ------
+    ValueError
+        If the book has no such page.
+    """
+    pages = book_pages(root)
+    for page in pages:
+        if name in (str(page), page.name, page.stem, str(page.with_suffix(""))):
+            return page
+    raise ValueError(f"no chapter {name!r}; there are {', '.join(page.stem for page in pages)}")
+
+
+def build_book(
+    root: str | Path = ".",
+    preset: str = "demo",
+    data: str | Path | None = None,
+    parameters: Mapping[str, object] | None = None,
+    out: str | Path = "_build",
+) -> Path:
+    """Execute every page of the book, one after the other, and render them as HTML.
+
+    Any failed cell, warning of Sphinx or broken reference fails the build.
+
+    Parameters
+    ----------
+    root : path
+        Folder of ``_toc.yml`` and ``_config.yml``.
+    preset : str
+        Value of every chapter's parameter ``preset``.
+    data : path, optional
+        Value of every chapter's parameter ``data``; relative paths are relative to where the
+        build is started, not to `root`.
+    parameters : mapping, optional
+        Values for every chapter that has a parameter of that name.
+    out : path
+        The pages go to ``out/preset/executed``, the book to ``out/preset/html``, and what chapters
+        write into the file named by their parameter ``ledger`` to ``out/results/preset.json``.
+
+    Returns
+    -------
+    Path
+        Folder of the HTML.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a page, or `data`, is missing.
+    ValueError
+        If no chapter has a parameter given, or a value is not of its declared type.
+    BookError
+        If a cell or the rendering fails.
+    """
+    root, results, out = Path(root), Path(out) / "results", Path(out) / preset
+    pages = book_pages(root)
+    known = {page: chapter_parameters(root / page) for page in pages}
+    anywhere = {name: parameter for page in pages for name, parameter in known[page].items()}
+    given = dict(parameters or {})
+    _reject_unknown(given, anywhere, "the book")
+    ledger = out / "ledger.json"
+    given |= {"preset": preset, "ledger": _seen_from(root, ledger)}
+    if data is not None:
+        given["data"] = _seen_from(root, _existing(Path(data)))
+    values = {
+        page: {name: value for name, value in given.items() if name in known[page]}
+        for page in pages
+    }
+    for page in pages:
+        _changed_values(known[page], values[page])  # a wrong value fails now, not after minutes
+
+    executed = out / "executed"
+    shutil.rmtree(executed, ignore_errors=True)
+    ledger.unlink(missing_ok=True)
+    _copy_assets(root, executed)
+    for number, page in enumerate(pages, start=1):
+        start = time.perf_counter()
+        print(f"[{number}/{len(pages)}] {page} ", end="", flush=True)
+        _make_page(root, page, executed, values[page])
+        print(f"{time.perf_counter() - start:.1f} s", flush=True)
+    html = _render(executed, out)
+    if ledger.exists():
+        results.mkdir(exist_ok=True)
+        os.replace(ledger, results / f"{preset}.json")
+    return html
+
+
+def _existing(data: Path) -> Path:
+    if not data.exists():
+        raise FileNotFoundError(f"data: there is nothing at {data.resolve()}")
+    return data
+
+
+def _seen_from(root: Path, path: Path) -> str:
+    """The path for code that runs in `root`; pages show it, so it names no folder above both."""
+    return os.path.relpath(path.resolve(), root.resolve())
+
+
+def _copy_assets(root: Path, executed: Path) -> None:
+    """Copy what Sphinx needs besides the pages: configuration, style, bibliography."""
+    texts = shutil.ignore_patterns("*.md", "*.ipynb", ".*", "__pycache__")
+    shutil.copytree(root / "book", executed / "book", ignore=texts)
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy2(root / name, executed / name)
+
+
+def _make_page(root: Path, page: Path, executed: Path, values: Mapping[str, object]) -> None:
+    if _is_executable(root / page):
+        execute_chapter(root / page, executed / page.with_suffix(".ipynb"), values, root)
+    else:
+        target = executed / page
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(root / page, target)
+
+
+def _render(executed: Path, out: Path) -> Path:
+    """Run Jupyter Book with every warning an error, and put the new HTML in the old one's place."""
+    shutil.rmtree(out / "_build", ignore_errors=True)
+    strict = ["-W", "-n", "--keep-going", "--all", "-q"]
+    command = [*JUPYTER_BOOK, "build", str(executed), "--path-output", str(out), *strict]
+    start = time.perf_counter()
+    print("rendering ", end="", flush=True)
+    result = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    if result.returncode:
+        raise BookError(
+            f"Jupyter Book ended with status {result.returncode}; its warnings are above\n\n"
+            f"{result.stdout}"
+        )
+    print(f"{time.perf_counter() - start:.1f} s", flush=True)
+    html, old = out / "html", out / "html.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if html.exists():
+        os.replace(html, old)
+    os.replace(out / "_build" / "html", html)
+    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(out / "_build")
+    return html
+
+
+# --- command line ---------------------------------------------------------------------------------
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form name=value")
+    return name, value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m visprof.book", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--root", type=Path, default=Path(), help="the book's root (default: .)")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    build = commands.add_parser("build", help="execute all chapters and build the HTML book")
+    build.add_argument("--preset", default="demo")
+    build.add_argument("--data", default="", help="folder of real data, for presets that need it")
+    build.add_argument("--out", type=Path, default=Path("_build"))
+
+    run = commands.add_parser("run", help="execute one chapter")
+    run.add_argument("chapter")
+    run.add_argument("--out", type=Path, default=Path("_build/runs"))
+
+    listing = commands.add_parser("parameters", help="list the parameters of a chapter")
+    listing.add_argument("chapter")
+
+    for command in (build, run):
+        command.add_argument(
+            "-p", dest="parameters", metavar="NAME=VALUE", type=_assignment, action="append",
+            default=[], help="change a parameter; may be repeated",
+        )  # fmt: skip
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status: 0, or 1 after an error that is printed."""
+    options = _parser().parse_args(argv)
+    try:
+        _dispatch(options)
+    except (BookError, ValueError, FileNotFoundError) as error:
+        print(f"\nerror: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _dispatch(options: argparse.Namespace) -> None:
+    root = options.root
+    if options.command == "build":
+        html = build_book(
+            root, options.preset, options.data or None, dict(options.parameters), options.out
+        )
+        print(f"book: {html / 'index.html'}")
+        return
+    chapter = find_chapter(options.chapter, root)
+    if options.command == "run":
+        target = options.out / f"{chapter.stem}.ipynb"
+        execute_chapter(root / chapter, target, dict(options.parameters), root)
+        print(f"notebook: {target}")
+    else:
+        print(*chapter_parameters(root / chapter).values(), sep="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
