@@ -25,6 +25,8 @@ import numpy as np
 import pandas as pd
 from PIL import ExifTags, Image
 
+from visprof.pictures import IMAGE_SUFFIXES, read_image
+
 __all__ = [
     "BACKGROUND_SOURCES",
     "background_split",
@@ -36,7 +38,6 @@ __all__ = [
 
 MANIFEST = "manifest.csv"
 MANIFEST_COLUMNS = {"board_id": "board", "image": "image", "added_at": "time", "caption": "caption"}
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 BACKGROUND_SOURCES = ("active", "rest")
 
 
@@ -169,20 +170,16 @@ def split_readable(pins: pd.DataFrame, n_threads: int = 4) -> tuple[pd.DataFrame
         reason = pd.Series(list(pool.map(_why_unreadable, pins["image"])), index=pins.index)
     broken = reason.notna()
     if broken.all():
-        raise ValueError(
-            f"none of {len(pins)} pictures can be read; the first is {pins['image'].iloc[0]} "
-            f"({reason.iloc[0]})"
-        )
+        raise ValueError(f"none of {len(pins)} pictures can be read; the first: {reason.iloc[0]}")
     readable = pins[~broken].reset_index(drop=True)
     return readable, pins[broken].assign(reason=reason[broken]).reset_index(drop=True)
 
 
 def _why_unreadable(image: str) -> str | None:
     try:
-        with Image.open(image) as opened:
-            opened.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        return f"{type(error).__name__}: {error}"
+        read_image(image)
+    except (FileNotFoundError, ValueError) as error:
+        return str(error)
     return None
 
 

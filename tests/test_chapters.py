@@ -1,0 +1,98 @@
+"""The chapters, executed by papermill at a tiny size, and again with a changed parameter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from visprof import book
+from visprof.results import Ledger
+from visprof.study import Parameters
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTERS = [page for page in book.book_pages(ROOT) if book.chapter_parameters(ROOT / page)]
+
+
+def execute(chapter, folder, **parameters):
+    target = folder / f"{chapter.stem}.ipynb"
+    book.execute_chapter(ROOT / chapter, target, {"preset": "tiny", **parameters}, ROOT)
+    return nbformat.read(target, as_version=4)
+
+
+def glued(notebook):
+    """Texts that a chapter glued, by key."""
+    return {
+        output.metadata["scrapbook"]["name"]: output["data"][
+            output.metadata["scrapbook"]["mime_prefix"] + "text/plain"
+        ].strip("'")
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "scrapbook" in output.get("metadata", {})
+    }
+
+
+def figures(notebook):
+    return [
+        output["data"]["image/svg+xml"]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "image/svg+xml" in output.get("data", {})
+    ]
+
+
+def find(stem):
+    return next(chapter for chapter in CHAPTERS if chapter.stem == stem)
+
+
+def test_the_book_has_an_index_and_six_chapters():
+    assert [chapter.stem[:2] for chapter in CHAPTERS] == ["01", "02", "03", "04", "05", "06", "in"]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
+def test_parameters_are_typed_explained_and_those_of_a_study(chapter):
+    known = set(Parameters.__dataclass_fields__) | {"preset", "ledger", "n_shown", "n_blocks"}
+    parameters = book.chapter_parameters(ROOT / chapter)
+    assert set(parameters) <= known
+    assert all(parameter.type and parameter.help for parameter in parameters.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
+def test_chapter_runs_and_draws_its_figures(chapter, tmp_path):
+    notebook = execute(chapter, tmp_path)
+    with_figure = [
+        cell for cell in notebook.cells if "figure" in cell.metadata.get("mystnb", {})
+    ]
+    assert len(figures(notebook)) == len(with_figure) > 0
+    assert all(cell.metadata["mystnb"]["image"]["alt"] for cell in with_figure)
+
+
+@pytest.mark.slow
+def test_a_changed_parameter_shows(tmp_path):
+    (tmp_path / "changed").mkdir()
+    plain = execute(find("06-prediction"), tmp_path, ledger=str(tmp_path / "plain.json"))
+    changed = execute(
+        find("06-prediction"),
+        tmp_path / "changed",
+        ledger=str(tmp_path / "changed.json"),
+        n_clusters=5,
+        distance="hellinger",
+    )
+    assert (glued(plain)["n_clusters"], glued(changed)["n_clusters"]) == ("8", "5")
+    assert glued(changed)["distance"] == "hellinger"
+    assert figures(plain) != figures(changed)
+    before, after = (Ledger(tmp_path / f"{name}.json").read() for name in ("plain", "changed"))
+    assert before.keys() == after.keys()
+    assert before["mrr.image.10"]["value"] != after["mrr.image.10"]["value"]
+    assert after["mrr.image.10"]["parameters"]["n_clusters"] == 5
+    assert after["mrr.random"]["value"] == before["mrr.random"]["value"]
+
+
+def test_an_unknown_parameter_lists_the_known_ones(tmp_path):
+    with pytest.raises(ValueError, match="n_cluster") as raised:
+        execute(find("05-pairwise"), tmp_path, n_cluster=5)
+    assert "n_clusters" in str(raised.value)
+    assert "visual clusters" in str(raised.value)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,79 @@
+"""Results: estimates, ledger, verdicts and scorecard."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from visprof.results import Estimate, Ledger, provenance, scorecard, verdict_above
+
+
+def test_estimate_shows_its_interval_in_the_format_asked():
+    assert f"{Estimate(0.1234, 0.1, 0.2):.2f}" == "0.12 [0.10, 0.20]"
+    assert f"{Estimate(0.5):.0%}" == "50%"
+
+
+def test_ledger_keeps_numbers_with_their_provenance(tmp_path):
+    ledger = Ledger(tmp_path / "new" / "demo.json")
+    assert ledger.read() == {}
+    ledger.write({"mrr.image.50": Estimate(0.4, 0.3, 0.5, 80, "users")}, {"seed": 3}, "demo")
+    ledger.write({"map.random": Estimate(0.05)}, {"seed": 3}, "demo")
+    entries = json.loads((tmp_path / "new" / "demo.json").read_text())
+    assert list(entries) == ["map.random", "mrr.image.50"]
+    entry = entries["mrr.image.50"]
+    assert (entry["value"], entry["low"], entry["high"], entry["n"]) == (0.4, 0.3, 0.5, 80)
+    assert entry["parameters"] == {"seed": 3}
+    assert len(entry["source_sha256"]) == 64
+    assert "low" not in entries["map.random"]
+
+
+def test_ledger_loses_nothing_when_chapters_write_at_once(tmp_path):
+    def write(i):
+        Ledger(tmp_path / "all.json").write({f"key{i}": Estimate(i)}, {}, "demo")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(12)))
+    assert len(Ledger(tmp_path / "all.json").read()) == 12
+
+
+def test_provenance_names_release_commit_and_source():
+    assert set(provenance()) == {"visprof", "commit", "source_sha256", "python"}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.1, 0.2, "holds"), (-0.1, 0.2, "not resolved"), (-0.2, -0.1, "does not hold"),
+     (0.0, 0.2, "not resolved")],
+)  # fmt: skip
+def test_verdict_follows_the_interval(low, high, verdict):
+    assert verdict_above(Estimate((low + high) / 2, low, high), 0) == verdict
+
+
+def test_verdict_without_interval_is_refused():
+    with pytest.raises(ValueError, match="needs an interval"):
+        verdict_above(Estimate(1.0), 0)
+
+
+def numbers(differ, dealt):
+    one = Estimate(0.5, 0.4, 0.6)
+    keys = ["hybrid", "cnn", "bow", "hybrid-cnn", "cnn-bow", "bow-random"]
+    return {
+        **{f"map.{key}": one for key in keys},
+        "map.random": Estimate(0.05),
+        "pairs.differ": differ,
+        "pairs.differ.dealt": dealt,
+        "mrr.image.50": one,
+        "mrr.text.50": one,
+        "mrr.random": Estimate(0.01),
+        "mrr.image-text.50": Estimate(-0.1, -0.2, 0.1),
+    }
+
+
+def test_scorecard_has_a_row_a_claim_and_needs_the_null_to_be_small():
+    most = Estimate(0.9, 0.8, 0.95)
+    card = scorecard(numbers(most, Estimate(0.01, 0.0, 0.02)), 50, 2.0)
+    assert card["verdict"].tolist() == ["holds"] * 5 + ["not resolved"]
+    card = scorecard(numbers(most, Estimate(0.9, 0.8, 1.0)), 50, 2.0)
+    assert card["verdict"].iloc[3] == "does not hold"

@@ -1,0 +1,181 @@
+"""Scenes: reading class folders, the fixed split, the paper's rule for pairs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from itertools import combinations
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from visprof.scenes import read_scenes, sample_pairs, split_scenes
+
+
+@pytest.fixture
+def scene_folder(tmp_path):
+    for label in ("park", "desert"):
+        (tmp_path / label).mkdir()
+        for i in range(3):
+            Image.new("RGB", (8, 6), (i, 0, 0)).save(tmp_path / label / f"{i}.png")
+        (tmp_path / label / "notes.txt").write_text("not a picture")
+    (tmp_path / ".hidden").mkdir()
+    return tmp_path
+
+
+def test_scenes_are_listed_class_by_class_in_order(scene_folder):
+    scenes = read_scenes(scene_folder)
+    assert list(scenes.columns) == ["image", "label"]
+    assert scenes["label"].tolist() == ["desert"] * 3 + ["park"] * 3
+    assert scenes["image"].tolist() == [
+        str(scene_folder / c / f"{i}.png") for c in ("desert", "park") for i in range(3)
+    ]
+
+
+def test_missing_folder_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        read_scenes(tmp_path / "nowhere")
+
+
+def test_folder_without_classes_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no class folder"):
+        read_scenes(tmp_path)
+
+
+def test_empty_class_is_named(scene_folder):
+    (scene_folder / "kitchen").mkdir()
+    with pytest.raises(ValueError, match="kitchen"):
+        read_scenes(scene_folder)
+
+
+def _table(sizes: dict[str, int], folder: str = "x") -> pd.DataFrame:
+    rows = [(f"{folder}/{c}/{i}.jpg", c) for c, n in sizes.items() for i in range(n)]
+    return pd.DataFrame(rows, columns=["image", "label"])
+
+
+@given(st.lists(st.integers(2, 40), min_size=1, max_size=5), st.floats(0.05, 0.95))
+def test_split_is_a_stratified_partition(sizes, share):
+    scenes = _table({f"class{i}": n for i, n in enumerate(sizes)})
+    train, test = split_scenes(scenes, share)
+    assert sorted([*train["image"], *test["image"]]) == sorted(scenes["image"])
+    for i, n in enumerate(sizes):
+        n_test = (test["label"] == f"class{i}").sum()
+        assert 1 <= n_test <= n - 1
+        assert n_test == pytest.approx(n * share, abs=1)
+
+
+def test_split_ignores_folder_and_order_of_rows():
+    here = _table({"park": 20, "desert": 11}, "here")
+    there = _table({"desert": 11, "park": 20}, "far/away").sample(frac=1, random_state=3)
+    names = [{i.split("/", 1)[1] for i in split_scenes(here)[1]["image"]}]
+    names.append({i.split("/", 2)[2] for i in split_scenes(there)[1]["image"]})
+    assert names[0] == names[1]
+
+
+def test_test_part_is_first_by_hash_of_label_and_name():
+    _, test = split_scenes(_table({"park": 7}), 3 / 7)
+    names = [f"park/{i}.jpg" for i in range(7)]
+    by_hash = sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+    assert sorted(test["image"]) == sorted(f"x/{name}" for name in by_hash[:3])
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.5, float("nan")])
+def test_bad_share_is_refused(share):
+    with pytest.raises(ValueError, match="test_share"):
+        split_scenes(_table({"park": 4}), share)
+
+
+def test_class_of_one_cannot_be_split():
+    with pytest.raises(ValueError, match="desert"):
+        split_scenes(_table({"park": 4, "desert": 1}))
+
+
+def test_split_needs_its_columns():
+    with pytest.raises(ValueError, match="label"):
+        split_scenes(pd.DataFrame({"image": ["a.jpg"]}))
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(3, 9), min_size=2, max_size=5),
+    st.integers(0, 3),
+    st.integers(1, 9),
+    st.integers(0, 99),
+)
+def test_pairs_follow_the_rule(sizes, n_similar, n_dissimilar, seed):
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    pairs, similar = sample_pairs(labels, n_similar, n_dissimilar, seed)
+    assert pairs.shape == (len(similar), 2)
+    assert pairs.dtype == np.int64
+    assert len({frozenset(p) for p in pairs.tolist()}) == len(pairs)  # distinct, none with itself
+    assert all(len(set(p)) == 2 for p in pairs.tolist())
+    count = Counter(tuple(sorted((labels[i], labels[j]))) for i, j in pairs)
+    expected = {(c, c): n_similar for c in range(len(sizes))} if n_similar else {}
+    expected |= dict.fromkeys(combinations(range(len(sizes)), 2), n_dissimilar)
+    assert count == expected
+    np.testing.assert_array_equal(similar, labels[pairs[:, 0]] == labels[pairs[:, 1]])
+
+
+def test_every_pair_of_a_class_can_be_drawn():
+    pairs, similar = sample_pairs(list("aaaaa"), 10, 0)
+    assert {tuple(sorted(p)) for p in pairs.tolist()} == set(combinations(range(5), 2))
+    assert similar.all()
+
+
+def test_every_pair_across_classes_can_be_drawn():
+    pairs, _ = sample_pairs(list("aabbb"), 0, 6)
+    drawn = {tuple(sorted(p)) for p in pairs.tolist()}
+    assert drawn == {(i, j) for i in (0, 1) for j in (2, 3, 4)}
+
+
+def test_pairs_within_a_class_are_drawn_evenly():
+    count = Counter()
+    for seed in range(2000):
+        pairs, _ = sample_pairs(list("aaaaa"), 3, 0, seed)
+        count.update(tuple(sorted(p)) for p in pairs.tolist())
+    assert len(count) == 10
+    assert max(abs(c - 600) for c in count.values()) < 5 * np.sqrt(600)
+
+
+def test_paper_constants_and_speed():
+    labels = np.repeat(np.arange(205), 100)
+    began = perf_counter()
+    pairs, similar = sample_pairs(labels, 500, 50)
+    seconds = perf_counter() - began
+    assert similar.sum() == 102_500
+    assert (~similar).sum() == 1_045_500
+    assert len(pairs) == 1_148_000
+    assert seconds < 10  # about 0.7 s on an idle core
+
+
+def test_order_is_mixed():
+    _, similar = sample_pairs(np.repeat(np.arange(4), 30), 100, 100)
+    assert 0.2 < similar[:100].mean() < 0.6
+
+
+def test_same_seed_same_pairs():
+    labels = np.repeat(np.arange(4), 30)
+    one, again, other = (sample_pairs(labels, 20, 20, seed)[0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, again)
+    assert (one != other).any()
+
+
+@pytest.mark.parametrize(
+    ("labels", "n_similar", "n_dissimilar", "match"),
+    [
+        (["park"] * 9 + ["desert"] * 2, 2, 0, "desert"),
+        (["park"] * 2 + ["desert"] * 2, 0, 5, "desert - park"),
+        (["park"] * 9, 1, 1, "1 classes"),
+        ([["park"]], 1, 1, "shape"),
+        (["park", "desert"], -1, 1, "n_similar=-1"),
+        (["park", "desert"], 0, 0, "both 0"),
+    ],
+)
+def test_impossible_pairs_say_why(labels, n_similar, n_dissimilar, match):
+    with pytest.raises(ValueError, match=match):
+        sample_pairs(labels, n_similar, n_dissimilar)

@@ -1,0 +1,348 @@
+"""Siamese embedding: Eq. 1 against a plain loop, training, seeds, bad input."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from visprof.backbones import load_backbone
+from visprof.scenes import sample_pairs
+from visprof.siamese import (
+    SiameseEmbedding,
+    array_inputs,
+    contrastive_loss,
+    image_inputs,
+    siamese_outputs,
+    train_siamese,
+)
+
+vectors = arrays(np.float64, (6, 3), elements=st.floats(-10, 10))
+
+
+def loss_by_loop(x, y, similar, margin):
+    total = 0.0
+    for a, b, label in zip(x, y, similar, strict=True):
+        distance = math.sqrt(sum((p - q) ** 2 for p, q in zip(a, b, strict=True)))
+        total += 0.5 * label * distance**2 + 0.5 * (1 - label) * max(0, margin - distance) ** 2
+    return total / len(x)
+
+
+@settings(deadline=None)
+@given(vectors, vectors, st.lists(st.integers(0, 1), min_size=6, max_size=6), st.floats(0.1, 30))
+def test_loss_equals_equation_1(x, y, similar, margin):
+    expected = loss_by_loop(x, y, similar, margin)
+    assert contrastive_loss(x, y, similar, margin).item() == pytest.approx(expected, abs=1e-9)
+
+
+@settings(deadline=None)
+@given(vectors, vectors, st.lists(st.booleans(), min_size=6, max_size=6), st.floats(0.1, 30))
+def test_loss_is_symmetric_and_not_negative(x, y, similar, margin):
+    loss = contrastive_loss(x, y, similar, margin).item()
+    assert loss >= 0
+    assert contrastive_loss(y, x, similar, margin).item() == pytest.approx(loss)
+
+
+@pytest.mark.parametrize(
+    ("distance", "similar", "expected"),
+    [(3, 1, 4.5), (3, 0, 2.0), (5, 0, 0.0), (7, 0, 0.0), (0, 0, 12.5), (0, 1, 0.0)],
+)
+def test_loss_by_hand_with_margin_5(distance, similar, expected):
+    loss = contrastive_loss(np.zeros((1, 1)), np.full((1, 1), distance), [similar], 5)
+    assert loss.item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("similar", [0, 1])
+def test_gradient_of_coinciding_pairs_is_finite(similar):
+    x = torch.ones(2, 3, requires_grad=True)
+    contrastive_loss(x, torch.ones(2, 3), torch.tensor([similar] * 2), 1.0).backward()
+    assert torch.equal(x.grad, torch.zeros(2, 3))
+
+
+def test_gradient_agrees_with_finite_differences():
+    rng = np.random.default_rng(0)
+    x, y = (torch.tensor(rng.normal(size=(5, 3)), requires_grad=True) for _ in range(2))
+    similar = torch.tensor([1, 0, 0, 1, 0])
+    assert torch.autograd.gradcheck(lambda a, b: contrastive_loss(a, b, similar, 2.5), (x, y))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "similar", "margin", "match"),
+    [
+        (np.zeros((2, 3)), np.zeros((2, 4)), [0, 1], 1, r"\(2, 3\) and \(2, 4\)"),
+        (np.zeros(3), np.zeros(3), [0, 1, 1], 1, "shape"),
+        (np.zeros((0, 3)), np.zeros((0, 3)), [], 1, "n > 0"),
+        (np.zeros((2, 3)), np.zeros((2, 3)), [1], 1, r"shape \(2,\)"),
+        (np.zeros((2, 3)), np.zeros((2, 3)), [1, -1], 1, "0 and 1 only"),
+        (np.zeros((2, 3)), np.zeros((2, 3)), [1, 0], 0, "margin"),
+        (np.zeros((2, 3)), np.zeros((2, 3)), [1, 0], float("nan"), "margin"),
+    ],
+)
+def test_bad_pairs_say_what_is_wrong(x, y, similar, margin, match):
+    with pytest.raises(ValueError, match=match):
+        contrastive_loss(x, y, similar, margin)
+
+
+@pytest.fixture
+def classes():
+    """Four classes in 12 dimensions: small class means under strong noise common to all."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(4), 50)
+    noise = rng.normal(size=(200, 12)) * np.r_[np.full(4, 0.3), np.full(8, 3.0)]
+    features = noise + 1.5 * np.eye(4, 12)[labels]
+    return features.astype(np.float32), labels
+
+
+def trained(classes, model=None, **changes):
+    features, labels = classes
+    pairs, similar = sample_pairs(labels, 200, 200)
+    model = model or SiameseEmbedding(None, 12, 6)
+    options = {"margin": 5.0, "lr_last": 1e-4, "n_iterations": 150, "progress": False} | changes
+    log = train_siamese(model, array_inputs(features), pairs, similar, **options)
+    return model, log
+
+
+def separation(x, labels):
+    """Mean distance across classes by mean distance within."""
+    distance = np.linalg.norm(x[:, None] - x[None], axis=2)
+    same = labels[:, None] == labels[None]
+    return distance[~same].mean() / distance[same & (distance > 0)].mean()
+
+
+def test_training_separates_classes(classes):
+    features, labels = classes
+    model, log = trained(classes)
+    assert separation(siamese_outputs(model, features), labels) > 1.5 * separation(features, labels)
+    assert log["loss"].iloc[-1] < log["loss"].iloc[0]
+    assert not model.training
+
+
+def test_batch_normalisation_makes_large_rates_stall(classes):
+    """The loss ignores the weights' length; one long step makes every later step a small turn."""
+    model, log = trained(classes, lr_last=0.1)
+    good_model, good_log = trained(classes)
+    assert model.last.weight.norm() > 10 * good_model.last.weight.norm()
+    assert log["loss"].iloc[-1] > 2 * good_log["loss"].iloc[-1]
+
+
+def test_log_has_a_row_for_every_step(classes):
+    _, log = trained(classes, n_iterations=25, log_every=10)
+    assert log["iteration"].tolist() == [10, 20, 25]
+    assert list(log.columns) == [
+        "iteration",
+        "loss",
+        "similar_distance",
+        "dissimilar_distance",
+        "active_share",
+    ]
+    assert log.notna().all(axis=None)
+
+
+def test_log_of_one_step_equals_a_plain_computation(classes):
+    features, labels = classes
+    pairs, similar = sample_pairs(labels, 20, 10)
+    model = SiameseEmbedding(None, 12, 6)
+    raw = features @ model.last.weight.detach().numpy().T
+    used = raw[pairs.T.ravel()]  # one batch holds every pair once
+    standard = (used - used.mean(0)) / np.sqrt(used.var(0) + model.normalise.eps)
+    first, second = np.split(standard, 2)
+    distance = np.linalg.norm(first - second, axis=1)
+    log = train_siamese(
+        model,
+        array_inputs(features),
+        pairs,
+        similar,
+        margin=3.0,
+        lr_last=0.0,
+        batch_size=len(pairs),
+        n_iterations=1,
+        progress=False,
+    )
+    row = log.iloc[0]
+    assert row["loss"] == pytest.approx(loss_by_loop(first, second, similar, 3.0), rel=1e-4)
+    assert row["similar_distance"] == pytest.approx(distance[similar].mean(), rel=1e-4)
+    assert row["dissimilar_distance"] == pytest.approx(distance[~similar].mean(), rel=1e-4)
+    assert row["active_share"] == pytest.approx((distance[~similar] < 3).mean(), abs=0.01)
+
+
+def test_margin_of_1_pushes_nothing_after_batch_normalisation(classes):
+    _, log = trained(classes, SiameseEmbedding(None, 12, 205), margin=1.0, n_iterations=3)
+    assert log["dissimilar_distance"].iloc[0] == pytest.approx(math.sqrt(2 * 205), rel=0.1)
+    assert log["active_share"].iloc[0] < 0.02
+
+
+def test_same_seed_same_weights(classes):
+    one, again, other = (trained(classes, random_state=s)[0].last.weight for s in (1, 1, 2))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+
+
+def test_first_weights_are_seeded():
+    one, again, other = (
+        SiameseEmbedding(None, 4, 3, random_state=s).last.weight for s in (1, 1, 2)
+    )
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+
+
+def test_outputs_are_standardised_and_independent_of_batches(classes):
+    features, _ = classes
+    model, _ = trained(classes, lr_last=0.0)
+    outputs = siamese_outputs(model, features)
+    assert outputs.dtype == np.float32
+    assert outputs.shape == (200, 6)
+    np.testing.assert_allclose(outputs.mean(0), 0, atol=0.15)
+    np.testing.assert_allclose(outputs.std(0), 1, atol=0.15)
+    np.testing.assert_allclose(outputs, siamese_outputs(model, features, 7), atol=1e-5)
+
+
+def test_l2_outputs_have_length_1(classes):
+    model, log = trained(classes, SiameseEmbedding(None, 12, 6, normalise="l2"), margin=1.0)
+    lengths = np.linalg.norm(siamese_outputs(model, classes[0]), axis=1)
+    np.testing.assert_allclose(lengths, 1, atol=1e-5)
+    assert log["dissimilar_distance"].max() <= 2
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_similar_share_sets_the_mix(classes, share):
+    features, labels = classes
+    pairs, similar = sample_pairs(labels, 10, 50)
+    drawn = []
+
+    def inputs(positions):
+        first, second = np.split(labels[positions], 2)
+        drawn.append((first == second).mean())
+        return torch.from_numpy(features[positions])
+
+    train_siamese(
+        SiameseEmbedding(None, 12, 6),
+        inputs,
+        pairs,
+        similar,
+        margin=1.0,
+        lr_last=0.01,
+        batch_size=16,
+        n_iterations=8,
+        similar_share=share,
+        progress=False,
+    )
+    assert drawn == [share] * 8
+
+
+def test_a_pass_takes_every_pair_once(classes):
+    features, labels = classes
+    pairs, similar = sample_pairs(labels, 4, 4)  # 16 + 24 pairs
+    seen = []
+
+    def inputs(positions):
+        seen.extend(np.stack(np.split(positions, 2), axis=1).tolist())
+        return torch.from_numpy(features[positions])
+
+    model = SiameseEmbedding(None, 12, 6)
+    options = {"margin": 1.0, "lr_last": 0.01, "batch_size": 10, "progress": False}
+    train_siamese(model, inputs, pairs, similar, n_iterations=4, **options)
+    assert sorted(seen) == sorted(pairs.tolist())
+
+
+def test_nan_inputs_stop_the_training(classes):
+    features, labels = classes
+    with pytest.raises(FloatingPointError, match=r"iteration 1 .*lr_last=0\.0001"):
+        trained((np.full_like(features, np.nan), labels))
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"lr_rest": 0.1}, "no backbone"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"n_iterations": 0}, "n_iterations=0"),
+        ({"log_every": 0}, "log_every=0"),
+        ({"similar_share": 1.5}, "similar_share=1.5"),
+        ({"margin": -1.0}, "margin"),
+    ],
+)
+def test_bad_training_options_are_named(classes, changes, match):
+    with pytest.raises(ValueError, match=match):
+        trained(classes, **changes)
+
+
+@pytest.mark.parametrize(("n_pairs", "n_similar"), [((3, 3), 3), ((3, 2), 4), ((0, 2), 0)])
+def test_bad_pair_shapes_are_named(n_pairs, n_similar):
+    with pytest.raises(ValueError, match="shape"):
+        train_siamese(
+            SiameseEmbedding(None, 4),
+            array_inputs(np.zeros((5, 4))),
+            np.zeros(n_pairs, dtype=int),
+            np.zeros(n_similar, dtype=bool),
+            margin=1.0,
+            lr_last=0.1,
+            n_iterations=1,
+        )
+
+
+def test_share_of_an_absent_kind_is_refused():
+    with pytest.raises(ValueError, match="0 similar, 2 dissimilar"):
+        train_siamese(
+            SiameseEmbedding(None, 4),
+            array_inputs(np.zeros((5, 4))),
+            np.array([[0, 1], [2, 3]]),
+            np.array([0, 0]),
+            margin=1.0,
+            lr_last=0.1,
+            n_iterations=1,
+            similar_share=0.5,
+            progress=False,
+        )
+
+
+def test_wrong_feature_width_is_named():
+    with pytest.raises(ValueError, match=r"\(n, 4\), not \(5, 3\)"):
+        siamese_outputs(SiameseEmbedding(None, 4), np.zeros((5, 3)))
+
+
+def test_wrong_model_options_are_named():
+    with pytest.raises(ValueError, match="normalise"):
+        SiameseEmbedding(None, 4, normalise="layer")
+    backbone = load_backbone("squeezenet-places365", "random", 64)
+    with pytest.raises(ValueError, match=r"in_features=4 .* 512"):
+        SiameseEmbedding(backbone, 4)
+
+
+@pytest.mark.parametrize("lr_rest", [0.0, 1e-3])
+def test_backbone_learns_only_with_a_rate(tmp_path, lr_rest):
+    rng = np.random.default_rng(0)
+    paths = []
+    for i in range(8):
+        paths.append(tmp_path / f"{i}.png")
+        Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(paths[-1])
+    backbone = load_backbone("squeezenet-places365", "random", 64)
+    model = SiameseEmbedding(backbone, 512, 6)
+    before, last = backbone.fingerprint(), model.last.weight.detach().clone()
+    pairs, similar = sample_pairs(np.repeat([0, 1], 4), 4, 4)
+    train_siamese(
+        model,
+        image_inputs(paths, backbone),
+        pairs,
+        similar,
+        margin=2.0,
+        lr_last=0.1,
+        lr_rest=lr_rest,
+        batch_size=6,
+        n_iterations=2,
+        progress=False,
+    )
+    assert (backbone.fingerprint() != before) == (lr_rest > 0)
+    assert not torch.equal(model.last.weight, last)
+
+
+def test_trunk_stays_in_evaluation_mode():
+    model = SiameseEmbedding(load_backbone("alexnet", "random", 64), 4096, 3)
+    model.train()
+    assert model.training
+    assert not any(module.training for module in model.backbone.modules())

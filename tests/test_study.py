@@ -1,0 +1,151 @@
+"""The study: presets, parameters, and steps that are computed only when they must be."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import logging
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from visprof.study import PRESETS, STEPS, Parameters, Study
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def tiny(home):
+    study = Study("tiny", home=home)
+    study.headline()
+    return study
+
+
+def steps_computed(study, name, caplog):
+    """Names of the steps that a fresh process would compute for `name`."""
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "visprof"):
+        value = study[name]
+    return value, {record.args[0] for record in caplog.records if "computed" in record.msg}
+
+
+def test_every_preset_is_made_of_known_parameters():
+    known = {field.name for field in dataclasses.fields(Parameters)}
+    assert all(set(values) <= known for values in PRESETS.values())
+
+
+def test_every_need_of_a_step_is_a_step_or_a_parameter():
+    known = {field.name for field in dataclasses.fields(Parameters)} | set(STEPS) | {"folder"}
+    assert not known & {""}
+    for name, function in STEPS.items():
+        assert set(inspect.signature(function).parameters) <= known, name
+    assert not {field.name for field in dataclasses.fields(Parameters)} & set(STEPS)
+
+
+def test_unknown_parameter_lists_the_known_ones():
+    with pytest.raises(ValueError, match=r"unknown parameter\(s\) n_cluster; known: .*n_clusters"):
+        Study("tiny", n_cluster=5)
+
+
+def test_unknown_preset_lists_the_known_ones():
+    with pytest.raises(ValueError, match="known: demo, tiny, boards, paper"):
+        Study("huge")
+
+
+def test_unknown_step_lists_the_known_ones(home):
+    with pytest.raises(KeyError, match="mrr_table"):
+        Study("tiny", home=home)["mrr_tabel"]
+
+
+def test_none_leaves_the_presets_value():
+    assert Study("tiny", n_clusters=None).n_clusters == PRESETS["tiny"]["n_clusters"]
+
+
+def test_headline_numbers_of_the_tiny_world(tiny):
+    numbers = tiny.headline()
+    assert numbers["mrr.random"].n == 8
+    for key, number in numbers.items():
+        assert np.isfinite(number.value), key
+        if number.low is not None and number.value != number.high:
+            assert number.low <= number.value <= number.high, key
+    assert numbers["map.hybrid"].value > numbers["map.bow"].value > numbers["map.random"].value
+
+
+def test_same_seed_gives_the_same_numbers_in_another_home(tiny, tmp_path):
+    again = Study("tiny", home=tmp_path)
+    assert again.headline() == tiny.headline()
+
+
+def test_nothing_is_computed_again_by_a_second_study(tiny, home, caplog):
+    _, computed = steps_computed(Study("tiny", home=home), "mrr_numbers", caplog)
+    assert computed == set()
+
+
+def test_a_parameter_recomputes_only_what_follows_from_it(tiny, home, caplog):
+    changed = Study("tiny", home=home, distance="hellinger")
+    _, computed = steps_computed(changed, "mrr_numbers", caplog)
+    assert computed == {"reciprocal_ranks", "mrr_table", "mrr_numbers"}
+    changed = Study("tiny", home=home, alpha=0.5)
+    differences, computed = steps_computed(changed, "pairwise_differences", caplog)
+    assert computed == {"pairwise_differences"}
+    assert not np.array_equal(differences.max_z, tiny["pairwise_differences"].max_z)
+
+
+def test_fine_tuned_trunk_embeds_the_pictures_again(tiny, home):
+    tuned = Study("tiny", home=home, lr_rest=1e-3, n_iterations=2, batch_size=8)
+    frozen = tuned["scene_features"].outputs.shape[1]
+    assert tuned["scene_embeddings"]["siamese"].shape == tiny["scene_embeddings"]["siamese"].shape
+    assert tuned["pin_embedding"].shape == (len(tuned["board_split"].images), frozen + 16)
+    state = tuned["siamese_training"].state
+    assert any(key.startswith("backbone.") for key in state)
+
+
+def test_missing_data_folder_and_its_parts_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere.*boards/.*scenes/"):
+        Study("tiny", home=tmp_path / "home", data=str(tmp_path / "nowhere"))["data_folder"]
+    (tmp_path / "boards").mkdir()
+    with pytest.raises(FileNotFoundError, match="no folder scenes/"):
+        Study("tiny", home=tmp_path / "home", data=str(tmp_path))["data_folder"]
+
+
+@pytest.fixture
+def own_pictures(tiny, tmp_path):
+    """The tiny world's pictures as a reader's own folder of folders."""
+    data = tmp_path / "data"
+    shutil.copytree(tiny["data_folder"], data, ignore=shutil.ignore_patterns("*.joblib", "lock"))
+    for table in ("manifest.csv", "truth.csv"):
+        (data / "boards" / table).unlink()
+    return data
+
+
+def test_own_pictures_with_an_unreadable_one(own_pictures, tmp_path, caplog):
+    boards = sorted(path for path in (own_pictures / "boards").iterdir())
+    (boards[0] / "00000.jpg").write_bytes(b"broken")
+    Image.new("RGB", (80, 60)).save(boards[0] / "one-more.jpg")
+    study = Study("tiny", home=tmp_path / "home", data=str(own_pictures))
+    with caplog.at_level(logging.WARNING, "visprof"):
+        split = study["board_split"]
+    assert len(split.unreadable) == 1
+    assert "1 unreadable pictures were skipped" in caplog.text
+    assert "00000.jpg" in caplog.text
+    assert pd.concat([split.background, split.analysed])["board"].nunique() == 12
+    assert study["mrr_numbers"]["mrr.random"].n == 8
+
+
+def test_changed_pictures_change_the_key(own_pictures, tmp_path):
+    key = Study("tiny", home=tmp_path, data=str(own_pictures)).key("mrr_numbers")
+    assert Study("tiny", home=tmp_path, data=str(own_pictures)).key("mrr_numbers") == key
+    picture = next((own_pictures / "boards").rglob("*.jpg"))
+    Image.new("RGB", (8, 8)).save(picture)
+    assert Study("tiny", home=tmp_path, data=str(own_pictures)).key("mrr_numbers") != key
+
+
+def test_board_with_too_few_pins_stops_the_run(tiny, home):
+    with pytest.raises(ValueError, match=r"cannot sample 30 pins a board: .* has 20"):
+        Study("tiny", home=home, n_pins=30)["reciprocal_ranks"]

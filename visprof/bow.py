@@ -1,0 +1,145 @@
+"""SIFT and a bag of visual words: the hand-crafted baseline of Table 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.cluster import MiniBatchKMeans
+from sklearn.utils.validation import check_is_fitted
+
+from visprof.pictures import read_image
+
+__all__ = ["BagOfVisualWords"]
+
+SIFT_WIDTH = 128
+
+
+class BagOfVisualWords(TransformerMixin, BaseEstimator):
+    """Histogram of SIFT descriptors over a vocabulary of visual words (Sivic & Zisserman 2003).
+
+    Parameters
+    ----------
+    n_words : int
+        Size of the vocabulary; 410 gives the width of the hybrid embedding (Section VI-A).
+    max_descriptors : int
+        Descriptors that the vocabulary is learnt from, at most. Every picture gives its equal
+        share of them, drawn at random.
+    max_side : int
+        Pictures with a longer side above this are shrunk to it, in pixels. Small pictures are
+        not enlarged: SIFT's first octave already doubles them.
+    n_workers : int
+        Pictures decoded and described at a time; no result depends on it.
+    random_state : int
+        Seed of the draw of descriptors and of k-means.
+
+    Attributes
+    ----------
+    words_ : ndarray of float32, shape (n_words, 128)
+        The visual words.
+    n_descriptors_ : int
+        Descriptors that they were learnt from.
+    """
+
+    def __init__(
+        self,
+        n_words: int = 410,
+        max_descriptors: int = 100_000,
+        max_side: int = 256,
+        n_workers: int = 2,
+        random_state: int = 0,
+    ) -> None:
+        self.n_words = n_words
+        self.max_descriptors = max_descriptors
+        self.max_side = max_side
+        self.n_workers = n_workers
+        self.random_state = random_state
+
+    def fit(self, images: Sequence[str | Path], y: object = None) -> BagOfVisualWords:
+        """Learn the visual words.
+
+        Parameters
+        ----------
+        images : sequence of str or Path
+            Pictures.
+        y : ignored
+            For scikit-learn's pipelines.
+
+        Returns
+        -------
+        BagOfVisualWords
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a picture cannot be read, or the pictures have fewer descriptors than ``n_words``.
+        """
+        rng = np.random.default_rng(self.random_state)
+        share = max(1, self.max_descriptors // max(1, len(images)))
+        drawn = [np.empty((0, SIFT_WIDTH), dtype=np.float32)]
+        for found in self._describe(images):
+            drawn.append(found[rng.permutation(len(found))[:share]])
+        descriptors = np.concatenate(drawn)
+        if len(descriptors) > self.max_descriptors:  # more pictures than descriptors allowed
+            descriptors = rng.choice(descriptors, self.max_descriptors, replace=False)
+        if len(descriptors) < self.n_words:
+            raise ValueError(
+                f"{len(images)} pictures gave {len(descriptors)} SIFT descriptors, too few for "
+                f"n_words={self.n_words}; pass more pictures or ask for fewer words"
+            )
+        means = MiniBatchKMeans(
+            self.n_words, batch_size=2048, n_init=1, random_state=self.random_state
+        ).fit(descriptors)
+        self._means = means
+        self.words_ = means.cluster_centers_
+        self.n_descriptors_ = len(descriptors)
+        return self
+
+    def transform(self, images: Sequence[str | Path]) -> np.ndarray:
+        """Count the visual words of each picture.
+
+        Parameters
+        ----------
+        images : sequence of str or Path, length n
+            Pictures.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_words)
+            Share of each word; rows sum to 1. A picture without keypoints is a row of zeros.
+
+        Raises
+        ------
+        ValueError
+            If a picture cannot be read.
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
+        """
+        check_is_fitted(self)
+        counts = np.zeros((len(images), self.n_words), dtype=np.float32)
+        for row, found in zip(counts, self._describe(images), strict=True):
+            if len(found):
+                row[:] = np.bincount(self._means.predict(found), minlength=self.n_words)
+                row /= len(found)
+        return counts
+
+    def _describe(self, images: Sequence[str | Path]) -> Iterator[np.ndarray]:
+        """SIFT descriptors (k, 128) of each picture, in order."""
+        with ThreadPoolExecutor(self.n_workers) as pool:
+            yield from pool.map(lambda path: _sift(path, self.max_side), images)
+
+
+def _sift(path: str | Path, max_side: int) -> np.ndarray:
+    grey = read_image(path).convert("L")
+    if max(grey.size) > max_side:
+        grey.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+    _, descriptors = cv2.SIFT_create().detectAndCompute(np.asarray(grey), None)
+    if descriptors is None:
+        return np.empty((0, SIFT_WIDTH), dtype=np.float32)
+    return descriptors

@@ -1,0 +1,453 @@
+"""The figures of the book, one function each: arrays and tables in, a matplotlib figure out.
+
+Figures are made without pyplot, so none is kept open and none is drawn twice in a notebook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib_inline.backend_inline import set_matplotlib_formats
+from PIL import ImageOps
+from scipy import stats
+
+from visprof.pictures import read_image
+
+__all__ = [
+    "COLOURS",
+    "board_samples",
+    "framework",
+    "grid_representatives",
+    "max_z_ecdf",
+    "mrr_curves",
+    "picture_map",
+    "precision_recall",
+    "siamese_network",
+    "training_curves",
+    "use_book_style",
+]
+
+# Okabe-Ito: told apart by colour-blind readers; every curve has its own dash or marker too
+COLOURS = {
+    "blue": "#0072B2",
+    "orange": "#D55E00",
+    "green": "#009E73",
+    "purple": "#CC79A7",
+    "sky": "#56B4E9",
+    "grey": "#666666",
+}
+CYCLE = list(COLOURS.values())
+DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))]
+MARKERS = ["o", "s", "^", "D", "v", "P"]
+
+
+def use_book_style() -> None:
+    """Set fonts, sizes and vector output for the figures of a chapter."""
+    sns.set_theme(context="notebook", style="ticks", palette=CYCLE)
+    mpl.rcParams.update(
+        {
+            "figure.facecolor": "white",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": "medium",
+            "axes.titlelocation": "left",
+            "legend.frameon": False,
+            "svg.hashsalt": "visprof",  # the same figure gives the same file
+        }
+    )
+    set_matplotlib_formats("svg", metadata={"Date": None})
+
+
+def _axes(width: float = 7.0, height: float = 4.2) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _tile(image: str, size: int) -> np.ndarray:
+    """Centre square of a picture file, (size, size, 3) uint8."""
+    return np.asarray(ImageOps.fit(read_image(image), (size, size)))
+
+
+def _mosaic(images: Sequence[str | None], n_columns: int, size: int, gap: int = 3) -> np.ndarray:
+    """One white canvas with pictures in rows; None leaves its place empty."""
+    n_rows = -(-len(images) // n_columns)
+    pitch = size + gap
+    canvas = np.full((n_rows * pitch - gap, n_columns * pitch - gap, 3), 255, np.uint8)
+    for place, image in enumerate(images):
+        if image is not None:
+            top, left = (place // n_columns) * pitch, (place % n_columns) * pitch
+            canvas[top : top + size, left : left + size] = _tile(image, size)
+    return canvas
+
+
+# ---------------------------------------------------------------- Figure 1
+
+
+def board_samples(
+    pins: pd.DataFrame, users: Sequence[str], n: int = 12, random_state: int = 0
+) -> Figure:
+    """Figure 1: pins of some users, drawn at random and kept in time order.
+
+    Parameters
+    ----------
+    pins : DataFrame
+        A table of pins.
+    users : sequence of str
+        Boards to show, at most a handful.
+    n : int
+        Pins of each.
+    random_state : int
+        Seed of the draw.
+    """
+    rng = np.random.default_rng(random_state)
+    n_columns = 4
+    figure = Figure(figsize=(8, 1.9 * -(-n // n_columns) * -(-len(users) // 2) / 2 + 0.8))
+    figure.set_layout_engine("constrained")
+    axes = figure.subplots(-(-len(users) // 2), 2, squeeze=False).ravel()
+    for axis in axes:
+        axis.set_axis_off()
+    for axis, user in zip(axes, users, strict=False):
+        images = pins.loc[pins["board"] == user, "image"].to_numpy()
+        chosen = np.sort(rng.choice(len(images), min(n, len(images)), replace=False))
+        axis.imshow(_mosaic(list(images[chosen]), n_columns, 96))
+        axis.set_title(user, fontsize="small")
+    return figure
+
+
+# ---------------------------------------------------------------- Figures 2 and 3
+
+
+def _box(axis: Axes, x: float, y: float, text: str, colour: str, width: float, height: float):
+    axis.add_patch(
+        FancyBboxPatch(
+            (x - width / 2, y - height / 2),
+            width,
+            height,
+            boxstyle="round,pad=0,rounding_size=0.12",
+            facecolor=mpl.colors.to_rgba(colour, 0.14),
+            edgecolor=colour,
+            linewidth=1.3,
+        )
+    )
+    axis.text(x, y, text, ha="center", va="center", fontsize=9.5, linespacing=1.35)
+
+
+def _arrow(
+    axis: Axes, start: tuple[float, float], end: tuple[float, float], text: str = ""
+) -> None:
+    axis.add_patch(
+        FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=11, color="#444444", lw=1.2)
+    )
+    if text:
+        middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+        axis.annotate(text, middle, (0, 5), textcoords="offset points", ha="center", fontsize=8.5)
+
+
+def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    figure, axis = _axes(width, height)
+    axis.set(xlim=(0, width), ylim=(0, height), aspect="equal")
+    axis.set_axis_off()
+    return figure, axis
+
+
+def framework(n_cnn: int, n_siamese: int, n_clusters: int) -> Figure:
+    """Figure 2: from a user's pins to a profile, as this code does it.
+
+    Parameters
+    ----------
+    n_cnn, n_siamese, n_clusters : int
+        Dimensions of the CNN's output, of the Siamese embedding and of the profile.
+    """
+    figure, axis = _canvas(9.4, 3.9)
+    for left, right, title in (
+        (0.05, 4.65, "I. Embed each pin"),
+        (4.75, 7.15, "II. Assign to clusters"),
+        (7.25, 9.35, "III. Sum up the user"),
+    ):
+        axis.text(left + 0.1, 3.68, title, fontsize=10.5, fontweight="bold")
+        axis.plot([left + 0.1, right - 0.1], [3.55, 3.55], color="#bbbbbb", lw=1)
+    blue, orange, green, purple = (COLOURS[c] for c in ("blue", "orange", "green", "purple"))
+    _box(axis, 0.65, 1.8, "pins of\nuser $i$\nin time\norder", COLOURS["grey"], 1.0, 1.3)
+    _box(axis, 2.15, 2.6, "CNN\nlast layer", blue, 1.15, 0.85)
+    _box(axis, 2.15, 1.0, "Siamese\nnetwork", orange, 1.15, 0.85)
+    _box(
+        axis,
+        3.95,
+        1.8,
+        f"hybrid $d_j$\n{n_cnn} + {n_siamese}\n= {n_cnn + n_siamese}",
+        green,
+        1.2,
+        1.1,
+    )
+    _box(
+        axis,
+        5.95,
+        1.8,
+        f"soft assignment\nto {n_clusters} centres\nof the background:\n$c_j$   (Eq. 2)",
+        purple,
+        1.75,
+        1.4,
+    )
+    _box(
+        axis,
+        8.3,
+        1.8,
+        f"profile $v_i$\nmean of $c_j$\n{n_clusters} shares\n(Eq. 3)",
+        blue,
+        1.3,
+        1.4,
+    )
+    _arrow(axis, (1.17, 2.0), (1.55, 2.5))
+    _arrow(axis, (1.17, 1.6), (1.55, 1.1))
+    _arrow(axis, (2.75, 2.5), (3.33, 2.05), f"{n_cnn}")
+    _arrow(axis, (2.75, 1.1), (3.33, 1.55), f"{n_siamese}")
+    _arrow(axis, (4.57, 1.8), (5.05, 1.8))
+    _arrow(axis, (6.85, 1.8), (7.63, 1.8))
+    axis.text(
+        5.95,
+        0.62,
+        "k-means on background\nboards, done once",
+        ha="center",
+        fontsize=8.5,
+        style="italic",
+    )
+    axis.text(
+        8.3,
+        0.62,
+        "compared between users,\nor matched to later pins",
+        ha="center",
+        fontsize=8.5,
+        style="italic",
+    )
+    return figure
+
+
+def siamese_network(trunk: str, n_features: int, n_outputs: int, margin: float) -> Figure:
+    """Figure 3: the Siamese network that this code trains.
+
+    Parameters
+    ----------
+    trunk : str
+        Name of the CNN below the last layer.
+    n_features, n_outputs : int
+        Dimensions before and after the last layer.
+    margin : float
+        Margin of the contrastive loss.
+    """
+    figure, axis = _canvas(9.4, 3.4)
+    for y, picture, output in ((2.5, "picture $x$", "$f(x)$"), (0.9, "picture $y$", "$f(y)$")):
+        _box(axis, 0.7, y, picture, COLOURS["grey"], 1.1, 0.6)
+        _box(axis, 2.5, y, f"{trunk}\nwithout last layer", COLOURS["blue"], 1.75, 0.8)
+        _box(axis, 4.55, y, f"linear\n{n_features} to {n_outputs}", COLOURS["orange"], 1.25, 0.8)
+        _box(axis, 6.15, y, "batch\nnorm", COLOURS["orange"], 0.85, 0.8)
+        _arrow(axis, (1.25, y), (1.62, y))
+        _arrow(axis, (3.38, y), (3.92, y))
+        _arrow(axis, (5.18, y), (5.72, y))
+        _arrow(axis, (6.58, y), (7.35, 1.7 + np.sign(y - 1.7) * 0.35), output)
+    for x, label in ((2.5, "same weights"), (4.55, "same weights"), (6.15, "one batch")):
+        axis.annotate(
+            "",
+            (x, 1.32),
+            (x, 2.08),
+            arrowprops={"arrowstyle": "<->", "color": "#999999", "ls": "--"},
+        )
+        axis.text(x + 0.08, 1.7, label, fontsize=8.5, va="center", style="italic")
+    _box(
+        axis,
+        8.3,
+        1.7,
+        "contrastive loss (Eq. 1)\n$D = ||f(x) - f(y)||$\nsimilar: $D^2/2$\n"
+        f"else: $\\max(0, {margin:g} - D)^2/2$",
+        COLOURS["green"],
+        1.95,
+        1.5,
+    )
+    return figure
+
+
+def training_curves(log: pd.DataFrame, margin: float) -> Figure:
+    """Loss, distances of similar and dissimilar pairs, and share of active pairs by iteration.
+
+    Parameters
+    ----------
+    log : DataFrame
+        As `visprof.siamese.train_siamese` returns it.
+    margin : float
+        Margin of the loss, drawn into the distances.
+    """
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    loss, distance, active = figure.subplots(1, 3)
+    loss.plot(log["iteration"], log["loss"], color=COLOURS["grey"])
+    loss.set(title="Loss (Eq. 1)", ylim=(0, None))
+    distance.plot(
+        log["iteration"], log["dissimilar_distance"], "--", label="dissimilar", color=CYCLE[1]
+    )
+    distance.plot(log["iteration"], log["similar_distance"], label="similar", color=CYCLE[0])
+    distance.axhline(margin, color="#999999", lw=1, ls=":")
+    distance.annotate(
+        "margin",
+        (0.99, margin),
+        (0, 3),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        ha="right",
+        fontsize="x-small",
+    )
+    distance.set(title="Mean distance D", ylim=(0, None))
+    distance.legend(fontsize="small")
+    active.plot(log["iteration"], 100 * log["active_share"], color=COLOURS["purple"])
+    active.set(title="Dissimilar pairs with D < margin, %", ylim=(-3, 103))
+    for axis in (loss, distance, active):
+        axis.set_xlabel("iteration")
+    return figure
+
+
+# ---------------------------------------------------------------- the metric and the map
+
+
+def precision_recall(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """Precision against recall, each averaged over queries at every rank k.
+
+    Parameters
+    ----------
+    curves : mapping of str to (precision, recall)
+        Arrays of shape (n - 1,) by the name of the method.
+    """
+    figure, axis = _axes()
+    for (name, (precision, recall)), colour, dash in zip(
+        curves.items(), CYCLE, DASHES, strict=False
+    ):
+        axis.plot(recall, precision, label=name, color=colour, ls=dash)
+    axis.set(xlabel="recall at k", ylabel="precision at k", xlim=(0, 1), ylim=(0, None))
+    axis.legend()
+    return figure
+
+
+def grid_representatives(
+    plane: np.ndarray, n_blocks: int, random_state: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a plane into blocks and draw one point of each (the paper, Figure 4).
+
+    Parameters
+    ----------
+    plane : ndarray, shape (n, 2)
+        Points.
+    n_blocks : int
+        Blocks along each side.
+    random_state : int
+        Seed of the draw.
+
+    Returns
+    -------
+    points, blocks : ndarray of int, shape (m,)
+        Rows of `plane`, and the block of each, counted from the top left in reading order. Empty
+        blocks have no row.
+    """
+    low, high = plane.min(axis=0), plane.max(axis=0)
+    cell = ((plane - low) / np.maximum(high - low, 1e-12) * n_blocks).astype(int)
+    column, row = np.clip(cell, 0, n_blocks - 1).T
+    block = (n_blocks - 1 - row) * n_blocks + column
+    order = np.random.default_rng(random_state).permutation(len(plane))
+    blocks, first = np.unique(block[order], return_index=True)
+    return order[first], blocks
+
+
+def picture_map(
+    plane: np.ndarray, images: Sequence[str], n_blocks: int = 20, random_state: int = 0
+) -> Figure:
+    """Figure 4: the plane of t-SNE cut into blocks, one picture drawn from each.
+
+    Parameters
+    ----------
+    plane : ndarray, shape (n, 2)
+        The plane.
+    images : sequence of str, length n
+        The picture files.
+    n_blocks : int
+        Blocks along each side.
+    random_state : int
+        Seed of the draw.
+    """
+    points, blocks = grid_representatives(plane, n_blocks, random_state)
+    places: list[str | None] = [None] * n_blocks**2
+    for point, block in zip(points, blocks, strict=True):
+        places[block] = images[point]
+    figure = Figure(figsize=(9, 9))
+    axis = figure.add_axes((0, 0, 1, 1))
+    axis.imshow(_mosaic(places, n_blocks, 1200 // n_blocks, gap=2))
+    axis.set_axis_off()
+    return figure
+
+
+# ---------------------------------------------------------------- users
+
+
+def max_z_ecdf(distributions: Mapping[str, np.ndarray], largest: float | None = None) -> Figure:
+    """Figure 5: eCDF of the largest absolute z of each pair, with the 95 % and 99 % lines.
+
+    Parameters
+    ----------
+    distributions : mapping of str to ndarray
+        Values of Z by name; the first is drawn as the main curve.
+    largest : float, optional
+        Right end of the axis; by default the 99.5 % quantile of the main curve, at least 4.
+    """
+    figure, axis = _axes()
+    for (name, z), colour, dash in zip(distributions.items(), CYCLE, DASHES, strict=False):
+        ecdf = stats.ecdf(z).cdf
+        step = max(1, len(ecdf.quantiles) // 2000)  # as fine as the page shows
+        axis.plot(
+            ecdf.quantiles[::step], ecdf.probabilities[::step], color=colour, ls=dash, label=name
+        )
+    if largest is None:
+        largest = max(4.0, *(float(np.quantile(z, 0.995)) for z in distributions.values()))
+    for level in (0.95, 0.99):
+        cut = stats.norm.ppf(0.5 + level / 2)
+        axis.axvline(cut, color="#777777", lw=1, ls=":")
+        axis.annotate(
+            f"{level:.0%}",
+            (cut, 1.0),
+            (3, -2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            fontsize="small",
+            va="top",
+        )
+    axis.set(xlim=(0, largest), ylim=(0, 1.02))
+    axis.set(
+        xlabel="$Z_{ij}$, the largest $|z|$ over clusters", ylabel="share of pairs at or below"
+    )
+    axis.legend(loc="lower right")
+    return figure
+
+
+def mrr_curves(table: pd.DataFrame, random: float) -> Figure:
+    """Figure 6: mean reciprocal rank by training pins, with 95 % intervals.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns profile, n_train, mrr, low, high.
+    random : float
+        The exact value of a random ranking.
+    """
+    figure, axis = _axes()
+    for (name, rows), colour, dash, marker in zip(
+        table.groupby("profile", sort=False), CYCLE, DASHES, MARKERS, strict=False
+    ):
+        axis.plot(rows["n_train"], rows["mrr"], marker=marker, ls=dash, color=colour, label=name)
+        axis.fill_between(
+            rows["n_train"], rows["low"], rows["high"], color=colour, alpha=0.15, lw=0
+        )
+    axis.axhline(random, color=COLOURS["grey"], ls=":", label="random (exact)")
+    axis.set(xlabel="training pins", ylabel="mean reciprocal rank", ylim=(0, None))
+    axis.set_xticks(sorted(table["n_train"].unique()))
+    axis.legend()
+    return figure

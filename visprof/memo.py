@@ -1,0 +1,137 @@
+"""Values kept on disk: keys that change with code and data, and files that are whole or absent."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+from filelock import FileLock
+
+__all__ = ["code_version", "digest", "fingerprint", "keep"]
+
+PACKAGE = Path(__file__).parent
+
+
+def _module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+# read once, when the package is imported: what runs is this, even if a file is edited meanwhile
+_SOURCES = {_module_name(path): path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def digest(*parts: str) -> str:
+    """Return a short hash of texts."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
+
+
+def fingerprint(folder: str | Path) -> str:
+    """Return a hash of the paths, sizes and times of all files below a folder."""
+    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    stats = [(path.resolve(), path.stat()) for path in files]
+    return digest(*(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats))
+
+
+@dataclass(frozen=True)
+class _Module:
+    """What a module defines at its top level, which names that uses, and what it imports."""
+
+    definitions: dict[str, str]
+    uses: dict[str, frozenset[str]]
+    imports: dict[str, frozenset[str]]
+
+
+@functools.cache
+def _parse(module: str) -> _Module:
+    source = _SOURCES[module]
+    tree = ast.parse(source)
+    definitions, uses = {}, {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names = [node.name]
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+        else:
+            continue
+        used = frozenset(inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))
+        for name in names:
+            definitions[name] = ast.get_source_segment(source, node) or ""
+            uses[name] = used
+    return _Module(definitions, uses, _imports(tree))
+
+
+def _imports(tree: ast.Module) -> dict[str, frozenset[str]]:
+    """Modules of this package behind each imported name, also where a function imports them."""
+    imports: dict[str, frozenset[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                candidates = {node.module, f"{node.module}.{alias.name}"}
+                imports[alias.asname or alias.name] = frozenset(candidates & _SOURCES.keys())
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                imports[alias.asname or alias.name] = frozenset({alias.name} & _SOURCES.keys())
+    return {name: modules for name, modules in imports.items() if modules}
+
+
+def code_version(function: Callable[..., Any]) -> str:
+    """Hash a function of this package with all code of the package that it can reach.
+
+    That is its own source, what it names in its module, and the whole source of every module of
+    the package that these import, directly or through others.
+    """
+    own = _parse(function.__module__)
+    reached, modules, waiting = set(), set(), {function.__name__}
+    while waiting:
+        name = waiting.pop()
+        modules |= own.imports.get(name, frozenset())
+        if name in own.definitions and name not in reached:
+            reached.add(name)
+            waiting |= own.uses[name]
+    closure: set[str] = set()
+    while modules:
+        module = modules.pop()
+        if module not in closure:
+            closure.add(module)
+            modules |= set().union(*_parse(module).imports.values())
+    return digest(
+        *(own.definitions[name] for name in sorted(reached)),
+        *(_SOURCES[module] for module in sorted(closure)),
+    )
+
+
+def keep(folder: Path, compute: Callable[[], Any]) -> Any:
+    """Load the value of a folder, or compute it and keep it there.
+
+    Two processes that want the same value do not both compute it, and a killed one leaves no
+    half-written value.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of this value alone, named after its key.
+    compute : callable
+        Returns the value; called at most once.
+    """
+    kept = folder / "value.joblib"
+    if not kept.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / "lock"):
+            if not kept.exists():
+                value = compute()
+                handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
+                os.close(handle)
+                joblib.dump(value, temporary)
+                os.replace(temporary, kept)
+                return value
+    return joblib.load(kept)

@@ -1,0 +1,209 @@
+"""Results: headline numbers with their provenance, and the verdicts on the paper's claims."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock
+
+import visprof
+
+__all__ = ["Estimate", "Ledger", "provenance", "scorecard", "verdict_above"]
+
+PACKAGE = Path(visprof.__file__).parent
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval, where it has one.
+
+    Parameters
+    ----------
+    value : float
+        The point estimate.
+    low, high : float, optional
+        Ends of its interval.
+    n : int, optional
+        How many units (users, pairs, pictures; see `unit`) it rests on.
+    unit : str
+        What `n` counts.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    unit: str = ""
+
+    def __format__(self, spec: str) -> str:
+        """Value and interval, each by the format `spec`: ``0.134 [0.120, 0.148]``."""
+        if self.low is None or self.high is None:
+            return format(self.value, spec)
+        return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
+
+class Ledger:
+    """A JSON file of headline numbers, one entry a key, each with how it was made.
+
+    Parameters
+    ----------
+    path : path
+        The file; it and its folder are made when the first entry is written.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Return the entries by key; none if nothing was written yet."""
+        return json.loads(self.path.read_text("utf-8")) if self.path.exists() else {}
+
+    def write(
+        self, estimates: Mapping[str, Estimate], parameters: Mapping[str, Any], preset: str
+    ) -> None:
+        """Add or replace entries; chapters that run at once do not lose each other's.
+
+        Parameters
+        ----------
+        estimates : mapping of str to Estimate
+            The numbers by key, such as ``mrr.image.50``.
+        parameters : mapping
+            All parameters of the study.
+        preset : str
+            Its preset.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        made = {"preset": preset, "parameters": dict(parameters), **provenance()}
+        with FileLock(f"{self.path}.lock"):
+            entries = self.read()
+            for key, estimate in estimates.items():
+                numbers = {k: v for k, v in vars(estimate).items() if v not in (None, "")}
+                entries[key] = {**numbers, **made}
+            handle, temporary = tempfile.mkstemp(dir=self.path.parent, suffix=".json")
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(dict(sorted(entries.items())), file, indent=1, default=str)
+            os.replace(temporary, self.path)
+
+
+def provenance() -> dict[str, str]:
+    """Return the version of the code (release, commit, hash of the library's source) and Python."""
+    source = hashlib.sha256()
+    for module in sorted(PACKAGE.rglob("*.py")):
+        source.update(module.relative_to(PACKAGE).as_posix().encode() + module.read_bytes())
+    git = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+        cwd=PACKAGE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {
+        "visprof": visprof.__version__,
+        "commit": git.stdout.strip() if git.returncode == 0 else "not in a git checkout",
+        "source_sha256": source.hexdigest(),
+        "python": platform.python_version(),
+    }
+
+
+def verdict_above(estimate: Estimate, bound: float) -> str:
+    """Decide whether a number lies above a bound: by its interval, not by its value.
+
+    Returns
+    -------
+    {"holds", "not resolved", "does not hold"}
+        "holds" if the whole interval lies above `bound`, "does not hold" if it lies below, and
+        "not resolved" if it covers the bound.
+
+    Raises
+    ------
+    ValueError
+        If the estimate has no interval.
+    """
+    if estimate.low is None or estimate.high is None:
+        raise ValueError(f"a verdict needs an interval, and {estimate} has none")
+    if estimate.low > bound:
+        return "holds"
+    return "does not hold" if estimate.high < bound else "not resolved"
+
+
+def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -> pd.DataFrame:
+    """Set the paper's claims beside what was found.
+
+    Parameters
+    ----------
+    numbers : mapping of str to Estimate
+        As ``Study.headline`` gives them.
+    n_train : int
+        Training pins at which profiles are compared.
+    threshold : float
+        Cut-off of Z behind ``pairs.differ``.
+
+    Returns
+    -------
+    DataFrame
+        Columns claim, paper, ours, verdict, rule; one row a claim.
+    """
+    above_zero = "the 95 % interval of the difference lies above 0"
+    rows = []
+
+    def add(claim: str, paper: str, ours: str, verdict: str, rule: str) -> None:
+        rows.append(
+            {"claim": claim, "paper": paper, "ours": ours, "verdict": verdict, "rule": rule}
+        )
+
+    for better, worse, paper in (
+        ("hybrid", "cnn", "0.134 > 0.132"),
+        ("cnn", "bow", "0.132 > 0.019"),
+        ("bow", "random", "0.019 > 0.005"),
+    ):
+        names = {"cnn": "the CNN alone", "bow": "SIFT + bag of words", "hybrid": "The hybrid"}
+        difference = numbers[f"map.{better}-{worse}"]
+        add(
+            f"{_capital(names[better])} finds pictures of the same scene better than "
+            f"{names.get(worse, worse)} (mAP)",
+            paper,
+            f"{numbers[f'map.{better}'].value:.3f} against {numbers[f'map.{worse}'].value:.3f}; "
+            f"difference {difference:.3f}",
+            verdict_above(difference, 0),
+            above_zero,
+        )
+    differ, dealt = numbers["pairs.differ"], numbers["pairs.differ.dealt"]
+    add(
+        f"More than half of the pairs of users differ (Z > {threshold:g})",
+        "more than 50 %",
+        f"{differ:.1%}; where pins are dealt at random {dealt:.1%}",
+        verdict_above(differ, 0.5) if dealt.value < 0.05 else "does not hold",
+        "the 95 % interval of the share lies above one half, and fewer than 5 % of the pairs "
+        "differ when the same pins are dealt to the users at random",
+    )
+    image, random = numbers[f"mrr.image.{n_train}"], numbers["mrr.random"]
+    add(
+        "The image profile finds a user's next pins better than chance (MRR)",
+        "well above 0.0022",
+        f"{image:.3f} against {random.value:.3f}",
+        verdict_above(image, random.value),
+        "the 95 % interval of the MRR lies above the exact random value",
+    )
+    text, difference = numbers[f"mrr.text.{n_train}"], numbers[f"mrr.image-text.{n_train}"]
+    add(
+        "The image profile finds them better than the text profile (MRR)",
+        "image above text at every training size",
+        f"{image.value:.3f} against {text.value:.3f}; difference {difference:.3f}",
+        verdict_above(difference, 0),
+        above_zero,
+    )
+    return pd.DataFrame(rows)
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

@@ -1,0 +1,187 @@
+"""Labelled scene photographs: reading, splitting, and similar/dissimilar pairs (Section V-A)."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from visprof.pictures import IMAGE_SUFFIXES
+
+__all__ = ["read_scenes", "sample_pairs", "split_scenes"]
+
+
+def read_scenes(path: str | Path) -> pd.DataFrame:
+    """List the photographs of a folder that holds one folder per class.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder whose sub-folders are named after the classes and hold the photographs. Hidden
+        entries and files that are not pictures (by suffix) are passed over.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``image`` (path, str) and ``label`` (class folder's name), sorted by class, then
+        by file name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist.
+    ValueError
+        If it has no class folder, or a class folder has no picture.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"no folder of scenes at {str(folder)!r}; pass a folder that holds one per class"
+        )
+    classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if not classes:
+        raise ValueError(f"{str(folder)!r} has no class folder; expected <class>/<photo>.jpg")
+    rows = [(str(image), c.name) for c in classes for image in _pictures(c)]
+    return pd.DataFrame(rows, columns=["image", "label"])
+
+
+def _pictures(folder: Path) -> list[Path]:
+    pictures = sorted(
+        p
+        for p in folder.iterdir()
+        if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")
+    )
+    if not pictures:
+        raise ValueError(f"the class folder {str(folder)!r} has no picture; fill or remove it")
+    return pictures
+
+
+def split_scenes(
+    scenes: pd.DataFrame, test_share: float = 0.5
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split scenes into a training and a test part, the same on every machine.
+
+    Within each class, photographs are ordered by a hash of label and file name; the first
+    ``test_share`` of them are the test part. Nothing is drawn, and the folder does not matter.
+
+    Parameters
+    ----------
+    scenes : pandas.DataFrame
+        Columns ``image`` and ``label``, see :func:`read_scenes`.
+    test_share : float
+        Share of each class that goes to the test part, between 0 and 1. Each part gets at least
+        one photograph of every class.
+
+    Returns
+    -------
+    train, test : pandas.DataFrame
+        Rows of ``scenes`` in their order, index renewed.
+
+    Raises
+    ------
+    ValueError
+        If ``test_share`` is not in (0, 1), a column is missing, or a class has one photograph.
+    """
+    if not 0 < test_share < 1:
+        raise ValueError(f"test_share must lie between 0 and 1, not {test_share!r}")
+    if missing := {"image", "label"} - set(scenes.columns):
+        raise ValueError(f"scenes lacks the columns {sorted(missing)}; use read_scenes")
+    counts = scenes["label"].value_counts()
+    if len(alone := sorted(counts.index[counts < 2])):
+        raise ValueError(f"classes with one photograph cannot be split: {alone}")
+    hashes = [
+        hashlib.sha256(f"{label}/{Path(image).name}".encode()).hexdigest()
+        for image, label in zip(scenes["image"], scenes["label"], strict=True)
+    ]
+    place = pd.Series(hashes, index=scenes.index).groupby(scenes["label"]).rank(method="first")
+    size = scenes["label"].map(counts)
+    n_test = (size * test_share).round().clip(lower=1, upper=size - 1)
+    is_test = place <= n_test
+    return scenes[~is_test].reset_index(drop=True), scenes[is_test].reset_index(drop=True)
+
+
+def sample_pairs(
+    labels: ArrayLike, n_similar: int, n_dissimilar: int, random_state: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw similar and dissimilar pairs of photographs by the paper's rule (Section V-A).
+
+    The paper's 102,500 similar and 1,045,500 dissimilar pairs are ``n_similar=500`` within each
+    of 205 classes and ``n_dissimilar=50`` for each of the 20,910 pairs of classes.
+
+    Parameters
+    ----------
+    labels : array-like, shape (n,)
+        Class of each photograph.
+    n_similar : int
+        Distinct pairs drawn within each class.
+    n_dissimilar : int
+        Distinct pairs drawn across each pair of classes.
+    random_state : int
+        Seed.
+
+    Returns
+    -------
+    pairs : ndarray of int64, shape (m, 2)
+        Positions in ``labels``, in random order, no pair twice and no photograph with itself.
+    similar : ndarray of bool, shape (m,)
+        Whether the two share their label.
+
+    Raises
+    ------
+    ValueError
+        If ``labels`` is not one-dimensional, a number is negative or both are 0, there are too
+        few classes, or a class is too small for that many distinct pairs; the message names it.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 1:
+        raise ValueError(f"labels must have shape (n,), not {labels.shape}")
+    if min(n_similar, n_dissimilar) < 0 or n_similar + n_dissimilar == 0:
+        raise ValueError(f"{n_similar=} and {n_dissimilar=} must be >= 0 and not both 0")
+    names, inverse, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    if len(names) < 1 + (n_dissimilar > 0):
+        raise ValueError(f"labels hold {len(names)} classes: too few for these pairs")
+    members = np.argsort(inverse, kind="stable")  # photographs class by class
+    start = np.cumsum(sizes) - sizes  # where each class begins in `members`
+    first, second = np.triu_indices(len(names), k=1)
+    _check_enough(names, sizes * (sizes - 1) // 2, n_similar, "n_similar")
+    across_names = [f"{names[a]} - {names[b]}" for a, b in zip(first, second, strict=True)]
+    _check_enough(across_names, sizes[first] * sizes[second], n_dissimilar, "n_dissimilar")
+
+    rng = np.random.default_rng(random_state)
+    low, high = _unrank(_draw_distinct(sizes * (sizes - 1) // 2, n_similar, rng))
+    within = np.stack([start[:, None] + low, start[:, None] + high], axis=-1)
+    left, right = np.divmod(
+        _draw_distinct(sizes[first] * sizes[second], n_dissimilar, rng), sizes[second][:, None]
+    )
+    across = np.stack([start[first][:, None] + left, start[second][:, None] + right], axis=-1)
+
+    pairs = members[np.concatenate([within.reshape(-1, 2), across.reshape(-1, 2)])]
+    similar = np.arange(len(pairs)) < within.size // 2
+    order = rng.permutation(len(pairs))
+    return pairs[order].astype(np.int64), similar[order]
+
+
+def _check_enough(names: ArrayLike, available: np.ndarray, wanted: int, argument: str) -> None:
+    for name, n_available in zip(names, available, strict=True):
+        if n_available < wanted:
+            raise ValueError(
+                f"{argument}={wanted} distinct pairs asked of class {str(name)!r}, which has "
+                f"{n_available}; lower {argument} or add photographs"
+            )
+
+
+def _draw_distinct(sizes: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw ``n`` distinct whole numbers below each size: shape (len(sizes), n)."""
+    drawn = np.empty((len(sizes), n), dtype=np.int64)
+    for row, size in zip(drawn, sizes, strict=True):
+        row[:] = rng.choice(size, n, replace=False, shuffle=False)
+    return drawn
+
+
+def _unrank(rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give the pair (i < j) with number ``rank`` in the order (0,1), (0,2), (1,2), (0,3), ..."""
+    high = ((1 + np.sqrt(1 + 8 * rank)) // 2).astype(np.int64)
+    return rank - high * (high - 1) // 2, high

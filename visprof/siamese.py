@@ -1,0 +1,464 @@
+"""The Siamese embedding: contrastive loss (Eq. 1), network and training (Section V-A)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from visprof.backbones import Backbone
+from visprof.pictures import read_image
+
+__all__ = [
+    "SiameseEmbedding",
+    "array_inputs",
+    "contrastive_loss",
+    "image_inputs",
+    "siamese_outputs",
+    "train_siamese",
+]
+
+
+def contrastive_loss(
+    x: Tensor | ArrayLike, y: Tensor | ArrayLike, similar: Tensor | ArrayLike, margin: float
+) -> Tensor:
+    r"""Contrastive loss of pairs, averaged (Eq. 1).
+
+    .. math:: L = \tfrac12 l D^2 + \tfrac12 (1 - l) \max(0, m - D)^2, \quad D = \|x - y\|_2
+
+    The hinge acts on the distance and is squared (Hadsell, Chopra & LeCun 2006), unlike in
+    libraries that hinge on :math:`m - D^2` or leave it linear.
+
+    Parameters
+    ----------
+    x, y : Tensor or array-like, shape (n, d)
+        The two members of each pair.
+    similar : Tensor or array-like of bool or 0/1, shape (n,)
+        1 for similar pairs (l), 0 for dissimilar ones.
+    margin : float
+        Distance m from which dissimilar pairs cost nothing, > 0.
+
+    Returns
+    -------
+    Tensor, shape ()
+        Mean loss. Its gradient is finite everywhere: 0 for coinciding pairs, where the
+        direction of the push is not defined.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, there is no pair, ``similar`` holds another value than 0 and 1,
+        or the margin is not positive.
+    """
+    x, y, similar = _checked_pairs(x, y, similar, margin)
+    squared = (x - y).square().sum(dim=1)
+    hinge = (margin - _safe_sqrt(squared)).clamp(min=0)
+    return (0.5 * torch.where(similar, squared, hinge.square())).mean()
+
+
+def _safe_sqrt(squared: Tensor) -> Tensor:
+    """Square root whose gradient at 0 is 0 instead of infinite."""
+    positive = squared > 0
+    return torch.where(positive, torch.where(positive, squared, 1).sqrt(), 0)
+
+
+def _checked_pairs(
+    x: Tensor | ArrayLike, y: Tensor | ArrayLike, similar: Tensor | ArrayLike, margin: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    x, y = (torch.as_tensor(a) for a in (x, y))
+    x, y = (a if a.is_floating_point() else a.to(torch.get_default_dtype()) for a in (x, y))
+    similar = torch.as_tensor(similar, device=x.device)
+    if x.ndim != 2 or x.shape != y.shape or len(x) == 0:
+        raise ValueError(
+            f"x and y must both have shape (n, d) with n > 0, not {tuple(x.shape)} and "
+            f"{tuple(y.shape)}"
+        )
+    if similar.shape != x.shape[:1]:
+        raise ValueError(
+            f"similar must have shape ({len(x)},), one value a pair, not {tuple(similar.shape)}"
+        )
+    if not ((similar == 0) | (similar == 1)).all():
+        raise ValueError(f"similar must hold 0 and 1 only, not {similar.unique().tolist()[:5]}")
+    if not margin > 0:
+        raise ValueError(f"margin must be positive, not {margin!r}")
+    return x, y, similar.bool()
+
+
+class SiameseEmbedding(nn.Module):
+    """One branch of the Siamese network: trunk, last linear layer, normalisation (Figure 3).
+
+    Parameters
+    ----------
+    backbone : Backbone or None
+        Network whose features feed the last layer. None where the trunk stays as it is and its
+        features, computed once, are fed directly.
+    in_features : int
+        Width of these features.
+    n_outputs : int
+        Width of the embedding (205 in the paper).
+    normalise : {"batch", "l2"}
+        "batch" (the paper): each output has zero mean and unit variance within a training batch,
+        and by running estimates afterwards; no learnt scale, since none is mentioned. Random
+        pairs then lie near sqrt(2 * n_outputs) apart, so judge a margin against that. "l2":
+        outputs of length 1, distances at most 2.
+    random_state : int
+        Seed of the last layer's weights: N(0, 0.01^2), zero bias, as AlexNet's own.
+
+    Notes
+    -----
+    The trunk is always in evaluation mode (no dropout, batch-norm statistics kept), also where
+    its weights are trained, so that a picture's features depend on that picture alone.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone | None,
+        in_features: int,
+        n_outputs: int = 205,
+        normalise: Literal["batch", "l2"] = "batch",
+        random_state: int = 0,
+    ) -> None:
+        super().__init__()
+        if backbone is not None and backbone.feature_dim != in_features:
+            raise ValueError(
+                f"in_features={in_features} but {backbone.name} has {backbone.feature_dim} features"
+            )
+        if normalise not in ("batch", "l2"):
+            raise ValueError(f"normalise must be 'batch' or 'l2', not {normalise!r}")
+        self.backbone = backbone
+        self.last = nn.utils.skip_init(nn.Linear, in_features, n_outputs)
+        generator = torch.Generator().manual_seed(random_state)
+        nn.init.normal_(self.last.weight, std=0.01, generator=generator)
+        nn.init.zeros_(self.last.bias)
+        self.normalise = (
+            nn.BatchNorm1d(n_outputs, affine=False) if normalise == "batch" else _UnitLength()
+        )
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> SiameseEmbedding:
+        """Set the mode of the last layer and its normalisation; the trunk stays in evaluation."""
+        super().train(mode)
+        if self.backbone is not None:
+            self.backbone.eval()
+        return self
+
+    def features(self, x: Tensor) -> Tensor:
+        """Trunk features (n, in_features) of pictures; of features, themselves."""
+        return x if self.backbone is None else self.backbone.features(x)
+
+    def head(self, features: Tensor) -> Tensor:
+        """Embedding (n, n_outputs) of trunk features (n, in_features)."""
+        return self.normalise(self.last(features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embedding (n, n_outputs) of prepared pictures, or of features without a backbone."""
+        return self.head(self.features(x))
+
+
+class _UnitLength(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.normalize(x, dim=1)
+
+
+def array_inputs(features: ArrayLike) -> Callable[[np.ndarray], Tensor]:
+    """Inputs of a model without backbone, for :func:`train_siamese`: rows of computed features.
+
+    Parameters
+    ----------
+    features : array-like, shape (n, in_features)
+        May be a memory map; only the rows asked for are read.
+
+    Returns
+    -------
+    callable
+        Takes positions (k,), returns a float32 tensor of shape (k, in_features).
+    """
+    features = np.asarray(features)
+    return lambda positions: torch.from_numpy(features[positions].astype(np.float32))
+
+
+def image_inputs(
+    images: Sequence[str | Path], backbone: Backbone, n_workers: int = 2
+) -> Callable[[np.ndarray], Tensor]:
+    """Inputs of a model with a backbone, for :func:`train_siamese`: pictures, decoded when asked.
+
+    Parameters
+    ----------
+    images : sequence of str or Path, length n
+        Pictures.
+    backbone : Backbone
+        Says how a picture is prepared.
+    n_workers : int
+        Pictures decoded at a time.
+
+    Returns
+    -------
+    callable
+        Takes positions (k,), returns a uint8 tensor of shape (k, 3, S, S).
+    """
+
+    def inputs(positions: np.ndarray) -> Tensor:
+        with ThreadPoolExecutor(n_workers) as pool:
+            paths = [images[position] for position in positions]
+            prepared = list(pool.map(lambda path: backbone.prepare(read_image(path)), paths))
+        return torch.stack(prepared)
+
+    return inputs
+
+
+def train_siamese(
+    model: SiameseEmbedding,
+    inputs: Callable[[np.ndarray], Tensor],
+    pairs: np.ndarray,
+    similar: np.ndarray,
+    *,
+    margin: float,
+    lr_last: float,
+    lr_rest: float = 0.0,
+    momentum: float = 0.9,
+    batch_size: int = 128,
+    n_iterations: int,
+    random_state: int = 0,
+    similar_share: float | None = None,
+    log_every: int | None = None,
+    device: str | torch.device = "cpu",
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Train a Siamese embedding by stochastic gradient descent on Eq. 1.
+
+    Parameters
+    ----------
+    model : SiameseEmbedding
+        Trained in place, left in evaluation mode on ``device``.
+    inputs : callable
+        Takes positions (k,) and returns the network's input for those pictures: features
+        (k, in_features), see :func:`array_inputs`; or, if the model has a backbone, prepared
+        pictures (k, 3, S, S), see :func:`image_inputs`.
+    pairs : ndarray of int, shape (m, 2)
+        Positions of the two members, see :func:`visprof.scenes.sample_pairs`.
+    similar : ndarray of bool or 0/1, shape (m,)
+        Whether the pair is similar.
+    margin : float
+        Margin m of Eq. 1.
+    lr_last, lr_rest : float
+        Learning rates of the last layer and of the trunk (1e-5 and 1e-7 in the paper); 0 leaves
+        the trunk as it is. Batch normalisation makes the loss ignore the length of the last
+        layer's weights, so a large rate does not diverge: it lengthens them at the first steps
+        and every later step turns them only little. Mistrust a loss that levels off early.
+    momentum : float
+        Of the descent (not given in the paper; 0.9 is AlexNet's).
+    batch_size : int
+        Pairs in a mini-batch (not given in the paper). Both members of all pairs go through the
+        network together, so that batch normalisation sees them all.
+    n_iterations : int
+        Mini-batches (50,000 in the paper).
+    random_state : int
+        Seed of the order of pairs. Pairs are taken in passes, each once in a pass.
+    similar_share : float, optional
+        Share of similar pairs in every mini-batch, between 0 and 1. By default pairs come
+        uniformly from the list (about 1 in 11 similar in the paper).
+    log_every : int, optional
+        Iterations that a row of the log sums up; by default a fiftieth of the training.
+    device : str or torch.device
+        Where to train. With a backbone the trunk runs in bf16, all else in float32.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for every ``log_every`` iterations, means over these: ``iteration`` (the last of
+        them), ``loss``, ``similar_distance``, ``dissimilar_distance`` (mean D), ``active_share``
+        (share of dissimilar pairs with D < margin, which alone are pushed). NaN without pairs.
+
+    Raises
+    ------
+    ValueError
+        If shapes, rates or shares do not fit; the message says which.
+    FloatingPointError
+        If the loss is not finite; the message has the iteration and the learning rates.
+    """
+    pairs, similar = np.asarray(pairs), np.asarray(similar)
+    _check_training(model, pairs, similar, lr_rest, batch_size, n_iterations, log_every)
+    log_every = log_every or max(1, n_iterations // 50)
+    model.to(device).train()
+    optimiser = torch.optim.SGD(_parameter_groups(model, lr_last, lr_rest), momentum=momentum)
+    batches = _mini_batches(similar.astype(bool), batch_size, similar_share, random_state)
+    log = _Log()
+    for iteration in tqdm(range(1, n_iterations + 1), "Siamese training", disable=not progress):
+        batch = next(batches)
+        x = inputs(pairs[batch].T.ravel()).to(device)
+        first, second = _embed(model, x, trains_trunk=lr_rest > 0).chunk(2)
+        are_similar = torch.as_tensor(similar[batch].astype(bool), device=first.device)
+        loss = contrastive_loss(first, second, are_similar, margin)
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"loss is {loss.item()} at iteration {iteration} with {lr_last=}, {lr_rest=}, "
+                f"{momentum=}; lower the learning rates or check the inputs for NaN"
+            )
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        log.add(loss, (first - second).detach().norm(dim=1), are_similar, margin)
+        if iteration % log_every == 0 or iteration == n_iterations:
+            log.close_row(iteration)
+    model.eval()
+    return pd.DataFrame(log.rows, columns=_Log.COLUMNS)
+
+
+def _check_training(
+    model: SiameseEmbedding,
+    pairs: np.ndarray,
+    similar: np.ndarray,
+    lr_rest: float,
+    batch_size: int,
+    n_iterations: int,
+    log_every: int | None,
+) -> None:
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or len(pairs) == 0:
+        raise ValueError(f"pairs must have shape (m, 2) with m > 0, not {pairs.shape}")
+    if similar.shape != pairs.shape[:1]:
+        raise ValueError(f"similar must have shape ({len(pairs)},), not {similar.shape}")
+    if lr_rest and model.backbone is None:
+        raise ValueError(f"{lr_rest=}, but the model has no backbone to train; pass lr_rest=0")
+    if min(batch_size, n_iterations) < 1 or (log_every is not None and log_every < 1):
+        raise ValueError(f"{batch_size=}, {n_iterations=} and {log_every=} must be >= 1")
+
+
+def _parameter_groups(model: SiameseEmbedding, lr_last: float, lr_rest: float) -> list[dict]:
+    groups = [{"params": list(model.last.parameters()), "lr": lr_last}]
+    if lr_rest:
+        groups.append({"params": list(model.backbone.parameters()), "lr": lr_rest})
+    return groups
+
+
+def _mini_batches(
+    similar: np.ndarray, batch_size: int, similar_share: float | None, random_state: int
+) -> Iterator[np.ndarray]:
+    """Endless mini-batches of pair numbers, uniform or with a fixed share of similar pairs."""
+    rng = np.random.default_rng(random_state)
+    if similar_share is None:
+        yield from _passes(np.arange(len(similar)), batch_size, rng)
+    n_similar = round(batch_size * similar_share)
+    sizes = {True: n_similar, False: batch_size - n_similar}
+    groups = {kind: np.flatnonzero(similar == kind) for kind in sizes}
+    if not 0 <= similar_share <= 1 or any(sizes[k] and not len(groups[k]) for k in sizes):
+        raise ValueError(
+            f"{similar_share=} is not between 0 and 1, or asks for a kind of pair that is not "
+            f"there ({len(groups[True])} similar, {len(groups[False])} dissimilar given)"
+        )
+    streams = [_passes(groups[kind], sizes[kind], rng) for kind in sizes if sizes[kind]]
+    while True:
+        yield np.concatenate([next(stream) for stream in streams])
+
+
+def _passes(items: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Endless batches of ``size`` items; each item comes once in every shuffled pass."""
+    rest = items[:0]
+    while True:
+        while len(rest) < size:
+            rest = np.concatenate([rest, rng.permutation(items)])
+        yield rest[:size]
+        rest = rest[size:]
+
+
+def _embed(model: SiameseEmbedding, x: Tensor, trains_trunk: bool) -> Tensor:
+    """Embed a batch; only the trunk runs in bf16, and with gradients only if it is trained."""
+    if model.backbone is None:
+        return model.head(x)
+    with (
+        nullcontext() if trains_trunk else torch.no_grad(),
+        torch.autocast(x.device.type, dtype=torch.bfloat16),
+    ):
+        features = model.features(x)
+    return model.head(features.float())
+
+
+class _Log:
+    """Means of the training's figures over the iterations of a row."""
+
+    COLUMNS = ("iteration", "loss", "similar_distance", "dissimilar_distance", "active_share")
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[float, ...]] = []
+        self._start_row()
+
+    def _start_row(self) -> None:
+        self._losses: list[float] = []
+        self._distances: dict[bool, list[np.ndarray]] = {True: [], False: []}
+        self._active: list[np.ndarray] = []
+
+    def add(self, loss: Tensor, distance: Tensor, similar: Tensor, margin: float) -> None:
+        distance, similar = distance.cpu().numpy(), similar.cpu().numpy()
+        self._losses.append(loss.item())
+        self._distances[True].append(distance[similar])
+        self._distances[False].append(distance[~similar])
+        self._active.append(distance[~similar] < margin)
+
+    def close_row(self, iteration: int) -> None:
+        self.rows.append(
+            (
+                iteration,
+                float(np.mean(self._losses)),
+                _mean(self._distances[True]),
+                _mean(self._distances[False]),
+                _mean(self._active),
+            )
+        )
+        self._start_row()
+
+
+def _mean(parts: list[np.ndarray]) -> float:
+    values = np.concatenate(parts)
+    return float(values.mean(dtype=np.float64)) if len(values) else float("nan")
+
+
+def siamese_outputs(
+    model: SiameseEmbedding, features: ArrayLike, batch_size: int = 4096
+) -> np.ndarray:
+    """Embed trunk features, with the statistics that training left in the normalisation.
+
+    Parameters
+    ----------
+    model : SiameseEmbedding
+        Trained model; its mode is left as it was. If its trunk was trained, compute
+        ``features`` with that trunk (``model.backbone``).
+    features : array-like, shape (n, in_features)
+        Trunk features, for instance :attr:`visprof.embedding.FeatureStore.features`.
+    batch_size : int
+        Rows at a time; no result depends on it.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, n_outputs)
+
+    Raises
+    ------
+    ValueError
+        If ``features`` has another shape.
+    """
+    features = np.asarray(features)
+    if features.ndim != 2 or features.shape[1] != model.last.in_features:
+        raise ValueError(
+            f"features must have shape (n, {model.last.in_features}), not {features.shape}"
+        )
+    was_training, device = model.training, model.last.weight.device
+    outputs = np.empty((len(features), model.last.out_features), dtype=np.float32)
+    model.eval()
+    with torch.inference_mode():
+        for start in range(0, len(features), batch_size):
+            rows = np.array(features[start : start + batch_size], dtype=np.float32)
+            embedded = model.head(torch.from_numpy(rows).to(device))
+            outputs[start : start + batch_size] = embedded.cpu().numpy()
+    model.train(was_training)
+    return outputs
