@@ -62,9 +62,7 @@ def test_parameters_are_typed_explained_and_those_of_a_study(chapter):
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
 def test_chapter_runs_and_draws_its_figures(chapter, tmp_path):
     notebook = execute(chapter, tmp_path)
-    with_figure = [
-        cell for cell in notebook.cells if "figure" in cell.metadata.get("mystnb", {})
-    ]
+    with_figure = [cell for cell in notebook.cells if "figure" in cell.metadata.get("mystnb", {})]
     assert len(figures(notebook)) == len(with_figure) > 0
     assert all(cell.metadata["mystnb"]["image"]["alt"] for cell in with_figure)
 
@@ -86,7 +84,7 @@ def test_a_changed_parameter_shows(tmp_path):
     before, after = (Ledger(tmp_path / f"{name}.json").read() for name in ("plain", "changed"))
     assert before.keys() == after.keys()
     assert before["mrr.image.10"]["value"] != after["mrr.image.10"]["value"]
-    assert after["mrr.image.10"]["parameters"]["n_clusters"] == 5
+    assert after["mrr.image.10"]["run"]["parameters"]["n_clusters"] == 5
     assert after["mrr.random"]["value"] == before["mrr.random"]["value"]
 
 

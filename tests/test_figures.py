@@ -101,8 +101,9 @@ def test_picture_map_places_the_top_left_point_at_the_top_left(pictures):
 def test_max_z_ecdf_is_the_share_at_or_below():
     figure = figures.max_z_ecdf({"users": np.array([1.0, 2.0, 3.0, 4.0])})
     line = figure.axes[0].lines[0]
-    assert line.get_xdata().tolist() == [1.0, 2.0, 3.0, 4.0]
-    assert line.get_ydata().tolist() == [0.25, 0.5, 0.75, 1.0]
+    assert list(line.get_xdata()) == [0, 1.0, 2.0, 3.0, 4.0, 4.0]
+    assert list(line.get_ydata()) == [0, 0.25, 0.5, 0.75, 1.0, 1.0]
+    assert line.get_drawstyle() == "steps-post"
 
 
 def test_mrr_curves_draw_every_profile_and_the_random_value():
@@ -121,3 +122,12 @@ def test_mrr_curves_draw_every_profile_and_the_random_value():
     ]  # fmt: skip
     assert axis.lines[0].get_ydata().tolist() == [0.4, 0.5]
     assert set(axis.lines[2].get_ydata()) == {0.05}
+
+
+def test_table_shows_all_of_a_long_text_and_no_index():
+    html = figures.table(
+        pd.DataFrame({"a": ["x" * 200], "b": [0.123456]}), {"b": "{:.2f}"}
+    ).to_html()
+    assert "x" * 200 in html
+    assert "0.12<" in html
+    assert "row_heading" not in html

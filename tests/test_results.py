@@ -11,8 +11,9 @@ from visprof.results import Estimate, Ledger, provenance, scorecard, verdict_abo
 
 
 def test_estimate_shows_its_interval_in_the_format_asked():
-    assert f"{Estimate(0.1234, 0.1, 0.2):.2f}" == "0.12 [0.10, 0.20]"
+    assert f"{Estimate(0.1234, 0.1, 0.2):.2f}" == "0.12 (0.10 to 0.20)"
     assert f"{Estimate(0.5):.0%}" == "50%"
+    assert Estimate(0.5).interval(".2f") == ""
 
 
 def test_ledger_keeps_numbers_with_their_provenance(tmp_path):
@@ -20,13 +21,22 @@ def test_ledger_keeps_numbers_with_their_provenance(tmp_path):
     assert ledger.read() == {}
     ledger.write({"mrr.image.50": Estimate(0.4, 0.3, 0.5, 80, "users")}, {"seed": 3}, "demo")
     ledger.write({"map.random": Estimate(0.05)}, {"seed": 3}, "demo")
-    entries = json.loads((tmp_path / "new" / "demo.json").read_text())
+    entries = ledger.read()
     assert list(entries) == ["map.random", "mrr.image.50"]
     entry = entries["mrr.image.50"]
     assert (entry["value"], entry["low"], entry["high"], entry["n"]) == (0.4, 0.3, 0.5, 80)
-    assert entry["parameters"] == {"seed": 3}
-    assert len(entry["source_sha256"]) == 64
+    assert entry["run"]["parameters"] == {"seed": 3}
+    assert len(entry["run"]["source_sha256"]) == 64
     assert "low" not in entries["map.random"]
+    assert len(json.loads(ledger.path.read_text())["runs"]) == 1
+
+
+def test_ledger_forgets_runs_without_numbers(tmp_path):
+    ledger = Ledger(tmp_path / "demo.json")
+    ledger.write({"a": Estimate(1.0)}, {"seed": 1}, "demo")
+    ledger.write({"a": Estimate(2.0)}, {"seed": 2}, "demo")
+    assert ledger.read()["a"]["run"]["parameters"] == {"seed": 2}
+    assert len(json.loads(ledger.path.read_text())["runs"]) == 1
 
 
 def test_ledger_loses_nothing_when_chapters_write_at_once(tmp_path):

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from visprof.results import scorecard
 from visprof.study import PRESETS, STEPS, Parameters, Study
 
 
@@ -107,7 +108,7 @@ def test_fine_tuned_trunk_embeds_the_pictures_again(tiny, home):
 
 
 def test_missing_data_folder_and_its_parts_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere.*boards/.*scenes/"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere.*boards/.*scenes/"):
         Study("tiny", home=tmp_path / "home", data=str(tmp_path / "nowhere"))["data_folder"]
     (tmp_path / "boards").mkdir()
     with pytest.raises(FileNotFoundError, match="no folder scenes/"):
@@ -135,7 +136,11 @@ def test_own_pictures_with_an_unreadable_one(own_pictures, tmp_path, caplog):
     assert "1 unreadable pictures were skipped" in caplog.text
     assert "00000.jpg" in caplog.text
     assert pd.concat([split.background, split.analysed])["board"].nunique() == 12
-    assert study["mrr_numbers"]["mrr.random"].n == 8
+    numbers = study.headline()  # without text: the captions are serial numbers
+    assert numbers["mrr.random"].n == 8
+    assert not any("text" in key for key in numbers)
+    card = scorecard(numbers, 10, study.threshold)
+    assert card["verdict"].iloc[-1] == "not tested"
 
 
 def test_changed_pictures_change_the_key(own_pictures, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from gensim.models.keyedvectors import pseudorandom_weak_vector
 from gensim.utils import simple_preprocess
 
-from visprof.text import ParagraphVectors
+from visprof.text import ParagraphVectors, repeated_words
 
 BEACH = ["white sand beach by the blue sea", "sunny beach with sand and palm", "sea waves on beach"]
 SNOW = ["snow on the mountain in winter", "winter hike to snowy mountain", "mountain snow and ice"]
@@ -21,7 +21,7 @@ CAPTIONS = (BEACH + SNOW) * 20
 SCRIPT = """
 import zlib
 from tests.test_text import CAPTIONS
-from visprof.text import ParagraphVectors
+from visprof.text import ParagraphVectors, repeated_words
 model = ParagraphVectors(vector_size=8, epochs=3, random_state=1).fit(CAPTIONS)
 print(zlib.crc32(model.transform(CAPTIONS[:7]).tobytes()))
 """
@@ -121,9 +121,9 @@ def test_survives_pickling(fitted):
 
 
 def test_no_usable_word_is_an_error():
-    with pytest.raises(ValueError, match="none of the 2 words in 2 captions is seen min_count=2"):
+    with pytest.raises(ValueError, match="no word in 2 captions is seen min_count=2"):
         ParagraphVectors().fit(["beach", "snow"])
-    with pytest.raises(ValueError, match="none of the 0 words"):
+    with pytest.raises(ValueError, match="no word in 2 captions"):
         ParagraphVectors().fit(["", ""])
 
 
@@ -134,3 +134,8 @@ def test_no_usable_word_is_an_error():
 def test_captions_must_be_strings(captions, message):
     with pytest.raises(TypeError, match=message):
         ParagraphVectors().fit(captions)
+
+
+def test_repeated_words_are_counted_and_rare_ones_left_out():
+    assert repeated_words(["red sea", "red hill", "00012"]) == {"red": 2}
+    assert repeated_words(["00012", ""]) == {}

@@ -326,6 +326,7 @@ def _inject(plain: Path, values: Mapping[str, object]) -> None:
     )
     # The reader sees the changed values as much, or as folded, as the declared ones.
     injected.metadata["tags"] += [tag for tag in declared.metadata["tags"] if tag != "parameters"]
+    injected.metadata["mystnb"] = {"code_prompt_show": "Parameters changed in this run"}
     nbformat.write(notebook, plain)
 
 

@@ -1,4 +1,5 @@
 """The figures of the book, one function each: arrays and tables in, a matplotlib figure out.
+Tables on the page are made here too.
 
 Figures are made without pyplot, so none is kept open and none is drawn twice in a notebook.
 """
@@ -15,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib_inline.backend_inline import set_matplotlib_formats
+from pandas.io.formats.style import Styler
 from PIL import ImageOps
 from scipy import stats
 
@@ -30,6 +32,7 @@ __all__ = [
     "picture_map",
     "precision_recall",
     "siamese_network",
+    "table",
     "training_curves",
     "use_book_style",
 ]
@@ -45,6 +48,7 @@ COLOURS = {
 }
 CYCLE = list(COLOURS.values())
 DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))]
+DIAGRAM_FONT, SMALL_FONT = 11.5, 10
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 
 
@@ -63,6 +67,19 @@ def use_book_style() -> None:
         }
     )
     set_matplotlib_formats("svg", metadata={"Date": None})
+
+
+def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> Styler:
+    """Show a table whole: no index, no cut text, words to the left.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        What to show.
+    formats : mapping of str to str, optional
+        Format of a column's values, such as ``"{:.3f}"``.
+    """
+    return frame.style.hide(axis="index").format(formats).set_properties(**{"text-align": "left"})
 
 
 def _axes(width: float = 7.0, height: float = 4.2) -> tuple[Figure, Axes]:
@@ -136,7 +153,7 @@ def _box(axis: Axes, x: float, y: float, text: str, colour: str, width: float, h
             linewidth=1.3,
         )
     )
-    axis.text(x, y, text, ha="center", va="center", fontsize=9.5, linespacing=1.35)
+    axis.text(x, y, text, ha="center", va="center", fontsize=DIAGRAM_FONT, linespacing=1.3)
 
 
 def _arrow(
@@ -147,7 +164,8 @@ def _arrow(
     )
     if text:
         middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
-        axis.annotate(text, middle, (0, 5), textcoords="offset points", ha="center", fontsize=8.5)
+        white = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+        axis.text(*middle, text, ha="center", va="center", fontsize=SMALL_FONT, bbox=white)
 
 
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
@@ -171,7 +189,7 @@ def framework(n_cnn: int, n_siamese: int, n_clusters: int) -> Figure:
         (4.75, 7.15, "II. Assign to clusters"),
         (7.25, 9.35, "III. Sum up the user"),
     ):
-        axis.text(left + 0.1, 3.68, title, fontsize=10.5, fontweight="bold")
+        axis.text(left + 0.1, 3.68, title, fontsize=DIAGRAM_FONT + 1, fontweight="bold")
         axis.plot([left + 0.1, right - 0.1], [3.55, 3.55], color="#bbbbbb", lw=1)
     blue, orange, green, purple = (COLOURS[c] for c in ("blue", "orange", "green", "purple"))
     _box(axis, 0.65, 1.8, "pins of\nuser $i$\nin time\norder", COLOURS["grey"], 1.0, 1.3)
@@ -215,7 +233,7 @@ def framework(n_cnn: int, n_siamese: int, n_clusters: int) -> Figure:
         0.62,
         "k-means on background\nboards, done once",
         ha="center",
-        fontsize=8.5,
+        fontsize=SMALL_FONT,
         style="italic",
     )
     axis.text(
@@ -223,7 +241,7 @@ def framework(n_cnn: int, n_siamese: int, n_clusters: int) -> Figure:
         0.62,
         "compared between users,\nor matched to later pins",
         ha="center",
-        fontsize=8.5,
+        fontsize=SMALL_FONT,
         style="italic",
     )
     return figure
@@ -243,31 +261,31 @@ def siamese_network(trunk: str, n_features: int, n_outputs: int, margin: float) 
     """
     figure, axis = _canvas(9.4, 3.4)
     for y, picture, output in ((2.5, "picture $x$", "$f(x)$"), (0.9, "picture $y$", "$f(y)$")):
-        _box(axis, 0.7, y, picture, COLOURS["grey"], 1.1, 0.6)
-        _box(axis, 2.5, y, f"{trunk}\nwithout last layer", COLOURS["blue"], 1.75, 0.8)
-        _box(axis, 4.55, y, f"linear\n{n_features} to {n_outputs}", COLOURS["orange"], 1.25, 0.8)
-        _box(axis, 6.15, y, "batch\nnorm", COLOURS["orange"], 0.85, 0.8)
-        _arrow(axis, (1.25, y), (1.62, y))
-        _arrow(axis, (3.38, y), (3.92, y))
-        _arrow(axis, (5.18, y), (5.72, y))
-        _arrow(axis, (6.58, y), (7.35, 1.7 + np.sign(y - 1.7) * 0.35), output)
-    for x, label in ((2.5, "same weights"), (4.55, "same weights"), (6.15, "one batch")):
+        _box(axis, 0.6, y, picture, COLOURS["grey"], 1.1, 0.6)
+        _box(axis, 2.25, y, f"{trunk}\nwithout last layer", COLOURS["blue"], 1.75, 0.8)
+        _box(axis, 4.15, y, f"linear\n{n_features} to {n_outputs}", COLOURS["orange"], 1.25, 0.8)
+        _box(axis, 5.65, y, "batch\nnorm", COLOURS["orange"], 0.85, 0.8)
+        _arrow(axis, (1.15, y), (1.37, y))
+        _arrow(axis, (3.13, y), (3.52, y))
+        _arrow(axis, (4.78, y), (5.22, y))
+        _arrow(axis, (6.08, y), (7.05, 1.7 + np.sign(y - 1.7) * 0.4), output)
+    for x, label in ((2.25, "same weights"), (4.15, "same weights"), (5.65, "one batch")):
         axis.annotate(
             "",
             (x, 1.32),
             (x, 2.08),
             arrowprops={"arrowstyle": "<->", "color": "#999999", "ls": "--"},
         )
-        axis.text(x + 0.08, 1.7, label, fontsize=8.5, va="center", style="italic")
+        axis.text(x + 0.08, 1.7, label, fontsize=SMALL_FONT, va="center", style="italic")
     _box(
         axis,
-        8.3,
+        8.2,
         1.7,
         "contrastive loss (Eq. 1)\n$D = ||f(x) - f(y)||$\nsimilar: $D^2/2$\n"
         f"else: $\\max(0, {margin:g} - D)^2/2$",
         COLOURS["green"],
-        1.95,
-        1.5,
+        2.3,
+        1.6,
     )
     return figure
 
@@ -397,30 +415,36 @@ def max_z_ecdf(distributions: Mapping[str, np.ndarray], largest: float | None = 
     distributions : mapping of str to ndarray
         Values of Z by name; the first is drawn as the main curve.
     largest : float, optional
-        Right end of the axis; by default the 99.5 % quantile of the main curve, at least 4.
+        Right end of the axis; by default the largest 99.5 % quantile of a curve, at least 4.
     """
     figure, axis = _axes()
+    if largest is None:
+        largest = max(4.0, *(float(np.quantile(z, 0.995)) for z in distributions.values()))
     for (name, z), colour, dash in zip(distributions.items(), CYCLE, DASHES, strict=False):
         ecdf = stats.ecdf(z).cdf
         step = max(1, len(ecdf.quantiles) // 2000)  # as fine as the page shows
-        axis.plot(
-            ecdf.quantiles[::step], ecdf.probabilities[::step], color=colour, ls=dash, label=name
+        values = [0, *ecdf.quantiles[::step], max(largest, ecdf.quantiles[-1])]
+        axis.step(
+            values,
+            [0, *ecdf.probabilities[::step], 1],
+            where="post",
+            color=colour,
+            ls=dash,
+            label=name,
         )
-    if largest is None:
-        largest = max(4.0, *(float(np.quantile(z, 0.995)) for z in distributions.values()))
     for level in (0.95, 0.99):
         cut = stats.norm.ppf(0.5 + level / 2)
         axis.axvline(cut, color="#777777", lw=1, ls=":")
         axis.annotate(
             f"{level:.0%}",
             (cut, 1.0),
-            (3, -2),
+            (0, 3),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
             fontsize="small",
-            va="top",
+            ha="center",
         )
-    axis.set(xlim=(0, largest), ylim=(0, 1.02))
+    axis.set(xlim=(0, largest), ylim=(0, 1.0))
     axis.set(
         xlabel="$Z_{ij}$, the largest $|z|$ over clusters", ylabel="share of pairs at or below"
     )
@@ -449,5 +473,5 @@ def mrr_curves(table: pd.DataFrame, random: float) -> Figure:
     axis.axhline(random, color=COLOURS["grey"], ls=":", label="random (exact)")
     axis.set(xlabel="training pins", ylabel="mean reciprocal rank", ylim=(0, None))
     axis.set_xticks(sorted(table["n_train"].unique()))
-    axis.legend()
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)  # clear of the curves
     return figure

@@ -63,10 +63,12 @@ def _parse(module: str) -> _Module:
             names = [target.id for target in targets if isinstance(target, ast.Name)]
         else:
             continue
-        used = frozenset(inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))
+        walked = list(ast.walk(node))
+        arguments = {inner.arg for inner in walked if isinstance(inner, ast.arg)}
+        used = {inner.id for inner in walked if isinstance(inner, ast.Name)} - arguments
         for name in names:
             definitions[name] = ast.get_source_segment(source, node) or ""
-            uses[name] = used
+            uses[name] = frozenset(used)
     return _Module(definitions, uses, _imports(tree))
 
 

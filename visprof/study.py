@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.manifold import trustworthiness
 
 from visprof import (
     backbones,
@@ -458,7 +459,7 @@ def background_map(
     perplexity: float,
     seed: int,
 ) -> pd.DataFrame:
-    """t-SNE plane of a sample of background pins: columns x, y, and those of the pins."""
+    """t-SNE plane of a sample of background pins: columns x, y, row, and those of the pins."""
     from openTSNE import TSNE  # here, since it takes a second that other steps need not wait for
 
     background = board_split.background
@@ -466,7 +467,21 @@ def background_map(
     rows = rng.choice(len(background), min(n_map, len(background)), replace=False)
     tsne = TSNE(perplexity=perplexity, initialization="pca", random_state=seed, n_jobs=-1)
     plane = np.asarray(tsne.fit(pin_embedding[rows]))
-    return background.iloc[rows].reset_index(drop=True).assign(x=plane[:, 0], y=plane[:, 1])
+    pins = background.iloc[rows].reset_index(drop=True)
+    return pins.assign(x=plane[:, 0], y=plane[:, 1], row=rows)
+
+
+@step
+def map_trustworthiness(pin_embedding: np.ndarray, background_map: pd.DataFrame) -> float:
+    """Share of trust in the plane's ten nearest neighbours; of 2,000 pins where there are more."""
+    shown = background_map.head(2000)  # rows are in random order; the measure needs n x n
+    return float(
+        trustworthiness(
+            pin_embedding[shown["row"]],
+            shown[["x", "y"]],
+            n_neighbors=min(10, (len(shown) - 1) // 2),
+        )
+    )
 
 
 # ---------------------------------------------------------------- users
@@ -509,10 +524,13 @@ def text_assignments(
     n_clusters: int,
     bandwidth: float,
     seed: int,
-) -> Assignments:
-    """The same pipeline on captions: PV-DM, clusters of the background, soft assignment."""
+) -> Assignments | None:
+    """The same pipeline on captions; None where they share no word (serial numbers, say)."""
     captions = pd.concat([board_split.background, board_split.analysed])["caption"].to_numpy()
     n_background = len(board_split.background)
+    if not text.repeated_words(captions[:n_background]):
+        log.warning("no word is seen twice in the background's captions: no text profile")
+        return None
     model = text.ParagraphVectors(text_size, epochs=text_epochs, random_state=seed)
     model.fit(captions[:n_background])
     return _assign(model.transform(captions), n_background, n_clusters, bandwidth, seed)[1]
@@ -546,7 +564,7 @@ def pairwise_differences(
 @step
 def reciprocal_ranks(
     assignments: Assignments,
-    text_assignments: Assignments,
+    text_assignments: Assignments | None,
     pin_embedding: np.ndarray,
     board_split: BoardSplit,
     n_pins: int,
@@ -573,6 +591,8 @@ def reciprocal_ranks(
 
     tables = []
     for kind in PROFILES:
+        if kind == "text" and text_assignments is None:
+            continue
         # a mean of embeddings has signs and no unit sum: only the Euclidean distance applies
         metric = "euclidean" if kind == "mean embedding" else distance
         for n_train in train_sizes:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["ParagraphVectors"]
+__all__ = ["ParagraphVectors", "repeated_words"]
 
 
 class ParagraphVectors(TransformerMixin, BaseEstimator):
@@ -79,13 +79,12 @@ class ParagraphVectors(TransformerMixin, BaseEstimator):
         ValueError
             If no word is seen `min_count` times.
         """
-        documents = [TaggedDocument(words, [i]) for i, words in enumerate(_tokens(captions))]
-        seen = Counter(word for document in documents for word in document.words)
-        if not seen or max(seen.values()) < self.min_count:
+        if not repeated_words(captions, self.min_count):
             raise ValueError(
-                f"captions: none of the {len(seen)} words in {len(documents)} captions is seen "
-                f"min_count={self.min_count} times; pass more text or a smaller min_count"
+                f"captions: no word in {len(captions)} captions is seen min_count="
+                f"{self.min_count} times; pass more text or a smaller min_count"
             )
+        documents = [TaggedDocument(words, [i]) for i, words in enumerate(_tokens(captions))]
         self.model_ = Doc2Vec(
             documents,
             dm=1,
@@ -146,6 +145,30 @@ class ParagraphVectors(TransformerMixin, BaseEstimator):
                 doctags_lockf=np.ones(1, dtype=np.float32),
             )
         return vector
+
+
+def repeated_words(captions: Sequence[str], min_count: int = 2) -> dict[str, int]:
+    """Count the words that captions share.
+
+    Parameters
+    ----------
+    captions : sequence of str, length n
+    min_count : int, default=2
+        Words seen less often are left out.
+
+    Returns
+    -------
+    dict of str to int
+        Times each word is seen. Empty where captions are serial numbers, say: then no text
+        profile can be learnt.
+
+    Raises
+    ------
+    TypeError
+        If `captions` is not a sequence of strings.
+    """
+    seen = Counter(word for words in _tokens(captions) for word in words)
+    return {word: times for word, times in seen.items() if times >= min_count}
 
 
 def _stable_hash(text: str) -> int:
