@@ -51,9 +51,9 @@ lock: install  ## write the versions that .venv holds into constraints.txt
 	@$(BIN)/python -m pip freeze --all --exclude-editable --exclude pip | sed -E 's/\+[a-z0-9.]+$$//' >> constraints.new
 	@mv constraints.new constraints.txt
 
-results:  ## copy the ledgers of results from _build to results/
-	@ls _build/results/*.json > /dev/null
-	@mkdir -p results && cp _build/results/*.json results/ && ls results
+results:  ## copy the ledgers of the demo and boards books from _build to results/
+	@mkdir -p results && cp $(wildcard _build/results/demo.json _build/results/boards.json) results/
+	@ls results
 
 clean:  ## remove what make book made (memoised steps too); .venv stays
 	rm -rf _build

@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,10 +105,9 @@ class Ledger:
             kept["runs"][name] = run
             used = {number["run"] for number in kept["numbers"].values()}
             kept["runs"] = {run: made for run, made in kept["runs"].items() if run in used}
-            handle, temporary = tempfile.mkstemp(dir=self.path.parent, suffix=".json")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(kept, file, indent=1, sort_keys=True, default=str)
-                file.write("\n")
+            temporary = self.path.with_name(f"{self.path.name}.tmp")
+            text = json.dumps(kept, indent=1, sort_keys=True, default=str)
+            temporary.write_text(f"{text}\n", "utf-8")
             os.replace(temporary, self.path)
 
     def _kept(self) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,41 @@
+"""The README's findings are those of the ledgers in results/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from visprof.results import Estimate, Ledger, scorecard
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def findings(preset):
+    """Value, or values, and verdict of each claim, as the README writes them."""
+    entries = Ledger(ROOT / "results" / f"{preset}.json").read()
+    numbers = {
+        key: Estimate(entry["value"], entry.get("low"), entry.get("high"))
+        for key, entry in entries.items()
+    }
+    keys = [
+        ("map.hybrid", "map.cnn"),
+        ("map.cnn", "map.bow"),
+        ("map.bow", "map.random"),
+        ("pairs.differ",),
+        ("mrr.image.50", "mrr.random"),
+        ("mrr.image.50", "mrr.text.50"),
+    ]
+    verdicts = scorecard(numbers, n_train=50, threshold=2.0)["verdict"]
+    for row, verdict in zip(keys, verdicts, strict=True):
+        spec = ".0%" if row == ("pairs.differ",) else ".3f"
+        yield f"{' / '.join(f'{numbers[key].value:{spec}}' for key in row)}: {verdict}"
+
+
+@pytest.mark.parametrize("preset", ["demo", "boards"])
+def test_findings_table_is_what_the_ledger_says(preset):
+    readme = (ROOT / "README.md").read_text("utf-8")
+    rows = [line for line in readme.splitlines() if line.startswith("| ") and ": " in line]
+    column = {"demo": 3, "boards": 4}[preset]
+    shown = [row.split("|")[column].strip().replace("**", "") for row in rows]
+    assert shown == list(findings(preset))
