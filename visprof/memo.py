@@ -34,9 +34,10 @@ def digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
 
-def fingerprint(folder: str | Path) -> str:
-    """Return a hash of the paths, sizes and times of all files below a folder."""
-    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+def fingerprint(path: str | Path) -> str:
+    """Return a hash of the paths, sizes and times of a file, or of all files below a folder."""
+    path = Path(path)
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     stats = [(path.resolve(), path.stat()) for path in files]
     return digest(*(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats))
 

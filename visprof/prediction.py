@@ -10,6 +10,8 @@ from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
+from visprof.intervals import percentile_interval, resample_counts
+
 __all__ = [
     "mean_reciprocal_rank",
     "mrr_difference",
@@ -133,15 +135,9 @@ def _mean_interval(
     values: NDArray[np.float64], level: float, n_resamples: int, random_state: int
 ) -> tuple[float, float, float]:
     """Mean and percentile bootstrap interval over users."""
-    if not 0 < level < 1:
-        raise ValueError(f"level: expected a number between 0 and 1, got {level}")
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples: expected at least 1, got {n_resamples}")
-    rng = np.random.default_rng(random_state)
     n = len(values)
-    means = [values[rng.integers(n, size=n)].mean() for _ in range(n_resamples)]
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(values.mean()), float(low), float(high)
+    times = resample_counts(n, n_resamples, random_state)
+    return float(values.mean()), *percentile_interval(times @ values / n, level)
 
 
 def random_mrr(n: int) -> float:

@@ -13,6 +13,8 @@ from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
+from visprof.intervals import percentile_interval, resample_counts
+
 __all__ = [
     "RankingMetrics",
     "mean_ap_difference_interval",
@@ -197,7 +199,7 @@ def mean_ap_interval(
     """
     ap = _scores(average_precision, "average_precision")
     means = _class_bootstrap(ap[:, None], labels, n_resamples, random_state)[:, 0]
-    return _percentile_interval(means, level)
+    return percentile_interval(means, level)
 
 
 def mean_ap_difference_interval(
@@ -236,7 +238,7 @@ def mean_ap_difference_interval(
             "(equal shapes, NaN at the same places)"
         )
     means = _class_bootstrap(np.stack([a, b], axis=1), labels, n_resamples, random_state)
-    low, high = _percentile_interval(means[:, 0] - means[:, 1], level)
+    low, high = percentile_interval(means[:, 0] - means[:, 1], level)
     return float(np.nanmean(a) - np.nanmean(b)), low, high
 
 
@@ -267,19 +269,9 @@ def _class_bootstrap(
         raise ValueError(
             f"labels: {len(sizes)} class(es) with a score; a bootstrap over classes needs two"
         )
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples: expected at least 1, got {n_resamples}")
     sums = np.stack([np.bincount(codes, column[scored]) for column in scores.T], axis=1)
-    rng = np.random.default_rng(random_state)
-    times = rng.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), size=n_resamples)
+    times = resample_counts(len(sizes), n_resamples, random_state)
     return (times @ sums) / (times @ sizes)[:, None]
-
-
-def _percentile_interval(draws: NDArray[np.float64], level: float) -> tuple[float, float]:
-    if not 0 < level < 1:
-        raise ValueError(f"level: expected a number between 0 and 1, got {level}")
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 def _centred(x: NDArray) -> NDArray:

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import squareform
 from sklearn.utils import check_array
 
+from visprof.intervals import percentile_interval, resample_counts
 from visprof.logodds import log_odds_z, logits_and_variances
 from visprof.profiles import user_profiles
 
@@ -89,15 +90,11 @@ def share_of_pairs(
             f"values: expected shape (n (n - 1) / 2,) with n_users={n_users} >= 2, "
             f"got {above.shape}"
         )
-    if not 0 < level < 1:
-        raise ValueError(f"level: expected a number between 0 and 1, got {level}")
-    rng = np.random.default_rng(random_state)
-    times = rng.multinomial(n_users, np.full(n_users, 1 / n_users), size=n_resamples).astype(float)
+    times = resample_counts(n_users, n_resamples, random_state).astype(float)
     counted = np.einsum("bi,bi->b", times @ squareform(above).astype(float), times)
     pairs = n_users**2 - np.einsum("bi,bi->b", times, times)
     shares = counted[pairs > 0] / pairs[pairs > 0]  # two users may be drawn as one, twice
-    low, high = np.quantile(shares, [(1 - level) / 2, (1 + level) / 2])
-    return float(above.mean()), float(low), float(high)
+    return float(above.mean()), *percentile_interval(shares, level)
 
 
 def max_z_pvalue(

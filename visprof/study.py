@@ -247,6 +247,11 @@ class SceneSplit:
     train: pd.DataFrame
     test: pd.DataFrame
 
+    @property
+    def images(self) -> list[str]:
+        """Pictures of all scenes: the training ones, then the test ones."""
+        return [*self.train["image"], *self.test["image"]]
+
 
 @step
 def scene_split(data_folder: Path) -> SceneSplit:
@@ -257,41 +262,44 @@ def scene_split(data_folder: Path) -> SceneSplit:
 # ---------------------------------------------------------------- embedding
 
 
-def _load_backbone(data: str, backbone: str, weights: str, image_size: int) -> backbones.Backbone:
-    if weights and data and not Path(weights).is_absolute():
-        weights = str(Path(data) / weights)  # weights lie beside the pictures they are used for
-    return backbones.load_backbone(backbone, weights or None, image_size or None)
+@dataclass(frozen=True)
+class Network:
+    """Which CNN, and where its weights are."""
+
+    name: str
+    weights: str | None
+    image_size: int | None
+
+    def load(self) -> backbones.Backbone:
+        """Return the CNN as published, whatever training did to an earlier one."""
+        return backbones.load_backbone(self.name, self.weights, self.image_size)
+
+
+@step
+def network(data: str, backbone: str, weights: str, image_size: int) -> Network:
+    """The CNN of the study."""
+    return Network(backbone, _weights_file(data, weights) or None, image_size or None)
+
+
+def _weights_file(data: str, weights: str) -> str:
+    """Path of the weights, which lie beside the pictures they are used for; none is empty."""
+    return str(Path(data) / weights) if data and weights else weights
 
 
 @step
 def scene_features(
-    folder: Path,
-    scene_split: SceneSplit,
-    data: str,
-    backbone: str,
-    weights: str,
-    image_size: int,
-    device: str,
+    folder: Path, scene_split: SceneSplit, network: Network, device: str
 ) -> embedding.FeatureStore:
-    """Backbone's features and outputs of the labelled scenes: training ones, then test ones."""
-    network = _load_backbone(data, backbone, weights, image_size)
-    images = [*scene_split.train["image"], *scene_split.test["image"]]
-    return embedding.embed_images(images, network, folder, device=device)
+    """CNN's features and outputs of the labelled scenes: training ones, then test ones."""
+    return embedding.embed_images(scene_split.images, network.load(), folder, device=device)
 
 
 @step
 def pin_features(
-    folder: Path,
-    board_split: BoardSplit,
-    data: str,
-    backbone: str,
-    weights: str,
-    image_size: int,
-    device: str,
+    folder: Path, board_split: BoardSplit, network: Network, device: str
 ) -> embedding.FeatureStore:
-    """Backbone's features and outputs of all pins."""
-    network = _load_backbone(data, backbone, weights, image_size)
-    return embedding.embed_images(board_split.images, network, folder, device=device)
+    """CNN's features and outputs of all pins."""
+    return embedding.embed_images(board_split.images, network.load(), folder, device=device)
 
 
 @dataclass(frozen=True)
@@ -308,10 +316,7 @@ class SiameseTraining:
 def siamese_training(
     scene_features: embedding.FeatureStore,
     scene_split: SceneSplit,
-    data: str,
-    backbone: str,
-    weights: str,
-    image_size: int,
+    network: Network,
     device: str,
     n_outputs: int,
     margin: float,
@@ -327,13 +332,13 @@ def siamese_training(
     pairs, similar = scenes.sample_pairs(
         scene_split.train["label"], n_similar, n_dissimilar, random_state=seed
     )
-    network = _load_backbone(data, backbone, weights, image_size)
+    features = scene_features.features
     if lr_rest == 0:  # the trunk stays as it is: its features, once computed, are the input
-        model = siamese.SiameseEmbedding(None, network.feature_dim, n_outputs, random_state=seed)
-        inputs = siamese.array_inputs(scene_features.features)
+        trunk, inputs = None, siamese.array_inputs(features)
     else:
-        model = siamese.SiameseEmbedding(network, network.feature_dim, n_outputs, random_state=seed)
-        inputs = siamese.image_inputs(list(scene_split.train["image"]), network)
+        trunk = network.load()
+        inputs = siamese.image_inputs(scene_split.images, trunk)
+    model = siamese.SiameseEmbedding(trunk, features.shape[1], n_outputs, random_state=seed)
     training_log = siamese.train_siamese(
         model,
         inputs,
@@ -357,17 +362,17 @@ def _siamese_outputs(
     store: embedding.FeatureStore,
     images: list[str],
     training: SiameseTraining,
-    network: backbones.Backbone,
-    n_outputs: int,
-    lr_rest: float,
+    network: Network,
     device: str,
 ) -> np.ndarray:
     """Outputs of the trained Siamese network; its trunk sees the pictures again if it learnt."""
-    trunk = None if lr_rest == 0 else network
-    model = siamese.SiameseEmbedding(trunk, network.feature_dim, n_outputs)
+    last = training.state["last.weight"]
+    learnt = any(key.startswith("backbone.") for key in training.state)
+    trunk = network.load() if learnt else None
+    model = siamese.SiameseEmbedding(trunk, last.shape[1], last.shape[0])
     model.load_state_dict(training.state)
-    if trunk is not None:  # loading the state changed the weights of `network` too
-        store = embedding.embed_images(images, network, folder, device=device)
+    if trunk is not None:  # it has the learnt weights now
+        store = embedding.embed_images(images, trunk, folder, device=device)
     return siamese.siamese_outputs(model, store.features)
 
 
@@ -377,23 +382,16 @@ def scene_embeddings(
     scene_features: embedding.FeatureStore,
     scene_split: SceneSplit,
     siamese_training: SiameseTraining,
-    data: str,
-    backbone: str,
-    weights: str,
-    image_size: int,
+    network: Network,
     device: str,
-    n_outputs: int,
-    lr_rest: float,
     scale_blocks: bool,
     n_words: int,
     seed: int,
 ) -> dict[str, np.ndarray]:
     """Embeddings of the test scenes by each method of Table 1, and by the Siamese net alone."""
-    n_train = len(scene_split.train)
-    images = [*scene_split.train["image"], *scene_split.test["image"]]
-    network = _load_backbone(data, backbone, weights, image_size)
+    n_train, images = len(scene_split.train), scene_split.images
     siamese_part = _siamese_outputs(
-        folder, scene_features, images, siamese_training, network, n_outputs, lr_rest, device
+        folder, scene_features, images, siamese_training, network, device
     )[n_train:]
     cnn = scene_features.outputs[n_train:]
     words = bow.BagOfVisualWords(n_words, random_state=seed).fit(images[:n_train])
@@ -412,26 +410,13 @@ def pin_embedding(
     pin_features: embedding.FeatureStore,
     board_split: BoardSplit,
     siamese_training: SiameseTraining,
-    data: str,
-    backbone: str,
-    weights: str,
-    image_size: int,
+    network: Network,
     device: str,
-    n_outputs: int,
-    lr_rest: float,
     scale_blocks: bool,
 ) -> np.ndarray:
     """Hybrid embedding of all pins, (n_background + n_analysed, d)."""
-    network = _load_backbone(data, backbone, weights, image_size)
     siamese_part = _siamese_outputs(
-        folder,
-        pin_features,
-        board_split.images,
-        siamese_training,
-        network,
-        n_outputs,
-        lr_rest,
-        device,
+        folder, pin_features, board_split.images, siamese_training, network, device
     )
     return embedding.hybrid_embedding(pin_features.outputs, siamese_part, scale_blocks)
 
@@ -757,6 +742,9 @@ class Study:
                     parts[needed] = self.key(needed)
                 elif needed == "data":
                     parts[needed] = memo.fingerprint(self.data) if self.data else ""
+                elif needed == "weights":
+                    file = _weights_file(self.data, self.weights)
+                    parts[needed] = memo.fingerprint(file) if file else ""
                 elif needed != "folder":
                     parts[needed] = repr(getattr(self.parameters, needed))
                 else:  # values may name files in the step's folder: not valid from another home
