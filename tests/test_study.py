@@ -154,3 +154,19 @@ def test_changed_pictures_change_the_key(own_pictures, tmp_path):
 def test_board_with_too_few_pins_stops_the_run(tiny, home):
     with pytest.raises(ValueError, match=r"cannot sample 30 pins a board: .* has 20"):
         Study("tiny", home=home, n_pins=30)["reciprocal_ranks"]
+
+
+def test_network_check_is_left_out_where_the_network_knows_no_class(tiny):
+    assert tiny["network_check"] is None  # ImageNet has no class named after a simulated scene
+
+
+def test_network_check_counts_the_class_of_the_same_name(tiny, home, tmp_path):
+    known = Study("tiny", home=home)["network"].load().classes
+    data = tmp_path / "data"
+    (data / "boards").mkdir(parents=True)
+    for name in (known[0], "no such class"):
+        folder = tiny["data_folder"] / "scenes" / "coast"
+        shutil.copytree(folder, data / "scenes" / name)
+    check = Study("tiny", home=home, data=str(data))["network_check"]
+    assert check.n == 6
+    assert 0 <= check.low <= check.value <= check.high <= 1

@@ -79,7 +79,9 @@ def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> Styl
     formats : mapping of str to str, optional
         Format of a column's values, such as ``"{:.3f}"``.
     """
-    return frame.style.hide(axis="index").format(formats).set_properties(**{"text-align": "left"})
+    shown = frame.style.hide(axis="index").format(formats).set_properties(**{"text-align": "left"})
+    # the theme leaves tables of this class in its own colours, light or dark
+    return shown.set_table_attributes('class="dataframe"')
 
 
 def _axes(width: float = 7.0, height: float = 4.2) -> tuple[Figure, Axes]:

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from sklearn.manifold import trustworthiness
 
 from visprof import (
@@ -434,6 +435,22 @@ def scene_ranking(
         method: retrieval.ranking_metrics(features, labels)
         for method, features in scene_embeddings.items()
     }
+
+
+@step
+def network_check(
+    scene_features: embedding.FeatureStore, scene_split: SceneSplit, network: Network
+) -> Estimate | None:
+    """Share of scenes with their own class in the CNN's first five; None if it knows no class."""
+    classes = [name.split("/")[0] for name in network.load().classes or ()]  # "desert/sand"
+    labels = np.array([*scene_split.train["label"], *scene_split.test["label"]])
+    known = np.isin(labels, classes)
+    if not known.any():
+        return None
+    first_five = np.argsort(-scene_features.outputs[known], axis=1)[:, :5]
+    right = (np.array(classes)[first_five] == labels[known, None]).any(axis=1)
+    interval = stats.binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
+    return Estimate(float(right.mean()), interval.low, interval.high, len(right), "pictures")
 
 
 @step
