@@ -63,6 +63,17 @@ def test_manifest_is_sorted_by_time_and_keeps_the_order_of_ties(tmp_path):
     pd.testing.assert_frame_equal(pins, boards.read_boards(tmp_path / "manifest.csv"))
 
 
+def test_a_licence_is_kept_and_other_columns_are_not(tmp_path):
+    write_manifest(
+        tmp_path,
+        [("a", "x.jpg", "2014-01-01T00:00:00Z", "", "CC0-1.0", "abc")],
+        ("board_id", "image", "added_at", "caption", "licence", "blob_sha"),
+    )
+    pins = boards.read_boards(tmp_path)
+    assert list(pins.columns) == ["board", "image", "time", "caption", "licence"]
+    assert pins["licence"].tolist() == ["CC0-1.0"]
+
+
 def test_folder_of_folders_takes_exif_or_file_time_and_words_of_the_name(tmp_path):
     save_picture(tmp_path / "alps" / "Blue_lake-01.jpg")
     os.utime(tmp_path / "alps" / "Blue_lake-01.jpg", (1.5e9, 1.5e9))
@@ -76,6 +87,87 @@ def test_folder_of_folders_takes_exif_or_file_time_and_words_of_the_name(tmp_pat
     assert pins["time"].iloc[0] == pd.Timestamp("2013-02-03 04:05:06", tz="UTC")
     assert pins["time"].iloc[1] == pd.Timestamp(1.5e9, unit="s", tz="UTC")
     assert pins["caption"].iloc[1] == "blue lake 01"
+
+
+def test_parquet_manifest_reads_as_the_same_table_as_csv(tmp_path):
+    rows = [
+        ("b", "b/2.jpg", "2015-01-01T00:00:00+00:00", "NA", 7),
+        ("a", "a/late.jpg", "2014-06-01T12:00:00+02:00", "late", 8),
+        ("a", "a/early.jpg", "2014-06-01T11:00:00+02:00", "", 9),
+    ]
+    columns = ["board_id", "image", "added_at", "caption", "width"]
+    for folder in ("csv", "text", "typed"):
+        (tmp_path / folder).mkdir()
+    table = pd.DataFrame(rows, columns=columns)
+    write_manifest(tmp_path / "csv", rows, columns)
+    table.to_parquet(tmp_path / "text" / "manifest.parquet")
+    typed = table.assign(added_at=pd.to_datetime(table["added_at"], utc=True))
+    typed["caption"] = typed["caption"].replace({"": None})
+    typed.to_parquet(tmp_path / "typed" / "manifest.parquet")
+    expected = boards.read_boards(tmp_path / "csv")
+    for folder in ("text", "typed"):
+        pins = boards.read_boards(tmp_path / folder)
+        assert pins["image"].str.contains(f"/{folder}/").all()
+        images = pins["image"].str.replace(f"/{folder}/", "/csv/", regex=False)
+        pd.testing.assert_frame_equal(pins.assign(image=images), expected, check_dtype=False)
+        assert str(pins["time"].dtype.tz) == "UTC"
+        direct = boards.read_boards(tmp_path / folder / "manifest.parquet")
+        pd.testing.assert_frame_equal(direct, pins)
+
+
+def test_parquet_numbers_as_names_dates_and_an_odd_index_become_text(tmp_path):
+    table = pd.DataFrame(
+        {
+            "board_id": [12, 12],
+            "image": ["y.jpg", "x.jpg"],
+            "added_at": [pd.Timestamp("2014-01-02").date(), pd.Timestamp("2014-01-01").date()],
+            "caption": [None, 3.5],
+        },
+        index=["second", "first"],
+    )
+    table.to_parquet(tmp_path / "pins.parquet")
+    pins = boards.read_boards(tmp_path / "pins.parquet")
+    assert pins["board"].tolist() == ["12", "12"]
+    assert pins["caption"].tolist() == ["3.5", ""]
+    assert pins["time"].tolist() == list(pd.date_range("2014-01-01", periods=2, tz="UTC"))
+
+
+def test_csv_manifest_goes_before_a_parquet_one_beside_it(tmp_path):
+    write_manifest(tmp_path, [("csv", "x.jpg", "2014-01-01T00:00:00Z", "")])
+    table = pd.read_csv(tmp_path / "manifest.csv").assign(board_id="parquet")
+    table.to_parquet(tmp_path / "manifest.parquet")
+    assert boards.read_boards(tmp_path)["board"].tolist() == ["csv"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"added_at": ["2014-01-01", "yesterday"]}, r"added_at is not .* row 2 \('yesterday'\)"),
+        ({"added_at": [pd.Timestamp("2014-01-01"), None]}, r"added_at is not .* row 2 \(''\)"),
+        ({"board_id": [None, "a"]}, "board_id is empty in row 1"),
+        ({"image": ["x.jpg", " "]}, "image is empty in row 2"),
+    ],
+)
+def test_bad_values_of_a_parquet_manifest_are_named_by_row(tmp_path, change, message):
+    table = pd.DataFrame(
+        {"board_id": "a", "image": "x.jpg", "added_at": ["2014-01-01"] * 2, "caption": ""}
+    )
+    table.assign(**change).to_parquet(tmp_path / "manifest.parquet")
+    with pytest.raises(ValueError, match=message):
+        boards.read_boards(tmp_path)
+
+
+def test_parquet_manifest_without_a_column_without_rows_or_broken_is_refused(tmp_path):
+    path = tmp_path / "manifest.parquet"
+    pd.DataFrame({"board_id": ["a"], "image": ["x.jpg"], "caption": [""]}).to_parquet(path)
+    with pytest.raises(ValueError, match=r"lacks the column\(s\) added_at; it has board_id"):
+        boards.read_boards(tmp_path)
+    pd.DataFrame({column: [] for column in boards.MANIFEST_COLUMNS}).to_parquet(path)
+    with pytest.raises(ValueError, match="lists no pins"):
+        boards.read_boards(tmp_path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=r"manifest\.parquet is not a Parquet file"):
+        boards.read_boards(tmp_path)
 
 
 def test_missing_folder_is_named(tmp_path):

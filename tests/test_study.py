@@ -132,7 +132,7 @@ def test_own_pictures_with_an_unreadable_one(own_pictures, tmp_path, caplog):
     study = Study("tiny", home=tmp_path / "home", data=str(own_pictures))
     with caplog.at_level(logging.WARNING, "visprof"):
         split = study["board_split"]
-    assert len(split.unreadable) == 1
+    assert len(study["pins"].unreadable) == 1
     assert "1 unreadable pictures were skipped" in caplog.text
     assert "00000.jpg" in caplog.text
     assert pd.concat([split.background, split.analysed])["board"].nunique() == 12

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+from visprof.backbones import load_backbone
 from visprof.sources.world import (
     SCENE_CLASSES,
     STYLES,
     draw_scene,
     simulate_world,
+    taste_recovery,
     write_scenes,
     write_world,
 )
@@ -199,6 +209,48 @@ class TestSimulateWorld:
         assert repeats.tolist() == [min(round(share * 50), 49)] * 3
         assert pictures.drop_duplicates()["seed"].is_unique
 
+    def test_tastes_are_recovered_from_labels_as_pins_grow(self):
+        for n_pins in (25, 100, 400, 1600):
+            world = simulate_world(40, n_pins)
+            shares = pd.crosstab(world.pins["board"], world.pins["scene"], normalize="index")
+            shares = shares.reindex(columns=SCENE_CLASSES, fill_value=0).to_numpy()
+            taste = world.class_taste
+            error = np.sqrt(((shares - taste) ** 2).sum(axis=1).mean())
+            expected = np.sqrt((taste * (1 - taste)).sum(axis=1).mean() / n_pins)
+            assert error == pytest.approx(expected, rel=0.1)
+
+    @pytest.mark.parametrize("share", [0.0, 0.1, 0.25])
+    def test_repins_show_what_another_board_pinned_before(self, share):
+        alone = simulate_world(30, 40, repeat_share=0.2).pins
+        pins = simulate_world(30, 40, repeat_share=0.2, shared_share=share).pins
+        own = [name for name in pins if name != "seed"]
+        pd.testing.assert_frame_equal(pins[own], alone[own])
+        changed = pins[pins["seed"] != alone["seed"]]
+        first = pins.sort_values("time", kind="stable").groupby("seed").first()
+        repins = 0
+        for pin in changed.itertuples():
+            origin = first.loc[pin.seed]
+            assert (origin["scene"], origin["style"]) == (pin.scene, pin.style)
+            assert origin["board"] != pin.board
+            assert origin["time"] <= pin.time
+            before = pins[(pins["board"] == pin.board) & (pins["time"] < pin.time)]
+            repins += pin.seed not in set(before["seed"])
+        assert 0.9 * share <= repins / len(pins) <= share
+        kinds = pins.groupby(["board", "seed"]).ngroups
+        assert kinds == alone.groupby(["board", "seed"]).ngroups == 30 * 32
+
+    def test_repins_depend_on_the_seed_alone(self):
+        one, two, other = (
+            simulate_world(5, 30, shared_share=0.5, random_state=seed).pins["seed"].tolist()
+            for seed in (3, 3, 4)
+        )
+        assert one == two
+        assert set(one).isdisjoint(other)
+
+    def test_a_pin_is_a_repeat_or_a_repin(self):
+        with pytest.raises(ValueError, match=r"repeat_share=0.7 and shared_share=0.5"):
+            simulate_world(2, 10, repeat_share=0.7, shared_share=0.5)
+
     def test_captions_tell_the_scene_as_often_as_asked(self):
         silent, telling = (
             simulate_world(1, 300, class_taste=2, caption_words=share).pins for share in (0.0, 1.0)
@@ -214,6 +266,7 @@ class TestSimulateWorld:
         [
             ("n_users", 0), ("n_pins", 0), ("class_taste", -0.1), ("style_taste", float("nan")),
             ("drift", 1.5), ("session_length", 0.5), ("repeat_share", -0.1),
+            ("shared_share", 1.1),
             ("caption_words", 2), ("random_state", -1),
         ],
     )  # fmt: skip
@@ -224,10 +277,10 @@ class TestSimulateWorld:
 
 class TestFiles:
     def test_boards_are_written_as_simulated(self, tmp_path):
-        world = simulate_world(2, 6, repeat_share=0.5)
+        world = simulate_world(2, 6, class_taste=4, style_taste=4, repeat_share=0.5)
         boards = write_world(world, tmp_path, size=32, n_jobs=1)
         manifest = pd.read_csv(boards / "manifest.csv", keep_default_na=False)
-        columns = ["board_id", "image", "added_at", "caption", "width", "height"]
+        columns = ["board_id", "image", "added_at", "caption", "width", "height", "licence"]
         assert boards == tmp_path / "boards"
         assert list(manifest.columns) == columns
         assert manifest["caption"].tolist() == world.pins["caption"].tolist()
@@ -245,6 +298,23 @@ class TestFiles:
             drawn = draw_scene(*world.pins.loc[0, ["scene", "style", "seed"]], 32)
             assert np.abs(np.asarray(picture).astype(int) - drawn).mean() < 8
         assert not list(boards.glob("*.part"))
+
+    def test_a_repin_is_the_same_file_under_another_name(self, tmp_path):
+        world = simulate_world(4, 12, class_taste=0, style_taste=20, shared_share=0.5)
+        boards = write_world(world, tmp_path, size=16, n_jobs=1)
+        shared = world.pins.groupby("seed").filter(lambda pins: pins["board"].nunique() > 1)
+        assert len(shared) > 1
+        for _, pins in shared.groupby("seed"):
+            assert len({(boards / image).read_bytes() for image in pins["image"]}) == 1
+
+    def test_threads_of_opencv_are_left_as_they_were(self, tmp_path):
+        threads = cv2.getNumThreads()
+        try:
+            cv2.setNumThreads(2)
+            write_world(simulate_world(1, 2), tmp_path, size=16, n_jobs=1)
+            assert cv2.getNumThreads() == 2
+        finally:
+            cv2.setNumThreads(threads)
 
     @pytest.mark.slow
     def test_number_of_processes_does_not_show(self, tmp_path):
@@ -279,3 +349,88 @@ class TestFiles:
         with pytest.raises(ValueError, match="=0 must be at least 1"):
             write_scenes(tmp_path, **wrong)
         assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def embed():
+    """Features of pictures from a frozen EfficientNet-Lite0."""
+    backbone = load_backbone("efficientnet-lite0", image_size=128)
+
+    def features(pictures: list[np.ndarray]) -> np.ndarray:
+        prepared = torch.stack([backbone.prepare(Image.fromarray(p)) for p in pictures])
+        with torch.inference_mode():
+            return torch.cat([backbone.features(x) for x in prepared.split(64)]).numpy()
+
+    return features
+
+
+def _linear_classifier(strength: float = 0.01) -> Pipeline:
+    return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=500))
+
+
+def _pair_aucs(x: np.ndarray) -> np.ndarray:
+    """AUC of telling each two users apart, (users, pins, d): learn on half of the pins each."""
+    half = x.shape[1] // 2
+    label = np.repeat([0, 1], half)
+    aucs = []
+    for pair in combinations(x, 2):
+        model = _linear_classifier().fit(np.concatenate([pins[:half] for pins in pair]), label)
+        held_out = model.decision_function(np.concatenate([pins[half:] for pins in pair]))
+        aucs.append(roc_auc_score(label, held_out))
+    return np.array(aucs)
+
+
+@pytest.mark.slow
+class TestWhatANetworkSees:
+    """With a frozen network and a linear classifier, on pictures that these have not seen."""
+
+    def test_classes_are_more_than_palettes(self, embed):
+        n_train, n_test = 40, 20
+        label = np.repeat(np.arange(len(SCENE_CLASSES)), n_train + n_test)
+        pictures = [
+            draw_scene(SCENE_CLASSES[c], STYLES[n % len(STYLES)], [9, n])
+            for n, c in enumerate(label)
+        ]
+        held_out = np.arange(len(label)) % (n_train + n_test) >= n_train
+        pixels = np.array(pictures).reshape(len(label), -1, 3)
+        colour = np.hstack((pixels.mean(axis=1), pixels.std(axis=1)))
+        accuracy = {}
+        for name, x, strength in (("network", embed(pictures), 0.01), ("colour", colour, 10)):
+            model = _linear_classifier(strength).fit(x[~held_out], label[~held_out])
+            accuracy[name] = model.score(x[held_out], label[held_out])
+        assert accuracy["network"] >= 0.90
+        assert accuracy["colour"] < 0.50
+
+    def test_pure_styles_tell_users_apart(self, embed):
+        classes = np.random.default_rng(3).integers(len(SCENE_CLASSES), size=(len(STYLES), 80))
+        pictures = [
+            draw_scene(SCENE_CLASSES[c], style, [11, s, n])
+            for s, style in enumerate(STYLES)
+            for n, c in enumerate(classes[s])
+        ]
+        aucs = _pair_aucs(embed(pictures).reshape(len(STYLES), 80, -1))
+        assert aucs.mean() > 0.95
+        assert aucs.min() > 0.8
+
+    def test_style_taste_tells_users_apart_and_the_null_world_does_not(self, embed):
+        auc = {}
+        for style_taste in (2.0, 0.0):
+            world = simulate_world(4, 240, class_taste=0, style_taste=style_taste, random_state=2)
+            pins = world.pins[["scene", "style", "seed"]].itertuples(index=False)
+            features = embed([draw_scene(*pin) for pin in pins])
+            auc[style_taste] = _pair_aucs(features.reshape(4, 240, -1)).mean()
+        assert auc[2.0] > 0.7
+        assert abs(auc[0.0] - 0.5) < 0.06
+
+
+def test_taste_recovery_is_the_total_variation_of_the_first_pins():
+    users = simulate_world(3, 40, random_state=2)
+    table = taste_recovery(users, [10, 40])
+    for row in table.itertuples():
+        number = int(row.user.split("_")[1])
+        first = users.pins[users.pins["board"] == row.user].head(row.pins)
+        shares = [(first["scene"] == scene).mean() for scene in SCENE_CLASSES]
+        expected = sum(abs(a - b) for a, b in zip(shares, users.class_taste[number], strict=True))
+        assert row.error == pytest.approx(expected / 2)
+    with pytest.raises(ValueError, match="n_pins=41"):
+        taste_recovery(users, [41])

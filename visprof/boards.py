@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 MANIFEST = "manifest.csv"
+PARQUET_MANIFEST = "manifest.parquet"
 MANIFEST_COLUMNS = {"board_id": "board", "image": "image", "added_at": "time", "caption": "caption"}
 BACKGROUND_SOURCES = ("active", "rest")
 
@@ -47,11 +48,12 @@ def read_boards(path: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     path : path
-        A ``manifest.csv``, a folder that holds one, or a folder with one sub-folder a board. A
-        manifest has the columns ``board_id``, ``image`` (path relative to the manifest),
-        ``added_at`` (ISO 8601) and ``caption``; further columns are left out. In a folder of
-        folders the time is the picture's EXIF date or else the file's modification time, and the
-        caption is made of the words of the file name.
+        A ``manifest.csv`` or ``manifest.parquet``, a folder that holds one (the CSV file goes
+        first), or a folder with one sub-folder a board. A manifest has the columns ``board_id``,
+        ``image`` (path relative to the manifest), ``added_at`` (ISO 8601, or a Parquet timestamp)
+        and ``caption``; ``licence`` is kept if it is there, further columns are left out. In a
+        folder of folders the time is the picture's EXIF date or else the file's modification
+        time, and the caption is made of the words of the file name.
 
     Returns
     -------
@@ -69,20 +71,23 @@ def read_boards(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(
-            f"no boards at {path}: pass a {MANIFEST}, a folder that holds one, or a folder with "
-            "one sub-folder of pictures a board"
+            f"no boards at {path}: pass a {MANIFEST} or {PARQUET_MANIFEST}, a folder that holds "
+            "one, or a folder with one sub-folder of pictures a board"
         )
     if path.is_file():
         pins = _read_manifest(path)
     elif (path / MANIFEST).is_file():
         pins = _read_manifest(path / MANIFEST)
+    elif (path / PARQUET_MANIFEST).is_file():
+        pins = _read_manifest(path / PARQUET_MANIFEST)
     else:
         pins = _read_folders(path)
     return pins.sort_values(["board", "time"], kind="stable", ignore_index=True)
 
 
 def _read_manifest(path: Path) -> pd.DataFrame:
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    parquet = path.suffix.lower() == ".parquet"
+    table = _read_parquet(path) if parquet else pd.read_csv(path, dtype=str, keep_default_na=False)
     missing = [column for column in MANIFEST_COLUMNS if column not in table.columns]
     if missing:
         raise ValueError(
@@ -95,15 +100,26 @@ def _read_manifest(path: Path) -> pd.DataFrame:
         _refuse(path, column, table[column], table[column].str.strip() == "", "is empty")
     time = pd.to_datetime(table["added_at"], utc=True, format="ISO8601", errors="coerce")
     _refuse(path, "added_at", table["added_at"], time.isna(), "is not an ISO 8601 time")
-    pins = table[list(MANIFEST_COLUMNS)].rename(columns=MANIFEST_COLUMNS)
+    columns = [*MANIFEST_COLUMNS, *(column for column in ("licence",) if column in table)]
+    pins = table[columns].rename(columns=MANIFEST_COLUMNS)
     return pins.assign(image=[str(path.parent / image) for image in pins["image"]], time=time)
 
 
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """Read a Parquet table as the same text that a CSV file would hold; nulls are empty."""
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # pyarrow's errors derive from these
+        raise ValueError(f"{path} is not a Parquet file that can be read: {error}") from error
+    return table.reset_index(drop=True).astype("string").fillna("").astype(str)
+
+
 def _refuse(path: Path, column: str, values: pd.Series, wrong: pd.Series, what: str) -> None:
-    """Stop if any value is wrong, naming the first lines of the file that hold one."""
+    """Stop if any value is wrong, naming the first lines (or rows) that hold one."""
     if wrong.any():
         rows = np.flatnonzero(wrong)
-        named = ", ".join(f"line {row + 2} ({values.iloc[row]!r})" for row in rows[:5])
+        unit, first = ("row", 1) if path.suffix.lower() == ".parquet" else ("line", 2)
+        named = ", ".join(f"{unit} {row + first} ({values.iloc[row]!r})" for row in rows[:5])
         more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
         raise ValueError(f"{path}: column {column} {what} in {named}{more}")
 

@@ -15,6 +15,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 from pandas.io.formats.style import Styler
 from PIL import ImageOps
@@ -24,15 +25,19 @@ from visprof.pictures import read_image
 
 __all__ = [
     "COLOURS",
+    "board_funnel",
     "board_samples",
     "framework",
     "grid_representatives",
+    "labelled_pictures",
     "max_z_ecdf",
     "mrr_curves",
     "picture_map",
     "precision_recall",
     "siamese_network",
     "table",
+    "taste_recovery",
+    "time_resolution",
     "training_curves",
     "use_book_style",
 ]
@@ -104,6 +109,109 @@ def _mosaic(images: Sequence[str | None], n_columns: int, size: int, gap: int = 
             top, left = (place // n_columns) * pitch, (place % n_columns) * pitch
             canvas[top : top + size, left : left + size] = _tile(image, size)
     return canvas
+
+
+# ---------------------------------------------------------------- the data
+
+
+def labelled_pictures(pictures: Mapping[str, np.ndarray], n_columns: int) -> Figure:
+    """Pictures in rows, each under its label.
+
+    Parameters
+    ----------
+    pictures : mapping of str to ndarray, shape (s, s, 3)
+        Pixels by label.
+    n_columns : int
+        Pictures in a row.
+    """
+    n_rows = -(-len(pictures) // n_columns)
+    figure = Figure(figsize=(9, 9 / n_columns * n_rows * 1.17), layout="constrained")
+    axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for axis in axes:
+        axis.set_axis_off()
+    for axis, (label, pixels) in zip(axes, pictures.items(), strict=False):
+        axis.imshow(pixels)
+        axis.set_title(label, fontsize="small", pad=3)
+    return figure
+
+
+def taste_recovery(table: pd.DataFrame) -> Figure:
+    """How far the share of each scene class on a board is from the user's true taste.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns pins and error (total variation distance), one row a user and number of pins.
+    """
+    figure, axis = _axes(6, 3.4)
+    error = table.groupby("pins")["error"]
+    middle = error.median()
+    axis.fill_between(
+        middle.index, error.quantile(0.1), error.quantile(0.9), color=CYCLE[0], alpha=0.18, lw=0
+    )
+    axis.plot(middle.index, middle, "o-", color=CYCLE[0], label="users (median, 10 % to 90 %)")
+    root = middle.iloc[0] * np.sqrt(middle.index[0] / middle.index)
+    axis.plot(middle.index, root, ":", color=COLOURS["grey"], label="1 / square root of pins")
+    axis.set(xscale="log", yscale="log", xlabel="pins", ylabel="distance from the true taste")
+    axis.set_xticks(middle.index, [f"{pins:,}" for pins in middle.index], minor=False)
+    axis.set_yticks([0.05, 0.1, 0.2, 0.5], ["0.05", "0.1", "0.2", "0.5"])
+    axis.minorticks_off()
+    axis.legend()
+    return figure
+
+
+def board_funnel(funnel: pd.DataFrame) -> Figure:
+    """Boards and pins left after each filter.
+
+    Parameters
+    ----------
+    funnel : DataFrame
+        From `visprof.boards.filter_boards`: ``step``, ``boards``, ``pins``.
+    """
+    figure = Figure(figsize=(7, 1.1 + 0.45 * len(funnel)), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    for axis, unit, colour in zip(axes, ("boards", "pins"), ("blue", "green"), strict=True):
+        counts = funnel[unit].to_numpy()
+        bars = axis.barh(np.arange(len(funnel)), counts, height=0.65, color=COLOURS[colour])
+        labels = [f"{count:,} ({count / max(counts[0], 1):.0%})" for count in counts]
+        axis.bar_label(bars, labels, padding=3, fontsize="small")
+        axis.set(title=unit, xticks=[], xlim=(0, 1.5 * max(counts[0], 1)))
+        axis.tick_params(length=0)
+        axis.spines[["top", "right", "bottom"]].set_visible(False)
+    axes[0].set_yticks(np.arange(len(funnel)), funnel["step"])
+    axes[0].invert_yaxis()  # the axis is shared
+    return figure
+
+
+def time_resolution(boards: pd.DataFrame) -> Figure:
+    """Distinct times of each board by its pins, and the share of its largest batch.
+
+    Parameters
+    ----------
+    boards : DataFrame
+        From `visprof.datasheet.time_resolution`.
+    """
+    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    times, batches = figure.subplots(1, 2)
+    decades = 10.0 ** np.array([0, np.ceil(np.log10(1.1 * boards["pins"].max()))])
+    times.plot(decades, decades, color="#999999", lw=1, ls=":", label="every pin at its own time")
+    times.scatter(
+        boards["pins"], boards["distinct_times"], s=22, alpha=0.6, lw=0, color=COLOURS["blue"]
+    )
+    times.set(xscale="log", yscale="log", xlim=decades, ylim=(0.8, decades[1]))
+    times.set(xlabel="pins of a board", ylabel="distinct times", title="Each point a board")
+    for axis in (times.xaxis, times.yaxis):
+        axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    times.legend(loc="upper left", fontsize="small")
+    ecdf = stats.ecdf(boards["largest_batch"]).cdf
+    batches.step(
+        [0, *ecdf.quantiles, 1], [0, *ecdf.probabilities, 1], where="post", color=COLOURS["orange"]
+    )
+    batches.set(xlim=(0, 1), ylim=(0, 1.02), title="Largest batch of pins with one time")
+    batches.set(xlabel="share of the board's pins", ylabel="share of boards at or below")
+    for axis in (batches.xaxis, batches.yaxis):
+        axis.set_major_formatter(PercentFormatter(1))
+    return figure
 
 
 # ---------------------------------------------------------------- Figure 1

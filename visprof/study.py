@@ -28,6 +28,8 @@ from visprof import (
     backbones,
     boards,
     bow,
+    datasheet,
+    duplicates,
     embedding,
     logodds,
     memo,
@@ -64,6 +66,11 @@ class Parameters:
     world_pins: int = _parameter(100, "pins of each simulated user")
     class_taste: float = _parameter(1.0, "how much tastes over classes differ; 0: not at all")
     style_taste: float = _parameter(1.0, "how much tastes over styles differ; 0: not at all")
+    drift: float = _parameter(0.0, "share of a taste that is replaced over a board's life")
+    session_length: float = _parameter(1.0, "mean pins of a session: one scene, style and day")
+    repeat_share: float = _parameter(0.0, "share of pins that repeat a picture of their board")
+    shared_share: float = _parameter(0.0, "share of pins that show another board's picture")
+    caption_words: float = _parameter(0.7, "share of captions that name the scene")
     scenes_per_class: int = _parameter(50, "labelled scenes drawn of each class")
     picture_size: int = _parameter(96, "side of a drawn picture in pixels")
     # boards
@@ -184,6 +191,11 @@ def data_folder(
     world_pins: int,
     class_taste: float,
     style_taste: float,
+    drift: float,
+    session_length: float,
+    repeat_share: float,
+    shared_share: float,
+    caption_words: float,
     scenes_per_class: int,
     picture_size: int,
     seed: int,
@@ -198,11 +210,38 @@ def data_folder(
                 )
         return Path(data)
     users = world.simulate_world(
-        n_users, world_pins, class_taste=class_taste, style_taste=style_taste, random_state=seed
+        n_users,
+        world_pins,
+        class_taste=class_taste,
+        style_taste=style_taste,
+        drift=drift,
+        session_length=session_length,
+        repeat_share=repeat_share,
+        shared_share=shared_share,
+        caption_words=caption_words,
+        random_state=seed,
     )
     world.write_world(users, folder, size=picture_size)
     world.write_scenes(folder, n_per_class=scenes_per_class, size=picture_size, random_state=seed)
     return folder
+
+
+@dataclass(frozen=True)
+class Pins:
+    """All pins of the data: those whose picture can be read, and the others with the reason."""
+
+    readable: pd.DataFrame
+    unreadable: pd.DataFrame
+
+
+@step
+def pins(data_folder: Path) -> Pins:
+    """All pins of the data."""
+    readable, unreadable = boards.split_readable(boards.read_boards(data_folder / "boards"))
+    if len(unreadable):
+        named = "; ".join(unreadable["reason"].head())
+        log.warning("%d unreadable pictures were skipped: %s", len(unreadable), named)
+    return Pins(readable, unreadable)
 
 
 @dataclass(frozen=True)
@@ -212,7 +251,6 @@ class BoardSplit:
     background: pd.DataFrame
     analysed: pd.DataFrame
     funnel: pd.DataFrame
-    unreadable: pd.DataFrame
 
     @property
     def images(self) -> list[str]:
@@ -222,23 +260,34 @@ class BoardSplit:
 
 @step
 def board_split(
-    data_folder: Path,
+    pins: Pins,
     min_pins: int,
     active_since: str,
     n_background: int,
     background_source: str,
     seed: int,
 ) -> BoardSplit:
-    """Boards that can be read and pass the filters, as background and analysed."""
-    pins, unreadable = boards.split_readable(boards.read_boards(data_folder / "boards"))
-    if len(unreadable):
-        named = "; ".join(unreadable["reason"].head())
-        log.warning("%d unreadable pictures were skipped: %s", len(unreadable), named)
-    kept, funnel = boards.filter_boards(pins, min_pins, active_since)
+    """Boards that pass the filters, as background and analysed."""
+    kept, funnel = boards.filter_boards(pins.readable, min_pins, active_since)
     background, analysed = boards.background_split(
-        pins, kept, n_background, background_source, random_state=seed
+        pins.readable, kept, n_background, background_source, random_state=seed
     )
-    return BoardSplit(background, analysed, funnel, unreadable)
+    return BoardSplit(background, analysed, funnel)
+
+
+@step
+def near_duplicates(pins: Pins) -> np.ndarray:
+    """Cluster of near-duplicate pictures that each readable pin belongs to, (n,) int."""
+    signatures = duplicates.picture_signatures(list(pins.readable["image"]))
+    return duplicates.duplicate_clusters(signatures)
+
+
+@step
+def data_sheet(
+    pins: Pins, board_split: BoardSplit, near_duplicates: np.ndarray
+) -> datasheet.Datasheet:
+    """Counts, spans, time resolution, captions, duplicates and licences of all pins."""
+    return datasheet.describe(pins.readable, board_split.funnel, pins.unreadable, near_duplicates)
 
 
 @dataclass(frozen=True)

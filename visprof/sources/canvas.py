@@ -8,6 +8,7 @@ down).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -26,7 +27,9 @@ __all__ = [
     "Canvas",
     "Look",
     "Style",
+    "mix",
     "noise_line",
+    "tint",
 ]
 
 Colour = tuple[float, float, float] | np.ndarray
@@ -268,15 +271,60 @@ def noise_line(
     rng: np.random.Generator, n: int, knots: int, octaves: int = 4, smooth: bool = False
 ) -> np.ndarray:
     """Return (n,) 1-d fractal noise in about [-1, 1], jagged or smooth."""
-    total = np.zeros(n)
-    for octave in range(octaves):
-        count = knots * 2**octave + 1
-        at = np.linspace(0, count - 1, n)
-        if smooth:  # cosine easing between knots
-            whole = np.floor(at)
-            at = whole + (1 - np.cos(np.pi * (at - whole))) / 2
-        total += np.interp(at, np.arange(count), rng.uniform(-1, 1, count)) / 2**octave
-    return (total / (2 - 2.0 ** (1 - octaves))).astype(np.float32)
+    left, share, weight = _interpolation(n, knots, octaves, smooth)
+    values = rng.uniform(-1, 1, left[-1, -1] + 2).astype(np.float32)
+    start = values[left]
+    return (weight * (start + share * (values[left + 1] - start))).sum(axis=0)
+
+
+@functools.lru_cache(maxsize=256)
+def _interpolation(
+    n: int, knots: int, octaves: int, smooth: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return, (octaves, n) each: the knot left of every point, the share of the right one, weight.
+
+    Octave k has ``knots * 2**k + 1`` knots; those of all octaves stand in one row.
+    """
+    counts = knots * 2 ** np.arange(octaves)
+    at = np.linspace(0, 1, n) * counts[:, None]
+    left = np.minimum(at.astype(int), counts[:, None] - 1)
+    share = at - left
+    if smooth:  # cosine easing between knots
+        share = (1 - np.cos(np.pi * share)) / 2
+    first = np.cumsum(counts + 1) - (counts + 1)
+    weight = 0.5 ** np.arange(octaves) / (2 - 2.0 ** (1 - octaves))
+    return left + first[:, None], share.astype(np.float32), weight.astype(np.float32)[:, None]
+
+
+def tint(tone: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """Return (rows, columns, 3): a colour in the brightness `tone`, (rows, columns) of float32."""
+    tinted = _spread(tone)
+    tinted *= _row(colour, tone.shape[1])
+    return tinted.reshape(*tone.shape, 3)
+
+
+def mix(one: np.ndarray, other: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Return (rows, columns, 3): from one colour to another by `share`, (rows, columns)."""
+    mixed = tint(share, other - one).reshape(len(share), -1)
+    mixed += _row(one, share.shape[1])
+    return mixed.reshape(*share.shape, 3)
+
+
+# NumPy is several times slower where the last axis is as short as the three channels of a colour.
+# Hence full frames are mixed in the shape (rows, 3 * columns).
+
+
+def _spread(tone: np.ndarray) -> np.ndarray:
+    """Repeat each of (rows, columns) values for three channels: (rows, 3 * columns)."""
+    tone = np.ascontiguousarray(tone, np.float32)
+    return cv2.cvtColor(tone, cv2.COLOR_GRAY2RGB).reshape(len(tone), -1)
+
+
+def _row(colour: np.ndarray, columns: int) -> np.ndarray:
+    """Repeat a colour (3,) along a row of pixels: (3 * columns,)."""
+    row = np.empty((columns, 3), np.float32)
+    row[:] = colour
+    return row.ravel()
 
 
 class Canvas:
@@ -301,8 +349,9 @@ class Canvas:
 
     # ---- draws
 
-    def uniform(self, low: float, high: float) -> float:
-        return float(self.rng.uniform(low, high))
+    def uniform(self, one: float, other: float) -> float:
+        """Draw between two values, in either order: a high horizon may leave no room below."""
+        return one + (other - one) * float(self.rng.random())
 
     def chance(self, share: float) -> bool:
         return bool(self.rng.random() < share)
@@ -312,20 +361,26 @@ class Canvas:
         colour = np.asarray(colours[self.rng.integers(len(colours))], np.float32)
         return np.clip(colour + self.rng.uniform(-jitter, jitter, 3), 0, 1).astype(np.float32)
 
+    def either(self, first: np.ndarray, low: float, high: float) -> np.ndarray:
+        """Draw two values, and return one where `first` holds and the other elsewhere."""
+        return np.where(first, *self.rng.uniform(low, high, 2)).astype(np.float32)
+
     def line(
         self, base: float, height: float, knots: int, octaves: int = 4, smooth: bool = False
     ) -> np.ndarray:
         """Return an outline, (side,) values of y around `base`."""
-        return base + height * noise_line(self.rng, self.side, knots, octaves, smooth)
+        return np.float32(base) + height * noise_line(self.rng, self.side, knots, octaves, smooth)
 
     def texture(self, rows: int, columns: int, octaves: int = 2) -> np.ndarray:
         """Return (side, side) noise in about [-1, 1]; few columns and many rows give streaks."""
-        total = np.zeros((self.side, self.side), np.float32)
+        total = np.zeros((1, 1), np.float32)
         for octave in range(octaves):
             shape = (min(rows << octave, self.side), min(columns << octave, self.side))
-            grid = self.rng.random(shape, np.float32) * (2 / 2**octave) - 1 / 2**octave
-            total += cv2.resize(grid, (self.side, self.side), interpolation=cv2.INTER_LINEAR)
-        return total
+            grid = self.rng.random(shape, np.float32)
+            grid *= 2 / 2**octave
+            grid -= 1 / 2**octave
+            total = grid + cv2.resize(total, shape[::-1]) if octave else grid
+        return cv2.resize(total, (self.side, self.side))
 
     # ---- colour
 
@@ -336,16 +391,25 @@ class Canvas:
         return lit + veil * (self.look.haze_colour - lit)
 
     def blend(self, alpha: np.ndarray, colour: np.ndarray, top: int = 0) -> None:
-        """Mix `colour` into the rows from `top` on by `alpha`, (rows, side)."""
-        part = self.image[top : top + len(alpha)]
-        part += np.asarray(alpha, np.float32)[..., None] * (np.asarray(colour, np.float32) - part)
+        """Mix a colour, (3,) or (rows, side, 3), into the rows from `top` on by `alpha`."""
+        pixels = self.image[top : top + len(alpha)].reshape(len(alpha), -1)
+        if np.ndim(colour) == 1:
+            change = _row(colour, self.side) - pixels
+        else:
+            change = colour.reshape(pixels.shape) - pixels
+        change *= _spread(alpha)
+        pixels += change
+
+    def below(self, drop: np.ndarray, colour: np.ndarray, top: int = 0) -> None:
+        """Paint what lies below an outline, `drop` being the depth (rows, side) below it."""
+        self.blend(np.clip(drop * self.side + 0.5, 0, 1), colour, top)
 
     # ---- shapes (colours are already shaded)
 
     def fill(self, points: Sequence[tuple[float, float]] | np.ndarray, colour: np.ndarray) -> None:
         """Fill a polygon."""
         scale = self.side * 2**SUBPIXEL_BITS
-        corners = np.round(np.asarray(points) * scale).astype(np.int32)
+        corners = np.rint(np.asarray(points) * scale).astype(np.int32)
         cv2.fillPoly(self.image, [corners], colour.tolist(), shift=SUBPIXEL_BITS)
 
     def box(self, x: float, y: float, w: float, h: float, colour: np.ndarray) -> None:
@@ -371,7 +435,7 @@ class Canvas:
     ) -> None:
         """Draw a polyline."""
         scale = self.side * 2**SUBPIXEL_BITS
-        corners = np.round(np.asarray(points) * scale).astype(np.int32)
+        corners = np.rint(np.asarray(points) * scale).astype(np.int32)
         cv2.polylines(
             self.image,
             [corners],
@@ -387,10 +451,10 @@ class Canvas:
         """Paint the sky and set the horizon somewhere in [low, high], moved by the style."""
         self.horizon = float(np.clip(self.uniform(low, high) + self.look.horizon, 0.15, 0.85))
         stops = (0.0, 0.6 * self.horizon, self.horizon)
+        column = np.empty((self.side, 3), np.float32)
         for channel in range(3):
-            self.image[..., channel] = np.interp(self.unit, stops, self.look.sky[:, channel])[
-                :, None
-            ]
+            column[:, channel] = np.interp(self.unit, stops, self.look.sky[:, channel])
+        self.image[:] = np.repeat(column[:, None], self.side, axis=1)
         self.sun_x = self.uniform(0.15, 0.85)
         if self.look.night:
             self.stars()
@@ -402,12 +466,12 @@ class Canvas:
         """Paint the sun, or the moon at night, and its glow."""
         night, sun_y = self.look.night, self.horizon * (1 - self.look.sun_height)
         radius = self.uniform(0.025, 0.05)
-        tint = np.minimum(self.look.sky[2] + 0.35, 1)
-        distance = (self.unit[:, None] - sun_y) ** 2 + (self.unit[None] - self.sun_x) ** 2
+        shine = np.minimum(self.look.sky[2] + 0.35, 1)
         glow = self.look.sun_glow * (0.3 if night else 1)
-        self.blend(glow * np.exp(-distance / 0.04), tint)
+        down, across = (np.exp(-((self.unit - at) ** 2) / 0.04) for at in (sun_y, self.sun_x))
+        self.blend(glow * down[:, None] * across, shine)
         if self.look.sun_glow > 0.15 or night:
-            self.disc(self.sun_x, sun_y, radius, np.minimum(tint + 0.1, 1))
+            self.disc(self.sun_x, sun_y, radius, np.minimum(shine + 0.1, 1))
 
     def stars(self, count: int = 70) -> None:
         bright = self.rng.uniform(0.4, 1.0, count)
@@ -425,10 +489,8 @@ class Canvas:
         if self.look.night:
             bright = self.look.sky[2] * 1.2
         dark = self.look.sky[0] * 0.55 + 0.30 * self.look.sky[2]
-        thick = np.clip((noise - cover) * 0.9, 0, 1)[..., None] * (
-            1 if self.look.clouds > 0.55 else 0.35
-        )
-        self.blend(alpha, np.minimum(bright, 1) + thick * (dark - bright))
+        thick = np.clip((noise - cover) * 0.9, 0, 1) * (1 if self.look.clouds > 0.55 else 0.35)
+        self.blend(alpha, mix(np.minimum(bright, 1), dark, thick))
 
     def mist(self, y: float, height: float, strength: float) -> None:
         """Lay a band of haze around the height y."""
@@ -449,11 +511,10 @@ class Canvas:
         """Fill everything below an outline with a textured surface that darkens towards us."""
         line = np.broadcast_to(np.asarray(line, np.float32), (self.side,))
         top = int(np.clip((line.min() - 0.01) * self.side, 0, self.side - 1))
-        y = self.unit[top:, None]
-        alpha = np.clip((y - line) * self.side + 0.5, 0, 1)
-        tone = 1 - shadow * np.clip((y - line) * 2, 0, 1)
+        drop = self.unit[top:, None] - line
+        tone = 1 - shadow * np.clip(2 * drop, 0, 1)
         tone += rough * (1 - 0.6 * depth) * self.texture(*grain)[top:]
-        self.blend(alpha, self.shade(colour, depth) * tone[..., None], top)
+        self.below(drop, tint(tone, self.shade(colour, depth)), top)
 
     def ridges(
         self,
@@ -482,12 +543,13 @@ class Canvas:
         rows = np.arange(row, self.side)
         jitter = self.rng.uniform(-1, 1, len(rows)) * (1 + 0.06 * (rows - row)) * (2.2 - 2 * calm)
         mirror = np.clip(2 * row - 1 - rows + jitter, 0, max(row - 1, 0)).astype(int)
-        deep = np.linspace(0.25, 0.75, len(rows), dtype=np.float32)[:, None, None] * (1.25 - calm)
-        part = self.image[mirror] * 0.92
-        part += deep * (colour - part)
-        waves = self.texture(70, 6, 2)[row:] * (0.05 + 0.10 * (1 - calm))
-        part *= (1 + waves * 1.6)[..., None]
-        self.image[row:] = part
+        deep = np.linspace(0.25, 0.75, len(rows), dtype=np.float32)[:, None] * (1.25 - calm)
+        waves = self.texture(70, 6, 2)[row:] * (0.08 + 0.16 * (1 - calm))
+        part = self.image[mirror].reshape(len(rows), -1)
+        part *= 0.92 * (1 - deep)
+        part += deep * _row(colour, self.side)
+        part *= _spread(1 + waves)
+        self.image[row:] = part.reshape(-1, self.side, 3)
         self.glint(top)
 
     def glint(self, top: float) -> None:

@@ -6,14 +6,16 @@ paper can be checked against the truth, and against a null world in which all us
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import joblib
 import numpy as np
 import pandas as pd
-from PIL import Image
 from tqdm import tqdm
 
 from visprof.sources.painters import SCENE_CLASSES, STYLES, draw_scene
@@ -24,15 +26,18 @@ __all__ = [
     "World",
     "draw_scene",
     "simulate_world",
+    "taste_recovery",
     "write_scenes",
     "write_world",
 ]
 
 JPEG_QUALITY = 90
+LICENCE = "BSD-3-Clause (drawn by visprof)"
 BASE_SPREAD = 0.4  # sd of the population's log-preferences
 FIRST_DAY, LAST_DAY = np.datetime64("2013-01-01"), np.datetime64("2015-12-20")
 ACTIVE_DAY = np.datetime64("2014-07-15")  # every board has a pin on this day or later
 SHORTEST_LIFE = 90  # days
+FINDING_TRIES = 16  # pins looked at to find a picture that is new to the board
 WAKING_SECONDS = (6 * 3600, 22 * 3600)
 
 SCENE_WORDS = {
@@ -104,6 +109,7 @@ def simulate_world(
     drift: float = 0.0,
     session_length: float = 1.0,
     repeat_share: float = 0.0,
+    shared_share: float = 0.0,
     caption_words: float = 0.7,
     random_state: int = 0,
 ) -> World:
@@ -114,7 +120,8 @@ def simulate_world(
     :math:`b \sim N(0, 0.4^2 I)` shared by all, :math:`e_u \sim N(0, I)` and s the strength. With
     drift d, the pin (or session) at the share t of the board's pins follows
     :math:`(1 - dt)\,p_u + dt\,p'_u`, where :math:`p'_u` is a second draw of the same kind.
-    A user's board depends on ``random_state`` and on the user's number, not on ``n_users``.
+    A user's board depends on ``random_state`` and on the user's number, not on ``n_users`` (unless
+    boards share pictures).
 
     Parameters
     ----------
@@ -130,6 +137,13 @@ def simulate_world(
     repeat_share : float
         Share in [0, 1] of a board's pins that show an earlier picture of the board again. The first
         pin cannot; repeats break into sessions.
+    shared_share : float
+        Share in [0, 1] of a board's pins that are repins: they show the very picture that another
+        board pinned before, under a time and caption of their own. A user repins what suits: among
+        earlier pins of the same scene and style on other boards one is drawn, whose picture is new
+        to the board; so what is pinned much is repinned much, and tastes stay as they are. A board
+        has fewer repins where too few such pins came before, as in a small or young world. Added
+        to ``repeat_share`` at most 1.
     caption_words : float
         Share in [0, 1] of captions that name the scene (half of them the style too); the others
         say nothing.
@@ -143,39 +157,46 @@ def simulate_world(
     Raises
     ------
     ValueError
-        If a parameter is out of its range.
+        If a parameter is out of its range, or repeats and repins make more than all pins.
     """
     for name, count in (("n_users", n_users), ("n_pins", n_pins)):
-        _check(name, count, 1)
+        check_range(name, count, 1)
     for name, strength in (("class_taste", class_taste), ("style_taste", style_taste)):
-        _check(name, strength, 0)
+        check_range(name, strength, 0)
     for name, share in (
-        ("drift", drift), ("repeat_share", repeat_share), ("caption_words", caption_words),
+        ("drift", drift), ("repeat_share", repeat_share), ("shared_share", shared_share),
+        ("caption_words", caption_words),
     ):  # fmt: skip
-        _check(name, share, 0, 1)
-    _check("session_length", session_length, 1)
-    _check("random_state", random_state, 0)
+        check_range(name, share, 0, 1)
+    if repeat_share + shared_share > 1:
+        raise ValueError(
+            f"repeat_share={repeat_share!r} and shared_share={shared_share!r} must add up to at "
+            "most 1: a pin is a repeat or a repin, not both"
+        )
+    check_range("session_length", session_length, 1)
+    check_range("random_state", random_state, 0)
 
-    population, *users = np.random.SeedSequence(random_state).spawn(1 + n_users)
+    population, *users, sharing = np.random.SeedSequence(random_state).spawn(n_users + 2)
     rng = np.random.default_rng(population)
     class_base = BASE_SPREAD * rng.standard_normal(len(SCENE_CLASSES))
     style_base = BASE_SPREAD * rng.standard_normal(len(STYLES))
     digits = max(3, len(str(n_users - 1)))
-    boards, class_tastes, style_tastes = [], [], []
+    boards, sources, class_tastes, style_tastes = [], [], [], []
     for number, user in enumerate(users):
         rng = np.random.default_rng(user)
-        classes = _draw_taste(class_base, class_taste, rng)
-        styles = _draw_taste(style_base, style_taste, rng)
+        classes = draw_taste(class_base, class_taste, rng)
+        styles = draw_taste(style_base, style_taste, rng)
         session = np.cumsum(rng.random(n_pins) < 1 / session_length)
         session -= session[0]
         day = _draw_days(session[-1] + 1, rng)[session]
         first_pins = np.flatnonzero(np.diff(session, prepend=-1))
         late = drift * first_pins / max(n_pins - 1, 1)
-        scene = _draw_items(classes, late, rng)[session]
-        style = _draw_items(styles, late, rng)[session]
+        scene = draw_items(classes, late, rng)[session]
+        style = draw_items(styles, late, rng)[session]
         seed = rng.integers(2**62, size=n_pins)
-        source = _draw_repeats(n_pins, repeat_share, rng)
+        source = draw_repeats(n_pins, repeat_share, rng)
         scene, style, seed = scene[source], style[source], seed[source]
+        sources.append(number * n_pins + source)
         board = f"user_{number:0{digits}d}"
         boards.append(pd.DataFrame({
             "board": board,
@@ -190,18 +211,57 @@ def simulate_world(
         late_share = drift / 2  # the mean of drift * t over the board's life
         class_tastes.append((1 - late_share) * classes[0] + late_share * classes[1])
         style_tastes.append((1 - late_share) * styles[0] + late_share * styles[1])
+    pins = pd.concat(boards, ignore_index=True)
+    if shared_share:
+        count = round(shared_share * n_pins)
+        pins["seed"] = _share_pictures(pins, np.array(sources), count, sharing)
     return World(
-        pins=pd.concat(boards, ignore_index=True),
+        pins=pins,
         class_taste=np.array(class_tastes),
         style_taste=np.array(style_tastes),
     )
+
+
+def taste_recovery(world: World, n_pins: Sequence[int]) -> pd.DataFrame:
+    """Compare each user's true taste over classes with the classes of their first pins.
+
+    Parameters
+    ----------
+    world : World
+        From `simulate_world`.
+    n_pins : sequence of int
+        Numbers of first pins to look at, each at most the pins of a board.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``user``, ``pins`` and ``error``: half the sum of absolute differences between the
+        share of each class and its true probability (total variation, 0 to 1).
+
+    Raises
+    ------
+    ValueError
+        If a number is not between 1 and the pins of a board.
+    """
+    users, numbers = np.unique(world.pins["board"], return_inverse=True)
+    place = world.pins.groupby("board").cumcount().to_numpy()
+    classes = pd.Categorical(world.pins["scene"], categories=SCENE_CLASSES).codes
+    tables = []
+    for n in n_pins:
+        check_range("n_pins", n, 1, place.max() + 1)
+        counts = np.zeros(world.class_taste.shape)
+        np.add.at(counts, (numbers[place < n], classes[place < n]), 1)
+        error = np.abs(counts / n - world.class_taste).sum(axis=1) / 2
+        tables.append(pd.DataFrame({"user": users, "pins": n, "error": error}))
+    return pd.concat(tables, ignore_index=True)
 
 
 def write_world(world: World, folder: str | Path, *, size: int = 96, n_jobs: int = 2) -> Path:
     """Draw a world's pictures and write its boards.
 
     Writes ``boards/<board>/<n>.jpg``, ``boards/truth.csv`` (image, scene, style) and, last,
-    ``boards/manifest.csv`` (board_id, image, added_at, caption, width, height): where there is a
+    ``boards/manifest.csv`` (board_id, image, added_at, caption, width, height,
+    licence): where there is a
     manifest, the boards are complete. The bytes do not depend on `n_jobs`.
 
     Parameters
@@ -220,12 +280,14 @@ def write_world(world: World, folder: str | Path, *, size: int = 96, n_jobs: int
     Path
         The folder ``boards``.
     """
-    _check("n_jobs", n_jobs, 1)
+    check_range("n_jobs", n_jobs, 1)
     pins, boards = world.pins, Path(folder) / "boards"
     manifest = boards / "manifest.csv"
     manifest.unlink(missing_ok=True)  # an interrupted run must not look complete
     pictures = pins[["image", "scene", "style", "seed"]].itertuples(index=False)
     tasks = ((boards / p.image, p.scene, p.style, int(p.seed), size) for p in pictures)
+    for board in pins["board"].unique():
+        (boards / board).mkdir(parents=True, exist_ok=True)
     _write_pictures(tasks, len(pins), "boards", n_jobs)
     pins[["image", "scene", "style"]].to_csv(boards / "truth.csv", index=False)
     unfinished = boards / "manifest.csv.part"
@@ -236,6 +298,7 @@ def write_world(world: World, folder: str | Path, *, size: int = 96, n_jobs: int
         "caption": pins["caption"],
         "width": size,
         "height": size,
+        "licence": LICENCE,
     }).to_csv(unfinished, index=False)  # fmt: skip
     unfinished.replace(manifest)
     return boards
@@ -267,9 +330,9 @@ def write_scenes(
     Path
         The folder ``scenes``.
     """
-    _check("n_per_class", n_per_class, 1)
-    _check("random_state", random_state, 0)
-    _check("n_jobs", n_jobs, 1)
+    check_range("n_per_class", n_per_class, 1)
+    check_range("random_state", random_state, 0)
+    check_range("n_jobs", n_jobs, 1)
     scenes = Path(folder) / "scenes"
 
     def tasks() -> Iterator[Task]:
@@ -279,6 +342,8 @@ def write_scenes(
                 style = STYLES[np.random.default_rng(seed).integers(len(STYLES))]
                 yield scenes / scene / f"{k:05d}.jpg", scene, style, seed, size
 
+    for scene in SCENE_CLASSES:
+        (scenes / scene).mkdir(parents=True, exist_ok=True)
     _write_pictures(tasks(), len(SCENE_CLASSES) * n_per_class, "scenes", n_jobs)
     for scene in SCENE_CLASSES:
         for path in (scenes / scene).glob("[0-9]" * 5 + ".jpg"):
@@ -290,21 +355,21 @@ def write_scenes(
 # --------------------------------------------------------------------------------------- draws
 
 
-def _check(name: str, value: float, low: float, high: float = np.inf) -> None:
+def check_range(name: str, value: float, low: float, high: float = np.inf) -> None:
     """Raise ValueError unless low <= value <= high and value is finite."""
     if not (np.isfinite(value) and low <= value <= high):
         bounds = f"at least {low}" if np.isinf(high) else f"in [{low}, {high}]"
         raise ValueError(f"{name}={value!r} must be {bounds} and finite")
 
 
-def _draw_taste(base: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+def draw_taste(base: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Return (2, k): an early and a late taste around the population's."""
     logits = base + strength * rng.standard_normal((2, len(base)))
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-def _draw_items(taste: np.ndarray, late: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def draw_items(taste: np.ndarray, late: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw one item for each entry of `late`, the weight of the late taste, by inversion."""
     mixed = (1 - late[:, None]) * taste[0] + late[:, None] * taste[1]
     below = rng.random(len(late))[:, None] >= np.cumsum(mixed, axis=1)[:, :-1]
@@ -330,13 +395,47 @@ def _draw_times(day: np.ndarray, rng: np.random.Generator) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(seconds.astype("datetime64[s]"), tz="UTC")
 
 
-def _draw_repeats(n: int, share: float, rng: np.random.Generator) -> np.ndarray:
+def draw_repeats(n: int, share: float, rng: np.random.Generator) -> np.ndarray:
     """Return (n,): the pin whose picture each pin shows, itself or an earlier one."""
     source = np.arange(n)
     repeats = rng.permutation(np.arange(1, n))[: round(share * n)]
     for pin in np.sort(repeats):
         source[pin] = source[rng.integers(pin)]
     return source
+
+
+def _share_pictures(
+    pins: pd.DataFrame, sources: np.ndarray, count: int, seed: np.random.SeedSequence
+) -> np.ndarray:
+    """Return the pins' seeds after `count` pins a board were made repins, where there are so many.
+
+    `sources`, (n_users, n_pins), holds the pin whose picture each pin shows; repeats follow it.
+    """
+    rng = np.random.default_rng(seed)
+    n_users, n_pins = sources.shape
+    board = np.repeat(np.arange(n_users), n_pins).tolist()
+    kind = pins.groupby(["scene", "style"]).ngroup().tolist()
+    source, picture = sources.ravel().tolist(), pins["seed"].tolist()
+    left = (sources == np.arange(sources.size).reshape(sources.shape)).sum(axis=1).tolist()
+    wanted = [count] * n_users  # of the pins `left`, those that are no repeats and yet to come
+    earlier: defaultdict[int, list[int]] = defaultdict(list)  # pins so far, by kind
+    shown: list[set[int]] = [set() for _ in range(n_users)]  # pictures so far, by board
+    for pin in np.argsort(pins["time"].to_numpy(), kind="stable").tolist():
+        user, others = board[pin], earlier[kind[pin]]
+        if source[pin] != pin:
+            picture[pin] = picture[source[pin]]
+        else:
+            if others and rng.random() < wanted[user] / left[user]:
+                tries = rng.integers(len(others), size=FINDING_TRIES)
+                found = (picture[others[k]] for k in tries)
+                new = next((one for one in found if one not in shown[user]), None)
+                if new is not None:
+                    picture[pin] = new
+                    wanted[user] -= 1
+            left[user] -= 1
+            shown[user].add(picture[pin])
+        others.append(pin)
+    return np.array(picture)
 
 
 def _write_caption(scene: str, style: str, share: float, rng: np.random.Generator) -> str:
@@ -358,10 +457,28 @@ def _write_caption(scene: str, style: str, share: float, rng: np.random.Generato
 Task = tuple[Path, str, str, int | tuple[int, ...], int]  # file, scene, style, seed, size
 
 
+@functools.cache
+def _keep_freed_memory() -> None:
+    """Let malloc keep what is freed instead of handing frames back to the system one by one.
+
+    glibc does so for blocks smaller than the largest that was freed so far. Otherwise the frames'
+    memory is paged in anew for every picture, a quarter of the time of drawing.
+    """
+    np.empty(2**24, np.uint8)
+
+
 def _write_picture(task: Task) -> None:
     path, scene, style, seed, size = task
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(draw_scene(scene, style, seed, size)).save(path, quality=JPEG_QUALITY)
+    _keep_freed_memory()
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # on pictures as small as these a second thread costs more than it gives
+    try:
+        picture = draw_scene(scene, style, seed, size)
+        quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+        _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality)
+    finally:
+        cv2.setNumThreads(threads)
+    path.write_bytes(data)
 
 
 def _write_pictures(tasks: Iterable[Task], total: int, what: str, n_jobs: int) -> None:

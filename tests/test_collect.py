@@ -1,0 +1,365 @@
+"""Saving pictures of strangers, the manifest, resuming, and boards from a folder."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zlib
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+from visprof.boards import read_boards
+from visprof.sources import collect
+from visprof.sources.collect import (
+    CollectSummary,
+    PictureError,
+    board_folder,
+    collect_folder,
+    keep_board,
+    save_picture,
+    write_manifest,
+)
+
+
+def pixels(width: int = 40, height: int = 30, seed: int = 0) -> np.ndarray:
+    """A smooth picture, which JPEG changes little."""
+    y, x = np.mgrid[:height, :width]
+    phase = np.random.default_rng(seed).uniform(0, 6, 3)
+    waves = [np.sin(x / 7 + p) + np.cos(y / 9 - p) for p in phase]
+    return (127 + 60 * np.stack(waves, axis=-1)).clip(0, 255).astype(np.uint8)
+
+
+def encoded(picture: Image.Image, kind: str, **options) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def saved(data: bytes, tmp_path, **options) -> tuple[np.ndarray, tuple[int, int]]:
+    """Save a picture and read it back."""
+    size = save_picture(data, tmp_path / "saved.jpg", **options)
+    with Image.open(tmp_path / "saved.jpg") as picture:
+        assert (picture.format, picture.mode) == ("JPEG", "RGB")
+        assert not picture.getexif()
+        return np.asarray(picture).astype(int), size
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that announces any size, with hardly any data."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + body))
+        return struct.pack(">I", len(body)) + kind + body + checksum
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+# ------------------------------------------------------------------------------------- pictures
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])
+def test_pictures_of_every_kind_keep_their_look(tmp_path, kind):
+    data = encoded(Image.fromarray(pixels()), kind)
+    result, size = saved(data, tmp_path)
+    assert size == (40, 30)
+    assert np.abs(result - pixels()).mean() < 8
+
+
+def test_cmyk_grey_and_palette_become_rgb(tmp_path):
+    picture = Image.fromarray(pixels())
+    for mode, kind in (("CMYK", "JPEG"), ("L", "PNG"), ("P", "GIF"), ("1", "PNG"), ("LA", "PNG")):
+        expected = np.asarray(picture.convert(mode).convert("RGB")).astype(int)
+        result, _ = saved(encoded(picture.convert(mode), kind), tmp_path)
+        dithered = mode in ("1", "P")  # JPEG blurs the dots
+        assert np.abs(result - expected).mean() < (30 if dithered else 8), mode
+
+
+def test_sixteen_bits_keep_their_upper_half(tmp_path):
+    grey = pixels()[..., 0]
+    sixteen = Image.fromarray(grey.astype(np.uint16) * 256 + 99)
+    result, _ = saved(encoded(sixteen, "PNG"), tmp_path)
+    assert np.abs(result - grey[..., None]).mean() < 3
+
+
+def test_transparent_parts_become_white(tmp_path):
+    rgba = np.dstack([pixels(), np.full((30, 40), 255, np.uint8)])
+    rgba[:, :20, 3] = 0
+    result, _ = saved(encoded(Image.fromarray(rgba), "PNG"), tmp_path)
+    assert result[:, :12].min() > 245
+    assert np.abs(result[:, 24:] - pixels()[:, 24:]).mean() < 8
+
+
+def test_of_an_animation_the_first_frame_is_taken(tmp_path):
+    frames = [Image.fromarray(pixels(seed=seed)) for seed in range(3)]
+    data = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], quality=95)
+    result, _ = saved(data, tmp_path)
+    assert np.abs(result - pixels(seed=0)).mean() < 8
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF", "PNG"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_are_turned_upright(tmp_path, orientation, kind):
+    """Oracle: Pillow's own transposition, before anything is scaled."""
+    picture = Image.fromarray(pixels())
+    exif = picture.getexif()
+    exif[0x0112] = orientation
+    data = encoded(picture, kind, exif=exif)
+    with Image.open(io.BytesIO(data)) as opened:
+        expected = ImageOps.exif_transpose(opened).convert("RGB")
+    result, size = saved(data, tmp_path)
+    assert size == expected.size
+    assert np.abs(result - np.asarray(expected).astype(int)).mean() < 8
+    assert saved(data, tmp_path, short_side=15)[1] == expected.size
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 300), st.integers(1, 300), st.integers(1, 200), st.booleans(),
+    st.sampled_from(["PNG", "JPEG"]),
+)  # fmt: skip
+def test_scaled_to_the_side_asked_and_never_enlarged(width, height, side, short, kind):
+    if max(width, height) > collect.MAX_ASPECT * min(width, height):
+        return
+    data = encoded(Image.new("RGB", (width, height)), kind)
+    measure = min if short else max
+    options = {"short_side" if short else "max_side": side}
+    picture, size = collect._decode(data, options.get("max_side"), options.get("short_side"))
+    assert size == (width, height)
+    assert measure(picture.size) == min(side, measure(size))
+    scale = min(1, side / measure(size))
+    assert picture.size == pytest.approx((width * scale, height * scale), abs=1)
+
+
+def test_equal_bytes_give_equal_files_and_no_other_file(tmp_path):
+    data = encoded(Image.fromarray(pixels(400, 300)), "JPEG")
+    for name in ("one.jpg", "below/two.jpg"):
+        save_picture(data, tmp_path / name, short_side=50)
+    assert (tmp_path / "one.jpg").read_bytes() == (tmp_path / "below/two.jpg").read_bytes()
+    assert sorted(os.listdir(tmp_path)) == ["below", "one.jpg"]
+
+
+WHOLE = encoded(Image.fromarray(pixels(200, 150)), "PNG")
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n"
+BAD_PICTURES = {
+    "empty": (b"", "empty file"),
+    "text": (b"no picture", "not a picture"),
+    "html": (b"<html>" + b" " * 500, "not a picture"),
+    "postscript": (POSTSCRIPT, "not a picture"),
+    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
+    "truncated png": (WHOLE[:2000], "truncated or damaged picture"),
+    "truncated jpeg": (
+        encoded(Image.fromarray(pixels(200, 150)), "JPEG")[:900],
+        "truncated or damaged picture",
+    ),
+    "only a signature": (WHOLE[:8], "not a picture"),
+    "damaged": (WHOLE[:300] + b"\xff" * 300 + WHOLE[600:], "truncated or damaged picture"),
+    "bomb": (png_header(60_000, 60_000), "more than 160000000 pixels"),
+    "large bomb": (png_header(2**31 - 1, 2**31 - 1), "more than 160000000 pixels"),
+    "ribbon": (png_header(30_000, 2), "one side more than 50 times the other"),
+    "floating point": (
+        encoded(Image.fromarray(np.ones((9, 9), np.float32)), "TIFF"),
+        "floating-point picture, of unknown range",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PICTURES)
+def test_a_bad_picture_is_refused_by_its_reason(tmp_path, case):
+    data, reason = BAD_PICTURES[case]
+    with pytest.raises(PictureError) as refused:
+        save_picture(data, tmp_path / "bad.jpg", short_side=160)
+    assert str(refused.value) == reason
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_many_bytes_are_refused(tmp_path):
+    with pytest.raises(PictureError, match="more than 100 bytes"):
+        save_picture(WHOLE, tmp_path / "x.jpg", max_bytes=100)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_damaged_bytes_decode_or_are_refused_and_nothing_else(data):
+    kind = data.draw(st.sampled_from(["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP"]))
+    content = bytearray(encoded(Image.fromarray(pixels()), kind))
+    for _ in range(data.draw(st.integers(1, 8))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        picture, _ = collect._decode(bytes(content), None, 20)
+    except PictureError:
+        return
+    assert picture.mode == "RGB"
+    assert min(picture.size) <= 20
+
+
+def test_sides_that_make_no_sense_are_named(tmp_path):
+    with pytest.raises(ValueError, match="max_side=9 or short_side=8, not both"):
+        save_picture(WHOLE, tmp_path / "x.jpg", max_side=9, short_side=8)
+    with pytest.raises(ValueError, match="short_side is 0"):
+        save_picture(WHOLE, tmp_path / "x.jpg", short_side=0)
+
+
+# ------------------------------------------------------------------------------------- manifests
+
+ROWS = [
+    {"board_id": "b", "image": "b/2.jpg", "added_at": "2020-01-02T01:00:00+05:00", "caption": "x"},
+    {"board_id": "b", "image": "b/1.jpg", "added_at": "2020-01-01T23:00:00Z", "caption": 'é, "q"'},
+    {"board_id": "a", "image": "a/2.jpg", "added_at": "2021-01-01", "caption": "two\nlines"},
+    {"board_id": "a", "image": "a/1.jpg", "added_at": "2021-01-01", "caption": ""},
+]
+COLUMNS = ("board_id", "image", "added_at", "caption")
+
+
+@given(st.permutations(ROWS))
+def test_rows_in_any_order_give_the_same_manifest(tmp_path_factory, rows):
+    out = tmp_path_factory.mktemp("out")
+    assert write_manifest(out, rows, COLUMNS) == out / "manifest.csv"
+    assert (out / "manifest.csv").read_bytes() == (
+        b"board_id,image,added_at,caption\n"
+        b"a,a/1.jpg,2021-01-01,\n"
+        b'a,a/2.jpg,2021-01-01,"two\nlines"\n'
+        b"b,b/2.jpg,2020-01-02T01:00:00+05:00,x\n"
+        b'b,b/1.jpg,2020-01-01T23:00:00Z,"\xc3\xa9, ""q"""\n'
+    )
+    assert os.listdir(out) == ["manifest.csv"]
+    assert list(read_boards(out)["caption"]) == ["", "two\nlines", "x", 'é, "q"']
+
+
+def test_rows_and_columns_that_lack_something_are_named(tmp_path):
+    with pytest.raises(ValueError, match="lack image, caption"):
+        write_manifest(tmp_path, ROWS, ("board_id", "added_at"))
+    with pytest.raises(ValueError, match="lacks licence"):
+        write_manifest(tmp_path, ROWS, (*COLUMNS, "licence"))
+    with pytest.raises(ValueError, match="'yesterday' is not an ISO 8601 time"):
+        write_manifest(tmp_path, [ROWS[0] | {"added_at": "yesterday"}], COLUMNS)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_board_has_a_safe_folder_of_its_own():
+    names = ["plain-1", "../up", "a/b", "a b", "", "..", ".git", "é", "x" * 300, "a_b", "CON "]
+    folders = [board_folder(name) for name in names]
+    assert folders[0] == "plain-1"
+    assert len(set(folders)) == len(names)
+    for folder in folders:
+        assert folder == os.path.basename(folder)
+        assert not folder.startswith(".")
+        assert 0 < len(folder) < 100
+
+
+def test_the_summary_says_what_was_kept_and_why_not_the_rest():
+    summary = CollectSummary(7, Counter({"not a picture": 2, "empty file": 11}), 3, {"b": "gone"})
+    lines = str(summary).splitlines()
+    assert lines[0] == "kept 7 pins on 3 boards"
+    assert lines[1] == "left out 13:"
+    assert [line.split(maxsplit=1) for line in lines[2:4]] == [
+        ["11", "empty file"],
+        ["2", "not a picture"],
+    ]
+    assert lines[5].strip() == "b: gone"
+
+
+def test_a_kept_board_is_loaded_until_something_else_is_asked(tmp_path):
+    calls = []
+
+    def board():
+        calls.append(1)
+        return [{"image": "x.jpg", "caption": "é\udcff"}], Counter({"reason": 2})
+
+    (tmp_path / "x.jpg").touch()
+    first = keep_board(tmp_path, "b", {"side": 1}, board)
+    assert keep_board(tmp_path, "b", {"side": 1}, board) == first
+    assert len(calls) == 1
+    keep_board(tmp_path, "b", {"side": 2}, board)
+    assert len(calls) == 2
+    (tmp_path / "x.jpg").unlink()
+    keep_board(tmp_path, "b", {"side": 2}, board)
+    assert len(calls) == 3
+
+
+# --------------------------------------------------------------------------------------- folders
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three boards of pictures, some of them bad."""
+    src = tmp_path / "src"
+    for board in ("sea", "über uns", "hills"):
+        (src / board).mkdir(parents=True)
+        for k in range(3):
+            file = src / board / f"Picture {k}.png"
+            file.write_bytes(encoded(Image.fromarray(pixels(80, 60, k)), "PNG"))
+            os.utime(file, (1e9 + k, 1e9 + k))
+    (src / "sea" / "broken.jpg").write_bytes(b"nothing")
+    (src / "hills" / "empty.gif").write_bytes(b"")
+    return src
+
+
+def test_a_folder_becomes_a_manifest_with_scaled_pictures(folder, tmp_path):
+    summary = collect_folder(folder, tmp_path / "out", short_side=30, progress=False)
+    assert (summary.kept, summary.boards) == (9, 3)
+    assert summary.left_out == {"not a picture": 1, "empty file": 1}
+    before, after = read_boards(folder), read_boards(tmp_path / "out")
+    good = before[before["image"].str.endswith(".png")].reset_index(drop=True)
+    for column in ("board", "time", "caption"):
+        assert list(good[column]) == list(after[column])
+    for image in after["image"]:
+        with Image.open(image) as picture:
+            assert picture.size == (40, 30)
+
+
+def test_a_folder_is_copied_to_the_same_bytes_also_after_being_killed(
+    folder, tmp_path, monkeypatch
+):
+    def contents(out):
+        return {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+
+    collect_folder(folder, tmp_path / "whole", progress=False)
+    saved = []
+
+    def kill(data, path, **options):
+        if len(saved) == 5:
+            raise KeyboardInterrupt
+        saved.append(path)
+        return save_picture(data, path, **options)
+
+    out = tmp_path / "killed"
+    monkeypatch.setattr(collect, "save_picture", kill)
+    with pytest.raises(KeyboardInterrupt):
+        collect_folder(folder, out, progress=False)
+    monkeypatch.undo()
+    collect_folder(folder, out, progress=False)
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_a_changed_file_is_copied_again(folder, tmp_path):
+    out = tmp_path / "out"
+    collect_folder(folder, out, progress=False)
+    (folder / "sea" / "broken.jpg").write_bytes(encoded(Image.fromarray(pixels()), "JPEG"))
+    assert collect_folder(folder, out, progress=False).kept == 10
+
+
+def test_a_manifest_is_copied_and_missing_pictures_are_counted(folder, tmp_path):
+    collect_folder(folder, tmp_path / "out", progress=False)
+    next((tmp_path / "out" / "sea").iterdir()).unlink()
+    summary = collect_folder(tmp_path / "out" / "manifest.csv", tmp_path / "more", progress=False)
+    assert summary.kept == 8
+    assert summary.left_out == {"no such file": 1}
+
+
+def test_large_files_are_not_read(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(collect, "MAX_BYTES", 10)
+    summary = collect_folder(folder, tmp_path / "out", progress=False)
+    assert summary.left_out["more than 10 bytes"] == 9
+
+
+def test_the_copy_may_not_lie_inside_of_the_source(folder):
+    with pytest.raises(ValueError, match="is inside of"):
+        collect_folder(folder, folder / "out", progress=False)

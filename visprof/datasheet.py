@@ -1,0 +1,365 @@
+"""A datasheet of any table of pins: what there is, how good it is, and what is known to be wrong.
+
+Numbers first, in data frames; the sentences of `known_problems` are made from these numbers alone.
+The questions follow Gebru et al., "Datasheets for Datasets" (2021), as far as a table can answer
+them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from visprof.duplicates import duplicate_summary
+
+__all__ = [
+    "Datasheet",
+    "board_quantiles",
+    "caption_quality",
+    "describe",
+    "known_problems",
+    "licence_table",
+    "time_resolution",
+]
+
+QUANTILES = {"least": 0, "lower quarter": 0.25, "median": 0.5, "upper quarter": 0.75, "most": 1}
+FEW_TIMES = 10  # distinct times of a board; with fewer, "earlier" and "later" hardly mean anything
+NO_LICENCE = "not stated"
+
+
+@dataclass(frozen=True)
+class Datasheet:
+    """What `describe` found.
+
+    Attributes
+    ----------
+    counts : DataFrame
+        One row: ``boards``, ``pins``, ``unreadable`` (pins set aside before), ``first`` and
+        ``last`` (times of pins).
+    funnel : DataFrame
+        Boards and pins left after each filter, from `visprof.boards.filter_boards`.
+    boards : DataFrame
+        One row a board, from `time_resolution`.
+    quantiles : DataFrame
+        Their quantiles over boards, from `board_quantiles`.
+    captions : DataFrame
+        One row, from `caption_quality`.
+    duplicates : DataFrame or None
+        One row, from `visprof.duplicates.duplicate_summary`; None if no clusters were given.
+    licences : DataFrame or None
+        From `licence_table`; None if the pins have no column ``licence``.
+    """
+
+    counts: pd.DataFrame
+    funnel: pd.DataFrame
+    boards: pd.DataFrame
+    quantiles: pd.DataFrame
+    captions: pd.DataFrame
+    duplicates: pd.DataFrame | None
+    licences: pd.DataFrame | None
+
+
+def describe(
+    pins: pd.DataFrame,
+    funnel: pd.DataFrame,
+    unreadable: pd.DataFrame,
+    clusters: ArrayLike | None = None,
+) -> Datasheet:
+    """Describe a table of pins.
+
+    Parameters
+    ----------
+    pins : DataFrame
+        A table of n readable pins, before any filter; a column ``licence`` is used if there.
+    funnel : DataFrame
+        From `visprof.boards.filter_boards`.
+    unreadable : DataFrame
+        The pins set aside by `visprof.boards.split_readable`.
+    clusters : array of int, shape (n,), optional
+        From `visprof.duplicates.duplicate_clusters` of these pins' pictures.
+
+    Returns
+    -------
+    Datasheet
+
+    Raises
+    ------
+    ValueError
+        If there are no pins, or not one cluster for each.
+    """
+    if pins.empty:
+        raise ValueError("pins: the table is empty; there is nothing to describe")
+    boards = time_resolution(pins)
+    counts = {
+        "boards": len(boards),
+        "pins": len(pins),
+        "unreadable": len(unreadable),
+        "first": pins["time"].min(),
+        "last": pins["time"].max(),
+    }
+    duplicates = None if clusters is None else pd.DataFrame([duplicate_summary(pins, clusters)])
+    return Datasheet(
+        counts=pd.DataFrame([counts]),
+        funnel=funnel,
+        boards=boards,
+        quantiles=board_quantiles(boards),
+        captions=caption_quality(pins),
+        duplicates=duplicates,
+        licences=licence_table(pins) if "licence" in pins else None,
+    )
+
+
+def time_resolution(pins: pd.DataFrame) -> pd.DataFrame:
+    """How finely the times of each board order its pins.
+
+    Parameters
+    ----------
+    pins : DataFrame
+        A table of pins.
+
+    Returns
+    -------
+    DataFrame
+        One row a board: ``board``, ``pins``, ``first`` and ``last`` time, ``days`` between them,
+        ``distinct_times``, ``largest_batch`` (share of the board's pins at its commonest time) and
+        ``tied`` (share of pins that share their time with another pin of the board).
+    """
+    batch = pins.groupby(["board", "time"])["time"].transform("size")
+    by_board = pins.assign(batch=batch, tied=batch > 1).groupby("board")
+    first, last = by_board["time"].min(), by_board["time"].max()
+    resolution = {
+        "pins": by_board.size(),
+        "first": first,
+        "last": last,
+        "days": (last - first) / pd.Timedelta(days=1),
+        "distinct_times": by_board["time"].nunique(),
+        "largest_batch": by_board["batch"].max() / by_board.size(),
+        "tied": by_board["tied"].mean(),
+    }
+    return pd.DataFrame(resolution).reset_index()
+
+
+def board_quantiles(boards: pd.DataFrame) -> pd.DataFrame:
+    """Quantiles over boards of what `time_resolution` counts.
+
+    Parameters
+    ----------
+    boards : DataFrame
+        From `time_resolution`.
+
+    Returns
+    -------
+    DataFrame
+        One row a quantity: ``quantity``, ``least``, ``lower quarter``, ``median``,
+        ``upper quarter``, ``most``.
+    """
+    quantities = ["pins", "days", "distinct_times", "largest_batch", "tied"]
+    quantiles = boards[quantities].quantile(list(QUANTILES.values())).T
+    quantiles.columns = list(QUANTILES)
+    return quantiles.rename_axis("quantity").reset_index()
+
+
+def caption_quality(pins: pd.DataFrame) -> pd.DataFrame:
+    """How much captions can tell.
+
+    A word has three letters or more, more letters than digits, and is on two captions at least:
+    what is left out are serial numbers and ids, and words that nothing can be learned from. In
+    scripts that put no space between words nearly all captions count as wordless.
+
+    Parameters
+    ----------
+    pins : DataFrame
+        A table of pins.
+
+    Returns
+    -------
+    DataFrame
+        One row: ``empty``, share of pins without a caption; ``wordless``, share with a caption
+        but no word; ``mean_words``, words of a pin on average; ``named_by_board``, share of pins
+        with a word that is on half of their board's captions at least (a habit of naming: it may
+        tell boards apart, but not the pins of one); ``only_named_by_board``, share with no others.
+    """
+    empty = pins["caption"].str.strip().to_numpy() == ""
+    boards = pins["board"].tolist()
+    found = [set(_words(caption)) for caption in pins["caption"]]
+    captions_with = Counter(word for words in found for word in words)
+    found = [[word for word in words if captions_with[word] > 1] for words in found]
+    n_words = np.array([len(words) for words in found])
+    on_board = Counter(
+        (board, word) for board, words in zip(boards, found, strict=True) for word in words
+    )
+    size = Counter(boards)
+    n_naming = np.array(
+        [
+            sum(on_board[board, word] >= max(2, size[board] / 2) for word in words)
+            for board, words in zip(boards, found, strict=True)
+        ]
+    )
+    quality = {
+        "empty": float(empty.mean()),
+        "wordless": float((~empty & (n_words == 0)).mean()),
+        "mean_words": float(n_words.mean()),
+        "named_by_board": float((n_naming > 0).mean()),
+        "only_named_by_board": float(((n_naming > 0) & (n_naming == n_words)).mean()),
+    }
+    return pd.DataFrame([quality])
+
+
+def _words(caption: str) -> list[str]:
+    """Tokens of three letters or more and more letters than digits, in lower case."""
+    return [
+        token
+        for token in re.findall(r"[^\W_]+", caption.lower())
+        if (letters := sum(map(str.isalpha, token))) >= 3 and 2 * letters > len(token)
+    ]
+
+
+def licence_table(pins: pd.DataFrame) -> pd.DataFrame:
+    """Boards and pins of each licence.
+
+    Parameters
+    ----------
+    pins : DataFrame
+        A table of pins with a column ``licence``; an empty or missing value is "not stated".
+
+    Returns
+    -------
+    DataFrame
+        One row a licence, the commonest first: ``licence``, ``boards``, ``pins``.
+    """
+    stated = pins["licence"].astype("string").fillna("").str.strip().replace("", NO_LICENCE)
+    by_licence = pins.assign(licence=stated).groupby("licence")["board"].agg(["nunique", "size"])
+    named = by_licence.reset_index().set_axis(["licence", "boards", "pins"], axis=1)
+    return named.sort_values(["pins", "licence"], ascending=[False, True], ignore_index=True)
+
+
+def known_problems(datasheet: Datasheet) -> list[str]:
+    """Say in plain sentences what is known to be wrong with the data.
+
+    Parameters
+    ----------
+    datasheet : Datasheet
+        From `describe`.
+
+    Returns
+    -------
+    list of str
+        A sentence a problem that these data have; its numbers are those of the tables.
+    """
+    return [
+        *_count_problems(datasheet),
+        *_time_problems(datasheet.boards),
+        *_caption_problems(datasheet.captions.iloc[0]),
+        *_duplicate_problems(datasheet.duplicates),
+        *_licence_problems(datasheet.licences),
+    ]
+
+
+def _count_problems(datasheet: Datasheet) -> list[str]:
+    found, funnel = datasheet.counts.iloc[0], datasheet.funnel
+    sizes = datasheet.boards["pins"]
+    largest = int((sizes == sizes.max()).sum())
+    problems = []
+    if found["unreadable"]:
+        problems.append(
+            f"{found['unreadable']:,} of {found['pins'] + found['unreadable']:,} pictures cannot "
+            "be read and are left out."
+        )
+    if len(funnel) > 1 and funnel["pins"].iloc[-1] < funnel["pins"].iloc[0]:
+        start, end = funnel.iloc[0], funnel.iloc[-1]
+        problems.append(
+            f"The filters keep {end['boards']:,} of {start['boards']:,} boards and "
+            f"{_percent(end['pins'] / start['pins'])} of the pins: results are about active "
+            "collectors, not about all."
+        )
+    if largest > 2 and sizes.nunique() > 1:
+        problems.append(
+            f"{largest:,} of {len(sizes):,} boards have exactly {sizes.max():,} pins, and none has "
+            "more: they were probably cut there."
+        )
+    return problems
+
+
+def _time_problems(boards: pd.DataFrame) -> list[str]:
+    tied = (boards["tied"] * boards["pins"]).sum() / boards["pins"].sum()
+    few = int((boards["distinct_times"] < FEW_TIMES).sum())
+    batch = int((boards["largest_batch"] > 0.5).sum())
+    problems = []
+    if tied:
+        problems.append(
+            f"{_percent(tied)} of pins share their time with another pin of their board: within "
+            "such a batch the order is that of the list, not of time."
+        )
+    if few:
+        problems.append(
+            f"{few:,} of {len(boards):,} boards have fewer than {FEW_TIMES} distinct times: "
+            "earlier and later pins mean little there."
+        )
+    if batch:
+        problems.append(
+            f"On {batch:,} of {len(boards):,} boards more than half of the pins came at one time."
+        )
+    return problems
+
+
+def _caption_problems(captions: pd.Series) -> list[str]:
+    problems = []
+    if captions["empty"]:
+        problems.append(f"{_percent(captions['empty'])} of pins have no caption.")
+    if captions["wordless"]:
+        problems.append(
+            f"{_percent(captions['wordless'])} of pins have a caption without a word that is on "
+            "another caption too (serial numbers, ids, names): text profiles learn nothing there."
+        )
+    if captions["named_by_board"]:
+        problems.append(
+            f"{_percent(captions['named_by_board'])} of pins carry a word that is on at least half "
+            "of their board's captions: text may tell boards apart by habits of naming, not by "
+            f"taste. {_percent(captions['only_named_by_board'])} carry no other word."
+        )
+    return problems
+
+
+def _duplicate_problems(duplicates: pd.DataFrame | None) -> list[str]:
+    if duplicates is None:
+        return ["Near-duplicate pictures were not looked for."]
+    found = duplicates.iloc[0]
+    problems = []
+    if found["on_same_board"]:
+        problems.append(
+            f"{_percent(found['share_same_board'])} of pins have a near-duplicate on their own "
+            "board: where one is learned from and the other looked for, prediction is too easy."
+        )
+    if found["on_other_board"]:
+        problems.append(
+            f"{_percent(found['share'])} of pins have a near-duplicate on another board: shared "
+            "favourites make users look alike."
+        )
+    return problems
+
+
+def _licence_problems(licences: pd.DataFrame | None) -> list[str]:
+    if licences is None:
+        return ["No licence is recorded: pictures must not be shown to others without asking."]
+    unstated = licences.loc[licences["licence"] == NO_LICENCE, "pins"].sum()
+    share = unstated / licences["pins"].sum()
+    if not share:
+        return []
+    return [
+        f"{_percent(share)} of pins have no stated licence: their pictures must not be shown to "
+        "others without asking."
+    ]
+
+
+def _percent(share: float) -> str:
+    """A share for people; 0 % and 100 % are only said where they are exact."""
+    if 0 < share < 0.005:
+        return "Less than 1 %"
+    if 0.995 <= share < 1:
+        return "More than 99 %"
+    return f"{100 * share:.0f} %"

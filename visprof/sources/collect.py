@@ -1,0 +1,423 @@
+"""What every source of boards shares: saving pictures of strangers, the manifest, the summary.
+
+A source writes a folder that `visprof.boards.read_boards` reads: ``manifest.csv`` with at least
+the columns ``board_id, image, added_at, caption``, and the pictures at the paths it lists.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import ExifTags, Image, UnidentifiedImageError
+from tqdm import tqdm
+
+from visprof.boards import read_boards
+
+__all__ = [
+    "CollectSummary",
+    "PictureError",
+    "board_folder",
+    "collect_folder",
+    "keep_board",
+    "save_picture",
+    "write_manifest",
+]
+
+MANIFEST = "manifest.csv"
+REQUIRED = ("board_id", "image", "added_at", "caption")
+FOLDER_COLUMNS = (*REQUIRED, "source", "sha256", "width", "height")
+ROWS = ".rows"  # sub-folder with one file a finished board
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # no EPS: Pillow would run Ghostscript
+MAX_BYTES = 64 * 2**20
+MAX_PIXELS = 160_000_000  # a wallpaper of 16K has 133 million
+MAX_ASPECT = 50  # long side over short side
+JPEG_QUALITY = 90
+TURNS = {  # what makes a picture of each EXIF orientation upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+SIDEWAYS = (5, 6, 7, 8)
+
+Row = dict[str, object]
+
+
+class PictureError(ValueError):
+    """A picture cannot be used; the message is a short reason, the same for all alike."""
+
+
+@dataclass(frozen=True)
+class CollectSummary:
+    """What a source kept, and why not the rest.
+
+    Attributes
+    ----------
+    kept : int
+        Pins in the manifest.
+    left_out : Counter of str
+        How many were left out for each reason.
+    boards : int
+        Boards with at least one pin.
+    failed : dict of str to str
+        Boards that could not be collected at all, and why.
+    """
+
+    kept: int
+    left_out: Counter[str]
+    boards: int
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        lines = [f"kept {self.kept} pins on {self.boards} boards"]
+        if self.left_out:
+            lines.append(f"left out {self.left_out.total()}:")
+            ordered = sorted(self.left_out.items(), key=lambda item: (-item[1], item[0]))
+            lines += [f"  {count:>7}  {reason}" for reason, count in ordered]
+        if self.failed:
+            lines.append(f"failed {len(self.failed)} boards; collect again to try them again:")
+            lines += [f"  {board}: {reason}" for board, reason in sorted(self.failed.items())]
+        return "\n".join(lines)
+
+
+# ------------------------------------------------------------------------------------- pictures
+
+
+def save_picture(
+    data: bytes,
+    path: str | Path,
+    max_side: int | None = None,
+    short_side: int | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> tuple[int, int]:
+    """Decode an untrusted picture, scale it down and write it as JPEG.
+
+    The picture becomes upright (EXIF orientation), 8-bit RGB on white, without metadata; of an
+    animation the first frame is taken, whatever the name of the file said. It is never enlarged.
+    Equal bytes give equal files (with the same version of Pillow and its JPEG library), and a
+    killed process leaves no half-written file.
+
+    Parameters
+    ----------
+    data : bytes
+        A picture file: JPEG, PNG, WebP, GIF, BMP or TIFF.
+    path : path
+        The JPEG file to write; its folder is made if absent.
+    max_side, short_side : int, optional
+        Largest long or short side of the file in pixels; at most one of them.
+    max_bytes : int
+        Longer data are refused before anything is decoded.
+
+    Returns
+    -------
+    width, height : int
+        Size of the upright picture before scaling.
+
+    Raises
+    ------
+    PictureError
+        If the data are empty, too long, no picture, damaged, or decode to a size that is absurd:
+        more than 160 million pixels or one side more than 50 times the other.
+    ValueError
+        If both sides are given, or one is below 1.
+    """
+    if max_side is not None and short_side is not None:
+        raise ValueError(f"pass max_side={max_side} or short_side={short_side}, not both")
+    for name, side in (("max_side", max_side), ("short_side", short_side)):
+        if side is not None and side < 1:
+            raise ValueError(f"{name} is {side}; pass at least 1 pixel")
+    if not data:
+        raise PictureError("empty file")
+    if len(data) > max_bytes:
+        raise PictureError(f"more than {max_bytes} bytes")
+    picture, size = _decode(data, max_side, short_side)
+    encoded = io.BytesIO()
+    picture.save(encoded, "JPEG", quality=JPEG_QUALITY)
+    _write_whole(Path(path), encoded.getvalue())
+    return size
+
+
+def _decode(
+    data: bytes, max_side: int | None, short_side: int | None
+) -> tuple[Image.Image, tuple[int, int]]:
+    """Return the scaled RGB picture and the size of the upright original."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            width, height = opened.size
+            _refuse_absurd(width, height)
+            scaled = _scaled_size(width, height, max_side, short_side)
+            opened.draft(None, (2 * scaled[0], 2 * scaled[1]))  # JPEG: skips work, not quality
+            picture = _eight_bits(opened)
+            orientation = opened.getexif().get(ExifTags.Base.Orientation)
+        if scaled != (width, height):
+            picture = picture.resize(scaled, Image.Resampling.LANCZOS)
+        picture = _on_white(picture)
+    except PictureError:
+        raise
+    except UnidentifiedImageError as error:
+        raise PictureError("not a picture") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"more than {MAX_PIXELS} pixels") from error
+    except Exception as error:  # decoders raise nearly anything on hostile bytes
+        raise PictureError("truncated or damaged picture") from error
+    if orientation not in TURNS:
+        return picture, (width, height)
+    turned = orientation in SIDEWAYS
+    return picture.transpose(TURNS[orientation]), (height, width) if turned else (width, height)
+
+
+def _refuse_absurd(width: int, height: int) -> None:
+    """Judge by the header, before any pixel is decoded."""
+    if width < 1 or height < 1:
+        raise PictureError("no pixels")
+    if width * height > MAX_PIXELS:
+        raise PictureError(f"more than {MAX_PIXELS} pixels")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise PictureError(f"one side more than {MAX_ASPECT} times the other")
+
+
+def _scaled_size(
+    width: int, height: int, max_side: int | None, short_side: int | None
+) -> tuple[int, int]:
+    scale = 1.0
+    if max_side is not None:
+        scale = min(1.0, max_side / max(width, height))
+    if short_side is not None:
+        scale = min(1.0, short_side / min(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Return RGB, or RGBA where something is transparent; 16 bits keep their upper half."""
+    if picture.mode.startswith("I"):
+        values = np.asarray(picture, dtype=np.int64) >> 8
+        return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).convert("RGB")
+    if picture.mode == "F":
+        raise PictureError("floating-point picture, of unknown range")
+    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.mode == "RGBA":
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert("RGB")
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write a file that is whole or absent, whenever the process is killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+# ------------------------------------------------------------------------------------- manifests
+
+
+def write_manifest(out: Path, rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> Path:
+    """Write ``manifest.csv``, sorted; the same rows in any order give the same bytes.
+
+    Parameters
+    ----------
+    out : path
+        The folder of the manifest; made if absent.
+    rows : iterable of mappings
+        One a pin, with a value for every column.
+    columns : sequence of str
+        The columns in order; ``board_id``, ``image``, ``added_at`` and ``caption`` among them.
+
+    Returns
+    -------
+    Path
+        The manifest. Its rows are sorted by board, moment, path (or image where there is no column
+        ``path``) and then the rest.
+
+    Raises
+    ------
+    ValueError
+        If a needed column is missing, a row lacks a column, or a time is not ISO 8601.
+    """
+    missing = [column for column in REQUIRED if column not in columns]
+    if missing:
+        raise ValueError(f"columns {list(columns)} lack {', '.join(missing)}")
+    lines = []
+    for row in rows:
+        lacking = [column for column in columns if column not in row]
+        if lacking:
+            raise ValueError(f"the row {dict(row)} lacks {', '.join(lacking)}")
+        lines.append([str(row[column]) for column in columns])
+    first = [columns.index("board_id"), columns.index("added_at")]
+    name = columns.index("path" if "path" in columns else "image")
+    lines.sort(key=lambda line: (line[first[0]], _moment(line[first[1]]), line[name], line))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(lines)
+    manifest = Path(out) / MANIFEST
+    _write_whole(manifest, text.getvalue().encode(errors="backslashreplace"))
+    return manifest
+
+
+def _moment(added_at: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(added_at)
+    except ValueError as error:
+        raise ValueError(f"added_at {added_at!r} is not an ISO 8601 time") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def board_folder(board_id: str) -> str:
+    """Return a folder name for a board that is safe on every system and differs between boards."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", board_id).lstrip(".")[:80].rstrip(".")
+    if safe and safe == board_id:
+        return safe
+    return f"{safe or 'board'}-{hashlib.sha256(board_id.encode()).hexdigest()[:8]}"
+
+
+def keep_board(
+    out: Path,
+    board_id: str,
+    asked: Mapping[str, object],
+    collect: Callable[[], tuple[list[Row], Counter[str]]],
+) -> tuple[list[Row], Counter[str]]:
+    """Collect a board, or load what an earlier run collected.
+
+    A finished board is written to ``.rows/<board>.json``, so a killed run goes on with the boards
+    that are missing. It is loaded if the same was asked and its pictures are all there.
+
+    Parameters
+    ----------
+    out : path
+        The folder of the collection.
+    board_id : str
+        The board.
+    asked : mapping
+        All that the outcome depends on, as JSON values.
+    collect : callable
+        Saves the pictures; returns the rows of the manifest and what was left out.
+    """
+    kept = Path(out) / ROWS / f"{board_folder(board_id)}.json"
+    if kept.exists():
+        board = json.loads(kept.read_text("utf-8"))
+        if board["asked"] == json.loads(json.dumps(asked)) and all(
+            (Path(out) / row["image"]).is_file() for row in board["rows"]
+        ):
+            return board["rows"], Counter(board["left_out"])
+    rows, left_out = collect()
+    board = {"asked": dict(asked), "rows": rows, "left_out": dict(sorted(left_out.items()))}
+    _write_whole(kept, json.dumps(board, indent=1).encode())
+    return rows, left_out
+
+
+# --------------------------------------------------------------------------------------- folders
+
+
+def collect_folder(
+    src: str | Path, out: str | Path, *, short_side: int = 160, progress: bool = True
+) -> CollectSummary:
+    """Copy the boards of a folder or manifest, scaled down and with every picture checked.
+
+    Parameters
+    ----------
+    src : path
+        What `visprof.boards.read_boards` reads: a manifest, or a folder with one sub-folder a
+        board.
+    out : path
+        Where to write; not inside `src`.
+    short_side : int
+        Largest short side of the pictures in pixels.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    CollectSummary
+        What was kept. The manifest has the further columns ``source`` (the file), ``sha256`` (of
+        its bytes), ``width`` and ``height`` (before scaling).
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `read_boards`; ValueError if `out` is `src` or inside of it.
+    """
+    src, out = Path(src), Path(out)
+    if out.resolve().is_relative_to(src.resolve()):
+        raise ValueError(f"out={out} is inside of {src}; pass a folder outside of it")
+    pins = read_boards(src)
+    root = src if src.is_dir() else src.parent
+    rows, left_out = [], Counter()
+    with tqdm(total=len(pins), unit="picture", disable=not progress) as bar:
+        for board_id, board in pins.groupby("board"):
+            asked = {"short_side": short_side, "pins": _stated(board, root)}
+            more_rows, more_left_out = keep_board(
+                out,
+                board_id,
+                asked,
+                lambda board=board: _copy_board(board, root, out, short_side),
+            )
+            rows += more_rows
+            left_out += more_left_out
+            bar.update(len(board))
+    write_manifest(out, rows, FOLDER_COLUMNS)
+    return CollectSummary(len(rows), left_out, len({row["board_id"] for row in rows}))
+
+
+def _stated(board: pd.DataFrame, root: Path) -> list[list[object]]:
+    """List what a board's copy depends on: its pins and the state of their files."""
+    stated = []
+    for pin in board.itertuples():
+        file = Path(pin.image)
+        state = (file.stat().st_size, file.stat().st_mtime_ns) if file.is_file() else ()
+        stated.append([_source(file, root), pin.time.isoformat(), pin.caption, *state])
+    return stated
+
+
+def _source(file: Path, root: Path) -> str:
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
+
+
+def _copy_board(
+    board: pd.DataFrame, root: Path, out: Path, short_side: int
+) -> tuple[list[Row], Counter[str]]:
+    rows, left_out = [], Counter()
+    for pin in board.itertuples():
+        file = Path(pin.image)
+        try:
+            data = _read_capped(file)
+            sha256 = hashlib.sha256(data).hexdigest()
+            image = f"{board_folder(pin.board)}/{sha256[:16]}.jpg"
+            width, height = save_picture(data, out / image, short_side=short_side)
+        except FileNotFoundError:
+            left_out["no such file"] += 1
+            continue
+        except PictureError as error:
+            left_out[str(error)] += 1
+            continue
+        values = (
+            pin.board, image, pin.time.isoformat(), pin.caption,
+            _source(file, root), sha256, width, height,
+        )  # fmt: skip
+        rows.append(dict(zip(FOLDER_COLUMNS, values, strict=True)))
+    return rows, left_out
+
+
+def _read_capped(file: Path) -> bytes:
+    if file.stat().st_size > MAX_BYTES:
+        raise PictureError(f"more than {MAX_BYTES} bytes")
+    return file.read_bytes()
