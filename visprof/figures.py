@@ -370,9 +370,10 @@ def siamese_network(trunk: str, n_features: int, n_outputs: int, margin: float) 
         Margin of the contrastive loss.
     """
     figure, axis = _canvas(9.4, 3.4)
+    trunk = trunk.replace("-", "-\n", 1)  # the names of networks are long
     for y, picture, output in ((2.5, "picture $x$", "$f(x)$"), (0.9, "picture $y$", "$f(y)$")):
         _box(axis, 0.6, y, picture, COLOURS["grey"], 1.1, 0.6)
-        _box(axis, 2.25, y, f"{trunk}\nwithout last layer", COLOURS["blue"], 1.75, 0.8)
+        _box(axis, 2.25, y, f"{trunk}\nwithout last layer", COLOURS["blue"], 1.75, 0.95)
         _box(axis, 4.15, y, f"linear\n{n_features} to {n_outputs}", COLOURS["orange"], 1.25, 0.8)
         _box(axis, 5.65, y, "batch\nnorm", COLOURS["orange"], 0.85, 0.8)
         _arrow(axis, (1.15, y), (1.37, y))
