@@ -59,6 +59,12 @@ def test_unknown_preset_lists_the_known_ones():
         Study("huge")
 
 
+@pytest.mark.parametrize("preset", ["boards", "paper"])
+def test_presets_for_real_pictures_need_data(preset):
+    with pytest.raises(ValueError, match="pass data=FOLDER"):
+        Study(preset)
+
+
 def test_unknown_step_lists_the_known_ones(home):
     with pytest.raises(KeyError, match="mrr_table"):
         Study("tiny", home=home)["mrr_tabel"]

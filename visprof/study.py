@@ -170,6 +170,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
+REAL_PRESETS = ("boards", "paper")
 PROFILES = ("image", "mean embedding", "text")
 STEPS: dict[str, Callable[..., Any]] = {}
 
@@ -758,7 +759,8 @@ class Study:
     Raises
     ------
     ValueError
-        If the preset or a parameter is unknown; the known ones are listed.
+        If the preset or a parameter is unknown (the known ones are listed), or a preset for real
+        pictures gets no data.
 
     Examples
     --------
@@ -781,6 +783,11 @@ class Study:
             given["train_sizes"] = tuple(given["train_sizes"])
         self.preset = preset
         self.parameters = Parameters(**{**PRESETS[preset], **given})
+        if preset in REAL_PRESETS and not self.data:
+            raise ValueError(
+                f"the preset {preset!r} is for real pictures: pass data=FOLDER (make book "
+                f"PRESET={preset} DATA=FOLDER), a folder with boards/ and scenes/"
+            )
         self.home = Path(home) if home is not None else _default_home()
         self._values: dict[str, Any] = {}
         self._keys: dict[str, str] = {}
