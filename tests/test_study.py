@@ -59,6 +59,14 @@ def test_unknown_preset_lists_the_known_ones():
         Study("huge")
 
 
+def test_another_network_does_not_get_the_weights_of_the_presets(tmp_path):
+    study = Study("boards", data=str(tmp_path))
+    assert study.weights == "squeezenet_places365.safetensors"
+    assert Study("boards", data=str(tmp_path), backbone="efficientnet-lite0").weights == ""
+    own = Study("boards", data=str(tmp_path), backbone="alexnet", weights="own.pth")
+    assert own.weights == "own.pth"
+
+
 @pytest.mark.parametrize("preset", ["boards", "paper"])
 def test_presets_for_real_pictures_need_data(preset):
     with pytest.raises(ValueError, match="pass data=FOLDER"):

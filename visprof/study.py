@@ -782,7 +782,10 @@ class Study:
         if "train_sizes" in given:
             given["train_sizes"] = tuple(given["train_sizes"])
         self.preset = preset
-        self.parameters = Parameters(**{**PRESETS[preset], **given})
+        of_preset = Parameters(**PRESETS[preset])
+        if given.get("backbone", of_preset.backbone) != of_preset.backbone:
+            given.setdefault("weights", "")  # the preset's weights are those of its own network
+        self.parameters = dataclasses.replace(of_preset, **given)
         if preset in REAL_PRESETS and not self.data:
             raise ValueError(
                 f"the preset {preset!r} is for real pictures: pass data=FOLDER (make book "
