@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import unicodedata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from pygit2.enums import FileMode, ObjectType
 
-from visprof.boards import read_boards
+from visprof.boards import name_words, read_boards
 from visprof.sources import git
 from visprof.sources.collect import save_picture
 from visprof.sources.git import PinnedRepository, collect_git, read_repositories
@@ -480,7 +480,8 @@ def test_the_shipped_list_is_that_of_the_shared_boards(shared_data):
 
 def test_captions_are_made_as_those_of_the_shared_boards(shared_data):
     table = pd.read_csv(shared_data / "boards/manifest.csv", dtype=str, keep_default_na=False)
-    assert [git._caption(path) for path in table["path"]] == list(table["caption"])
+    paths = [str(PurePosixPath(path).with_suffix("")) for path in table["path"]]
+    assert [name_words(path) for path in paths] == list(table["caption"])
 
 
 @pytest.mark.parametrize(

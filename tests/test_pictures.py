@@ -42,3 +42,14 @@ def test_truncated_picture_is_named(tmp_path):
 def test_missing_picture_is_not_called_unreadable(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_image(tmp_path / "none.jpg")
+
+
+def test_sixteen_bits_keep_their_upper_half(tmp_path):
+    Image.fromarray(np.full((4, 4), 0x80FF, dtype=np.uint16)).save(tmp_path / "deep.png")
+    assert read_image(tmp_path / "deep.png").getpixel((1, 1)) == (0x80, 0x80, 0x80)
+
+
+def test_floating_point_pictures_are_refused_by_name(tmp_path):
+    Image.fromarray(np.full((4, 4), 0.5, dtype=np.float32)).save(tmp_path / "float.tif")
+    with pytest.raises(ValueError, match=r"float\.tif.*floating-point"):
+        read_image(tmp_path / "float.tif")

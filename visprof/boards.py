@@ -17,6 +17,7 @@ Pins of one board that share a time keep the order in which they were read.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,6 +32,7 @@ __all__ = [
     "BACKGROUND_SOURCES",
     "background_split",
     "filter_boards",
+    "name_words",
     "read_boards",
     "sample_pins",
     "split_readable",
@@ -126,7 +128,7 @@ def _refuse(path: Path, column: str, values: pd.Series, wrong: pd.Series, what: 
 
 def _read_folders(path: Path) -> pd.DataFrame:
     rows = [
-        (folder.name, str(image), _picture_time(image), _words(image.stem))
+        (folder.name, str(image), _picture_time(image), name_words(image.stem))
         for folder in sorted(path.iterdir())
         if folder.is_dir()
         for image in sorted(folder.rglob("*"))
@@ -156,7 +158,9 @@ def _picture_time(image: Path) -> pd.Timestamp:
     return stamp
 
 
-def _words(text: str) -> str:
+def name_words(name: str) -> str:
+    """Return the words of a file's name or path, in lower case; camelCase counts as two words."""
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFC", name))
     return " ".join(re.findall(r"[^\W_]+", text)).lower()
 
 

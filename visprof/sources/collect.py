@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from PIL import ExifTags, Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from visprof.boards import read_boards
+from visprof.pictures import to_rgb
 
 __all__ = [
     "CollectSummary",
@@ -163,11 +163,12 @@ def _decode(
             _refuse_absurd(width, height)
             scaled = _scaled_size(width, height, max_side, short_side)
             opened.draft(None, (2 * scaled[0], 2 * scaled[1]))  # JPEG: skips work, not quality
-            picture = _eight_bits(opened)
+            if opened.mode == "F":
+                raise PictureError("floating-point picture, of unknown range")
+            picture = to_rgb(opened)
             orientation = opened.getexif().get(ExifTags.Base.Orientation)
         if scaled != (width, height):
             picture = picture.resize(scaled, Image.Resampling.LANCZOS)
-        picture = _on_white(picture)
     except PictureError:
         raise
     except UnidentifiedImageError as error:
@@ -201,22 +202,6 @@ def _scaled_size(
     if short_side is not None:
         scale = min(1.0, short_side / min(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Return RGB, or RGBA where something is transparent; 16 bits keep their upper half."""
-    if picture.mode.startswith("I"):
-        values = np.asarray(picture, dtype=np.int64) >> 8
-        return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).convert("RGB")
-    if picture.mode == "F":
-        raise PictureError("floating-point picture, of unknown range")
-    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-
-
-def _on_white(picture: Image.Image) -> Image.Image:
-    if picture.mode == "RGBA":
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return picture.convert("RGB")
 
 
 def _write_whole(path: Path, data: bytes) -> None:

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import csv
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ import pygit2
 from pygit2.enums import DeltaStatus, FileMode, SortMode
 from tqdm import tqdm
 
+from visprof.boards import name_words
 from visprof.pictures import IMAGE_SUFFIXES
 from visprof.sources.collect import (
     MAX_BYTES,
@@ -291,8 +291,9 @@ class _Board:
             except PictureError as error:
                 left_out[str(error)] += 1
                 continue
+            caption = name_words(str(PurePosixPath(path).with_suffix("")))
             values = (
-                self.pinned.board_id, image, date.isoformat(), _caption(path),
+                self.pinned.board_id, image, date.isoformat(), caption,
                 self.pinned.url.removeprefix("https://github.com/"), self.pinned.commit,
                 path, str(blob), width, height, self.pinned.licence,
             )  # fmt: skip
@@ -382,10 +383,3 @@ def _picture_files(tree: pygit2.Tree, left_out: Counter[str]) -> Iterator[tuple[
 
 def _is_picture_name(raw_path: bytes) -> bool:
     return raw_path.lower().endswith(tuple(suffix.encode() for suffix in IMAGE_SUFFIXES))
-
-
-def _caption(path: str) -> str:
-    """Return the words of folders and file name, in lower case; camelCase counts as two words."""
-    text = unicodedata.normalize("NFC", str(PurePosixPath(path).with_suffix("")))
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
-    return " ".join(re.findall(r"[^\W_]+", text)).lower()
