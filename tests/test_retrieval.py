@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 from sklearn.metrics import average_precision_score
 
+from visprof.intervals import resample_counts
 from visprof.retrieval import (
-    mean_ap_difference_interval,
-    mean_ap_interval,
+    RankingMetrics,
     random_mean_ap,
+    random_pr_area,
     ranking_metrics,
+    resampled_metrics,
 )
 
 
@@ -176,15 +179,60 @@ def test_random_mean_ap_equals_simulation():
         random_mean_ap([1, 2, 3])
 
 
-def test_interval_is_a_bootstrap_of_whole_classes():
-    labels = np.repeat([0, 1], [10, 10])
-    ap = np.where(labels == 0, 0.2, 0.8)
-    ap[0] = np.nan
-    draws = [0.2, 0.8, (9 * 0.2 + 10 * 0.8) / 19]  # the only means two classes can give
-    low, high = mean_ap_interval(ap, labels, n_resamples=500)
-    assert (low, high) == (pytest.approx(0.2), pytest.approx(0.8))
-    low, high = mean_ap_interval(ap, labels, level=0.01, n_resamples=500)
-    assert low == high == pytest.approx(draws[2])
+def test_class_means_and_hits_are_those_of_the_queries():
+    rng = np.random.default_rng(11)
+    labels = np.repeat(["lone", "few", "many"], [1, 3, 12])
+    x = rng.normal(size=(16, 3))
+    got = ranking_metrics(x, labels)
+    np.testing.assert_array_equal(got.class_sizes, [3, 1, 12])  # sorted: few, lone, many
+    expected = [np.mean(got.average_precision[labels == c]) for c in ("few", "lone", "many")]
+    np.testing.assert_allclose(got.class_mean_ap(labels), expected)
+    hits = got.class_hits.toarray()
+    np.testing.assert_array_equal(hits.sum(axis=1), [3 * 2, 0, 12 * 11])
+    np.testing.assert_allclose(np.cumsum(hits.sum(axis=0)) / np.arange(1, 16) / 15, got.precision)
+
+
+def ranking_of(ap_of_class, labels):
+    """Rankings whose queries all have their class's average precision."""
+    ap, sizes = np.asarray(ap_of_class)[labels], np.bincount(labels)
+    n = len(labels)
+    hits = np.zeros((len(sizes), n - 1), dtype=int)
+    hits[:, 0] = sizes * (sizes - 1)
+    nan = np.full(n - 1, np.nan)
+    return RankingMetrics(ap, ap.mean(), nan, nan, np.nan, sizes, csr_array(hits))
+
+
+@pytest.mark.parametrize("lone", [0, 3])
+def test_draws_are_metrics_of_the_drawn_classes(lone):
+    rng = np.random.default_rng(12)
+    sizes = [2, 5, 9, 4] + [1] * lone
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    x = rng.normal(size=(len(labels), 3)) + labels[:, None] / 3
+    got = ranking_metrics(x, labels)
+    mean_ap, pr_area = resampled_metrics(got, labels, n_resamples=50, random_state=5)
+    curves = []
+    for q in np.flatnonzero(np.isin(labels, range(4))):
+        others = np.delete(np.arange(len(labels)), q)
+        order = others[np.argsort(((x[others] - x[q]) ** 2).sum(axis=1))]
+        found = np.cumsum(labels[order] == labels[q])
+        curves.append((labels[q], found / np.arange(1, len(labels)), found / found[-1]))
+    for draw, times in enumerate(resample_counts(4, 50, 5)):
+        drawn = [curve for curve in curves for _ in range(times[curve[0]])]
+        ap = [got.average_precision[labels == c].mean() for c, *_ in drawn]
+        assert mean_ap[draw] == pytest.approx(np.mean(ap))
+        precision, recall = (np.mean([c[i] for c in drawn], axis=0) for i in (1, 2))
+        area = precision @ np.diff(recall, prepend=0.0)
+        assert pr_area[draw] == pytest.approx(area)
+
+
+def test_classes_all_drawn_once_give_the_metrics_themselves(monkeypatch):
+    rng = np.random.default_rng(13)
+    labels = np.repeat(np.arange(6), [2, 3, 4, 5, 6, 1])
+    got = ranking_metrics(rng.normal(size=(21, 2)) + labels[:, None], labels)
+    monkeypatch.setattr("visprof.retrieval.resample_counts", lambda n, b, seed: np.ones((b, n)))
+    mean_ap, pr_area = resampled_metrics(got, labels, n_resamples=1)
+    assert mean_ap[0] == pytest.approx(got.mean_ap)
+    assert pr_area[0] == pytest.approx(got.pr_area)
 
 
 def test_interval_covers_the_population_mean_of_classes():
@@ -192,46 +240,48 @@ def test_interval_covers_the_population_mean_of_classes():
     labels = np.repeat(np.arange(40), 5)
     covered = 0
     for trial in range(200):
-        ap = np.repeat(rng.normal(0.5, 0.1, size=40), 5)
-        low, high = mean_ap_interval(ap, labels, n_resamples=300, random_state=trial)
+        ranking = ranking_of(rng.normal(0.5, 0.1, size=40), labels)
+        draws, _ = resampled_metrics(ranking, labels, n_resamples=300, random_state=trial)
+        low, high = np.quantile(draws, [0.025, 0.975])
         covered += low <= 0.5 <= high
     assert 0.88 <= covered / 200 <= 0.99
 
 
-def test_difference_is_paired():
+def test_the_same_seed_draws_the_same_classes():
     rng = np.random.default_rng(6)
     labels = np.repeat(np.arange(20), 5)
-    a = np.repeat(rng.uniform(size=20), 5)
-    difference, low, high = mean_ap_difference_interval(a, a - 0.002, labels)
-    assert difference == pytest.approx(0.002)
-    assert (low, high) == (pytest.approx(0.002), pytest.approx(0.002))
-    assert mean_ap_interval(a, labels)[1] - mean_ap_interval(a, labels)[0] > 0.1
+    ap = rng.uniform(0.1, 0.9, size=20)
+    a, _ = resampled_metrics(ranking_of(ap, labels), labels, random_state=3)
+    b, _ = resampled_metrics(ranking_of(ap - 0.002, labels), labels, random_state=3)
+    np.testing.assert_allclose(a - b, 0.002)
+    other, _ = resampled_metrics(ranking_of(ap, labels), labels, random_state=4)
+    assert not np.array_equal(a, other)
+    assert np.ptp(a) > 0.1
 
 
-def test_same_seed_same_interval():
-    rng = np.random.default_rng(7)
-    ap, labels = rng.uniform(size=100), np.arange(100) % 20
-    first = mean_ap_interval(ap, labels, random_state=3)
-    assert first == mean_ap_interval(ap, labels, random_state=3)
-    assert first != mean_ap_interval(ap, labels, random_state=4)
+def test_shuffled_labels_give_the_analytic_random_values():
+    rng = np.random.default_rng(14)
+    labels = rng.permutation(np.repeat(np.arange(41), 20))
+    got = ranking_metrics(rng.normal(size=(820, 12)), labels)
+    assert got.mean_ap == pytest.approx(random_mean_ap(labels), rel=0.02)
+    assert got.pr_area == pytest.approx(random_pr_area(labels), rel=0.02)
+
+
+def test_random_values_at_the_papers_sizes():
+    labels = np.repeat(np.arange(205), 100)
+    assert round(random_mean_ap(labels), 4) == 0.0053
+    assert random_pr_area(labels) == pytest.approx(99 / 20_499)  # 0.0048; the paper prints 0.005
 
 
 @pytest.mark.parametrize(
-    ("kwargs", "message"),
+    ("labels", "n_resamples", "message"),
     [
-        ({"level": 1.0}, "level"),
-        ({"n_resamples": 0}, "n_resamples"),
-        ({"labels": [0, 0, 0, 0]}, "needs two"),
-        ({"labels": [0, 1]}, "labels: expected shape"),
-        ({"average_precision": np.ones((2, 2))}, "average_precision: expected shape"),
+        ([0, 0, 1, 1], 0, "n_resamples"),
+        ([0, 0, 1, 2], 10, "needs two"),
+        ([0, 0, 1, 1, 1], 10, r"labels: expected shape \(4,\)"),
     ],
 )
-def test_bad_interval_input_is_named(kwargs, message):
-    arguments = {"average_precision": [0.1, 0.2, 0.3, 0.4], "labels": [0, 0, 1, 1]} | kwargs
+def test_bad_resampling_is_named(labels, n_resamples, message):
+    ranking = ranking_metrics(np.arange(4.0)[:, None], labels[:4])
     with pytest.raises(ValueError, match=message):
-        mean_ap_interval(**arguments)
-
-
-def test_difference_needs_the_same_queries():
-    with pytest.raises(ValueError, match="same queries"):
-        mean_ap_difference_interval([0.1, np.nan], [0.1, 0.2], [0, 1])
+        resampled_metrics(ranking, labels, n_resamples)

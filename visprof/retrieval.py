@@ -11,19 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
 from sklearn.utils import check_array
 
-from visprof.intervals import percentile_interval, resample_counts
+from visprof.intervals import resample_counts
 
 __all__ = [
     "RankingMetrics",
-    "mean_ap_difference_interval",
-    "mean_ap_interval",
     "random_mean_ap",
+    "random_pr_area",
     "ranking_metrics",
+    "resampled_metrics",
 ]
 
-_BLOCK_BYTES = 64 * 2**20  # one block of query-to-item products
+_BLOCK_BYTES = 64 * 2**20  # one block of query-to-item products, or of resampled curves
+_CELLS_PER_POSITIVE = 32  # of the grid that counts items between positives
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class RankingMetrics:
     pr_area : float
         Area under the averaged curve, as the step sum over k of
         (recall[k] - recall[k - 1]) * precision[k].
+    class_sizes : ndarray of int, shape (c,)
+        Pictures of each class, in the order of the sorted labels.
+    class_hits : sparse array of int, shape (c, n - 1)
+        Relevant pictures found at each rank by all queries of a class; precision, recall and
+        their area follow from it for any choice of classes.
     """
 
     average_precision: NDArray[np.float64]
@@ -48,6 +55,19 @@ class RankingMetrics:
     precision: NDArray[np.float64]
     recall: NDArray[np.float64]
     pr_area: float
+    class_sizes: NDArray[np.int64]
+    class_hits: csr_array
+
+    def class_mean_ap(self, labels: ArrayLike) -> NDArray[np.float64]:
+        """Mean average precision of each class, (c,); NaN for a class of one picture.
+
+        Parameters
+        ----------
+        labels : array-like of shape (n,)
+            Those that the pictures were ranked by.
+        """
+        codes = _class_codes(labels, len(self.average_precision))
+        return np.bincount(codes, self.average_precision) / self.class_sizes
 
 
 def ranking_metrics(features: ArrayLike, labels: ArrayLike) -> RankingMetrics:
@@ -97,33 +117,47 @@ def ranking_metrics(features: ArrayLike, labels: ArrayLike) -> RankingMetrics:
             f"(largest magnitude {np.abs(x).max():.3g})"
         )
     members = np.argsort(codes, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(np.bincount(codes))])
+    sizes = np.bincount(codes)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
 
     average_precision = np.full(n, np.nan)
-    hits, recalled = np.zeros(n), np.zeros(n)  # index = rank; rank 0 stands for "no positive"
-    queries = np.flatnonzero(scored)
+    hits = []
+    queries = members[scored[members]]  # class by class
     block = max(1, _BLOCK_BYTES // (items.itemsize * len(items)))
     buffer = np.empty((min(block, len(queries)), len(items)), dtype=items.dtype)
     for first in range(0, len(queries), block):
         q = queries[first : first + block]
         products = np.matmul(items[item_of[q]], items.T, out=buffer[: len(q)])
-        ranks = np.zeros((len(q), n_relevant[q].max()), dtype=np.int64)
+        ranks = np.zeros((len(q), n_relevant[q].max()), dtype=np.int64)  # 0: no such positive
         average_precision[q] = _rank_positives(
             products, half_norms, q, item_of, copies, codes, members, starts, ranks
         )
-        weight = np.broadcast_to(1 / n_relevant[q][:, None], ranks.shape)
-        hits += np.bincount(ranks.ravel(), minlength=n)
-        recalled += np.bincount(ranks.ravel(), weights=weight.ravel(), minlength=n)
+        hits.append(_count_hits(codes[q], ranks, n))
 
-    precision = np.cumsum(hits[1:]) / np.arange(1, n) / len(queries)
-    recall = np.cumsum(recalled[1:]) / len(queries)
+    counts, row, column = map(np.concatenate, zip(*hits, strict=True))
+    class_hits = csr_array((counts, (row, column)), shape=(len(sizes), n - 1))
+    precision = np.cumsum(class_hits.sum(axis=0)) / np.arange(1, n) / len(queries)
+    recall = np.cumsum((1 / np.maximum(sizes - 1, 1)) @ class_hits) / len(queries)
     return RankingMetrics(
         average_precision=average_precision,
         mean_ap=float(np.nanmean(average_precision)),
         precision=precision,
         recall=recall,
         pr_area=float(precision @ np.diff(recall, prepend=0.0)),
+        class_sizes=sizes,
+        class_hits=class_hits,
     )
+
+
+def _count_hits(
+    classes: NDArray[np.int64], ranks: NDArray[np.int64], n: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Hits of queries (m,) of neighbouring classes: their numbers, classes and ranks less 1."""
+    first, n_classes = classes[0], classes[-1] - classes[0] + 1
+    cells = (classes - first)[:, None] * n + ranks
+    counts = np.bincount(cells.ravel(), minlength=n_classes * n).reshape(n_classes, n)[:, 1:]
+    row, column = np.nonzero(counts)
+    return counts[row, column], row + first, column
 
 
 def random_mean_ap(labels: ArrayLike) -> float:
@@ -151,38 +185,56 @@ def random_mean_ap(labels: ArrayLike) -> float:
     ValueError
         If there are fewer than two labels or all of them differ.
     """
-    sizes = np.bincount(_class_codes(labels)).astype(float)
-    n_others, sizes = sizes.sum() - 1, sizes[sizes > 1]
-    if not len(sizes):
-        raise ValueError(
-            f"labels: got {n_others + 1:.0f} labels, all different; at least two must be equal"
-        )
+    sizes, n_others = _scored_sizes(labels)
     harmonic = np.sum(1 / np.arange(1, n_others + 1))
     share = (sizes - 2) / max(n_others - 1, 1)  # (R - 1) / (N - 1); 0 where N = 1
     expected = (harmonic + share * (n_others - harmonic)) / n_others
     return float(np.average(expected, weights=sizes))
 
 
-def mean_ap_interval(
-    average_precision: ArrayLike,
-    labels: ArrayLike,
-    level: float = 0.95,
-    n_resamples: int = 2000,
-    random_state: int = 0,
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean average precision, over classes.
+def random_pr_area(labels: ArrayLike) -> float:
+    r"""Area under the averaged curve that a random ranking has in expectation of its curves.
 
-    Queries of one class share their relevant pictures, so classes, not queries, are drawn with
-    replacement (a cluster bootstrap).
+    At every rank k a query of a class of R relevant pictures has expected precision R/N and
+    expected recall k/N, N = n - 1. The area under the averages is the mean of R/N over queries.
 
     Parameters
     ----------
-    average_precision : array-like of shape (n,)
-        As in :class:`RankingMetrics`; NaN entries are left out.
     labels : array-like of shape (n,)
-        Class of each query.
-    level : float, default=0.95
-        Coverage, between 0 and 1.
+        Class of each picture. Only the sizes of the classes matter.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two labels or all of them differ.
+    """
+    sizes, n_others = _scored_sizes(labels)
+    return float(np.average((sizes - 1) / n_others, weights=sizes))
+
+
+def resampled_metrics(
+    ranking: RankingMetrics,
+    labels: ArrayLike,
+    n_resamples: int = 2000,
+    random_state: int = 0,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both readings of Table 1 on bootstrap draws of classes.
+
+    Queries of one class share their relevant pictures, so classes, not queries, are drawn with
+    replacement (a cluster bootstrap). The same seed draws the same classes: subtract the draws of
+    two rankings of the same pictures for a paired difference, and take their quantiles by
+    :func:`visprof.intervals.percentile_interval`.
+
+    Parameters
+    ----------
+    ranking : RankingMetrics
+        Of n pictures.
+    labels : array-like of shape (n,)
+        Those that they were ranked by.
     n_resamples : int, default=2000
         Number of bootstrap draws.
     random_state : int, default=0
@@ -190,56 +242,32 @@ def mean_ap_interval(
 
     Returns
     -------
-    low, high : float
+    mean_ap, pr_area : ndarray of shape (n_resamples,)
 
     Raises
     ------
     ValueError
-        If shapes differ, fewer than two classes have a score, or a parameter is out of range.
+        If `labels` is not of the ranking's shape, fewer than two classes have a query with a
+        relevant picture, or `n_resamples` is less than 1.
     """
-    ap = _scores(average_precision, "average_precision")
-    means = _class_bootstrap(ap[:, None], labels, n_resamples, random_state)[:, 0]
-    return percentile_interval(means, level)
-
-
-def mean_ap_difference_interval(
-    ap_a: ArrayLike,
-    ap_b: ArrayLike,
-    labels: ArrayLike,
-    level: float = 0.95,
-    n_resamples: int = 2000,
-    random_state: int = 0,
-) -> tuple[float, float, float]:
-    """Paired bootstrap of mAP(a) - mAP(b): both on the same draws of classes.
-
-    Parameters
-    ----------
-    ap_a, ap_b : array-like of shape (n,)
-        Average precision of the same queries under two embeddings.
-    labels : array-like of shape (n,)
-        Class of each query.
-    level, n_resamples, random_state
-        As in :func:`mean_ap_interval`.
-
-    Returns
-    -------
-    difference, low, high : float
-        The observed difference and its interval.
-
-    Raises
-    ------
-    ValueError
-        As :func:`mean_ap_interval`, or if a query is scored under one embedding only.
-    """
-    a, b = _scores(ap_a, "ap_a"), _scores(ap_b, "ap_b")
-    if a.shape != b.shape or not np.array_equal(np.isnan(a), np.isnan(b)):
+    scored = ranking.class_sizes > 1
+    if scored.sum() < 2:
         raise ValueError(
-            f"ap_a {a.shape} and ap_b {b.shape} must score the same queries "
-            "(equal shapes, NaN at the same places)"
+            f"labels: {scored.sum()} class(es) with a score; a bootstrap over classes needs two"
         )
-    means = _class_bootstrap(np.stack([a, b], axis=1), labels, n_resamples, random_state)
-    low, high = percentile_interval(means[:, 0] - means[:, 1], level)
-    return float(np.nanmean(a) - np.nanmean(b)), low, high
+    sizes, hits = ranking.class_sizes[scored], ranking.class_hits[np.flatnonzero(scored)]
+    means = ranking.class_mean_ap(labels)[scored]
+    times = resample_counts(len(sizes), n_resamples, random_state)
+    n_queries = times @ sizes
+    # the area is sum_k precision(k) (recall(k) - recall(k - 1)), and both factors are sums over
+    # classes: a quadratic form in how often each class was drawn
+    form, ranks = np.empty((len(sizes), len(sizes))), np.arange(1, hits.shape[1] + 1)
+    block = max(1, _BLOCK_BYTES // (8 * len(ranks)))
+    for first in range(0, len(sizes), block):
+        found = np.cumsum(hits[first : first + block].toarray(), axis=1) / ranks
+        form[first : first + block] = found @ hits.T / (sizes - 1)
+    pr_area = np.einsum("bc,bc->b", times @ form, times) / n_queries**2
+    return times @ (sizes * means) / n_queries, pr_area
 
 
 def _class_codes(labels: ArrayLike, n: int | None = None) -> NDArray[np.int64]:
@@ -250,28 +278,15 @@ def _class_codes(labels: ArrayLike, n: int | None = None) -> NDArray[np.int64]:
     return np.unique(labels, return_inverse=True)[1]
 
 
-def _scores(average_precision: ArrayLike, name: str) -> NDArray[np.float64]:
-    ap = np.asarray(average_precision, dtype=np.float64)
-    if ap.ndim != 1:
-        raise ValueError(f"{name}: expected shape (n,), got {ap.shape}")
-    return ap
-
-
-def _class_bootstrap(
-    scores: NDArray[np.float64], labels: ArrayLike, n_resamples: int, random_state: int
-) -> NDArray[np.float64]:
-    """Means (n_resamples, m) of the columns of `scores` (n, m) over resampled classes."""
-    codes = _class_codes(labels, len(scores))
-    scored = ~np.isnan(scores).any(axis=1)
-    codes = np.unique(codes[scored], return_inverse=True)[1]
-    sizes = np.bincount(codes)
-    if len(sizes) < 2:
+def _scored_sizes(labels: ArrayLike) -> tuple[NDArray[np.float64], float]:
+    """Sizes of the classes with more than one picture, and the number n - 1 of others."""
+    sizes = np.bincount(_class_codes(labels)).astype(float)
+    n_others, sizes = sizes.sum() - 1, sizes[sizes > 1]
+    if not len(sizes):
         raise ValueError(
-            f"labels: {len(sizes)} class(es) with a score; a bootstrap over classes needs two"
+            f"labels: got {n_others + 1:.0f} labels, all different; at least two must be equal"
         )
-    sums = np.stack([np.bincount(codes, column[scored]) for column in scores.T], axis=1)
-    times = resample_counts(len(sizes), n_resamples, random_state)
-    return (times @ sums) / (times @ sizes)[:, None]
+    return sizes, n_others
 
 
 def _centred(x: NDArray) -> NDArray:
@@ -297,7 +312,7 @@ def _distinct_rows(x: NDArray) -> tuple[NDArray, NDArray[np.int64], NDArray[np.i
     _, first, inverse, copies = np.unique(
         rows, return_index=True, return_inverse=True, return_counts=True
     )
-    return np.ascontiguousarray(x[first]), inverse, copies
+    return np.ascontiguousarray(x[first]), inverse, copies.astype(np.int32)
 
 
 @njit(inline="always")
@@ -305,6 +320,18 @@ def _cell(value, low, scale, one, top):  # pragma: no cover  (compiled)
     """Grid cell, from 0 (below `low`) to `top`; never decreases with the value."""
     cell = (value - low) * scale + one
     return np.int32(min(max(cell, one - one), top))
+
+
+@njit(inline="always")
+def _gap(value, positives, first, last):  # pragma: no cover  (compiled)
+    """Number of positives below `value`, which is between `first` and `last`."""
+    while first < last:
+        middle = (first + last) // 2
+        if positives[middle] < value:
+            first = middle + 1
+        else:
+            last = middle
+    return first
 
 
 @njit(parallel=True, cache=True)
@@ -332,30 +359,36 @@ def _rank_positives(
                 p += 1
         positives.sort()
 
-        # A grid over the positives' range brackets each item's gap, mostly to a single one
-        low, n_cells = positives[0], 8 * n_relevant
+        # A grid over the positives' range: cells without a positive inside lie in one gap whole,
+        # so their items need only be counted; the few others are compared one by one
+        low, n_cells = positives[0], _CELLS_PER_POSITIVE * n_relevant
         extent = positives[-1] - low
         scale = far.dtype.type(n_cells / extent if extent > 1e-30 else 0.0)  # 0: one cell
         one, top = far.dtype.type(1), far.dtype.type(n_cells + 2)
         bounds = np.zeros(n_cells + 4, dtype=np.int32)
         for p in range(n_relevant):
             bounds[_cell(positives[p], low, scale, one, top) + 1] += 1
+        mixed = (bounds[1:] > 0).astype(np.int32)
         bounds = np.cumsum(bounds)
         cells = np.empty(n_items, dtype=np.int32)
         for item in range(n_items):
             cells[item] = _cell(far[item], low, scale, one, top)
+        in_cell = np.zeros(n_cells + 3, dtype=np.int32)
+        compared, n_compared = np.empty(n_items + 1, dtype=np.int32), 0
+        for item in range(n_items):  # no branch, hence fast
+            cell = cells[item]
+            in_cell[cell] += copies[item]
+            compared[n_compared] = item
+            n_compared += mixed[cell]
         count = np.zeros(n_relevant + 1, dtype=np.int64)
-        for item in range(n_items):
-            gap, end = bounds[cells[item]], bounds[cells[item] + 1]
-            while gap < end:
-                middle = (gap + end) // 2
-                if positives[middle] < far[item]:
-                    gap = middle + 1
-                else:
-                    end = middle
+        for cell in range(n_cells + 3):
+            if not mixed[cell]:
+                count[bounds[cell]] += in_cell[cell]
+        for c in range(n_compared):
+            item = compared[c]
+            gap = _gap(far[item], positives, bounds[cells[item]], bounds[cells[item] + 1])
             count[gap] += copies[item]
-            if item == item_of[query]:
-                count[gap] -= 1  # the query itself
+        count[_gap(far[item_of[query]], positives, 0, n_relevant)] -= 1  # the query itself
 
         total, rank = 0.0, 0
         p = 0
