@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import visprof  # noqa: F401  (before torch, for which it sets how threads wait)
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

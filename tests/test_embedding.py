@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
 
 import numpy as np
 import pytest
@@ -26,10 +30,13 @@ def backbone():
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures")
+    return write_pictures(tmp_path_factory.mktemp("pictures"), 11)
+
+
+def write_pictures(folder, n):
     rng = np.random.default_rng(0)
     paths = []
-    for i in range(11):
+    for i in range(n):
         coarse = Image.fromarray(rng.integers(0, 256, (5, 7, 3), dtype=np.uint8))
         paths.append(folder / f"{i}.png")
         coarse.resize((90, 70)).save(paths[-1])
@@ -43,8 +50,8 @@ def embed(images, backbone, folder, **changes):
 
 def test_rows_equal_the_network_picture_by_picture(images, backbone, tmp_path):
     store = embed(images, backbone, tmp_path / "store")
-    assert store.complete
     assert len(store) == 11
+    assert store.unreadable == {}
     assert store.features.shape == (11, 512)
     assert store.outputs.shape == (11, 365)
     for i, path in enumerate(images):
@@ -76,25 +83,60 @@ def test_workers_do_not_change_the_result(images, backbone, tmp_path):
     np.testing.assert_array_equal(one.features, four.features)
 
 
-def test_complete_store_is_reused(images, backbone, tmp_path, monkeypatch):
-    store = embed(images, backbone, tmp_path)
-
-    def refuse(*args):
-        raise AssertionError("decoded again")
-
-    monkeypatch.setattr(embedding, "read_image", refuse)
-    again = embed(images, backbone, tmp_path)
-    assert again == store
-    assert again.complete
+@pytest.fixture
+def decoded(monkeypatch):
+    """Names of the pictures that are decoded in a test."""
+    names = []
+    monkeypatch.setattr(
+        embedding, "read_image", lambda path: names.append(path.name) or read_image(path)
+    )
+    return names
 
 
-def test_stopped_run_resumes_to_the_same_result(images, backbone, tmp_path, monkeypatch):
-    whole = embed(images, backbone, tmp_path / "whole")
+def test_pictures_seen_before_are_not_embedded_again(images, backbone, tmp_path, decoded):
+    first = embed(images[:7], backbone, tmp_path)
+    decoded.clear()
+    again = embed(images[:7], backbone, tmp_path)
+    assert decoded == []
+    np.testing.assert_array_equal(again.features, first.features)
+    longer = embed([images[9], *images[:7], images[8]], backbone, tmp_path)
+    assert sorted(decoded) == ["8.png", "9.png"]
+    assert longer.rows.tolist() == [7, 0, 1, 2, 3, 4, 5, 6, 8]
+    np.testing.assert_array_equal(longer.features[1:8], first.features)
+    np.testing.assert_array_equal(first.outputs, again.outputs)  # the store only grew
+
+
+def test_pictures_are_known_by_content_wherever_they_lie(images, backbone, tmp_path, decoded):
+    first = embed(images[:3], backbone, tmp_path / "store")
+    decoded.clear()
+    moved = tmp_path / "renamed.png"
+    shutil.copy(images[1], moved)
+    again = embed([moved, images[0]], backbone, tmp_path / "store")
+    assert decoded == []
+    np.testing.assert_array_equal(again.features, first.features[[1, 0]])
+    shutil.copy(images[5], moved)  # the same name and another picture
+    changed = embed([moved], backbone, tmp_path / "store")
+    assert decoded == ["renamed.png"]
+    assert not np.array_equal(changed.features[0], first.features[1])
+
+
+def test_equal_pictures_keep_the_rows_in_order(images, backbone, tmp_path):
+    listed = [images[0], images[1], images[0], images[2]]
+    for _ in range(2):
+        got = embed(listed, backbone, tmp_path)
+        assert got.rows.tolist() == [0, 1, 2, 3]
+        assert isinstance(got.features, np.memmap)
+        np.testing.assert_array_equal(got.features[0], got.features[2])
+
+
+def test_stopped_run_resumes_to_the_same_result(images, backbone, tmp_path, monkeypatch, decoded):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"none")
+    listed = [*images[:3], broken, *images[3:]]
+    whole = embed(listed, backbone, tmp_path / "whole")
     monkeypatch.setattr(embedding, "_BATCHES_PER_SAVE", 1)
-    decoded = []
 
     def stop_at_seventh(path):
-        decoded.append(path)
         if path == images[6]:
             raise KeyboardInterrupt
         return read_image(path)
@@ -102,56 +144,102 @@ def test_stopped_run_resumes_to_the_same_result(images, backbone, tmp_path, monk
     with monkeypatch.context() as patch:
         patch.setattr(embedding, "read_image", stop_at_seventh)
         with pytest.raises(KeyboardInterrupt):
-            embed(images, backbone, tmp_path / "parts")
-    stopped = FeatureStore(tmp_path / "parts")
-    assert not stopped.complete
-    assert json.loads((tmp_path / "parts" / "state.json").read_text())["done"] == 6
-
-    resumed = []
-    with monkeypatch.context() as patch:
-        patch.setattr(embedding, "read_image", lambda p: resumed.append(p) or read_image(p))
-        store = embed(images, backbone, tmp_path / "parts")
-    assert sorted(resumed) == sorted(images[6:])
-    assert store.complete
-    np.testing.assert_array_equal(store.features, whole.features)
-    np.testing.assert_array_equal(store.outputs, whole.outputs)
+            embed(listed, backbone, tmp_path / "parts")
+    assert len(FeatureStore(tmp_path / "parts").digests()) == 6
+    decoded.clear()
+    resumed = embed(listed, backbone, tmp_path / "parts")
+    assert sorted(decoded) == sorted(["broken.png", *(path.name for path in images[6:])])
+    np.testing.assert_array_equal(resumed.features, whole.features)
+    np.testing.assert_array_equal(resumed.outputs, whole.outputs)
 
 
-def test_moved_pictures_keep_their_store(images, backbone, tmp_path):
-    store = embed(images, backbone, tmp_path / "store")
-    moved = tmp_path / "elsewhere" / images[0].parent.name
-    moved.parent.mkdir()
-    moved.symlink_to(images[0].parent)
-    assert embed([moved / p.name for p in images], backbone, tmp_path / "store") == store
+@pytest.mark.slow
+def test_killed_run_resumes_to_the_same_store(backbone, tmp_path):
+    images = write_pictures(tmp_path, 200)
+    script = f"""
+        from visprof import embedding
+        from visprof.backbones import load_backbone
+        embedding._BATCHES_PER_SAVE = 1
+        embedding.embed_images({[str(path) for path in images]}, load_backbone(
+            "squeezenet-places365", "random", 64), {str(tmp_path / "killed")!r}, batch_size=2,
+            precision="fp32", progress=False)
+    """
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)])
+    killed = FeatureStore(tmp_path / "killed")
+    try:
+        while len(killed.digests()) < 20:
+            assert process.poll() is None, "it ended before it could be killed"
+            time.sleep(0.002)
+    finally:
+        process.kill()
+        process.wait()
+    assert 20 <= len(killed.digests()) < 200
+    embed(images, backbone, tmp_path / "killed")
+    embed(images, backbone, tmp_path / "whole")
+    for name in ("features.f32", "outputs.f32", "digests", "origin.json"):
+        whole, resumed = ((tmp_path / run / name).read_bytes() for run in ("whole", "killed"))
+        assert whole == resumed, name
 
 
-@pytest.mark.parametrize("change", ["images", "order", "backbone", "precision"])
+def test_rows_without_a_digest_are_written_over(images, backbone, tmp_path):
+    whole = embed(images, backbone, tmp_path / "whole")
+    embed(images[:4], backbone, tmp_path / "torn")
+    for name in ("features.f32", "outputs.f32", "digests"):
+        with (tmp_path / "torn" / name).open("ab") as file:
+            file.write(b"torn row")
+    torn = embed(images, backbone, tmp_path / "torn")
+    np.testing.assert_array_equal(torn.features, whole.features)
+    np.testing.assert_array_equal(torn.outputs, whole.outputs)
+
+
+@pytest.mark.parametrize("change", ["backbone", "precision"])
 def test_store_of_another_origin_is_refused(images, backbone, tmp_path, change):
     embed(images, backbone, tmp_path)
-    origin = [images, backbone, tmp_path]
-    options, named = {}, change
-    if change == "images":
-        origin[0] = images[:5]
-    elif change == "order":
-        origin[0], named = images[::-1], "images"
-    elif change == "backbone":
-        origin[1] = load_backbone("squeezenet-places365", "random", 72)
+    other, options = backbone, {}
+    if change == "backbone":
+        other = load_backbone("squeezenet-places365", "random", 72)
     else:
         options["precision"] = "bf16"
-    with pytest.raises(ValueError, match=f"differs in {named}"):
-        embed(*origin, **options)
+    with pytest.raises(ValueError, match=f"differs in {change}"):
+        embed(images, other, tmp_path, **options)
 
 
-def test_unreadable_picture_is_named(images, backbone, tmp_path):
+def test_unreadable_picture_is_left_out_and_named(images, backbone, tmp_path, caplog):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"none")
-    with pytest.raises(ValueError, match=r"broken\.png"):
-        embed([*images, broken], backbone, tmp_path / "store")
+    got = embed([images[0], broken, images[1]], backbone, tmp_path / "store")
+    assert got.readable.tolist() == [0, 2]
+    assert list(got.unreadable) == [1]
+    assert "broken.png" in got.unreadable[1]
+    assert "broken.png" in caplog.text
+    plain = embed(images[:2], backbone, tmp_path / "plain")
+    np.testing.assert_array_equal(got.features, plain.features)
+    shutil.copy(images[2], broken)  # mended: now it is there
+    mended = embed([images[0], broken, images[1]], backbone, tmp_path / "store")
+    assert mended.unreadable == {}
+    assert len(mended) == 3
+
+
+def test_no_readable_picture_is_an_error(backbone, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"none")
+    with pytest.raises(ValueError, match=r"none of 1 pictures can be read.*broken\.png"):
+        embed([broken], backbone, tmp_path / "store")
 
 
 def test_missing_picture_is_named(images, backbone, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.png"):
         embed([*images, tmp_path / "none.png"], backbone, tmp_path / "store")
+
+
+def test_auto_takes_bf16_only_where_the_hardware_has_it(images, backbone, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    plain = embed(images, backbone, tmp_path / "plain", precision="auto").features
+    exact = embed(images, backbone, tmp_path / "exact", precision="fp32").features
+    np.testing.assert_array_equal(plain, exact)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    fast = embed(images, backbone, tmp_path / "fast", precision="auto").features
+    assert not np.array_equal(fast, exact)
 
 
 @pytest.mark.parametrize(
@@ -172,11 +260,11 @@ def test_no_pictures_is_refused(backbone, tmp_path):
         embed([], backbone, tmp_path)
 
 
-def test_folder_without_store_is_not_complete(tmp_path):
+def test_folder_without_store_says_so(tmp_path):
     store = FeatureStore(tmp_path)
-    assert not store.complete
+    assert len(store.digests()) == 0
     with pytest.raises(FileNotFoundError, match="no feature store"):
-        len(store)
+        store.array("features", 3)
 
 
 blocks = st.tuples(st.integers(2, 6), st.integers(1, 4), st.integers(1, 4)).flatmap(

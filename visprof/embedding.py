@@ -1,21 +1,27 @@
-"""Embedding of many pictures into a store on disk, and the hybrid embedding (Section V-A)."""
+"""Embedding of many pictures into a store on disk, and the hybrid embedding (Section V-A).
+
+A store holds what one network makes of pictures, each known by its content, and only grows: a
+picture seen before is not embedded again, whatever list it comes in and wherever it lies.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.lib.format import open_memmap
+from filelock import FileLock
 from numpy.typing import ArrayLike
 from torch import Tensor
 from tqdm import tqdm
@@ -23,48 +29,128 @@ from tqdm import tqdm
 from visprof.backbones import Backbone
 from visprof.pictures import read_image
 
-__all__ = ["FeatureStore", "embed_images", "hybrid_embedding"]
+__all__ = ["FeatureStore", "Features", "autocast", "embed_images", "hybrid_embedding"]
 
-_STATE = "state.json"
+log = logging.getLogger("visprof")
+
 _ARRAYS = ("features", "outputs")
+_DIGEST = 16  # bytes that a picture is known by
 _BATCHES_AHEAD = 3  # decoded while the network works
 _BATCHES_PER_SAVE = 16
 
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """Features and outputs of many pictures, in files that are mapped rather than read.
+    """Features and outputs of pictures by one network, on disk.
+
+    ``features.f32`` and ``outputs.f32`` hold rows of float32, ``digests`` the picture of each
+    row, ``origin.json`` the network. Rows are written before their digests, so that what a killed
+    run leaves behind a digest is whole, and the rest is written over.
 
     Parameters
     ----------
     folder : Path
-        Folder that :func:`embed_images` wrote.
+        Folder of this store alone.
     """
 
     folder: Path
 
+    def digests(self) -> np.ndarray:
+        """Digest of each row's picture, bytes (n,)."""
+        path = self.folder / "digests"
+        known = path.read_bytes() if path.exists() else b""
+        return np.frombuffer(known[: len(known) // _DIGEST * _DIGEST], dtype=f"V{_DIGEST}")
+
+    def array(self, name: str, n: int) -> np.ndarray:
+        """First `n` rows of "features" or "outputs", a read-only float32 memory map (n, d)."""
+        width = self._origin()[f"{name}_dim"]
+        path = self.folder / f"{name}.f32"
+        return np.memmap(path, np.float32, "r", shape=(n, width)) if n else np.empty((0, width))
+
+    def begin(self, origin: dict[str, Any]) -> None:
+        """Begin a store of this origin, or raise ValueError if there is one of another."""
+        path = self.folder / "origin.json"
+        if path.exists():
+            kept = self._origin()
+            different = [key for key in origin if kept.get(key) != origin[key]]
+            if different:
+                raise ValueError(
+                    f"{str(self.folder)!r} holds a store that differs in {', '.join(different)}; "
+                    "delete that folder or choose another"
+                )
+            return
+        for name in _ARRAYS:
+            (self.folder / f"{name}.f32").touch()
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(origin, indent=1), "utf-8")
+        os.replace(temporary, path)
+
+    def append(self, digests: Sequence[bytes], *arrays: np.ndarray) -> None:
+        """Add rows of features and outputs, (k, d) each, after those that have a digest."""
+        n = len(self.digests())
+        for name, rows in zip(_ARRAYS, arrays, strict=True):
+            self._write(f"{name}.f32", n * rows.shape[1] * 4, np.float32(rows).tobytes())
+        self._write("digests", n * _DIGEST, b"".join(digests))
+
+    def _write(self, name: str, position: int, content: bytes) -> None:
+        path = self.folder / name
+        path.touch()
+        with path.open("r+b") as file:
+            file.truncate(position)  # what a killed run wrote without a digest
+            file.seek(position)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # rows must be on disk before the digests that promise them
+
+    def _origin(self) -> dict[str, Any]:
+        path = self.folder / "origin.json"
+        if not path.exists():
+            raise FileNotFoundError(f"no feature store in {str(self.folder)!r}; use embed_images")
+        return json.loads(path.read_text("utf-8"))
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features and outputs of a list of pictures, in a store.
+
+    Attributes
+    ----------
+    store : FeatureStore
+        Where they are.
+    rows : ndarray of int64, shape (n,)
+        Row of each readable picture in the store, in the order of the list.
+    readable : ndarray of int64, shape (n,)
+        Positions in the list of these pictures: all of them, unless some could not be read.
+    unreadable : dict of int to str
+        Reason, by position in the list, of those that could not be read.
+    """
+
+    store: FeatureStore
+    rows: np.ndarray
+    readable: np.ndarray
+    unreadable: dict[int, str]
+
     @property
     def features(self) -> np.ndarray:
-        """Penultimate features, read-only float32 memory map (n, d)."""
-        return np.load(self.folder / "features.npy", mmap_mode="r")
+        """Penultimate features, float32 (n, d); a read-only memory map where rows are in order."""
+        return self._rows_of("features")
 
     @property
     def outputs(self) -> np.ndarray:
-        """Outputs of the last layer, read-only float32 memory map (n, c)."""
-        return np.load(self.folder / "outputs.npy", mmap_mode="r")
-
-    @property
-    def complete(self) -> bool:
-        """Whether every picture has been embedded."""
-        state = _read_state(self.folder)
-        return state is not None and state["done"] == state["n_images"]
+        """Outputs of the last layer, float32 (n, c); likewise."""
+        return self._rows_of("outputs")
 
     def __len__(self) -> int:
-        """Return the number of pictures, embedded or still to be."""
-        state = _read_state(self.folder)
-        if state is None:
-            raise FileNotFoundError(f"no feature store in {str(self.folder)!r}; use embed_images")
-        return state["n_images"]
+        """Return the number of readable pictures."""
+        return len(self.rows)
+
+    def _rows_of(self, name: str) -> np.ndarray:
+        if len(self.rows) == 0:
+            return self.store.array(name, 0)
+        array = self.store.array(name, self.rows.max() + 1)
+        first, last = self.rows[0], self.rows[-1]
+        in_order = np.array_equal(self.rows, np.arange(first, last + 1))
+        return array[first : last + 1] if in_order else array[self.rows]
 
 
 def embed_images(
@@ -75,12 +161,13 @@ def embed_images(
     batch_size: int = 64,
     n_workers: int = 2,
     device: str | torch.device = "cpu",
-    precision: Literal["bf16", "fp32"] = "bf16",
+    precision: Literal["auto", "bf16", "fp32"] = "auto",
     progress: bool = True,
-) -> FeatureStore:
-    """Run pictures through a network into a store on disk; resume or re-use what is there.
+) -> Features:
+    """Run pictures through a network into a store on disk; embed only what is not there yet.
 
-    Pictures are decoded by threads while the network works on earlier ones.
+    Pictures are decoded by threads while the network works on earlier ones. A picture that cannot
+    be read is left out, named in a warning and in the result, and tried again the next time.
 
     Parameters
     ----------
@@ -90,139 +177,160 @@ def embed_images(
         Network, moved to ``device`` and put into evaluation mode.
     folder : str or Path
         Folder of the store, created if need be. A run that was stopped goes on where it saved
-        last; a complete store is returned at once.
+        last. Pictures are known by their content, so they may be moved, renamed, put in another
+        order, or joined by others.
     batch_size : int
         Pictures per forward pass.
     n_workers : int
         Pictures decoded at a time.
     device : str or torch.device
         Where the network runs.
-    precision : {"bf16", "fp32"}
+    precision : {"auto", "bf16", "fp32"}
         Arithmetic of the network. "bf16" is several times faster where the hardware has it;
-        values are rounded to about three digits and stored as float32 all the same.
+        values are rounded to about three digits and stored as float32 all the same. "auto" takes
+        it there, and "fp32" elsewhere.
     progress : bool
         Whether to show a progress bar.
 
     Returns
     -------
-    FeatureStore
-        Row i belongs to ``images[i]``.
+    Features
 
     Raises
     ------
     ValueError
-        If there is no picture, a picture cannot be read (the message names it; see
-        :func:`visprof.boards.split_readable`), or ``folder`` holds a store of other pictures,
-        another network or another precision. Pictures are compared by folder name, file name,
-        order and size in bytes, so a store stays valid where its pictures are moved together.
+        If there is no picture, none can be read, or ``folder`` holds a store of another network
+        or another precision.
     FileNotFoundError
         If a picture does not exist.
     """
     if len(images) == 0:
         raise ValueError("images is empty; pass at least one picture")
-    if precision not in ("bf16", "fp32"):
-        raise ValueError(f"precision must be 'bf16' or 'fp32', not {precision!r}")
     if min(batch_size, n_workers) < 1:
         raise ValueError(f"{batch_size=} and {n_workers=} must be >= 1")
-    folder = Path(folder)
+    precision = _effective_precision(device, precision)
+    store = FeatureStore(Path(folder))
+    store.folder.mkdir(parents=True, exist_ok=True)
     backbone = backbone.to(device).eval()
     origin = {
-        "images": _fingerprint(images),
-        "n_images": len(images),
         "backbone": f"{backbone.name} {backbone.fingerprint()}",
         "precision": precision,
+        "features_dim": backbone.feature_dim,
+        "outputs_dim": backbone.output_dim,
     }
-    state = _open_store(folder, origin, (backbone.feature_dim, backbone.output_dim))
-    if state["done"] < len(images):
-        arrays = [open_memmap(folder / f"{name}.npy", mode="r+") for name in _ARRAYS]
-        autocast = _autocast(device, precision)
+    with FileLock(store.folder / "lock"), ThreadPoolExecutor(n_workers) as pool:
+        store.begin(origin)
+        digests = list(pool.map(_picture_digest, images))
+        known = set(store.digests().tolist())
+        new = [position for position, digest in enumerate(digests) if digest not in known]
+        unreadable: dict[int, str] = {}
         with tqdm(
-            total=len(images), initial=state["done"], desc=backbone.name, disable=not progress
-        ) as bar:
-            batches = _prepared(images[state["done"] :], backbone, batch_size, n_workers)
-            for number, batch in enumerate(batches, start=1):
-                rows = slice(state["done"], state["done"] + len(batch))
-                with torch.inference_mode(), autocast:
+            total=len(images), initial=len(images) - len(new), desc=backbone.name,
+            disable=not progress,
+        ) as bar:  # fmt: skip
+            saved: list[tuple[list[bytes], list[np.ndarray]]] = []
+            for positions, batch in _batches(images, new, backbone, batch_size, pool, unreadable):
+                with torch.inference_mode(), autocast(device, precision):
                     results = backbone(batch.to(device))
-                for array, result in zip(arrays, results, strict=True):
-                    array[rows] = result.float().cpu().numpy()
-                state["done"] = rows.stop
-                bar.update(len(batch))
-                if number % _BATCHES_PER_SAVE == 0 or rows.stop == len(images):
-                    _save(folder, arrays, state)
-    return FeatureStore(folder)
+                arrays = [result.float().cpu().numpy() for result in results]
+                saved.append(([digests[position] for position in positions], arrays))
+                bar.update(len(positions))
+                if len(saved) == _BATCHES_PER_SAVE:
+                    _save(store, saved)
+            _save(store, saved)
+    if len(unreadable) == len(images):
+        raise ValueError(f"none of {len(images)} pictures can be read: {unreadable[0]}")
+    for reason in unreadable.values():
+        log.warning("left out: %s", reason)
+    readable = np.array([i for i in range(len(images)) if i not in unreadable])
+    return Features(store, _rows_in(store, [digests[i] for i in readable]), readable, unreadable)
 
 
-def _autocast(device: str | torch.device, precision: str) -> Any:
-    if precision == "fp32":
+def autocast(device: str | torch.device, precision: str) -> Any:
+    """Context in which networks run at a precision: "auto", "bf16" or "fp32".
+
+    Raises
+    ------
+    ValueError
+        If the precision has another name.
+    """
+    if _effective_precision(device, precision) == "fp32":
         return nullcontext()
     return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
 
 
-def _fingerprint(images: Sequence[str | Path]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for path in map(Path, images):
-        digest.update(f"{path.parent.name}/{path.name} {path.stat().st_size}\n".encode())
-    return digest.hexdigest()
+def _effective_precision(device: str | torch.device, precision: str) -> str:
+    if precision not in ("auto", "bf16", "fp32"):
+        raise ValueError(f"precision must be 'auto', 'bf16' or 'fp32', not {precision!r}")
+    if precision != "auto":
+        return precision
+    if torch.device(device).type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    return "bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "fp32"
 
 
-def _open_store(folder: Path, origin: dict[str, Any], widths: tuple[int, int]) -> dict[str, Any]:
-    """Open the store in ``folder``, which must be of this origin, or begin one there."""
-    state = _read_state(folder)
-    if state is not None:
-        different = [key for key in origin if state.get(key) != origin[key]]
-        if different:
-            raise ValueError(
-                f"{str(folder)!r} holds a store that differs in {', '.join(different)}; delete "
-                "that folder or choose another"
-            )
-        return state
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, width in zip(_ARRAYS, widths, strict=True):
-        shape = (origin["n_images"], width)
-        open_memmap(folder / f"{name}.npy", mode="w+", dtype=np.float32, shape=shape).flush()
-    state = {**origin, "done": 0}
-    _write_state(folder, state)
-    return state
+def _picture_digest(path: str | Path) -> bytes:
+    return hashlib.blake2b(Path(path).read_bytes(), digest_size=_DIGEST).digest()
 
 
-def _read_state(folder: Path) -> dict[str, Any] | None:
-    path = folder / _STATE
-    return json.loads(path.read_text("utf-8")) if path.is_file() else None
+def _rows_in(store: FeatureStore, digests: list[bytes]) -> np.ndarray:
+    """Row of each picture; one run of rows where there is one, which can be mapped as it is."""
+    kept = store.digests()
+    row_of = {digest: row for row, digest in reversed(list(enumerate(kept.tolist())))}
+    first = row_of[digests[0]]
+    if kept[first : first + len(digests)].tolist() == digests:
+        return np.arange(first, first + len(digests))
+    return np.array([row_of[digest] for digest in digests])
 
 
-def _write_state(folder: Path, state: dict[str, Any]) -> None:
-    # renaming is atomic: a killed run leaves the old state or the new one, never half of one
-    temporary = folder / f"{_STATE}.tmp"
-    temporary.write_text(json.dumps(state, indent=1), "utf-8")
-    os.replace(temporary, folder / _STATE)
+def _save(store: FeatureStore, batches: list[tuple[list[bytes], list[np.ndarray]]]) -> None:
+    """Append batches of digests and arrays to the store, and empty the list of them."""
+    if batches:
+        digests, arrays = zip(*batches, strict=True)
+        store.append(
+            [digest for batch in digests for digest in batch],
+            *map(np.concatenate, zip(*arrays, strict=True)),
+        )
+        batches.clear()
 
 
-def _save(folder: Path, arrays: list[np.memmap], state: dict[str, Any]) -> None:
-    for array in arrays:  # rows first: the state must never promise what is not on disk
-        array.flush()
-    _write_state(folder, state)
+def _batches(
+    images: Sequence[str | Path],
+    positions: list[int],
+    backbone: Backbone,
+    batch_size: int,
+    pool: ThreadPoolExecutor,
+    unreadable: dict[int, str],
+) -> Iterator[tuple[list[int], Tensor]]:
+    """Positions and prepared pictures (k, 3, S, S), decoded ahead; the unreadable are set apart.
 
-
-def _prepared(
-    images: Sequence[str | Path], backbone: Backbone, batch_size: int, n_workers: int
-) -> Iterator[Tensor]:
-    """Batches of prepared pictures (k, 3, S, S) in order, a few decoded ahead by threads."""
+    Every batch but the last is full, so a resumed run forms the batches of an uninterrupted one.
+    """
 
     def prepare(path: str | Path) -> Tensor:
         return backbone.prepare(read_image(path))
 
-    pool = ThreadPoolExecutor(n_workers)
-    try:
-        ahead: deque[list] = deque()
-        for start in range(0, len(images), batch_size):
-            ahead.append([pool.submit(prepare, p) for p in images[start : start + batch_size]])
-            if len(ahead) > _BATCHES_AHEAD:
-                yield torch.stack([future.result() for future in ahead.popleft()])
-        while ahead:
-            yield torch.stack([future.result() for future in ahead.popleft()])
-    finally:
-        pool.shutdown(cancel_futures=True)
+    def submit(n: int) -> None:
+        ahead.extend((i, pool.submit(prepare, images[i])) for i in islice(waiting, n))
+
+    waiting = iter(positions)
+    ahead: deque[tuple[int, Future[Tensor]]] = deque()
+    taken: list[int] = []
+    prepared: list[Tensor] = []
+    submit(_BATCHES_AHEAD * batch_size)
+    while ahead:
+        position, future = ahead.popleft()
+        submit(1)
+        try:
+            prepared.append(future.result())
+            taken.append(position)
+        except ValueError as error:
+            unreadable[position] = str(error)
+        if len(taken) == batch_size:
+            yield taken, torch.stack(prepared)
+            taken, prepared = [], []
+    if taken:
+        yield taken, torch.stack(prepared)
 
 
 def hybrid_embedding(
