@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from visprof import siamese
 from visprof.backbones import load_backbone
 from visprof.scenes import sample_pairs
 from visprof.siamese import (
@@ -314,31 +316,113 @@ def test_wrong_model_options_are_named():
         SiameseEmbedding(backbone, 4)
 
 
-@pytest.mark.parametrize("lr_rest", [0.0, 1e-3])
-def test_backbone_learns_only_with_a_rate(tmp_path, lr_rest):
+def train_with_trunk(folder, **changes):
+    """A model that is trained on 8 pictures through its backbone."""
     rng = np.random.default_rng(0)
     paths = []
     for i in range(8):
-        paths.append(tmp_path / f"{i}.png")
+        paths.append(folder / f"{i}.png")
         Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(paths[-1])
     backbone = load_backbone("squeezenet-places365", "random", 64)
     model = SiameseEmbedding(backbone, 512, 6)
-    before, last = backbone.fingerprint(), model.last.weight.detach().clone()
     pairs, similar = sample_pairs(np.repeat([0, 1], 4), 4, 4)
-    train_siamese(
-        model,
-        image_inputs(paths, backbone),
-        pairs,
-        similar,
-        margin=2.0,
-        lr_last=0.1,
-        lr_rest=lr_rest,
-        batch_size=6,
-        n_iterations=2,
-        progress=False,
+    options = {"margin": 2.0, "lr_last": 0.1, "batch_size": 6, "n_iterations": 2} | changes
+    log = train_siamese(
+        model, image_inputs(paths, backbone), pairs, similar, progress=False, **options
     )
-    assert (backbone.fingerprint() != before) == (lr_rest > 0)
-    assert not torch.equal(model.last.weight, last)
+    return model, log
+
+
+@pytest.mark.parametrize("lr_rest", [0.0, 1e-3])
+def test_backbone_learns_only_with_a_rate(tmp_path, lr_rest):
+    model, _ = train_with_trunk(tmp_path, lr_rest=lr_rest)
+    before = load_backbone("squeezenet-places365", "random", 64).fingerprint()
+    assert (model.backbone.fingerprint() != before) == (lr_rest > 0)
+    assert not torch.equal(model.last.weight, SiameseEmbedding(None, 512, 6).last.weight)
+
+
+class _KilledError(Exception):
+    pass
+
+
+def stop_at_save(monkeypatch, number):
+    """Let the training end like a killed one, right after it saved for the n-th time."""
+    save, saves = siamese._Checkpoint.save, []
+
+    def stopping(self, *state):
+        save(self, *state)
+        saves.append(None)
+        if len(saves) == number:
+            raise _KilledError
+
+    monkeypatch.setattr(siamese._Checkpoint, "save", stopping)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_resumed_training_equals_an_uninterrupted_one(classes, tmp_path, monkeypatch, number):
+    options = {"n_iterations": 47, "log_every": 10, "similar_share": 0.3}
+    whole, log = trained(classes, **options)
+    file = tmp_path / "checkpoint.pt"
+    with monkeypatch.context() as patch:
+        stop_at_save(patch, number)
+        with pytest.raises(_KilledError):
+            trained(classes, checkpoint=file, **options)
+    resumed, resumed_log = trained(classes, checkpoint=file, **options)
+    assert all(torch.equal(a, resumed.state_dict()[k]) for k, a in whole.state_dict().items())
+    pd.testing.assert_frame_equal(resumed_log, log)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_resumed_training_of_the_trunk_equals_an_uninterrupted_one(tmp_path, monkeypatch):
+    options = {"lr_rest": 1e-3, "n_iterations": 4, "log_every": 2}
+    whole, log = train_with_trunk(tmp_path, **options)
+    file = tmp_path / "checkpoint.pt"
+    with monkeypatch.context() as patch:
+        stop_at_save(patch, 1)
+        with pytest.raises(_KilledError):
+            train_with_trunk(tmp_path, checkpoint=file, **options)
+    resumed, resumed_log = train_with_trunk(tmp_path, checkpoint=file, **options)
+    assert all(torch.equal(a, resumed.state_dict()[k]) for k, a in whole.state_dict().items())
+    pd.testing.assert_frame_equal(resumed_log, log)
+
+
+def test_finished_training_is_not_repeated(classes, tmp_path):
+    file = tmp_path / "checkpoint.pt"
+    model, log = trained(classes, checkpoint=file, n_iterations=20)
+
+    def refuse(positions):
+        raise AssertionError("trained again")
+
+    again = SiameseEmbedding(None, 12, 6)
+    pairs, similar = sample_pairs(classes[1], 200, 200)
+    options = {"margin": 5.0, "lr_last": 1e-4, "n_iterations": 20, "progress": False}
+    got = train_siamese(again, refuse, pairs, similar, checkpoint=file, **options)
+    assert torch.equal(again.last.weight, model.last.weight)
+    pd.testing.assert_frame_equal(got, log)
+    assert not again.training
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"margin": 6.0}, r"another margin \(5\.0, now 6\.0\).*Delete it"),
+        ({"random_state": 1}, "another random_state"),
+        ({"model": SiameseEmbedding(None, 12, 7)}, "size mismatch"),
+    ],
+)
+def test_checkpoint_of_another_training_is_refused(classes, tmp_path, changes, match):
+    file = tmp_path / "checkpoint.pt"
+    trained(classes, checkpoint=file, n_iterations=5)
+    with pytest.raises(ValueError, match=f"(?s){match}"):
+        trained(classes, checkpoint=file, n_iterations=5, **changes)
+
+
+def test_broken_checkpoint_is_named(classes, tmp_path):
+    file = tmp_path / "checkpoint.pt"
+    trained(classes, checkpoint=file, n_iterations=5)
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(ValueError, match=r"cannot go on from the checkpoint .*checkpoint\.pt"):
+        trained(classes, checkpoint=file, n_iterations=5)
 
 
 def test_trunk_stays_in_evaluation_mode():

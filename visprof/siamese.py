@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,11 +20,13 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from visprof.backbones import Backbone
+from visprof.embedding import autocast
 from visprof.pictures import read_image
 
 __all__ = [
     "SiameseEmbedding",
     "array_inputs",
+    "calibrate",
     "contrastive_loss",
     "image_inputs",
     "siamese_outputs",
@@ -170,6 +175,30 @@ class _UnitLength(nn.Module):
         return F.normalize(x, dim=1)
 
 
+def calibrate(model: SiameseEmbedding, features: ArrayLike) -> SiameseEmbedding:
+    """Set the normalisation's statistics to those of given pictures, as if trained at rate 0.
+
+    Parameters
+    ----------
+    model : SiameseEmbedding
+        Changed in place: outputs of ``features`` get zero mean and unit variance if it
+        normalises by batches; otherwise it is left as it is. Its mode is kept.
+    features : array-like, shape (n, in_features)
+        Trunk features, n > 1.
+
+    Returns
+    -------
+    SiameseEmbedding
+        ``model``.
+    """
+    if isinstance(model.normalise, nn.BatchNorm1d):
+        with torch.inference_mode():
+            outputs = model.last(torch.from_numpy(np.array(features, dtype=np.float32)))
+            model.normalise.running_mean.copy_(outputs.mean(0))
+            model.normalise.running_var.copy_(outputs.var(0))
+    return model
+
+
 def array_inputs(features: ArrayLike) -> Callable[[np.ndarray], Tensor]:
     """Inputs of a model without backbone, for :func:`train_siamese`: rows of computed features.
 
@@ -232,6 +261,7 @@ def train_siamese(
     similar_share: float | None = None,
     log_every: int | None = None,
     device: str | torch.device = "cpu",
+    checkpoint: str | Path | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Train a Siamese embedding by stochastic gradient descent on Eq. 1.
@@ -270,7 +300,11 @@ def train_siamese(
     log_every : int, optional
         Iterations that a row of the log sums up; by default a fiftieth of the training.
     device : str or torch.device
-        Where to train. With a backbone the trunk runs in bf16, all else in float32.
+        Where to train. The trunk runs in bf16 where the hardware has it, all else in float32.
+    checkpoint : str or Path, optional
+        File that the state is saved to with every row of the log. If it is there, training goes
+        on from it, and on the same machine ends with the same weights, to the last bit, as if it
+        had not been stopped.
     progress : bool
         Whether to show a progress bar.
 
@@ -284,22 +318,37 @@ def train_siamese(
     Raises
     ------
     ValueError
-        If shapes, rates or shares do not fit; the message says which.
+        If shapes, rates or shares do not fit; the message says which. If the checkpoint is broken
+        or of a training with other settings.
     FloatingPointError
         If the loss is not finite; the message has the iteration and the learning rates.
     """
     pairs, similar = np.asarray(pairs), np.asarray(similar)
     _check_training(model, pairs, similar, lr_rest, batch_size, n_iterations, log_every)
-    log_every = log_every or max(1, n_iterations // 50)
+    similar, log_every = similar.astype(bool), log_every or max(1, n_iterations // 50)
     model.to(device).train()
     optimiser = torch.optim.SGD(_parameter_groups(model, lr_last, lr_rest), momentum=momentum)
-    batches = _mini_batches(similar.astype(bool), batch_size, similar_share, random_state)
-    log = _Log()
-    for iteration in tqdm(range(1, n_iterations + 1), "Siamese training", disable=not progress):
-        batch = next(batches)
-        x = inputs(pairs[batch].T.ravel()).to(device)
-        first, second = _embed(model, x, trains_trunk=lr_rest > 0).chunk(2)
-        are_similar = torch.as_tensor(similar[batch].astype(bool), device=first.device)
+    settings = {
+        "pairs": hashlib.blake2b(pairs.tobytes() + similar.tobytes(), digest_size=16).hexdigest(),
+        "margin": margin, "lr_last": lr_last, "lr_rest": lr_rest, "momentum": momentum,
+        "batch_size": batch_size, "n_iterations": n_iterations, "random_state": random_state,
+        "similar_share": similar_share, "log_every": log_every,
+    }  # fmt: skip
+    file = _Checkpoint(checkpoint, settings)
+    log = _Log(file.restore(model, optimiser))
+    start = int(log.rows[-1][0]) if log.rows else 0
+    batches = islice(
+        _mini_batches(similar, batch_size, similar_share, random_state), start, n_iterations
+    )
+    for iteration, (batch, x) in enumerate(
+        tqdm(
+            _fetched_ahead(batches, lambda batch: inputs(pairs[batch].T.ravel())),
+            "Siamese training", n_iterations, initial=start, disable=not progress,
+        ),
+        start + 1,
+    ):  # fmt: skip
+        first, second = _embed(model, x.to(device), trains_trunk=lr_rest > 0).chunk(2)
+        are_similar = torch.as_tensor(similar[batch], device=first.device)
         loss = contrastive_loss(first, second, are_similar, margin)
         if not torch.isfinite(loss):
             raise FloatingPointError(
@@ -312,8 +361,66 @@ def train_siamese(
         log.add(loss, (first - second).detach().norm(dim=1), are_similar, margin)
         if iteration % log_every == 0 or iteration == n_iterations:
             log.close_row(iteration)
+            file.save(model, optimiser, log.rows)
     model.eval()
     return pd.DataFrame(log.rows, columns=_Log.COLUMNS)
+
+
+class _Checkpoint:
+    """State of a training in a file: whole or absent, and of these settings; no path, no file."""
+
+    def __init__(self, path: str | Path | None, settings: dict[str, Any]) -> None:
+        self.path = None if path is None else Path(path)
+        self.settings = settings
+
+    def restore(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> list[tuple]:
+        """Put the saved state into model and optimiser; return the rows of the log until then."""
+        if self.path is None or not self.path.exists():
+            return []
+        try:
+            saved = torch.load(self.path, map_location="cpu", weights_only=True)
+            settings = saved["settings"]
+            different = [key for key in self.settings if settings[key] != self.settings[key]]
+            if different:
+                raise ValueError(
+                    f"it is of a training with another {', '.join(different)} "
+                    f"({settings[different[0]]!r}, now {self.settings[different[0]]!r})"
+                )
+            model.load_state_dict(saved["model"])
+            optimiser.load_state_dict(saved["optimiser"])
+        except Exception as error:  # whatever a broken file makes torch raise
+            raise ValueError(
+                f"cannot go on from the checkpoint {str(self.path)!r}: {error}. Delete it to "
+                "train from the start"
+            ) from error
+        return [tuple(row) for row in saved["log"]]
+
+    def save(self, model: nn.Module, optimiser: torch.optim.Optimizer, rows: list[tuple]) -> None:
+        """Replace the file in one step: a killed training leaves the last state or this one."""
+        if self.path is None:
+            return
+        state = {
+            "settings": self.settings,
+            "model": model.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "log": rows,
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_name(f"{self.path.name}.tmp")
+        torch.save(state, temporary)
+        os.replace(temporary, self.path)
+
+
+def _fetched_ahead(
+    batches: Iterator[np.ndarray], inputs: Callable[[np.ndarray], Tensor]
+) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """Each batch with its inputs, which are fetched while the network learns from earlier ones."""
+    with ThreadPoolExecutor(1) as pool:
+        ahead = [(batch, pool.submit(inputs, batch)) for batch in islice(batches, 2)]
+        while ahead:
+            batch, x = ahead.pop(0)
+            ahead += [(later, pool.submit(inputs, later)) for later in islice(batches, 1)]
+            yield batch, x.result()
 
 
 def _check_training(
@@ -373,12 +480,12 @@ def _passes(items: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[
 
 
 def _embed(model: SiameseEmbedding, x: Tensor, trains_trunk: bool) -> Tensor:
-    """Embed a batch; only the trunk runs in bf16, and with gradients only if it is trained."""
+    """Embed a batch; only the trunk may run in bf16, and with gradients only if it is trained."""
     if model.backbone is None:
         return model.head(x)
     with (
         nullcontext() if trains_trunk else torch.no_grad(),
-        torch.autocast(x.device.type, dtype=torch.bfloat16),
+        autocast(x.device, "auto"),
     ):
         features = model.features(x)
     return model.head(features.float())
@@ -389,8 +496,8 @@ class _Log:
 
     COLUMNS = ("iteration", "loss", "similar_distance", "dissimilar_distance", "active_share")
 
-    def __init__(self) -> None:
-        self.rows: list[tuple[float, ...]] = []
+    def __init__(self, rows: list[tuple[float, ...]]) -> None:
+        self.rows = rows
         self._start_row()
 
     def _start_row(self) -> None:
