@@ -54,7 +54,7 @@ def test_the_book_has_six_chapters_a_data_sheet_and_an_index():
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
 def test_parameters_are_typed_explained_and_those_of_a_study(chapter):
-    of_the_page = {"preset", "ledger", "n_shown", "n_users_shown", "n_blocks"}
+    of_the_page = {"preset", "ledger", "n_shown", "n_users_shown", "n_blocks", "n_hover"}
     known = set(Parameters.__dataclass_fields__) | of_the_page
     parameters = book.chapter_parameters(ROOT / chapter)
     assert set(parameters) <= known

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,7 +47,7 @@ def test_diagrams_carry_the_numbers_of_the_run():
     assert "365 + 205" in texts
     assert "= 570" in texts
     assert "77 centres" in texts
-    network = figures.siamese_network("somenet", 512, 205, 20.0)
+    network = figures.siamese_network("somenet", 512, 205, 20.0, "l2")
     texts = " ".join(t.get_text() for t in network.axes[0].texts)
     assert "512 to 205" in texts
     assert "20 - D" in texts
@@ -63,6 +67,49 @@ def test_training_curves_draw_the_log():
     figure = figures.training_curves(log, margin=3.0)
     assert figure.axes[0].lines[0].get_ydata().tolist() == [3.0, 2.0, 1.0]
     assert figure.axes[2].lines[0].get_ydata().tolist() == [100.0, 50.0, 0.0]
+    assert drawn(figure).min() < 100
+
+
+def test_ablation_has_a_panel_for_each_normalisation_and_rule():
+    rows = [
+        {"normalise": normalise, "rule": rule, "margin": margin, "lr_last": 0.1, "mean_ap": value,
+         "low": value - 0.1, "high": value + 0.1, "first_active": margin - 1}
+        for normalise in ("batch", "l2")
+        for rule, value in (("slow", 0.4), ("fast", 0.6))
+        for margin in (1.0, 10.0)
+    ]  # fmt: skip
+    start = {"rule": "start", "mean_ap": 0.3, "low": 0.2, "high": 0.4}
+    starts = [start | {"normalise": normalise} for normalise in ("batch", "l2")]
+    figure = figures.siamese_ablation(pd.DataFrame(starts + rows))
+    assert [axis.get_title() for axis in figure.axes[:2]] == ["slow: 0.1", "fast: 0.1"]
+    pushed, unpushed = (
+        next(line for line in figure.axes[3].lines if line.get_label() == label)
+        for label in ("dissimilar pairs push", "none pushes at first")
+    )
+    assert (pushed.get_xdata().tolist(), unpushed.get_xdata().tolist()) == ([1], [0])
+    assert pushed.get_ydata().tolist() == [0.6]
+    assert figure.axes[0].get_ylabel().startswith("batch normalisation")
+
+
+def test_classes_stand_in_the_order_of_the_first_method():
+    table = pd.DataFrame({"ours": [0.5, 0.9, 0.1], "theirs": [0.2, 0.3, 0.4]}, index=list("abc"))
+    axis = figures.class_mean_ap(table).axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["c", "a", "b"]
+    by_name = {line.get_label(): line for line in axis.lines}
+    assert by_name["theirs"].get_xdata().tolist() == [0.4, 0.2, 0.3]
+
+
+def test_neighbour_strips_mark_right_and_wrong(pictures):
+    queries = pd.DataFrame(
+        {"query": [0, 3], "neighbours": [[1, 2], [4, 0]], "average_precision": [0.75, 0.2]}
+    )
+    figure = figures.neighbour_strips(pictures, list("aabbbb"), queries)
+    titles = [axis.get_title(loc="center") for axis in figure.axes]
+    assert titles == ["a\nAP 0.75", "a", "b", "b\nAP 0.20", "b", "a"]
+    frames = [axis.spines["left"].get_edgecolor() for axis in figure.axes]
+    assert frames[1] == frames[4]  # right
+    assert frames[2] == frames[5]  # wrong
+    assert len(set(frames)) == 3
     assert drawn(figure).min() < 100
 
 
@@ -96,6 +143,72 @@ def test_picture_map_places_the_top_left_point_at_the_top_left(pictures):
     assert tuple(image[height // 4, width // 4]) == (0, 255, 7)
     assert tuple(image[3 * height // 4, 3 * width // 4]) == (40, 215, 7)
     assert tuple(image[height // 4, 3 * width // 4]) == (255, 255, 255)
+
+
+def test_scene_map_gives_each_class_a_look_of_its_own():
+    labels = [f"class_{i:02d}" for i in range(20)] * 3
+    plane = np.random.default_rng(0).normal(size=(60, 2))
+    figure = figures.scene_map(plane, labels)
+    groups = figure.axes[0].collections
+    assert [group.get_label() for group in groups] == [f"class {i:02d}" for i in range(20)]
+    looks = {(*group.get_facecolor()[0], str(group.get_paths()[0].vertices)) for group in groups}
+    assert len(looks) == 20
+    np.testing.assert_array_equal(groups[3].get_offsets(), plane[3::20])
+    shown = drawn(figure)
+    assert (shown[[0, -1]] == 255).all()  # the legend is not cut off
+    assert (shown[:, [0, -1]] == 255).all()
+
+
+def test_scene_map_of_too_many_classes_names_the_largest():
+    labels = [f"{i:02d}" for i in range(40)] + [f"{i:02d}" for i in range(5, 40)]
+    figure = figures.scene_map(np.random.default_rng(0).normal(size=(75, 2)), labels)
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names[0] == "other classes"
+    assert len(names) == 37
+    assert set(names[1:]) >= {f"{i:02d}" for i in range(5, 40)}
+    assert sum(len(group.get_offsets()) for group in figure.axes[0].collections) == 75
+
+
+@pytest.fixture
+def placed_pins(pictures):
+    """Pins of two boards, as the map takes them."""
+    return pd.DataFrame(
+        {
+            "x": np.arange(6.0), "y": np.arange(6.0) ** 2, "image": pictures,
+            "caption": ["</script>", *"bcdef"], "board": ["one", "two"] * 3,
+        }
+    )  # fmt: skip
+
+
+def test_interactive_map_is_whole_and_the_same_every_time(placed_pins):
+    html = figures.interactive_map(placed_pins, alt='A "map" <of> pins', caption="Six pins.").data
+    assert figures.interactive_map(placed_pins, 'A "map" <of> pins', "Six pins.").data == html
+    assert 'aria-label="A &quot;map&quot; &lt;of&gt; pins"' in html
+    assert "<figcaption>Six pins.</figcaption>" in html
+    assert html.count("<script") == html.count("</script>") == 2  # the caption closes none
+    assert not re.search(r"<(script|link|img|iframe)[^>]*(src|href)=.http", html)
+    assert html.count("data:image/webp;base64,") == 6
+    assert len(html) < 1.4e6  # nearly all of it Bokeh's script
+    other = placed_pins.assign(caption="other")
+    assert figures.interactive_map(other, 'A "map" <of> pins', "Six pins.").data != html
+
+
+def test_interactive_map_shows_small_pictures_and_their_mean_colours(placed_pins, tmp_path):
+    path = str(tmp_path / "halves.png")
+    Image.fromarray(
+        np.repeat([[[255, 0, 0], [0, 0, 255]]], 200, 0).repeat(150, 1).astype("uint8")
+    ).save(path)
+    html = figures.interactive_map(placed_pins.head(1).assign(image=path), "one", thumbnail=32).data
+    encoded = re.search(r"data:image/webp;base64,([\w+/=]+)", html)[1]
+    with Image.open(io.BytesIO(base64.b64decode(encoded))) as picture:
+        assert picture.size == (32, 21)
+    assert "#800080" in html
+
+
+@pytest.mark.parametrize("pins", [slice(0), slice(6)], ids=["no pins", "nowhere"])
+def test_interactive_map_of_pins_without_a_place(placed_pins, pins):
+    with pytest.raises(ValueError, match="all with finite x and y"):
+        figures.interactive_map(placed_pins[pins].assign(x=np.nan), alt="")
 
 
 def test_max_z_ecdf_is_the_share_at_or_below():

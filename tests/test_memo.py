@@ -91,8 +91,19 @@ def test_code_version_follows_the_modules_that_a_step_reaches(sources):
 
 def test_code_version_follows_what_a_step_names_in_its_own_module(sources):
     before = versions()
-    sources("visprof.study", "words = vocabulary.", "words =  vocabulary.")  # in _assign
+    sources("visprof.steps.users", "words = vocabulary.", "words =  vocabulary.")  # in _assign
     assert changed(before) == {"assignments", "text_assignments"}
+
+
+def test_code_version_follows_names_into_the_other_modules_of_steps(sources):
+    before = versions()
+    sources("visprof.steps.pictures", "class SceneSplit:", "class  SceneSplit:")
+    split = {"scene_split", "scene_features", "scene_words", "scene_map", "map_numbers"}
+    assert split <= changed(before)
+    assert not changed(before) & {"pin_features", "assignments", "pair_numbers", "mrr_numbers"}
+    before = versions()
+    sources("visprof.duplicates", "def picture_signatures", "def  picture_signatures")
+    assert changed(before) == {"near_duplicates", "data_sheet"}
 
 
 def test_code_version_does_not_follow_modules_that_no_step_uses(sources):

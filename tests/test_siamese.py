@@ -19,6 +19,7 @@ from visprof.scenes import sample_pairs
 from visprof.siamese import (
     SiameseEmbedding,
     array_inputs,
+    calibrate,
     contrastive_loss,
     image_inputs,
     siamese_outputs,
@@ -202,6 +203,18 @@ def test_outputs_are_standardised_and_independent_of_batches(classes):
     np.testing.assert_allclose(outputs.mean(0), 0, atol=0.15)
     np.testing.assert_allclose(outputs.std(0), 1, atol=0.15)
     np.testing.assert_allclose(outputs, siamese_outputs(model, features, 7), atol=1e-5)
+
+
+def test_calibration_standardises_the_outputs_and_nothing_else(classes):
+    features, _ = classes
+    model = calibrate(SiameseEmbedding(None, 12, 6), features)
+    outputs = siamese_outputs(model, features)
+    np.testing.assert_allclose(outputs.mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(outputs.std(0, ddof=1), 1, rtol=0.02)  # its eps is 1e-5
+    assert torch.equal(model.last.weight, SiameseEmbedding(None, 12, 6).last.weight)
+    plain = SiameseEmbedding(None, 12, 6, "l2")
+    before = siamese_outputs(plain, features)
+    np.testing.assert_array_equal(siamese_outputs(calibrate(plain, features), features), before)
 
 
 def test_l2_outputs_have_length_1(classes):

@@ -121,6 +121,73 @@ def test_fine_tuned_trunk_embeds_the_pictures_again(tiny, home):
     assert any(key.startswith("backbone.") for key in state)
 
 
+def test_other_data_add_to_the_store_of_features(tiny, home, tmp_path, caplog):
+    data = tmp_path / "data"
+    shutil.copytree(tiny["data_folder"], data, ignore=shutil.ignore_patterns("*.joblib", "lock"))
+    known = len(tiny["feature_store"].digests())
+    Image.new("RGB", (70, 70), "red").save(data / "scenes" / "coast" / "new.jpg")
+    grown = Study("tiny", home=home, data=str(data))
+    assert len(grown["scene_features"]) == len(tiny["scene_features"]) + 1
+    assert len(grown["pin_features"]) == len(tiny["pin_features"])
+    assert len(tiny["feature_store"].digests()) == known + 1
+
+
+def test_ablation_shows_that_a_margin_of_1_pushes_nothing(home):
+    study = Study("tiny", home=home, n_outputs=205, n_ablation=3)
+    table = study["siamese_ablation"]
+    start = table[table["rule"] == "start"]
+    trained = table[table["rule"] != "start"]
+    assert start["normalise"].tolist() == ["batch", "l2"]
+    assert len(trained) == 2 * 3 * 4
+    batch = trained[trained["normalise"] == "batch"]
+    assert (batch.loc[batch["margin"] == 1, ["first_active", "last_active"]] == 0).all(axis=None)
+    assert (batch.loc[batch["margin"] == 25, "first_active"] > 0).all()
+    assert (trained["turn"] > 0).all()
+    rates = trained["lr_last"].unique()
+    np.testing.assert_allclose(rates, [1e-5, 0.5 / 3, 5 / 3])
+    gain = trained["mean_ap"] - trained["normalise"].map(start.set_index("normalise")["mean_ap"])
+    np.testing.assert_allclose(trained["gain"], gain)
+
+
+def test_fine_tuning_lets_all_layers_learn(tiny):
+    table = tiny["siamese_fine_tuning"]
+    np.testing.assert_allclose(table["lr_rest"].dropna(), [0, 1e-7, 0, 5e-3])
+    np.testing.assert_allclose(table["lr_last"].dropna(), [1e-5, 1e-5, 0.5, 0.5])
+    assert table["mean_ap"].between(0, 1).all()
+
+
+def test_example_queries_go_from_best_to_worst(tiny):
+    table, split = tiny["example_queries"], tiny["scene_split"]
+    scores = tiny["scene_ranking"]["hybrid"].average_precision
+    assert table["average_precision"].is_monotonic_decreasing
+    assert table["average_precision"].iloc[0] == scores.max()
+    labels = split.test["label"].to_numpy()
+    assert len({labels[query] for query in table["query"]}) == len(table) == 4
+    assert all(query not in near for query, near in table[["query", "neighbours"]].to_numpy())
+
+
+def test_table_1_has_both_readings_with_intervals(tiny):
+    numbers = tiny["map_numbers"]
+    for key, number in numbers.items():
+        exact = key.startswith("map.random")
+        assert (number.low is None) == exact, key
+    for reading in ("", ".area"):
+        difference = numbers[f"map.cnn-bow{reading}"]
+        assert difference.value == pytest.approx(
+            numbers[f"map.cnn{reading}"].value - numbers[f"map.bow{reading}"].value
+        )
+        shifted = numbers[f"map.bow-random{reading}"]
+        bow, random = (numbers[f"map.{method}{reading}"] for method in ("bow", "random"))
+        assert shifted.low == pytest.approx(bow.low - random.value)
+
+
+@pytest.mark.slow
+def test_training_beats_the_start_on_unseen_scenes(home):
+    study = Study("tiny", home=home, scenes_per_class=16, n_similar=20, n_dissimilar=20,
+                  n_outputs=64, n_iterations=300)  # fmt: skip
+    assert study["map_numbers"]["map.siamese-untrained"].low > 0
+
+
 def test_missing_data_folder_and_its_parts_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere.*boards/.*scenes/"):
         Study("tiny", home=tmp_path / "home", data=str(tmp_path / "nowhere"))["data_folder"]

@@ -218,7 +218,7 @@ def embed_images(
         "features_dim": backbone.feature_dim,
         "outputs_dim": backbone.output_dim,
     }
-    with FileLock(store.folder / "lock"), ThreadPoolExecutor(n_workers) as pool:
+    with FileLock(store.folder / "store.lock"), ThreadPoolExecutor(n_workers) as pool:
         store.begin(origin)
         digests = list(pool.map(_picture_digest, images))
         known = set(store.digests().tolist())

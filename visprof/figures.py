@@ -6,12 +6,32 @@ Figures are made without pyplot, so none is kept open and none is drawn twice in
 
 from __future__ import annotations
 
+import base64
+import html
+import io
+import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from bokeh.embed import json_item
+from bokeh.models import (
+    BoxZoomTool,
+    ColumnDataSource,
+    HoverTool,
+    PanTool,
+    ResetTool,
+    TapTool,
+    WheelZoomTool,
+    ZoomInTool,
+    ZoomOutTool,
+)
+from bokeh.plotting import figure as bokeh_figure
+from bokeh.resources import INLINE
+from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
@@ -27,13 +47,18 @@ __all__ = [
     "COLOURS",
     "board_funnel",
     "board_samples",
+    "class_mean_ap",
     "framework",
     "grid_representatives",
+    "interactive_map",
     "labelled_pictures",
     "max_z_ecdf",
     "mrr_curves",
+    "neighbour_strips",
     "picture_map",
     "precision_recall",
+    "scene_map",
+    "siamese_ablation",
     "siamese_network",
     "table",
     "taste_recovery",
@@ -357,7 +382,9 @@ def framework(n_cnn: int, n_siamese: int, n_clusters: int) -> Figure:
     return figure
 
 
-def siamese_network(trunk: str, n_features: int, n_outputs: int, margin: float) -> Figure:
+def siamese_network(
+    trunk: str, n_features: int, n_outputs: int, margin: float, normalise: str
+) -> Figure:
     """Figure 3: the Siamese network that this code trains.
 
     Parameters
@@ -368,19 +395,23 @@ def siamese_network(trunk: str, n_features: int, n_outputs: int, margin: float) 
         Dimensions before and after the last layer.
     margin : float
         Margin of the contrastive loss.
+    normalise : {"batch", "l2"}
+        What stands on top of the outputs.
     """
     figure, axis = _canvas(9.4, 3.4)
+    top = {"batch": "batch\nnorm", "l2": "unit\nlength"}[normalise]
     trunk = trunk.replace("-", "-\n", 1)  # the names of networks are long
     for y, picture, output in ((2.5, "picture $x$", "$f(x)$"), (0.9, "picture $y$", "$f(y)$")):
         _box(axis, 0.6, y, picture, COLOURS["grey"], 1.1, 0.6)
         _box(axis, 2.25, y, f"{trunk}\nwithout last layer", COLOURS["blue"], 1.75, 0.95)
         _box(axis, 4.15, y, f"linear\n{n_features} to {n_outputs}", COLOURS["orange"], 1.25, 0.8)
-        _box(axis, 5.65, y, "batch\nnorm", COLOURS["orange"], 0.85, 0.8)
+        _box(axis, 5.65, y, top, COLOURS["orange"], 0.85, 0.8)
         _arrow(axis, (1.15, y), (1.37, y))
         _arrow(axis, (3.13, y), (3.52, y))
         _arrow(axis, (4.78, y), (5.22, y))
         _arrow(axis, (6.08, y), (7.05, 1.7 + np.sign(y - 1.7) * 0.4), output)
-    for x, label in ((2.25, "same weights"), (4.15, "same weights"), (5.65, "one batch")):
+    shared = [(2.25, "same weights"), (4.15, "same weights"), (5.65, "one batch")]
+    for x, label in shared if normalise == "batch" else shared[:2]:
         axis.annotate(
             "",
             (x, 1.32),
@@ -438,7 +469,107 @@ def training_curves(log: pd.DataFrame, margin: float) -> Figure:
     return figure
 
 
+def siamese_ablation(table: pd.DataFrame) -> Figure:
+    """Mean average precision by margin, for each normalisation (rows) and learning rate (columns).
+
+    Parameters
+    ----------
+    table : DataFrame
+        As the step ``siamese_ablation`` of a study returns it.
+    """
+    titles = {"batch": "batch normalisation", "l2": "unit length"}
+    trained = table[table["rule"] != "start"]
+    rules = list(trained["rule"].unique())
+    figure = Figure(figsize=(9, 5.2), layout="constrained")
+    axes = figure.subplots(len(titles), len(rules), sharex=True, sharey=True, squeeze=False)
+    for (normalise, title), row in zip(titles.items(), axes, strict=True):
+        of_row = table[table["normalise"] == normalise]
+        start = of_row[of_row["rule"] == "start"].iloc[0]
+        for rule, axis in zip(rules, row, strict=True):
+            shown = of_row[of_row["rule"] == rule]
+            axis.axhspan(start["low"], start["high"], color=COLOURS["grey"], alpha=0.12, lw=0)
+            axis.axhline(start["mean_ap"], color=COLOURS["grey"], ls=":", label="before training")
+            places = np.arange(len(shown))
+            error = (shown["mean_ap"] - shown["low"], shown["high"] - shown["mean_ap"])
+            axis.errorbar(places, shown["mean_ap"], error, fmt="none", color=COLOURS["blue"], lw=1)
+            for pushed, filling in ((True, COLOURS["blue"]), (False, "white")):
+                dots = ((shown["first_active"] > 0) == pushed).to_numpy()
+                axis.plot(
+                    places[dots], shown["mean_ap"].to_numpy()[dots], "o", ms=6,
+                    color=COLOURS["blue"], mfc=filling,
+                    label="dissimilar pairs push" if pushed else "none pushes at first",
+                )  # fmt: skip
+            axis.set_xticks(places, [f"{margin:g}" for margin in shown["margin"]])
+            axis.set_xlim(-0.5, len(shown) - 0.5)
+        row[0].set_ylabel(f"{title}\nmAP")
+    for rule, top, bottom in zip(rules, axes[0], axes[-1], strict=True):
+        rate = trained.loc[trained["rule"] == rule, "lr_last"].iloc[0]
+        top.set_title(f"{rule}: {rate:.2g}", fontsize="small")
+        bottom.set_xlabel("margin m")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize="small")
+    return figure
+
+
 # ---------------------------------------------------------------- the metric and the map
+
+
+def class_mean_ap(table: pd.DataFrame) -> Figure:
+    """Mean average precision of each class by each method; classes by the first method's.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Index the classes, one column a method.
+    """
+    ordered = table.sort_values(table.columns[0])
+    figure, axis = _axes(7.5, 1.2 + 0.26 * len(ordered))
+    places = np.arange(len(ordered))
+    axis.hlines(places, ordered.min(axis=1), ordered.max(axis=1), color="#cccccc", lw=1, zorder=0)
+    for (name, values), colour, marker in zip(ordered.items(), CYCLE, MARKERS, strict=False):
+        axis.plot(values, places, marker, ls="", color=colour, label=name, ms=6)
+    axis.set_yticks(places, [str(name).replace("_", " ") for name in ordered.index])
+    axis.set(xlabel="mean average precision of the class", xlim=(0, 1.02))
+    axis.grid(axis="x", color="#eeeeee")
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(ordered.columns))
+    return figure
+
+
+def neighbour_strips(
+    images: Sequence[str], labels: Sequence[str], queries: pd.DataFrame, size: int = 96
+) -> Figure:
+    """Queries, each with its nearest pictures: framed whole where the label is right, else dashed.
+
+    Parameters
+    ----------
+    images, labels : sequence of str, length n
+        Picture files and their classes.
+    queries : DataFrame
+        Columns query (position), neighbours (positions, nearest first), average_precision.
+    size : int
+        Side of a picture in pixels.
+    """
+    width = len(queries["neighbours"].iloc[0])
+    figure = Figure(figsize=(9, 1.42 * len(queries)), layout="constrained")
+    axes = figure.subplots(len(queries), width + 1, squeeze=False)
+    for row, (query, neighbours, score) in zip(
+        axes,
+        queries[["query", "neighbours", "average_precision"]].itertuples(index=False),
+        strict=True,
+    ):
+        for axis, position in zip(row, [query, *neighbours], strict=True):
+            axis.imshow(_tile(images[position], size))
+            axis.set(xticks=[], yticks=[])
+            right = labels[position] == labels[query]
+            colour, dash = (COLOURS["green"], "-") if right else (COLOURS["orange"], (0, (2, 1.5)))
+            if position == query:
+                colour = "black"
+            for spine in axis.spines.values():
+                spine.set(visible=True, color=colour, linestyle=dash, linewidth=2.5)
+            name = labels[position].replace("_", " ")
+            title = f"{name}\nAP {score:.2f}" if position == query else name
+            axis.set_title(title, fontsize=8.5, pad=3, loc="center")
+    return figure
 
 
 def precision_recall(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
@@ -513,6 +644,213 @@ def picture_map(
     axis.imshow(_mosaic(places, n_blocks, 1200 // n_blocks, gap=2))
     axis.set_axis_off()
     return figure
+
+
+def scene_map(plane: np.ndarray, labels: Sequence[str], n_columns: int = 3) -> Figure:
+    """Labelled points of the plane, each class with a colour and a marker of its own.
+
+    Parameters
+    ----------
+    plane : ndarray, shape (n, 2)
+        The plane.
+    labels : sequence of str, length n
+        Class of each point. Of more classes than there are pairs of colour and marker, the
+        largest get one, and the others share small grey points.
+    n_columns : int
+        Columns of the legend.
+    """
+    labels = pd.Series(np.asarray(labels))
+    looks = [(colour, marker) for marker in MARKERS for colour in CYCLE]
+    named = sorted(labels.value_counts(sort=True).index[: len(looks)])
+    rest = ~labels.isin(named).to_numpy()
+    n_rows = -(-(len(named) + rest.any()) // n_columns)
+    width, height = np.ptp(plane, axis=0)
+    figure, axis = _axes(5.6, 5.6 * np.clip(height / max(width, 1e-12), 0.5, 1.2) + 0.22 * n_rows)
+    if rest.any():
+        axis.scatter(*plane[rest].T, s=5, color="#bbbbbb", lw=0, label="other classes")
+    for label, (colour, marker) in zip(named, looks, strict=False):
+        points = plane[(labels == label).to_numpy()]
+        axis.scatter(
+            *points.T, s=24, color=colour, marker=marker, alpha=0.8, lw=0.3, ec="white",
+            label=label.replace("_", " "),
+        )  # fmt: skip
+    axis.set(aspect="equal", xticks=[], yticks=[])  # neither position nor scale has a meaning
+    axis.spines[:].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=n_columns, fontsize="small")
+    return figure
+
+
+# twice the size on the screen; Bokeh's own tooltip would let the points shine through
+_TOOLTIP = """
+<div style="max-width: 8rem; font: 0.8rem/1.3 sans-serif; overflow-wrap: anywhere">
+  <style>:host { opacity: 1 !important }</style>
+  <img src="@picture" alt="" style="display: block; zoom: 2; margin-bottom: 0.15rem">
+  <div>@caption</div>
+  <div style="color: #666">@board</div>
+</div>
+"""
+
+_MAP_PAGE = """
+<figure class="interactive-map" aria-label="{alt}" style="margin: 0">
+<style>
+.interactive-map > div {{ height: min(36rem, 80vh); padding: 0.5rem; background: #fff;
+  border: 1px solid #ccc; border-radius: 0.5rem; box-sizing: border-box; color-scheme: light; }}
+@media (max-width: 40rem) {{ .interactive-map > div {{ height: 26rem; }} }}
+</style>
+<div id="{name}"></div>
+<noscript>This map needs JavaScript.</noscript>
+<figcaption>{caption}</figcaption>
+<script>{bokeh}</script>
+<script>
+(async () => {{
+  const card = document.getElementById("{name}")
+  const views = await Bokeh.embed.embed_item({item})
+  const plot = views.roots[0].model
+  const [pins, ringed] = plot.renderers.map((renderer) => renderer.data_source)
+  // The board of the pin under the pointer is ringed. Setting data repaints, and that inspects
+  // again: nothing is set while the board stays the same.
+  pins.inspect.connect(() => {{
+    const {{x, y, board}} = pins.data
+    const name = board[pins.inspected.indices[0]]
+    if (name === ringed.data.board[0]) return
+    const rows = [...board.keys()].filter((row) => board[row] === name)
+    const [xs, ys, names] = [x, y, board].map((column) => rows.map((row) => column[row]))
+    ringed.data = {{x: xs, y: ys, board: names}}
+  }})
+  // A wheel turn that began outside scrolls the page on past the map; it zooms once the pointer
+  // itself, not the page below it, has moved over the map.
+  let place = "", own = true
+  for (const type of ["wheel", "pointermove"]) document.addEventListener(type, (event) => {{
+    const [inside, before] = [card.contains(event.target), place]
+    place = `${{event.clientX}} ${{event.clientY}}`
+    if (type === "pointermove") own ||= inside && place !== before
+    else if (!inside) own = false
+    else if (!own) event.stopPropagation()
+  }}, {{capture: true, passive: true}})
+  // A finger scrolls the page, unless panning is switched on; two fingers zoom. What a tap shows
+  // stays when the finger is lifted.
+  card.addEventListener("pointerout", (event) => {{
+    if (event.pointerType === "touch") event.stopPropagation()
+  }}, true)
+  if (matchMedia("(pointer: coarse)").matches) {{
+    for (const tool of plot.toolbar.tools) if (tool.type === "PanTool") tool.active = false
+  }}
+}})()
+</script>
+</figure>
+"""
+
+
+def interactive_map(
+    pins: pd.DataFrame,
+    alt: str,
+    caption: str = "",
+    thumbnail: int = 64,
+    name: str = "interactive-map",
+) -> HTML:
+    """The plane of t-SNE to zoom into; the pin under the pointer shows its picture and board.
+
+    Every point has the mean colour of its picture, and the board of the pin under the pointer is
+    ringed. The page holds all that it needs, Bokeh's script too: nothing is fetched. Equal pins
+    give equal text.
+
+    Parameters
+    ----------
+    pins : DataFrame
+        Columns x, y, image, caption, board. Each row adds about 1 kB to the page.
+    alt : str
+        What the map shows, for readers who do not see it.
+    caption : str
+        Text below the map; HTML.
+    thumbnail : int
+        Longer side of the pictures, in pixels.
+    name : str
+        Id of the map's element, unique in its page.
+
+    Raises
+    ------
+    ValueError
+        If there are no pins, or a coordinate is not finite.
+    """
+    if not len(pins) or not np.isfinite(pins[["x", "y"]].to_numpy(float)).all():
+        raise ValueError(
+            f"pins: expected at least one, all with finite x and y, got {len(pins)}; lay them out "
+            "with visprof.maps.tsne_plane"
+        )
+    pictures, colours = zip(*(_thumbnail(image, thumbnail) for image in pins["image"]), strict=True)
+    shown = ColumnDataSource(
+        {
+            "x": pins["x"].to_numpy(np.float32),
+            "y": pins["y"].to_numpy(np.float32),
+            "colour": colours,
+            "picture": pictures,
+            "caption": pins["caption"].astype(str).tolist(),
+            "board": pins["board"].astype(str).tolist(),
+        }
+    )
+    ringed = ColumnDataSource({"x": [], "y": [], "board": []})
+    plot = bokeh_figure(
+        sizing_mode="stretch_both", match_aspect=True, tools="", toolbar_location="above",
+        outline_line_color=None,
+    )  # fmt: skip
+    plot.axis.visible = False  # neither position nor scale has a meaning
+    plot.grid.visible = False
+    plot.toolbar.logo = None
+    points = plot.scatter(
+        "x", "y", source=shown, size=7, fill_color="colour", line_color="#444444", line_width=0.5,
+        hit_dilation=2,
+    )  # fmt: skip
+    plot.scatter(
+        "x", "y", source=ringed, size=10, fill_color=None, line_color="black", line_width=2
+    )
+    plot.x_range.renderers = plot.y_range.renderers = [points]
+    wheel, pan = WheelZoomTool(), PanTool()
+    hover = HoverTool(renderers=[points], tooltips=_TOOLTIP, limit=1, visible=False)
+    # on touch screens a tap does what hovering does
+    tap = TapTool(renderers=[points], behavior="inspect", visible=False)
+    zooms = [BoxZoomTool(match_aspect=True), ZoomInTool(), ZoomOutTool()]
+    plot.add_tools(pan, wheel, *zooms, ResetTool(), hover, tap)
+    plot.toolbar.active_scroll, plot.toolbar.active_drag = wheel, pan
+    item = json.dumps(_renumbered(json_item(plot, name), name), separators=(",", ":"))
+    return HTML(
+        _MAP_PAGE.format(
+            name=html.escape(name),
+            alt=html.escape(alt),
+            caption=caption,
+            bokeh=INLINE.js_raw[0],  # the core alone: the map uses no widgets, tables or formulas
+            item=item.replace("<", "\\u003c"),  # no caption can close the script
+        )
+    )
+
+
+def _thumbnail(image: str, size: int) -> tuple[str, str]:
+    """Small copy of a picture file as a data URI, and its mean colour as ``#rrggbb``."""
+    picture = read_image(image)
+    picture.thumbnail((size, size))
+    red, green, blue = np.asarray(picture).mean(axis=(0, 1)).round().astype(int)
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=50, method=6)
+    uri = f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return uri, f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def _renumbered(item: Any, prefix: str) -> Any:
+    """Give the models of a Bokeh document ids of their own, which do not depend on earlier ones."""
+    ids: dict[str, str] = {}
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: (
+                    ids.setdefault(inner, f"{prefix}-{len(ids)}")
+                    if key in ("id", "root_id")
+                    else walk(inner)
+                )
+                for key, inner in value.items()
+            }
+        return [walk(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+    return walk(item)
 
 
 # ---------------------------------------------------------------- users

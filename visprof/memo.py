@@ -48,7 +48,15 @@ class _Module:
 
     definitions: dict[str, str]
     uses: dict[str, frozenset[str]]
-    imports: dict[str, frozenset[str]]
+    imports: dict[str, _Import]
+
+
+@dataclass(frozen=True)
+class _Import:
+    """A name imported from this package: the modules behind it, and its name there."""
+
+    modules: frozenset[str]
+    name: str
 
 
 @functools.cache
@@ -73,42 +81,55 @@ def _parse(module: str) -> _Module:
     return _Module(definitions, uses, _imports(tree))
 
 
-def _imports(tree: ast.Module) -> dict[str, frozenset[str]]:
-    """Modules of this package behind each imported name, also where a function imports them."""
-    imports: dict[str, frozenset[str]] = {}
+def _imports(tree: ast.Module) -> dict[str, _Import]:
+    """Names imported from this package, also where a function imports them."""
+    imports: dict[str, _Import] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 candidates = {node.module, f"{node.module}.{alias.name}"}
-                imports[alias.asname or alias.name] = frozenset(candidates & _SOURCES.keys())
+                found = _Import(frozenset(candidates & _SOURCES.keys()), alias.name)
+                imports[alias.asname or alias.name] = found
         elif isinstance(node, ast.Import):
             for alias in node.names:
-                imports[alias.asname or alias.name] = frozenset({alias.name} & _SOURCES.keys())
-    return {name: modules for name, modules in imports.items() if modules}
+                found = _Import(frozenset({alias.name} & _SOURCES.keys()), alias.name)
+                imports[alias.asname or alias.name] = found
+    return {name: found for name, found in imports.items() if found.modules}
 
 
 def code_version(function: Callable[..., Any]) -> str:
     """Hash a function of this package with all code of the package that it can reach.
 
-    That is its own source, what it names in its module, and the whole source of every module of
-    the package that these import, directly or through others.
+    That is its own source, what it names in its module or in others of the same folder (as steps
+    name each other's values), and the whole source of every other module of the package that
+    these import, directly or through others.
     """
-    own = _parse(function.__module__)
-    reached, modules, waiting = set(), set(), {function.__name__}
+    folder = function.__module__.rpartition(".")[0]
+    reached: set[tuple[str, str]] = set()
+    modules: set[str] = set()
+    waiting = {(function.__module__, function.__name__)}
     while waiting:
-        name = waiting.pop()
-        modules |= own.imports.get(name, frozenset())
-        if name in own.definitions and name not in reached:
-            reached.add(name)
-            waiting |= own.uses[name]
+        module, name = place = waiting.pop()
+        own = _parse(module)
+        if name in own.definitions and place not in reached:
+            reached.add(place)
+            waiting |= {(module, used) for used in own.uses[name]}
+        elif found := own.imports.get(name):
+            beside = {
+                m
+                for m in found.modules
+                if m.rpartition(".")[0] == folder and found.name in _parse(m).definitions
+            }
+            waiting |= {(m, found.name) for m in beside}
+            modules |= found.modules - beside
     closure: set[str] = set()
     while modules:
         module = modules.pop()
         if module not in closure:
             closure.add(module)
-            modules |= set().union(*_parse(module).imports.values())
+            modules |= set().union(*(found.modules for found in _parse(module).imports.values()))
     return digest(
-        *(own.definitions[name] for name in sorted(reached)),
+        *(_parse(module).definitions[name] for module, name in sorted(reached)),
         *(_SOURCES[module] for module in sorted(closure)),
     )
 

@@ -1,0 +1,1 @@
+"""Speed and memory of visprof beside its peers; see README.md."""

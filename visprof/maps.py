@@ -1,0 +1,321 @@
+"""An embedding laid out in the plane, and how far the plane can be trusted.
+
+Every score is given for each point first; `mean_interval` sums them up. A point never counts as a
+neighbour of its own: it is left out by its index, so its duplicates do count.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import pairwise_distances_chunked
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import check_array
+
+from visprof.intervals import percentile_interval, resample_counts
+
+__all__ = [
+    "chance_purity",
+    "chance_trust",
+    "label_purity",
+    "largest_perplexity",
+    "mean_interval",
+    "nearest_neighbours",
+    "neighbourhood",
+    "preservation",
+    "trust",
+    "tsne_plane",
+]
+
+_BLOCK_MIB = 64  # of distances at a time
+
+
+# ---------------------------------------------------------------- the plane
+
+
+def largest_perplexity(n: int) -> float:
+    """Largest perplexity of t-SNE for `n` points: it looks at three times as many neighbours."""
+    return (n - 1) / 3
+
+
+def tsne_plane(
+    features: ArrayLike, perplexity: float = 30.0, random_state: int = 0
+) -> NDArray[np.float64]:
+    """Lay out points in the plane by t-SNE, started from their first two principal components.
+
+    The implementation is openTSNE (Poličar, Stražar and Zupan 2024) with its defaults, but exact
+    nearest neighbours and one thread, so that the plane does not depend on the number of cores.
+
+    Parameters
+    ----------
+    features : array-like of shape (n, d)
+        Embeddings, one point a row.
+    perplexity : float, default=30
+        At least 1, at most ``largest_perplexity(n)``.
+    random_state : int, default=0
+        Seed.
+
+    Returns
+    -------
+    ndarray of shape (n, 2)
+        Far distances in it, and the sizes of groups, carry no meaning.
+
+    Raises
+    ------
+    ValueError
+        If `features` is not a finite 2-D array of at least two columns that are not all constant,
+        or the perplexity is out of range.
+    """
+    from openTSNE import TSNE  # here, since it takes a second that others need not wait for
+
+    x = check_array(features, dtype=np.float64, ensure_min_features=2, input_name="features")
+    n = len(x)
+    if not 1 <= perplexity <= largest_perplexity(n):
+        raise ValueError(
+            f"perplexity: got {perplexity:g} for {n} points; it must be at least 1 and at most "
+            f"(n - 1) / 3 = {largest_perplexity(n):.1f}, so lower it or lay out more points"
+        )
+    if not np.ptp(x, axis=0).any():
+        raise ValueError(f"features: all {n} rows are equal, so there is nothing to lay out")
+    tsne = TSNE(
+        perplexity=perplexity,
+        initialization="pca",
+        neighbors="exact",
+        random_state=random_state,
+        n_jobs=1,  # more wait for each other at every step, which takes longer on a busy machine
+    )
+    return np.array(tsne.fit(x))
+
+
+# ---------------------------------------------------------------- neighbours
+
+
+def neighbourhood(n: int) -> int:
+    """Neighbours to look at on a map of `n` points: 10, or as many as `trust` is defined for."""
+    return min(10, (n - 1) // 2)
+
+
+def nearest_neighbours(points: ArrayLike, k: int) -> NDArray[np.int64]:
+    """Rows of the nearest others of each point, by Euclidean distance.
+
+    Parameters
+    ----------
+    points : array-like of shape (n, d)
+        Points, one a row.
+    k : int
+        Neighbours of each, from 1 to n - 1.
+
+    Returns
+    -------
+    ndarray of int, shape (n, k)
+        The nearest first. Among others at equal distance the choice is arbitrary, but the same in
+        every run.
+
+    Raises
+    ------
+    ValueError
+        If `points` is not a finite 2-D array, or `k` is out of range.
+    """
+    x = check_array(points, dtype=np.float64, ensure_min_samples=2, input_name="points")
+    if not 1 <= k < len(x):
+        raise ValueError(
+            f"k: got {k} neighbours for {len(x)} points; each has {len(x) - 1} others at most"
+        )
+    x = x - x.mean(axis=0)  # distances are computed from squares, which cancel far from 0
+    # without an argument, kneighbors leaves each point out by its index
+    return NearestNeighbors(n_neighbors=k).fit(x).kneighbors(return_distance=False)
+
+
+def preservation(embedded: ArrayLike, planar: ArrayLike) -> NDArray[np.float64]:
+    """Share of each point's neighbours in the embedding that are its neighbours in the plane too.
+
+    By chance, in a random plane, it is k / (n - 1).
+
+    Parameters
+    ----------
+    embedded, planar : array-like of int, shape (n, k)
+        Neighbours of each point in the embedding and in the plane, from `nearest_neighbours`.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    embedded, planar = np.asarray(embedded), np.asarray(planar)
+    if embedded.ndim != 2 or embedded.shape != planar.shape:
+        raise ValueError(
+            "embedded, planar: expected the same shape (n, k), got "
+            f"{embedded.shape} and {planar.shape}"
+        )
+    return (embedded[:, :, None] == planar[:, None, :]).any(axis=2).mean(axis=1)
+
+
+def trust(features: ArrayLike, planar: ArrayLike) -> NDArray[np.float64]:
+    r"""Trustworthiness of each point's neighbourhood in the plane (Venna and Kaski 2001).
+
+    A neighbour j of i in the plane costs what its rank r(i, j) by distance in the embedding
+    exceeds k:
+
+    .. math:: T_i = 1 - \frac{2}{k (2n - 3k - 1)} \sum_j \max(0, r(i, j) - k) .
+
+    The mean over points is :func:`sklearn.manifold.trustworthiness`, in little memory.
+
+    Parameters
+    ----------
+    features : array-like of shape (n, d)
+        The embedding.
+    planar : array-like of int, shape (n, k)
+        Neighbours of each point in the plane, from `nearest_neighbours`; k below n / 2.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        1: all neighbours in the plane are the nearest in the embedding. A single point's can be
+        negative; the mean is between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If `features` is not a finite 2-D array, the shapes do not match, or k is too large.
+    """
+    x = check_array(features, dtype=np.float64, input_name="features")
+    n, planar = len(x), np.asarray(planar)
+    if planar.ndim != 2 or len(planar) != n or not 1 <= planar.shape[1] < n / 2:
+        raise ValueError(
+            f"planar: expected shape ({n}, k) with k from 1 to below {n / 2:g}, got {planar.shape}"
+        )
+    k = planar.shape[1]
+
+    def excess(distances: NDArray[np.float64], start: int) -> NDArray[np.int64]:
+        rows = np.arange(len(distances))
+        distances[rows, start + rows] = np.inf  # no point is its own neighbour
+        neighbours = planar[start + rows]
+        reach = np.take_along_axis(distances, neighbours, axis=1)
+        nearer = [np.count_nonzero(distances < at[:, None], axis=1) for at in reach.T]
+        return np.maximum(0, np.stack(nearer) + 1 - k).sum(axis=0)
+
+    blocks = pairwise_distances_chunked(
+        x - x.mean(axis=0), reduce_func=excess, working_memory=_BLOCK_MIB
+    )
+    return 1 - 2 / (k * (2 * n - 3 * k - 1)) * np.concatenate(list(blocks))
+
+
+def chance_trust(n: int, k: int) -> float:
+    """Expected trustworthiness of a random plane: near 1/2 for k far below `n`.
+
+    The rank of a random neighbour is uniform over 1 to n - 1, so what exceeds `k` has the mean
+    (n - 1 - k)(n - k) / (2 (n - 1)).
+
+    Parameters
+    ----------
+    n, k : int
+        Points, and neighbours of each; k below n / 2.
+    """
+    return 1 - (n - 1 - k) * (n - k) / ((n - 1) * (2 * n - 3 * k - 1))
+
+
+def label_purity(neighbours: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+    """Share of each point's neighbours that carry its own label.
+
+    Parameters
+    ----------
+    neighbours : array-like of int, shape (n, k)
+        From `nearest_neighbours`.
+    labels : array-like of shape (n,)
+        Label of each point.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If there is not one label for each point.
+    """
+    neighbours, labels = np.asarray(neighbours), np.asarray(labels)
+    if neighbours.ndim != 2 or labels.shape != neighbours.shape[:1]:
+        raise ValueError(
+            "labels: expected one for each row of neighbours (n, k), got "
+            f"{labels.shape} for {neighbours.shape}"
+        )
+    return (labels[neighbours] == labels[:, None]).mean(axis=1)
+
+
+def chance_purity(labels: ArrayLike) -> float:
+    """Expected label purity where labels are shuffled over the points, exactly.
+
+    Each of a point's neighbours then carries its label with probability (m - 1) / (n - 1), with m
+    points of that label; it does not depend on how many neighbours are looked at.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n,)
+        Label of each point, at least two.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two labels.
+    """
+    _, sizes = np.unique(np.asarray(labels), return_counts=True)
+    n = sizes.sum()
+    if n < 2:
+        raise ValueError(f"labels: expected at least two, got {n}")
+    return float(sizes @ (sizes - 1) / (n * (n - 1)))
+
+
+# ---------------------------------------------------------------- aggregates
+
+
+def mean_interval(
+    scores: ArrayLike,
+    groups: ArrayLike,
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    random_state: int = 0,
+) -> tuple[float, float, float]:
+    """Mean of the scores with its percentile bootstrap interval, over groups.
+
+    Points of a group (a board, a class) resemble each other, so groups, not points, are drawn with
+    replacement. The map stays as it is: the interval says how much the mean depends on the groups
+    that happen to be in it, not on the seed of the layout.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n,)
+        A score of each point.
+    groups : array-like of shape (n,)
+        Group of each point; at least two differ.
+    level : float, default=0.95
+        Coverage, between 0 and 1.
+    n_resamples : int, default=2000
+        Number of bootstrap draws.
+    random_state : int, default=0
+        Seed.
+
+    Returns
+    -------
+    mean, low, high : float
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, there are fewer than two groups, or a parameter is out of range.
+    """
+    scores, groups = np.asarray(scores, dtype=np.float64), np.asarray(groups)
+    if scores.ndim != 1 or groups.shape != scores.shape:
+        raise ValueError(
+            f"groups: expected one for each score (n,), got {groups.shape} for {scores.shape}"
+        )
+    names, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(names) < 2:
+        raise ValueError(f"groups: a bootstrap over groups needs at least two, got {len(names)}")
+    sums = np.bincount(codes, scores)
+    times = resample_counts(len(names), n_resamples, random_state)
+    low, high = percentile_interval((times @ sums) / (times @ sizes), level)
+    return float(scores.mean()), low, high

@@ -1,0 +1,184 @@
+"""Steps: trainings of the Siamese network with other margins, rates and normalisations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from visprof import backbones, embedding, retrieval, scenes, siamese
+from visprof.intervals import percentile_interval
+from visprof.steps.embeddings import Network, embed_all
+from visprof.steps.pictures import SceneSplit
+from visprof.steps.registry import step
+
+__all__ = ["MARGINS", "siamese_ablation", "siamese_fine_tuning"]
+
+PAPER_RATE, PAPER_ITERATIONS, PAPER_RATIO = 1e-5, 50_000, 100  # of the last layer; last to rest
+MARGINS = (1.0, 10.0, 20.0, 25.0)
+FINE_TUNING_PAIRS = 32  # in a batch: all layers are slow on a CPU
+
+
+def _rates(n_iterations: int) -> dict[str, float]:
+    """Learning rates of the last layer, by rule, for fewer iterations than the paper's 50,000.
+
+    How far weights can go is bounded by rate times iterations: the second rule keeps that.
+    """
+    kept = PAPER_RATE * PAPER_ITERATIONS / n_iterations
+    return {"paper's rate": PAPER_RATE, "paper's rate x iterations": kept, "ten times": 10 * kept}
+
+
+class _Trainings:
+    """Trainings of the Siamese network that differ in a few settings, scored on the test scenes."""
+
+    def __init__(
+        self,
+        scene_features: embedding.Features,
+        scene_split: SceneSplit,
+        n_outputs: int,
+        n_similar: int,
+        n_dissimilar: int,
+        seed: int,
+    ) -> None:
+        self.features = np.asarray(scene_features.features)
+        self.labels = scene_split.test["label"].to_numpy()
+        self.n_train = len(scene_split.train)
+        self.n_outputs, self.seed = n_outputs, seed
+        self.pairs, self.similar = scenes.sample_pairs(
+            scene_split.train["label"], n_similar, n_dissimilar, random_state=seed
+        )
+
+    def new(
+        self, normalise: str, trunk: backbones.Backbone | None = None
+    ) -> siamese.SiameseEmbedding:
+        """An untrained network, its normalisation set to the training scenes."""
+        width = self.features.shape[1]
+        model = siamese.SiameseEmbedding(trunk, width, self.n_outputs, normalise, self.seed)
+        return siamese.calibrate(model, self.features[: self.n_train])
+
+    def train(
+        self, model: siamese.SiameseEmbedding, inputs: Callable | None = None, **settings: Any
+    ) -> dict[str, float]:
+        """Train a network; how far its last layer turned, and how many pairs pushed."""
+        first = model.last.weight.detach().clone()
+        training_log = siamese.train_siamese(
+            model,
+            inputs or siamese.array_inputs(self.features),
+            self.pairs,
+            self.similar,
+            random_state=self.seed,
+            progress=False,
+            **settings,
+        )
+        cosine = torch.cosine_similarity(first, model.last.weight.detach().cpu())
+        return {
+            "turn": float(torch.rad2deg(cosine.clamp(-1, 1).arccos()).mean()),
+            "first_active": training_log["active_share"].iloc[0],
+            "last_active": training_log["active_share"].iloc[-1],
+        }
+
+    def rank(
+        self, model: siamese.SiameseEmbedding, test_features: np.ndarray | None = None
+    ) -> retrieval.RankingMetrics:
+        """Ranking metrics of the test scenes."""
+        rows = self.features[self.n_train :] if test_features is None else test_features
+        return retrieval.ranking_metrics(siamese.siamese_outputs(model, rows), self.labels)
+
+    def score(
+        self, ranking: retrieval.RankingMetrics, start: retrieval.RankingMetrics
+    ) -> dict[str, float]:
+        """Mean average precision, and what it gained over a start, with 95 % intervals."""
+        draws, at_start = (
+            retrieval.resampled_metrics(of, self.labels, random_state=self.seed)[0]
+            for of in (ranking, start)
+        )
+        low, high = percentile_interval(draws, 0.95)
+        gain_low, gain_high = percentile_interval(draws - at_start, 0.95)
+        gain = ranking.mean_ap - start.mean_ap
+        return {
+            "mean_ap": ranking.mean_ap, "low": low, "high": high,
+            "gain": gain, "gain_low": gain_low, "gain_high": gain_high,
+        }  # fmt: skip
+
+
+@step
+def siamese_ablation(
+    scene_features: embedding.Features,
+    scene_split: SceneSplit,
+    n_outputs: int,
+    batch_size: int,
+    n_ablation: int,
+    n_similar: int,
+    n_dissimilar: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Normalisation x learning rate of the last layer x margin; the other layers are frozen.
+
+    One row a training; the rule "start" stands for no training. Columns normalise, rule, margin,
+    lr_last, and those of `_Trainings.train` and `_Trainings.score`.
+    """
+    trainings = _Trainings(scene_features, scene_split, n_outputs, n_similar, n_dissimilar, seed)
+    rows = []
+    for normalise in ("batch", "l2"):
+        start = trainings.rank(trainings.new(normalise))
+        rows.append({"normalise": normalise, "rule": "start", **trainings.score(start, start)})
+        for (rule, rate), margin in product(_rates(n_ablation).items(), MARGINS):
+            model = trainings.new(normalise)
+            settings = {"margin": margin, "lr_last": rate}
+            learnt = trainings.train(
+                model, **settings, batch_size=batch_size, n_iterations=n_ablation
+            )
+            score = trainings.score(trainings.rank(model), start)
+            rows.append({"normalise": normalise, "rule": rule, **settings, **learnt, **score})
+    return pd.DataFrame(rows)
+
+
+@step
+def siamese_fine_tuning(
+    folder: Path,
+    scene_features: embedding.Features,
+    scene_split: SceneSplit,
+    network: Network,
+    device: str,
+    n_outputs: int,
+    normalise: str,
+    margin: float,
+    n_fine_tuning: int,
+    n_similar: int,
+    n_dissimilar: int,
+    seed: int,
+) -> pd.DataFrame:
+    """What it brings that all layers learn, the last 100 times faster (the paper, section V-A).
+
+    Columns rule, lr_last, lr_rest, and those of `_Trainings.train` and `_Trainings.score`.
+    """
+    trainings = _Trainings(scene_features, scene_split, n_outputs, n_similar, n_dissimilar, seed)
+    start = trainings.rank(trainings.new(normalise))
+    rows = [{"rule": "start", **trainings.score(start, start)}]
+    images = scene_split.images
+    for number, ((rule, rate), all_learn) in enumerate(
+        product(list(_rates(n_fine_tuning).items())[:2], (False, True))
+    ):
+        trunk = network.load() if all_learn else None
+        model = trainings.new(normalise, trunk)
+        settings = {"lr_last": rate, "lr_rest": rate / PAPER_RATIO if all_learn else 0.0}
+        learnt = trainings.train(
+            model,
+            None if trunk is None else siamese.image_inputs(images, trunk),
+            **settings,
+            margin=margin,
+            batch_size=FINE_TUNING_PAIRS,
+            n_iterations=n_fine_tuning,
+            device=device,
+        )
+        tested = None
+        if trunk is not None:
+            tested = embed_all(images[trainings.n_train :], trunk, folder / str(number), device)
+        score = trainings.score(trainings.rank(model, tested and tested.features), start)
+        rows.append({"rule": rule, **settings, **learnt, **score})
+    return pd.DataFrame(rows)

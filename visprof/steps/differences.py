@@ -1,0 +1,59 @@
+"""Steps: do users differ (Figure 5)?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from visprof import logodds, profiles, significance
+from visprof.results import Estimate
+from visprof.steps.pictures import BoardSplit
+from visprof.steps.registry import step
+from visprof.steps.users import Assignments
+
+__all__ = ["PairwiseDifferences", "pair_numbers", "pairwise_differences"]
+
+
+@dataclass(frozen=True)
+class PairwiseDifferences:
+    """Z of every pair of users (Eq. 7), and the same where pins are dealt at random."""
+
+    users: np.ndarray
+    max_z: np.ndarray
+    dealt_max_z: np.ndarray
+
+
+@step
+def pairwise_differences(
+    assignments: Assignments, board_split: BoardSplit, alpha: float, variance: str, seed: int
+) -> PairwiseDifferences:
+    """Largest absolute log-odds z-score of every pair of analysed users (Eqs. 4-7)."""
+    background = assignments.background.sum(axis=0)
+    pin_users = board_split.analysed["board"].to_numpy()
+    users, counts = profiles.user_profiles(assignments.analysed, pin_users, counts=True)
+    dealt = significance.dealt_counts(assignments.analysed, pin_users, random_state=seed)
+    return PairwiseDifferences(
+        users,
+        logodds.pairwise_max_z(counts, background, alpha, variance),
+        logodds.pairwise_max_z(dealt, background, alpha, variance),
+    )
+
+
+@step
+def pair_numbers(
+    pairwise_differences: PairwiseDifferences, threshold: float, seed: int
+) -> dict[str, Estimate]:
+    """Figure 5 in numbers: share of pairs with Z above the threshold, and where pins are dealt."""
+    n_users = len(pairwise_differences.users)
+    unit = "pairs of users"
+    n = len(pairwise_differences.max_z)
+    return {
+        key: Estimate(
+            *significance.share_of_pairs(z, n_users, threshold, random_state=seed), n, unit
+        )
+        for key, z in (
+            ("pairs.differ", pairwise_differences.max_z),
+            ("pairs.differ.dealt", pairwise_differences.dealt_max_z),
+        )
+    }

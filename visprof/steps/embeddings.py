@@ -1,0 +1,209 @@
+"""Steps: features of pictures, the Siamese network, and the embeddings that they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from visprof import backbones, bow, embedding, scenes, siamese
+from visprof.steps.pictures import BoardSplit, SceneSplit
+from visprof.steps.registry import step
+
+__all__ = [
+    "Network", "SiameseTraining", "embed_all", "feature_store", "network", "pin_embedding",
+    "pin_features", "scene_embeddings", "scene_features", "scene_words", "siamese_training",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Network:
+    """Which CNN, and where its weights are."""
+
+    name: str
+    weights: str | None
+    image_size: int | None
+
+    def load(self) -> backbones.Backbone:
+        """Return the CNN as published, whatever training did to an earlier one."""
+        return backbones.load_backbone(self.name, self.weights, self.image_size)
+
+
+@step
+def network(backbone: str, weights: str, image_size: int) -> Network:
+    """The CNN of the study."""
+    return Network(backbone, weights or None, image_size or None)
+
+
+@step
+def feature_store(folder: Path, network: Network, device: str) -> embedding.FeatureStore:
+    """Store of all that the CNN has made of pictures: other data add to it, none is made twice."""
+    return embedding.FeatureStore(folder)
+
+
+def embed_all(
+    images: list[str], trunk: backbones.Backbone, folder: Path, device: str
+) -> embedding.Features:
+    """Features of pictures that must all be readable: rows stand for them by position."""
+    features = embedding.embed_images(images, trunk, folder, device=device)
+    if features.unreadable:
+        raise ValueError("; ".join(features.unreadable.values()))
+    return features
+
+
+@step
+def scene_features(
+    scene_split: SceneSplit,
+    feature_store: embedding.FeatureStore,
+    network: Network,
+    device: str,
+) -> embedding.Features:
+    """CNN's features and outputs of the labelled scenes: training ones, then test ones."""
+    return embed_all(scene_split.images, network.load(), feature_store.folder, device)
+
+
+@step
+def pin_features(
+    board_split: BoardSplit,
+    feature_store: embedding.FeatureStore,
+    network: Network,
+    device: str,
+) -> embedding.Features:
+    """CNN's features and outputs of all pins."""
+    return embed_all(board_split.images, network.load(), feature_store.folder, device)
+
+
+@dataclass(frozen=True)
+class SiameseTraining:
+    """A trained Siamese network: its weights and what was logged on the way."""
+
+    state: dict[str, Any]
+    normalise: str
+    log: pd.DataFrame
+    n_similar: int
+    n_dissimilar: int
+
+
+@step
+def siamese_training(
+    folder: Path,
+    scene_features: embedding.Features,
+    scene_split: SceneSplit,
+    network: Network,
+    device: str,
+    n_outputs: int,
+    normalise: str,
+    margin: float,
+    lr_last: float,
+    lr_rest: float,
+    batch_size: int,
+    n_iterations: int,
+    n_similar: int,
+    n_dissimilar: int,
+    seed: int,
+) -> SiameseTraining:
+    """Train the Siamese network on pairs of training scenes (Eq. 1)."""
+    pairs, similar = scenes.sample_pairs(
+        scene_split.train["label"], n_similar, n_dissimilar, random_state=seed
+    )
+    features = scene_features.features
+    if lr_rest == 0:  # the trunk stays as it is: its features, once computed, are the input
+        trunk, inputs = None, siamese.array_inputs(features)
+    else:
+        trunk = network.load()
+        inputs = siamese.image_inputs(scene_split.images, trunk)
+    model = siamese.SiameseEmbedding(trunk, features.shape[1], n_outputs, normalise, seed)
+    training_log = siamese.train_siamese(
+        model,
+        inputs,
+        pairs,
+        similar,
+        margin=margin,
+        lr_last=lr_last,
+        lr_rest=lr_rest,
+        batch_size=batch_size,
+        n_iterations=n_iterations,
+        random_state=seed,
+        device=device,
+        checkpoint=folder / "checkpoint.pt",
+    )
+    return SiameseTraining(
+        model.state_dict(), normalise, training_log, int(similar.sum()), int((~similar).sum())
+    )
+
+
+def _siamese_outputs(
+    folder: Path,
+    features: embedding.Features,
+    images: list[str],
+    training: SiameseTraining,
+    network: Network,
+    device: str,
+) -> np.ndarray:
+    """Outputs of the trained Siamese network; its trunk sees the pictures again if it learnt."""
+    last = training.state["last.weight"]
+    learnt = any(key.startswith("backbone.") for key in training.state)
+    trunk = network.load() if learnt else None
+    model = siamese.SiameseEmbedding(trunk, last.shape[1], last.shape[0], training.normalise)
+    model.load_state_dict(training.state)
+    if trunk is not None:  # it has the learnt weights now
+        features = embed_all(images, trunk, folder, device)
+    return siamese.siamese_outputs(model, features.features)
+
+
+@step
+def scene_words(scene_split: SceneSplit, n_words: int, seed: int) -> np.ndarray:
+    """SIFT and bag of words of the test scenes, the words learnt on the training scenes."""
+    words = bow.BagOfVisualWords(n_words, random_state=seed).fit(scene_split.train["image"])
+    return words.transform(scene_split.test["image"])
+
+
+@step
+def scene_embeddings(
+    folder: Path,
+    scene_features: embedding.Features,
+    scene_split: SceneSplit,
+    scene_words: np.ndarray,
+    siamese_training: SiameseTraining,
+    network: Network,
+    device: str,
+    scale_blocks: bool,
+    seed: int,
+) -> dict[str, np.ndarray]:
+    """Embeddings of the test scenes by each method of Table 1, and by some for comparison."""
+    n_train, images = len(scene_split.train), scene_split.images
+    siamese_part = _siamese_outputs(
+        folder, scene_features, images, siamese_training, network, device
+    )[n_train:]
+    n_outputs, width = siamese_training.state["last.weight"].shape
+    untrained = siamese.SiameseEmbedding(None, width, n_outputs, siamese_training.normalise, seed)
+    siamese.calibrate(untrained, scene_features.features[:n_train])
+    cnn = scene_features.outputs[n_train:]
+    return {
+        "hybrid": embedding.hybrid_embedding(cnn, siamese_part, scale_blocks),
+        "scaled": embedding.hybrid_embedding(cnn, siamese_part, scale_blocks=True),
+        "cnn": np.asarray(cnn),
+        "siamese": siamese_part,
+        "untrained": siamese.siamese_outputs(untrained, scene_features.features[n_train:]),
+        "bow": scene_words,
+    }
+
+
+@step
+def pin_embedding(
+    folder: Path,
+    pin_features: embedding.Features,
+    board_split: BoardSplit,
+    siamese_training: SiameseTraining,
+    network: Network,
+    device: str,
+    scale_blocks: bool,
+) -> np.ndarray:
+    """Hybrid embedding of all pins, (n_background + n_analysed, d)."""
+    siamese_part = _siamese_outputs(
+        folder, pin_features, board_split.images, siamese_training, network, device
+    )
+    return embedding.hybrid_embedding(pin_features.outputs, siamese_part, scale_blocks)

@@ -1,0 +1,147 @@
+"""Steps: the pictures of a study, boards and labelled scenes."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from visprof import boards, datasheet, duplicates, scenes
+from visprof.sources import world
+from visprof.steps.registry import step
+
+__all__ = [
+    "BoardSplit", "Pins", "SceneSplit", "board_split", "data_folder", "data_sheet",
+    "near_duplicates", "pins", "scene_split",
+]  # fmt: skip
+
+log = logging.getLogger("visprof")
+
+
+@step
+def data_folder(
+    folder: Path,
+    data: str,
+    n_users: int,
+    world_pins: int,
+    class_taste: float,
+    style_taste: float,
+    drift: float,
+    session_length: float,
+    repeat_share: float,
+    shared_share: float,
+    caption_words: float,
+    scenes_per_class: int,
+    picture_size: int,
+    seed: int,
+) -> Path:
+    """Folder with ``boards/`` and ``scenes/``: the reader's own, or a simulated world."""
+    if data:
+        for part in ("boards", "scenes"):
+            if not (Path(data) / part).is_dir():
+                raise FileNotFoundError(
+                    f"data={data!r} has no folder {part}/: it must hold boards/ (a manifest.csv, "
+                    "or a folder of pictures a board) and scenes/ (a folder of pictures a class)"
+                )
+        return Path(data)
+    users = world.simulate_world(
+        n_users,
+        world_pins,
+        class_taste=class_taste,
+        style_taste=style_taste,
+        drift=drift,
+        session_length=session_length,
+        repeat_share=repeat_share,
+        shared_share=shared_share,
+        caption_words=caption_words,
+        random_state=seed,
+    )
+    world.write_world(users, folder, size=picture_size)
+    world.write_scenes(folder, n_per_class=scenes_per_class, size=picture_size, random_state=seed)
+    return folder
+
+
+@dataclass(frozen=True)
+class Pins:
+    """All pins of the data: those whose picture can be read, and the others with the reason."""
+
+    readable: pd.DataFrame
+    unreadable: pd.DataFrame
+
+
+@step
+def pins(data_folder: Path) -> Pins:
+    """All pins of the data."""
+    readable, unreadable = boards.split_readable(boards.read_boards(data_folder / "boards"))
+    if len(unreadable):
+        named = "; ".join(unreadable["reason"].head())
+        log.warning("%d unreadable pictures were skipped: %s", len(unreadable), named)
+    return Pins(readable, unreadable)
+
+
+@dataclass(frozen=True)
+class BoardSplit:
+    """Pins of a study after the filters, by their use."""
+
+    background: pd.DataFrame
+    analysed: pd.DataFrame
+    funnel: pd.DataFrame
+
+    @property
+    def images(self) -> list[str]:
+        """Pictures of all pins: the background's, then the analysed boards'."""
+        return [*self.background["image"], *self.analysed["image"]]
+
+
+@step
+def board_split(
+    pins: Pins,
+    min_pins: int,
+    active_since: str,
+    n_background: int,
+    background_source: str,
+    seed: int,
+) -> BoardSplit:
+    """Boards that pass the filters, as background and analysed."""
+    kept, funnel = boards.filter_boards(pins.readable, min_pins, active_since)
+    background, analysed = boards.background_split(
+        pins.readable, kept, n_background, background_source, random_state=seed
+    )
+    return BoardSplit(background, analysed, funnel)
+
+
+@step
+def near_duplicates(pins: Pins) -> np.ndarray:
+    """Cluster of near-duplicate pictures that each readable pin belongs to, (n,) int."""
+    signatures = duplicates.picture_signatures(list(pins.readable["image"]))
+    return duplicates.duplicate_clusters(signatures)
+
+
+@step
+def data_sheet(
+    pins: Pins, board_split: BoardSplit, near_duplicates: np.ndarray
+) -> datasheet.Datasheet:
+    """Counts, spans, time resolution, captions, duplicates and licences of all pins."""
+    return datasheet.describe(pins.readable, board_split.funnel, pins.unreadable, near_duplicates)
+
+
+@dataclass(frozen=True)
+class SceneSplit:
+    """Labelled scenes: for training the Siamese network and for Table 1."""
+
+    train: pd.DataFrame
+    test: pd.DataFrame
+
+    @property
+    def images(self) -> list[str]:
+        """Pictures of all scenes: the training ones, then the test ones."""
+        return [*self.train["image"], *self.test["image"]]
+
+
+@step
+def scene_split(data_folder: Path) -> SceneSplit:
+    """Labelled scenes by a fixed split."""
+    return SceneSplit(*scenes.split_scenes(scenes.read_scenes(data_folder / "scenes")))
