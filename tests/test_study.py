@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 
 from visprof.results import scorecard
-from visprof.study import PRESETS, STEPS, Parameters, Study
+from visprof.sources.vectors import simulate_embeddings
+from visprof.steps import STEPS, VARIANTS
+from visprof.study import PRESETS, Parameters, Study
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,9 @@ def test_every_preset_is_made_of_known_parameters():
 def test_every_need_of_a_step_is_a_step_or_a_parameter():
     known = {field.name for field in dataclasses.fields(Parameters)} | set(STEPS) | {"folder"}
     assert not known & {""}
-    for name, function in STEPS.items():
+    variants = [(name, function) for name, found in VARIANTS.items() for _, function in found]
+    for name, function in [*STEPS.items(), *variants]:
+        assert name in STEPS
         assert set(inspect.signature(function).parameters) <= known, name
     assert not {field.name for field in dataclasses.fields(Parameters)} & set(STEPS)
 
@@ -55,7 +59,7 @@ def test_unknown_parameter_lists_the_known_ones():
 
 
 def test_unknown_preset_lists_the_known_ones():
-    with pytest.raises(ValueError, match="known: demo, tiny, boards, paper"):
+    with pytest.raises(ValueError, match="known: demo, tiny, boards, vectors, paper"):
         Study("huge")
 
 
@@ -186,6 +190,24 @@ def test_training_beats_the_start_on_unseen_scenes(home):
     study = Study("tiny", home=home, scenes_per_class=16, n_similar=20, n_dissimilar=20,
                   n_outputs=64, n_iterations=300)  # fmt: skip
     assert study["map_numbers"]["map.siamese-untrained"].low > 0
+
+
+def test_a_world_that_is_not_drawn_needs_no_picture(home, tmp_path, caplog):
+    study = Study("tiny", home=tmp_path, drawn=False, repeat_share=0.5)
+    numbers, computed = steps_computed(study, "pair_numbers", caplog)
+    assert not computed & {"data_folder", "scene_features", "siamese_training"}
+    assert numbers["pairs.differ"].n == 8 * 7 // 2
+    split, embedding = study["board_split"], study["pin_embedding"]
+    assert embedding.shape == (12 * 20, 410)
+    rows = pd.concat([split.background["row"], split.analysed["row"]])
+    assert sorted(rows) == list(range(240))
+    world = simulate_embeddings(12, 20, repeat_share=0.5, random_state=0)
+    np.testing.assert_array_equal(embedding, world.vectors[rows])
+    clusters = study["near_duplicates"]
+    assert len(clusters) == 240
+    equal = (world.vectors[:, None] == world.vectors[None]).all(axis=2)
+    np.testing.assert_array_equal(clusters[:, None] == clusters[None], equal)
+    assert study["text_assignments"] is None
 
 
 def test_missing_data_folder_and_its_parts_are_named(tmp_path):

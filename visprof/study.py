@@ -21,7 +21,7 @@ from typing import Any
 
 from visprof import memo
 from visprof.results import Estimate, Ledger
-from visprof.steps import STEPS
+from visprof.steps import STEPS, find_step
 
 __all__ = ["PRESETS", "STEPS", "Parameters", "Study"]
 
@@ -40,6 +40,7 @@ class Parameters:
     seed: int = _parameter(0, "seed of every draw")
     device: str = _parameter("cpu", "where networks run: cpu or cuda")
     # the simulated world, used where data is empty
+    drawn: bool = _parameter(True, "draw its pictures; else: simulate their embeddings only")
     n_users: int = _parameter(80, "simulated users, one board each")
     world_pins: int = _parameter(100, "pins of each simulated user")
     class_taste: float = _parameter(1.0, "how much tastes over classes differ; 0: not at all")
@@ -132,6 +133,13 @@ PRESETS: dict[str, dict[str, Any]] = {
         "n_similar": 1000,
         "n_dissimilar": 500,
         "n_fine_tuning": 10,
+    },
+    # chapters 5 to 8 at the paper's size, without pictures: simulated embeddings, minutes
+    "vectors": {
+        "drawn": False,
+        "n_users": 5790,
+        "n_background": 1800,
+        "n_clusters": 200,
     },
     # the paper's constants; margin, batch size and alpha are not given there. It needs the data,
     # the network's weights and a GPU
@@ -226,8 +234,9 @@ class Study:
     def key(self, name: str) -> str:
         """Key of a step: its parameters, its needs' keys and its code, as one hash."""
         if name not in self._keys:
-            parts: dict[str, str] = {"step": name, "code": memo.code_version(STEPS[name])}
-            for needed in inspect.signature(STEPS[name]).parameters:
+            function = find_step(name, self.parameters)
+            parts: dict[str, str] = {"step": name, "code": memo.code_version(function)}
+            for needed in inspect.signature(function).parameters:
                 if needed in STEPS:
                     parts[needed] = self.key(needed)
                 elif needed == "data":
@@ -242,12 +251,13 @@ class Study:
         return self._keys[name]
 
     def _compute(self, name: str) -> Any:
-        needs = inspect.signature(STEPS[name]).parameters
+        function = find_step(name, self.parameters)
+        needs = inspect.signature(function).parameters
         given = dataclasses.asdict(self.parameters)
         given |= {"weights": self._weights, "folder": self._folder(name)}
         values = {needed: self[needed] if needed in STEPS else given[needed] for needed in needs}
         start = time.perf_counter()
-        value = STEPS[name](**values)
+        value = function(**values)
         log.info("%s: computed in %.1f s", name, time.perf_counter() - start)
         return value
 
@@ -264,7 +274,8 @@ class Study:
         """What the study looks at, in words."""
         if self.data:
             return f"the pictures of the folder “{Path(self.data).name}” (preset {self.preset})"
-        return f"the simulated world of {self.n_users} users (preset {self.preset})"
+        what = "world" if self.drawn else "embeddings"
+        return f"the simulated {what} of {self.n_users:,} users (preset {self.preset})"
 
     @property
     def n_features(self) -> int:

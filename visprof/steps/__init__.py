@@ -12,18 +12,22 @@ from visprof.steps import (
     pictures,
     plane,
     prediction,
+    simulated,
     users,
 )
-from visprof.steps.registry import STEPS
+from visprof.steps.registry import STEPS, VARIANTS, find_step
 
 __all__ = [
     "STEPS",
+    "VARIANTS",
     "ablation",
     "differences",
     "embeddings",
+    "find_step",
     "metric",
     "pictures",
     "plane",
     "prediction",
+    "simulated",
     "users",
 ]
