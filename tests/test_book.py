@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import random
 import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
 import pytest
+from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visprof import book
+from visprof import book, memo
+from visprof.results import Ledger
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,10 +57,17 @@ verbose: bool = False
 ```{code-cell} ipython3
 from pathlib import Path
 from myst_nb import glue
+from visprof.inputs import note_inputs
+from visprof.intervals import percentile_interval
+from visprof.memo import fingerprint
+from visprof.results import Estimate, Ledger
 print("clusters", n_clusters, "beta", beta, "verbose", verbose, "cwd", Path.cwd().name)
 glue("clusters", float(n_clusters), display=False)
 if ledger:
-    Path(ledger).write_text(f'{{"clusters": {n_clusters}}}')
+    Ledger(ledger).write({"clusters": Estimate(n_clusters)}, {}, preset)
+if data:
+    note_inputs({}, {str(Path(data).resolve()): fingerprint(data)})
+print("lowest", percentile_interval([1, 2, 3], 0.5)[0])
 ```
 
 $$
@@ -206,7 +223,7 @@ def test_a_changed_parameter_shows_in_the_output(root, tmp_path):
     source = root / "book" / "01-numbers.md"
     made = book.execute_chapter(source, target, {"n_clusters": "7", "beta": 0.5}, root)
     assert made == target
-    assert text_of(target) == "clusters 7 beta 0.5 verbose False cwd root\n"
+    assert text_of(target) == "clusters 7 beta 0.5 verbose False cwd root\nlowest 1.5\n"
     tags = [c.metadata.get("tags", []) for c in nbformat.read(target, as_version=4).cells]
     assert ["injected-parameters", "hide-input"] in tags
     assert str(tmp_path) not in target.read_text()
@@ -297,16 +314,152 @@ def test_a_built_book_shows_the_parameters_and_reads_offline(root, tmp_path, cap
     front = (html / "book" / "index.html").read_text()
     assert re.search(r"There were <span[^>]*>7\.0</span> clusters", front)
     assert 'data = "book"' in text_of_source(out / "demo/executed/book/01-numbers.ipynb")
-    assert (out / "results" / "demo.json").read_text() == '{"clusters": 7}'
+    assert Ledger(out / "results" / "demo.json").read()["clusters"]["value"] == 7
     pages = "".join(page.read_text() for page in html.rglob("*.html"))
     loads = r'<(?:script|link|img|iframe)[^>]*(?:src|href)="(?:https?:)?//[^"]*"'
     assert re.findall(loads, pages) == []
     assert (html / "_static" / "mathjax" / "tex-chtml.js").is_file()
-    assert sorted(path.name for path in (out / "demo").iterdir()) == ["executed", "html"]
+    left = sorted(path.name for path in (out / "demo").iterdir())
+    assert left == [".lock", "executed", "html", "pages"]
 
 
 def text_of_source(notebook: Path) -> str:
     return "\n".join(c.source for c in nbformat.read(notebook, as_version=4).cells)
+
+
+# --- what is executed again, and what is not
+
+
+@pytest.fixture
+def build(root, tmp_path, monkeypatch, capsys):
+    """Bring the pages up to date without rendering; return why each was executed."""
+    monkeypatch.setattr(book, "_run_sphinx", lambda executed, out: (
+        (out / "_build" / "html").mkdir(parents=True)))  # fmt: skip
+
+    def build(**arguments):
+        capsys.readouterr()
+        book.build_book(root, out=tmp_path / "out", **arguments)
+        printed = capsys.readouterr().out
+        found = re.search(r"01-numbers\.md (?:executed for (.*), )?[\d.]+ s\n", printed)
+        return found[1], "not needed" not in printed  # why, and whether it was rendered
+
+    return build
+
+
+def test_an_unchanged_book_is_neither_executed_nor_rendered(build, tmp_path):
+    assert build() == ("the first time", True)
+    notebook = tmp_path / "out" / "demo" / "pages" / "book" / "01-numbers.ipynb"
+    before = notebook.stat().st_mtime_ns
+    assert build() == (None, False)
+    assert notebook.stat().st_mtime_ns == before
+    assert Ledger(tmp_path / "out" / "results" / "demo.json").read()["clusters"]["value"] == 20
+
+
+def test_a_changed_page_or_parameter_is_executed(build, root):
+    build()
+    page = root / "book" / "01-numbers.md"
+    page.write_text(page.read_text() + "\nOne sentence more.\n")
+    assert build() == ("its text", True)
+    assert build(parameters={"n_clusters": 7}) == ("the parameters", True)
+    assert build(parameters={"n_clusters": 7}) == (None, False)
+
+
+def test_a_page_of_text_is_rendered_but_nothing_executed(build, root):
+    build()
+    (root / "book" / "index.md").write_text("# Another front page\n")
+    assert build() == (None, True)
+    (root / "book" / "_static" / "custom.css").write_text("p {}")
+    assert build() == (None, True)
+
+
+def test_changed_data_are_seen(build, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a.txt").write_text("1")
+    assert build(data=data)[0] == "the first time"
+    assert build(data=data) == (None, False)
+    (data / "b.txt").write_text("2")
+    why, _ = build(data=data)
+    assert why.startswith("files ")
+
+
+def change_source(monkeypatch, module, old, new):
+    """Let a module's source be another, as it is for a build that starts after an edit."""
+    assert old in memo.SOURCES[module]
+    monkeypatch.setitem(memo.SOURCES, module, memo.SOURCES[module].replace(old, new))
+    memo._parse.cache_clear()
+    memo.code_version.cache_clear()
+
+
+def test_changed_code_is_seen_where_the_page_uses_it(build, monkeypatch):
+    build()
+    with monkeypatch.context() as patch:
+        change_source(patch, "visprof.intervals", "Percentile interval", "An interval")
+        assert build()[0] == "code visprof.intervals.percentile_interval"
+        change_source(patch, "visprof.retrieval", "How well", "How")
+        assert build() == (None, False)
+    memo._parse.cache_clear()
+    memo.code_version.cache_clear()
+
+
+def test_changed_packages_are_seen(build, monkeypatch):
+    build()
+    monkeypatch.setattr("visprof.inputs.environment_version", lambda: "another")
+    assert build()[0] == "the installed packages"
+
+
+@pytest.mark.parametrize("broken", ["cut", "gone"])
+def test_a_page_that_was_left_half_made_is_executed(build, tmp_path, broken):
+    build()
+    notebook = tmp_path / "out" / "demo" / "pages" / "book" / "01-numbers.ipynb"
+    if broken == "cut":
+        notebook.write_bytes(notebook.read_bytes()[:-50])
+    else:
+        notebook.with_suffix(".inputs.json").unlink()
+    assert build() == ("the first time", True)
+
+
+def test_a_failed_page_is_not_kept(build, root):
+    build()
+    page = root / "book" / "01-numbers.md"
+    text = page.read_text()
+    page.write_text(text.replace('print("lowest"', '1 / 0\nprint("lowest"'))
+    with pytest.raises(book.BookError):
+        build()
+    page.write_text(text)
+    assert build()[0] == "the first time"
+
+
+def test_a_second_build_waits_for_the_first(build, tmp_path, capsys):
+    (tmp_path / "out" / "demo").mkdir(parents=True)
+    lock = FileLock(tmp_path / "out" / "demo" / ".lock")
+    with lock, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(build)
+        time.sleep(1)
+        assert not waiting.done()
+        lock.release()
+        assert waiting.result(timeout=60) == ("the first time", True)
+        lock.acquire()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_a_killed_build_is_followed_by_a_right_one(root, tmp_path, seed):
+    out, rng = tmp_path / "out", random.Random(seed)
+    command = [sys.executable, "-m", "visprof.book", "--root", str(root), "build"]
+    for n in (3, 4):
+        process = subprocess.Popen(
+            [*command, "--out", str(out), "-p", f"n_clusters={n}"], start_new_session=True
+        )
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(rng.uniform(0.5, 8))
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    html = book.build_book(root, parameters={"n_clusters": 7}, out=out)
+    assert re.search(r"There were <span[^>]*>7\.0</span>", (html / "book/index.html").read_text())
+    assert Ledger(out / "results" / "demo.json").read()["clusters"]["value"] == 7
+    assert not list((out / "demo" / "pages").rglob("*.tmp"))
 
 
 @pytest.mark.slow

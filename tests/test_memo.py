@@ -66,17 +66,24 @@ def sources(monkeypatch):
     """Change a module's source as the next process would see it."""
 
     def change(module, old, new):
-        assert old in memo._SOURCES[module]
-        monkeypatch.setitem(memo._SOURCES, module, memo._SOURCES[module].replace(old, new))
+        assert old in memo.SOURCES[module]
+        monkeypatch.setitem(memo.SOURCES, module, memo.SOURCES[module].replace(old, new))
+        forget()
+
+    def forget():
         memo._parse.cache_clear()
+        memo.code_version.cache_clear()
 
     yield change
     monkeypatch.undo()
-    memo._parse.cache_clear()
+    forget()
 
 
 def versions():
-    return {name: memo.code_version(function) for name, function in study.STEPS.items()}
+    return {
+        name: memo.code_version(function.__module__, function.__name__)
+        for name, function in study.STEPS.items()
+    }
 
 
 def changed(before):

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from visprof import inputs
 from visprof.results import scorecard
 from visprof.sources.vectors import simulate_embeddings
 from visprof.steps import STEPS, VARIANTS
@@ -208,6 +209,19 @@ def test_a_world_that_is_not_drawn_needs_no_picture(home, tmp_path, caplog):
     equal = (world.vectors[:, None] == world.vectors[None]).all(axis=2)
     np.testing.assert_array_equal(clusters[:, None] == clusters[None], equal)
     assert study["text_assignments"] is None
+
+
+def test_a_study_notes_the_code_and_files_that_it_used(own_pictures, tmp_path, monkeypatch):
+    study = Study("tiny", home=tmp_path / "home", data=str(own_pictures))
+    monkeypatch.setenv(inputs.TRACE, str(tmp_path / "trace"))
+    study["board_split"]
+    noted = inputs.noted_inputs(tmp_path / "trace")
+    used = ("data_folder", "pins", "board_split")
+    steps = {f"step visprof.steps.pictures.{name}" for name in used}
+    assert set(noted) == {*steps, f"files {own_pictures.resolve()}"}
+    assert inputs.changed_inputs(noted, {}) == []
+    Image.new("RGB", (9, 9)).save(own_pictures / "boards" / "new.png")
+    assert inputs.changed_inputs(noted, {}) == [f"files {own_pictures.resolve()}"]
 
 
 def test_missing_data_folder_and_its_parts_are_named(tmp_path):

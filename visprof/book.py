@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import argparse
 import ast
+import hashlib
 import io
+import json
 import os
 import re
 import shutil
@@ -25,13 +27,15 @@ import sys
 import tempfile
 import time
 import tokenize
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import jupytext
 import nbformat
 import papermill
+from filelock import FileLock, Timeout
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
@@ -39,6 +43,9 @@ from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 from sphinx_external_toc.parsing import parse_toc_yaml
 from traitlets.config import Config
+
+from visprof.inputs import TRACE, changed_inputs, environment_version, noted_inputs, page_inputs
+from visprof.results import Ledger
 
 __all__ = [
     "BookError",
@@ -395,9 +402,11 @@ def build_book(
     parameters: Mapping[str, object] | None = None,
     out: str | Path = "_build",
 ) -> Path:
-    """Execute every page of the book, one after the other, and render them as HTML.
+    """Bring every page of the book up to date, one after the other, and render them as HTML.
 
-    Any failed cell, warning of Sphinx or broken reference fails the build.
+    A page is executed again when its text, its parameters, the code or the files that it used, or
+    the installed packages have changed, and only then. Any failed cell, warning of Sphinx or
+    broken reference fails the build. Builds in the same folder wait for each other.
 
     Parameters
     ----------
@@ -411,8 +420,9 @@ def build_book(
     parameters : mapping, optional
         Values for every chapter that has a parameter of that name.
     out : path
-        The pages go to ``out/preset/executed``, the book to ``out/preset/html``, and what chapters
-        write into the file named by their parameter ``ledger`` to ``out/results/preset.json``.
+        Executed pages and their inputs are kept in ``out/preset/pages``; the book goes to
+        ``out/preset/html``, and what chapters write into the file named by their parameter
+        ``ledger`` to ``out/results/preset.json``.
 
     Returns
     -------
@@ -434,31 +444,52 @@ def build_book(
     anywhere = {name: parameter for page in pages for name, parameter in known[page].items()}
     given = dict(parameters or {})
     _reject_unknown(given, anywhere, "the book")
-    ledger = out / "ledger.json"
-    given |= {"preset": preset, "ledger": _seen_from(root, ledger)}
+    given["preset"] = preset
     if data is not None:
         given["data"] = _seen_from(root, _existing(Path(data)))
-    values = {
-        page: {name: value for name, value in given.items() if name in known[page]}
-        for page in pages
-    }
+    values = {}
+    for page in pages:
+        given["ledger"] = _seen_from(root, _beside(out / "pages" / page, "ledger.json"))
+        values[page] = {name: value for name, value in given.items() if name in known[page]}
     for page in pages:
         _changed_values(known[page], values[page])  # a wrong value fails now, not after minutes
 
-    executed = out / "executed"
-    shutil.rmtree(executed, ignore_errors=True)
-    ledger.unlink(missing_ok=True)
-    _copy_assets(root, executed)
-    for number, page in enumerate(pages, start=1):
-        start = time.perf_counter()
-        print(f"[{number}/{len(pages)}] {page} ", end="", flush=True)
-        _make_page(root, page, executed, values[page])
-        print(f"{time.perf_counter() - start:.1f} s", flush=True)
-    html = _render(executed, out)
-    if ledger.exists():
-        results.mkdir(exist_ok=True)
-        os.replace(ledger, results / f"{preset}.json")
-    return html
+    out.mkdir(parents=True, exist_ok=True)
+    with _alone(out):
+        for number, page in enumerate(pages, start=1):
+            start = time.perf_counter()
+            print(f"[{number}/{len(pages)}] {page} ", end="", flush=True)
+            reasons = _make_page(root, page, out / "pages", values[page])
+            why = f"executed for {_listed(reasons)}, " if reasons else ""
+            print(f"{why}{time.perf_counter() - start:.1f} s", flush=True)
+        ledgers = [_beside(out / "pages" / page, "ledger.json") for page in pages]
+        if any(ledger.exists() for ledger in ledgers):
+            Ledger(results / f"{preset}.json").replace_by(ledgers)
+        return _render(root, pages, out)
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep other builds away from a folder until this one has ended."""
+    lock = FileLock(out / ".lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print(f"another build works in {out}; this one waits for it", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _listed(reasons: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(reasons) - most} more" if len(reasons) > most else ""
+    return ", ".join(reasons[:most]) + more
+
+
+def _beside(page: Path, suffix: str) -> Path:
+    return page.with_suffix(f".{suffix}")
 
 
 def _existing(data: Path) -> Path:
@@ -472,45 +503,106 @@ def _seen_from(root: Path, path: Path) -> str:
     return os.path.relpath(path.resolve(), root.resolve())
 
 
-def _copy_assets(root: Path, executed: Path) -> None:
-    """Copy what Sphinx needs besides the pages: configuration, style, bibliography."""
+def _make_page(root: Path, page: Path, kept: Path, values: Mapping[str, object]) -> list[str]:
+    """Bring one page up to date in the folder of kept pages; return why it was executed.
+
+    Its inputs are written last, with the digest of the notebook, so a page that a killed build
+    left half made is not taken for a whole one.
+    """
+    if not _is_executable(root / page):
+        return []
+    target, record = (_beside(kept / page, suffix) for suffix in ("ipynb", "inputs.json"))
+    text = (root / page).read_text("utf-8")
+    cells = [cell.source for cell in _read_chapter(root / page).cells if cell.cell_type == "code"]
+    now = page_inputs(text, cells, values)
+    before = _kept_inputs(target, record)
+    reasons = ["the first time"] if before is None else changed_inputs(before, now)
+    if not reasons:
+        return []
+    record.unlink(missing_ok=True)
+    for left in ("ledger.json", "trace"):
+        _beside(kept / page, left).unlink(missing_ok=True)
+    trace = _beside(kept / page, "trace")
+    with _environment_variable(TRACE, str(trace.resolve())):
+        execute_chapter(root / page, target, values, root)
+    inputs = {**now, **noted_inputs(trace)}
+    trace.unlink(missing_ok=True)
+    _write(record, json.dumps({"notebook": _file_digest(target), "inputs": inputs}, indent=1))
+    return reasons
+
+
+def _kept_inputs(notebook: Path, record: Path) -> dict[str, str] | None:
+    """Inputs that a kept page was made from; None if it is not there, whole."""
+    if not (record.exists() and notebook.exists()):
+        return None
+    kept = json.loads(record.read_text("utf-8"))
+    return kept["inputs"] if kept["notebook"] == _file_digest(notebook) else None
+
+
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f"{path.name}.tmp")
+    temporary.write_text(text, "utf-8")
+    os.replace(temporary, path)
+
+
+@contextmanager
+def _environment_variable(name: str, value: str) -> Iterator[None]:
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
+def _render(root: Path, pages: Sequence[Path], out: Path) -> Path:
+    """Make the HTML anew if a page or anything beside the pages has changed."""
+    executed, html = out / "executed", out / "html"
+    shutil.rmtree(executed, ignore_errors=True)
     texts = shutil.ignore_patterns("*.md", "*.ipynb", ".*", "__pycache__")
     shutil.copytree(root / "book", executed / "book", ignore=texts)
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(root / name, executed / name)
-
-
-def _make_page(root: Path, page: Path, executed: Path, values: Mapping[str, object]) -> None:
-    if _is_executable(root / page):
-        execute_chapter(root / page, executed / page.with_suffix(".ipynb"), values, root)
-    else:
-        target = executed / page
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(root / page, target)
-
-
-def _render(executed: Path, out: Path) -> Path:
-    """Run Jupyter Book with every warning an error, and put the new HTML in the old one's place."""
-    shutil.rmtree(out / "_build", ignore_errors=True)
-    strict = ["-W", "-n", "--keep-going", "--all", "-q"]
-    command = [*JUPYTER_BOOK, "build", str(executed), "--path-output", str(out), *strict]
+    for page in pages:
+        made = _beside(out / "pages" / page, "ipynb")
+        source = made if _is_executable(root / page) else root / page
+        shutil.copy2(source, executed / page.with_suffix(source.suffix))
+    files = sorted(path for path in executed.rglob("*") if path.is_file())
+    inputs = {str(path.relative_to(executed)): _file_digest(path) for path in files}
+    inputs["the installed packages"] = environment_version()
+    stamp = html / ".inputs.json"
+    if stamp.exists() and json.loads(stamp.read_text("utf-8")) == inputs:
+        print("rendering not needed: no page has changed", flush=True)
+        return html
     start = time.perf_counter()
     print("rendering ", end="", flush=True)
-    result = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
-    if result.returncode:
-        raise BookError(
-            f"Jupyter Book ended with status {result.returncode}; its warnings are above\n\n"
-            f"{result.stdout}"
-        )
-    print(f"{time.perf_counter() - start:.1f} s", flush=True)
-    html, old = out / "html", out / "html.old"
+    _run_sphinx(executed, out)
+    _write(out / "_build" / "html" / stamp.name, json.dumps(inputs, indent=1))
+    old = out / "html.old"
     shutil.rmtree(old, ignore_errors=True)
     if html.exists():
         os.replace(html, old)
     os.replace(out / "_build" / "html", html)
     shutil.rmtree(old, ignore_errors=True)
     shutil.rmtree(out / "_build")
+    print(f"{time.perf_counter() - start:.1f} s", flush=True)
     return html
+
+
+def _run_sphinx(executed: Path, out: Path) -> None:
+    """Run Jupyter Book with every warning an error."""
+    shutil.rmtree(out / "_build", ignore_errors=True)
+    strict = ["-W", "-n", "--keep-going", "--all", "-q"]
+    command = [*JUPYTER_BOOK, "build", str(executed), "--path-output", str(out), *strict]
+    result = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    if result.returncode:
+        raise BookError(
+            f"Jupyter Book ended with status {result.returncode}; its warnings are above\n\n"
+            f"{result.stdout}"
+        )
 
 
 # --- command line ---------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any
 import joblib
 from filelock import FileLock
 
-__all__ = ["code_version", "digest", "fingerprint", "keep"]
+__all__ = ["SOURCES", "code_version", "digest", "fingerprint", "imported_names", "keep"]
 
 PACKAGE = Path(__file__).parent
 
@@ -26,7 +26,7 @@ def _module_name(path: Path) -> str:
 
 
 # read once, when the package is imported: what runs is this, even if a file is edited meanwhile
-_SOURCES = {_module_name(path): path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+SOURCES = {_module_name(path): path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 def digest(*parts: str) -> str:
@@ -48,20 +48,12 @@ class _Module:
 
     definitions: dict[str, str]
     uses: dict[str, frozenset[str]]
-    imports: dict[str, _Import]
-
-
-@dataclass(frozen=True)
-class _Import:
-    """A name imported from this package: the modules behind it, and its name there."""
-
-    modules: frozenset[str]
-    name: str
+    imports: dict[str, tuple[str, str | None]]
 
 
 @functools.cache
 def _parse(module: str) -> _Module:
-    source = _SOURCES[module]
+    source = SOURCES[module]
     tree = ast.parse(source)
     definitions, uses = {}, {}
     for node in tree.body:
@@ -78,59 +70,67 @@ def _parse(module: str) -> _Module:
         for name in names:
             definitions[name] = ast.get_source_segment(source, node) or ""
             uses[name] = frozenset(used)
-    return _Module(definitions, uses, _imports(tree))
+    return _Module(definitions, uses, imported_names(tree))
 
 
-def _imports(tree: ast.Module) -> dict[str, _Import]:
-    """Names imported from this package, also where a function imports them."""
-    imports: dict[str, _Import] = {}
+def imported_names(tree: ast.Module) -> dict[str, tuple[str, str | None]]:
+    """What a module imports from this package, also inside its functions.
+
+    Returns
+    -------
+    dict of str to (str, str or None)
+        By the name it has in the module: the module it is from, and its name there; None where
+        it is that module itself.
+    """
+    found: dict[str, tuple[str, str | None]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
-                candidates = {node.module, f"{node.module}.{alias.name}"}
-                found = _Import(frozenset(candidates & _SOURCES.keys()), alias.name)
-                imports[alias.asname or alias.name] = found
+                whole = f"{node.module}.{alias.name}"
+                if whole in SOURCES:
+                    found[alias.asname or alias.name] = (whole, None)
+                elif node.module in SOURCES:
+                    found[alias.asname or alias.name] = (node.module, alias.name)
         elif isinstance(node, ast.Import):
             for alias in node.names:
-                found = _Import(frozenset({alias.name} & _SOURCES.keys()), alias.name)
-                imports[alias.asname or alias.name] = found
-    return {name: found for name, found in imports.items() if found.modules}
+                if alias.name in SOURCES:
+                    found[alias.asname or alias.name] = (alias.name, None)
+    return found
 
 
-def code_version(function: Callable[..., Any]) -> str:
-    """Hash a function of this package with all code of the package that it can reach.
+@functools.cache
+def code_version(module: str, name: str) -> str:
+    """Hash a function or class of this package with all code of the package that it can reach.
 
     That is its own source, what it names in its module or in others of the same folder (as steps
     name each other's values), and the whole source of every other module of the package that
     these import, directly or through others.
     """
-    folder = function.__module__.rpartition(".")[0]
+    folder = module.rpartition(".")[0]
     reached: set[tuple[str, str]] = set()
     modules: set[str] = set()
-    waiting = {(function.__module__, function.__name__)}
+    waiting = {(module, name)}
     while waiting:
-        module, name = place = waiting.pop()
-        own = _parse(module)
-        if name in own.definitions and place not in reached:
+        place = waiting.pop()
+        own = _parse(place[0])
+        if place[1] in own.definitions and place not in reached:
             reached.add(place)
-            waiting |= {(module, used) for used in own.uses[name]}
-        elif found := own.imports.get(name):
-            beside = {
-                m
-                for m in found.modules
-                if m.rpartition(".")[0] == folder and found.name in _parse(m).definitions
-            }
-            waiting |= {(m, found.name) for m in beside}
-            modules |= found.modules - beside
+            waiting |= {(place[0], used) for used in own.uses[place[1]]}
+        elif place[1] in own.imports:
+            source, original = own.imports[place[1]]
+            if original is not None and source.rpartition(".")[0] == folder:
+                waiting.add((source, original))
+            else:
+                modules.add(source)
     closure: set[str] = set()
     while modules:
-        module = modules.pop()
-        if module not in closure:
-            closure.add(module)
-            modules |= set().union(*(found.modules for found in _parse(module).imports.values()))
+        source = modules.pop()
+        if source not in closure:
+            closure.add(source)
+            modules |= {found for found, _ in _parse(source).imports.values()}
     return digest(
-        *(_parse(module).definitions[name] for module, name in sorted(reached)),
-        *(_SOURCES[module] for module in sorted(closure)),
+        *(_parse(where).definitions[what] for where, what in sorted(reached)),
+        *(SOURCES[source] for source in sorted(closure)),
     )
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,12 +103,24 @@ class Ledger:
                 number = {k: v for k, v in vars(estimate).items() if v not in (None, "")}
                 kept["numbers"][key] = {**number, "run": name}
             kept["runs"][name] = run
-            used = {number["run"] for number in kept["numbers"].values()}
-            kept["runs"] = {run: made for run, made in kept["runs"].items() if run in used}
-            temporary = self.path.with_name(f"{self.path.name}.tmp")
-            text = json.dumps(kept, indent=1, sort_keys=True, default=str)
-            temporary.write_text(f"{text}\n", "utf-8")
-            os.replace(temporary, self.path)
+            self._write(kept)
+
+    def _write(self, kept: dict[str, Any]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        used = {number["run"] for number in kept["numbers"].values()}
+        kept["runs"] = {run: made for run, made in kept["runs"].items() if run in used}
+        temporary = self.path.with_name(f"{self.path.name}.tmp")
+        text = json.dumps(kept, indent=1, sort_keys=True, default=str)
+        temporary.write_text(f"{text}\n", "utf-8")
+        os.replace(temporary, self.path)
+
+    def replace_by(self, parts: Iterable[str | Path]) -> None:
+        """Make this ledger of the numbers of others, such as one a page; later ones go first."""
+        kept: dict[str, Any] = {"numbers": {}, "runs": {}}
+        for part in map(Ledger, parts):
+            for section, entries in part._kept().items():
+                kept[section] |= entries
+        self._write(kept)
 
     def _kept(self) -> dict[str, dict[str, Any]]:
         if not self.path.exists():

@@ -14,12 +14,12 @@ import inspect
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from visprof import memo
+from visprof import inputs, memo
 from visprof.results import Estimate, Ledger
 from visprof.steps import STEPS, find_step
 
@@ -222,6 +222,7 @@ class Study:
         if name not in STEPS:
             raise KeyError(f"no step {name!r}; known: {', '.join(STEPS)}")
         if name not in self._values:
+            self._note(name)
             self._values[name] = memo.keep(self._folder(name), lambda: self._compute(name))
         return self._values[name]
 
@@ -235,7 +236,7 @@ class Study:
         """Key of a step: its parameters, its needs' keys and its code, as one hash."""
         if name not in self._keys:
             function = find_step(name, self.parameters)
-            parts: dict[str, str] = {"step": name, "code": memo.code_version(function)}
+            parts: dict[str, str] = {"step": name, "code": _version(function)}
             for needed in inspect.signature(function).parameters:
                 if needed in STEPS:
                     parts[needed] = self.key(needed)
@@ -249,6 +250,26 @@ class Study:
                     parts[needed] = str(self.home.resolve())
             self._keys[name] = memo.digest(json.dumps(parts, sort_keys=True))
         return self._keys[name]
+
+    def _note(self, name: str) -> None:
+        """Write down what a step is made from: its code, that of all it needs, and files."""
+        needed: dict[str, Callable[..., Any]] = {}
+        waiting, parameters = {name}, set()
+        while waiting:
+            found = waiting.pop()
+            needed[found] = find_step(found, self.parameters)
+            named = set(inspect.signature(needed[found]).parameters)
+            waiting |= (named & STEPS.keys()) - needed.keys()
+            parameters |= named
+        files = {"data": self.data, "weights": self._weights}
+        inputs.note_inputs(
+            {f"{found.__module__}.{found.__name__}": _version(found) for found in needed.values()},
+            {
+                str(Path(path).resolve()): memo.fingerprint(path)
+                for key, path in files.items()
+                if key in parameters and path
+            },
+        )
 
     def _compute(self, name: str) -> Any:
         function = find_step(name, self.parameters)
@@ -295,6 +316,10 @@ class Study:
         """Write numbers with this study's parameters into a ledger; no path, no ledger."""
         if str(ledger):
             Ledger(ledger).write(numbers, dataclasses.asdict(self.parameters), self.preset)
+
+
+def _version(function: Callable[..., Any]) -> str:
+    return memo.code_version(function.__module__, function.__name__)
 
 
 def _default_home() -> Path:

@@ -1,0 +1,134 @@
+"""What a page of the book is made from, and what of it has changed since.
+
+The inputs of a page are a flat mapping from what they are, in words, to a digest: the page's text,
+the parameters given, the installed packages, the code that its cells name, and the steps and files
+that its study used. The last two are known when the page has run: a study writes them down.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from visprof.memo import SOURCES, code_version, digest, fingerprint, imported_names
+
+__all__ = [
+    "TRACE",
+    "changed_inputs",
+    "environment_version",
+    "note_inputs",
+    "noted_inputs",
+    "page_inputs",
+]
+
+TRACE = "VISPROF_TRACE"  # environment variable: the file that a study writes its inputs to
+STEP, FILES = "step ", "files "
+# A study reaches every step, and the page uses a few: those are noted one by one.
+MACHINERY = ("visprof.study", "visprof.memo", "visprof.steps.registry")
+
+
+def note_inputs(steps: Mapping[str, str], files: Mapping[str, str]) -> None:
+    """Write down steps and files that were used, where a page is being made.
+
+    Parameters
+    ----------
+    steps : mapping of str to str
+        Version of the code by the full name of the function.
+    files : mapping of str to str
+        Fingerprint by path.
+    """
+    if path := os.environ.get(TRACE):
+        noted = {STEP + name: version for name, version in steps.items()}
+        noted |= {FILES + file: mark for file, mark in files.items()}
+        with open(path, "a", encoding="utf-8") as trace:
+            trace.write(json.dumps(noted) + "\n")
+
+
+def noted_inputs(trace: Path) -> dict[str, str]:
+    """Return what studies wrote into the file of this name; nothing if there is none."""
+    lines = trace.read_text("utf-8").splitlines() if trace.exists() else []
+    return {key: mark for line in lines for key, mark in json.loads(line).items()}
+
+
+def page_inputs(text: str, cells: Iterable[str], values: Mapping[str, Any]) -> dict[str, str]:
+    """Inputs of a page that are known before it runs.
+
+    Parameters
+    ----------
+    text : str
+        The whole page.
+    cells : iterable of str
+        Sources of its code cells.
+    values : mapping
+        Parameters that differ from the page's own.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    code = "\n".join(cells)
+    return {
+        "its text": digest(text),
+        "the parameters": digest(json.dumps(dict(values), sort_keys=True, default=str)),
+        "the installed packages": environment_version() if code else "",
+        **{f"code {name}": version for name, version in _named_code(code).items()},
+    }
+
+
+def changed_inputs(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What differs between a page's inputs as they were and as they are, in words.
+
+    Parameters
+    ----------
+    before : mapping of str to str
+        All inputs when the page was made: `page_inputs` and `noted_inputs`.
+    now : mapping of str to str
+        `page_inputs` as they are. Noted steps and files are looked at again.
+
+    Returns
+    -------
+    list of str
+        Empty if the page would come out the same.
+    """
+    noted = {key for key in before if key.startswith((STEP, FILES))}
+    current = {**now, **{key: _look_again(key) for key in noted}}
+    return sorted(key for key in before.keys() | current if before.get(key) != current.get(key))
+
+
+def _look_again(key: str) -> str:
+    if key.startswith(FILES):
+        path = Path(key.removeprefix(FILES))
+        return fingerprint(path) if path.exists() else "gone"
+    module, _, name = key.removeprefix(STEP).rpartition(".")
+    return code_version(module, name) if module in SOURCES else "gone"
+
+
+def environment_version() -> str:
+    """Return a digest of Python's version and those of all installed packages."""
+    packages = {(found.metadata["Name"], found.version) for found in distributions()}
+    return digest(platform.python_version(), *(f"{name}=={v}" for name, v in sorted(packages)))
+
+
+def _named_code(code: str) -> dict[str, str]:
+    """Version of everything of this package that code cells import and use."""
+    tree = ast.parse(code)
+    attributes: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            attributes.setdefault(node.value.id, set()).add(node.attr)
+    versions = {}
+    for alias, (module, name) in imported_names(tree).items():
+        if module in MACHINERY:
+            versions[module] = digest(*(SOURCES[part] for part in MACHINERY))
+        elif name is None:
+            for used in attributes.get(alias, ()):
+                versions[f"{module}.{used}"] = code_version(module, used)
+        else:
+            versions[f"{module}.{name}"] = code_version(module, name)
+    return versions
