@@ -35,7 +35,7 @@ from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
-from matplotlib.ticker import PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, PercentFormatter, StrMethodFormatter
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 from pandas.io.formats.style import Styler
 from PIL import ImageOps
@@ -52,8 +52,11 @@ __all__ = [
     "grid_representatives",
     "interactive_map",
     "labelled_pictures",
+    "leakage_curves",
     "max_z_ecdf",
     "mrr_curves",
+    "mrr_growth",
+    "mrr_intervals",
     "neighbour_strips",
     "picture_map",
     "precision_recall",
@@ -901,26 +904,145 @@ def max_z_ecdf(distributions: Mapping[str, np.ndarray], largest: float | None = 
     return figure
 
 
+# one look for each profile, in every figure
+_PROFILES = ("image", "text", "fused", "mean embedding", "label histogram", "palette")
+_LOOKS = {
+    name: {"color": colour, "ls": dash, "marker": marker}
+    for name, colour, dash, marker in zip(_PROFILES, CYCLE, DASHES, MARKERS, strict=True)
+}
+_RANDOM = {"color": "black", "ls": (0, (1, 2)), "lw": 1.2, "label": "random (exact)"}
+
+
 def mrr_curves(table: pd.DataFrame, random: float) -> Figure:
     """Figure 6: mean reciprocal rank by training pins, with 95 % intervals.
 
     Parameters
     ----------
     table : DataFrame
-        Columns profile, n_train, mrr, low, high.
+        Columns profile, n_train, mrr, low, high. Profiles stand a little beside each other, so
+        that their intervals can be told apart.
     random : float
         The exact value of a random ranking.
     """
-    figure, axis = _axes()
-    for (name, rows), colour, dash, marker in zip(
-        table.groupby("profile", sort=False), CYCLE, DASHES, MARKERS, strict=False
-    ):
-        axis.plot(rows["n_train"], rows["mrr"], marker=marker, ls=dash, color=colour, label=name)
-        axis.fill_between(
-            rows["n_train"], rows["low"], rows["high"], color=colour, alpha=0.15, lw=0
-        )
-    axis.axhline(random, color=COLOURS["grey"], ls=":", label="random (exact)")
+    figure, axis = _axes(height=4.8)
+    sizes = sorted(table["n_train"].unique())
+    step = np.diff(sizes).min() if len(sizes) > 1 else 1
+    names = table["profile"].unique()
+    for place, name in enumerate(names):
+        rows = table[table["profile"] == name]
+        beside = step * 0.09 * (place - (len(names) - 1) / 2)
+        axis.errorbar(
+            rows["n_train"] + beside, rows["mrr"], _arms(rows), elinewidth=1.2, ms=5,
+            label=name, **_LOOKS[name],
+        )  # fmt: skip
+    axis.axhline(random, **_RANDOM)
     axis.set(xlabel="training pins", ylabel="mean reciprocal rank", ylim=(0, None))
-    axis.set_xticks(sorted(table["n_train"].unique()))
+    axis.set_xticks(sizes)
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)  # clear of the curves
+    return figure
+
+
+def _arms(rows: pd.DataFrame) -> np.ndarray:
+    """Lengths of the intervals below and above the values, (2, n)."""
+    return np.array([rows["mrr"] - rows["low"], rows["high"] - rows["mrr"]])
+
+
+def mrr_growth(table: pd.DataFrame) -> Figure:
+    """Expected mean reciprocal rank by the number of users among whom one is sought.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns profile, n_users, mrr, low, high; the profile "random" is drawn dotted, without
+        an interval.
+    """
+    figure, axis = _axes()
+    for name, rows in table.groupby("profile", sort=False):
+        if name == "random":
+            axis.plot(rows["n_users"], rows["mrr"], **_RANDOM)
+            continue
+        axis.plot(rows["n_users"], rows["mrr"], ms=5, label=name, **_LOOKS[name])
+        axis.fill_between(
+            rows["n_users"], rows["low"], rows["high"], color=_LOOKS[name]["color"], alpha=0.1, lw=0
+        )
+    axis.set(xscale="log", yscale="log", xlabel="users", ylabel="expected mean reciprocal rank")
+    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axis.xaxis.set_minor_formatter(StrMethodFormatter("{x:,.0f}"))
+    axis.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
+    axis.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
+    return figure
+
+
+def leakage_curves(
+    by_share: pd.DataFrame, null: pd.DataFrame, randoms: tuple[float, float]
+) -> Figure:
+    """MRR by the share of near-duplicates removed, and where users have no taste by repeats.
+
+    Parameters
+    ----------
+    by_share : DataFrame
+        Columns removed, profile, mrr, low, high.
+    null : DataFrame
+        Columns repeat_share, profile, mrr, low, high.
+    randoms : (float, float)
+        The exact value of a random ranking in either panel.
+    """
+    figure = Figure(figsize=(8.0, 4.0), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    for axis, table, x, random in zip(
+        axes, (by_share, null), ("removed", "repeat_share"), randoms, strict=True
+    ):
+        for name, rows in table.groupby("profile", sort=False):
+            axis.errorbar(
+                rows[x], rows["mrr"], _arms(rows), elinewidth=1.2, ms=5, label=name, **_LOOKS[name]
+            )
+        axis.axhline(random, **_RANDOM)
+        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes[0].set(
+        title="this study", xlabel="near-duplicates removed", ylabel="mean reciprocal rank",
+        ylim=(0, None),
+    )  # fmt: skip
+    axes[1].set(title="simulated, no taste at all", xlabel="pins that repeat an earlier one")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure
+
+
+def mrr_intervals(table: pd.DataFrame, rows: str, random: float, marks: str = "") -> Figure:
+    """Mean reciprocal ranks with 95 % intervals, one line of the page below the other.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns mrr, low, high, and those named by `rows` and `marks`.
+    rows : str
+        Column whose values stand at the left, from above in their first order.
+    random : float
+        The exact value of a random ranking.
+    marks : str
+        Column whose values share a line, each with a mark of its own; empty: one value a line.
+    """
+    names = list(table[rows].unique())
+    groups = list(table.groupby(marks, sort=False)) if marks else [("", table)]
+    figure, axis = _axes(height=1.2 + 0.32 * len(names) * max(1, 0.6 * len(groups)))
+    for place, (name, group) in enumerate(groups):
+        look = _LOOKS.get(name, {"color": CYCLE[place], "marker": MARKERS[place]})
+        beside = 0.2 * (place - (len(groups) - 1) / 2)
+        at = [names.index(row) + beside for row in group[rows]]
+        axis.errorbar(
+            group["mrr"], at, xerr=_arms(group), label=name, ms=6, elinewidth=1.5,
+            **{**look, "ls": "none"},
+        )  # fmt: skip
+    axis.axvline(random, **_RANDOM)
+    axis.set(xlabel="mean reciprocal rank", xlim=(0, None), ylim=(len(names) - 0.5, -0.5))
+    axis.set_yticks(range(len(names)), names)
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="y", color="#eeeeee")
+    handles, labels = axis.get_legend_handles_labels()
+    if not marks:
+        handles, labels = handles[:1], labels[:1]  # the random value alone: lines come first
+    axis.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
     return figure

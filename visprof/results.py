@@ -227,14 +227,23 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
         verdict_above(image, random.value),
         "the 95 % interval of the MRR lies above the exact random value",
     )
-    claim = "The image profile finds them better than the text profile (MRR)"
-    paper = "image above text at every training size"
-    if f"mrr.text.{n_train}" in numbers:
-        text, difference = numbers[f"mrr.text.{n_train}"], numbers[f"mrr.image-text.{n_train}"]
-        ours = f"{image.value:.3f} against {text.value:.3f}; difference {difference:.3f}"
+    for other, name, paper, missing in (
+        ("text", "the text profile", "image above text at every training size",
+         "captions share no words"),
+        ("mean-embedding", "the plain mean embedding", "not compared", "no embedding"),
+        ("label-histogram", "the histogram of the classifier's labels", "not compared",
+         "no classifier"),
+    ):  # fmt: skip
+        claim = f"The image profile finds them better than {name} (MRR)"
+        difference = numbers.get(f"mrr.image-{other}.{n_train}")
+        if difference is None:
+            add(claim, paper, missing, "not tested", above_zero)
+            continue
+        ours = (
+            f"{image.value:.3f} against {numbers[f'mrr.{other}.{n_train}'].value:.3f}; "
+            f"difference {difference:.3f}"
+        )
         add(claim, paper, ours, verdict_above(difference, 0), above_zero)
-    else:
-        add(claim, paper, "captions share no words", "not tested", above_zero)
     return pd.DataFrame(rows)
 
 

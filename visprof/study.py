@@ -93,6 +93,7 @@ class Parameters:
     distance: str = _parameter("euclidean", "between profiles: euclidean, hellinger, cosine")
     text_size: int = _parameter(100, "dimensions of the PV-DM text embedding")
     text_epochs: int = _parameter(100, "passes over the captions; few leave short ones unlearnt")
+    n_repeats: int = _parameter(5, "repetitions of the ranking with other seeds; 0: none")
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -121,6 +122,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "n_test": 10,
         "train_sizes": (5, 10),
         "text_size": 10,
+        "n_repeats": 2,
     },
     # real boards and labelled photographs from a folder, with a Places365 network
     "boards": {
@@ -140,6 +142,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "n_users": 5790,
         "n_background": 1800,
         "n_clusters": 200,
+        "n_repeats": 0,  # each would cluster the background again, a minute each time
     },
     # the paper's constants; margin, batch size and alpha are not given there. It needs the data,
     # the network's weights and a GPU

@@ -6,8 +6,10 @@ folder of its own). It calls the library below and knows nothing of the study th
 
 from visprof.steps import (
     ablation,
+    baselines,
     differences,
     embeddings,
+    leakage,
     metric,
     pictures,
     plane,
@@ -21,9 +23,11 @@ __all__ = [
     "STEPS",
     "VARIANTS",
     "ablation",
+    "baselines",
     "differences",
     "embeddings",
     "find_step",
+    "leakage",
     "metric",
     "pictures",
     "plane",

@@ -2,22 +2,263 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
-from visprof import boards, prediction, profiles
+from visprof import boards, embedding, palette, prediction, profiles, vocabulary
 from visprof.results import Estimate
 from visprof.steps.pictures import BoardSplit
 from visprof.steps.registry import step
 from visprof.steps.users import Assignments
 
-__all__ = ["PROFILES", "mrr_numbers", "mrr_table", "reciprocal_ranks"]
+__all__ = [
+    "PROFILES", "BatchEffect", "HalfProfiles", "ProfileKind", "batch_effect", "drawn_pins",
+    "half_profiles", "halves", "mean_profiles", "mrr_by_users", "mrr_numbers", "mrr_table",
+    "palettes", "ranked", "reciprocal_ranks", "repeated_mrr", "slug",
+]  # fmt: skip
 
-PROFILES = ("image", "mean embedding", "text")
+
+@dataclass(frozen=True)
+class ProfileKind:
+    """A kind of profile: what it is the mean of, over a user's pins, and how two are compared.
+
+    Several parts are put side by side, each with the same spread. `distance` is that between
+    profiles; None stands for the study's.
+    """
+
+    parts: tuple[str, ...]
+    distance: str | None = None
+
+
+# A mean of embeddings has signs and no unit sum, and L*a*b* is made for the Euclidean distance.
+PROFILES = {
+    "image": ProfileKind(("image",)),
+    "text": ProfileKind(("text",)),
+    "fused": ProfileKind(("image", "text")),
+    "mean embedding": ProfileKind(("embedding",), "euclidean"),
+    "label histogram": ProfileKind(("labels",)),
+    "palette": ProfileKind(("palette",), "euclidean"),
+}
+
+
+@step
+def palettes(board_split: BoardSplit) -> np.ndarray | None:
+    """Mean and spread of the colours of each analysed pin's picture, (n_analysed, 6)."""
+    return palette.picture_palettes(list(board_split.analysed["image"]))
+
+
+@dataclass(frozen=True)
+class HalfProfiles:
+    """Profiles of users by their first pins, by their last pins, and what they are means of.
+
+    `train` goes by part and number of pins, `test` by part; rows stand for `users`.
+    """
+
+    users: np.ndarray
+    train: dict[tuple[str, int], np.ndarray]
+    test: dict[str, np.ndarray]
+
+    def kinds(self) -> dict[str, ProfileKind]:
+        """Kinds of profiles whose parts are all there."""
+        return {name: kind for name, kind in PROFILES.items() if set(kind.parts) <= set(self.test)}
+
+
+def mean_profiles(features: np.ndarray, users: np.ndarray) -> np.ndarray:
+    """Mean of each user's rows, users sorted: Eq. 3 where rows are assignments."""
+    _, sums = profiles.user_profiles(features, users, counts=True)
+    return sums / np.unique(users, return_counts=True)[1][:, None]
+
+
+def halves(
+    parts: dict[str, np.ndarray],
+    sample: pd.DataFrame,
+    train: dict[int, np.ndarray],
+    test: np.ndarray,
+) -> HalfProfiles:
+    """Profiles of sampled pins' first and last ones, by masks for each number of first pins.
+
+    A part has the rows of the table that `sample` was drawn from; its index finds them.
+    """
+    users, rows = sample["board"].to_numpy(), sample.index.to_numpy()
+    return HalfProfiles(
+        np.unique(users),
+        {
+            (part, n_train): mean_profiles(features[rows[first]], users[first])
+            for part, features in parts.items()
+            for n_train, first in train.items()
+        },
+        {
+            part: mean_profiles(features[rows[test]], users[test])
+            for part, features in parts.items()
+        },
+    )
+
+
+def ranked(half_profiles: HalfProfiles, name: str, n_train: int, distance: str) -> prediction.Ranks:
+    """Ranks of all users' test profiles of one kind."""
+    kind = PROFILES[name]
+    distance = kind.distance or distance
+    pairs = [(half_profiles.train[part, n_train], half_profiles.test[part]) for part in kind.parts]
+    if len(pairs) > 1:
+        return prediction.rank_users(*prediction.join_profiles(pairs, distance))
+    return prediction.rank_users(*pairs[0], distance)
+
+
+def drawn_pins(pins: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
+    """So many pins of each board, in time order; the index holds their rows among all."""
+    rows = boards.sample_pins(pins, n, random_state=seed)
+    return pins.reset_index(drop=True).iloc[rows]
+
+
+@step
+def half_profiles(
+    assignments: Assignments,
+    text_assignments: Assignments | None,
+    pin_embedding: np.ndarray,
+    pin_features: embedding.Features | None,
+    palettes: np.ndarray | None,
+    board_split: BoardSplit,
+    n_pins: int,
+    n_test: int,
+    train_sizes: tuple[int, ...],
+    seed: int,
+) -> HalfProfiles:
+    """Profiles of each user by the first and by the last of sampled pins (section VI-C)."""
+    n_background = len(board_split.background)
+    parts = {"image": assignments.analysed, "embedding": pin_embedding[n_background:]}
+    if text_assignments is not None:
+        parts["text"] = text_assignments.analysed
+    if pin_features is not None:
+        parts["labels"] = softmax(pin_features.outputs[n_background:], axis=1)
+    if palettes is not None:
+        parts["palette"] = palettes
+    sample = drawn_pins(board_split.analysed, n_pins, seed)
+    splits = {n_train: prediction.split_pins(sample, n_train, n_test) for n_train in train_sizes}
+    train = {n_train: first for n_train, (first, _) in splits.items()}
+    return halves(parts, sample, train, splits[train_sizes[0]][1])
 
 
 @step
 def reciprocal_ranks(
+    half_profiles: HalfProfiles, train_sizes: tuple[int, ...], distance: str
+) -> pd.DataFrame:
+    """Rank of each user by profile and training pins.
+
+    Columns profile, n_train, user, rank (the middle one of ties), reciprocal_rank, and the ranks
+    optimistic and pessimistic.
+    """
+    tables = []
+    for name in half_profiles.kinds():
+        for n_train in train_sizes:
+            ranks = ranked(half_profiles, name, n_train, distance)
+            columns = {"profile": name, "n_train": n_train, "user": half_profiles.users}
+            found = {"rank": ranks.middle, "reciprocal_rank": 1 / ranks.middle}
+            bounds = {"optimistic": ranks.optimistic, "pessimistic": ranks.pessimistic}
+            tables.append(pd.DataFrame({**columns, **found, **bounds}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _by_user(reciprocal_ranks: pd.DataFrame, column: str) -> pd.DataFrame:
+    """One row a user, one column for each profile and number of training pins."""
+    keys = reciprocal_ranks[["profile", "n_train"]].drop_duplicates()
+    wide = reciprocal_ranks.pivot(index="user", columns=["profile", "n_train"], values=column)
+    return wide[list(keys.itertuples(index=False, name=None))]
+
+
+@step
+def mrr_table(reciprocal_ranks: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Figure 6: columns profile, n_train, mrr, low, high."""
+    by_user = _by_user(reciprocal_ranks, "reciprocal_rank")
+    scores = prediction.mean_reciprocal_rank(by_user.to_numpy(), random_state=seed)
+    return by_user.columns.to_frame(index=False).assign(
+        **dict(zip(("mrr", "low", "high"), scores.T, strict=True))
+    )
+
+
+@step
+def mrr_numbers(
+    reciprocal_ranks: pd.DataFrame, mrr_table: pd.DataFrame, seed: int
+) -> dict[str, Estimate]:
+    """Figure 6 in numbers, with the image profile's lead over each other one, paired by user.
+
+    Keys ``mrr.random``, ``mrr.text.50``, ``mrr.image-text.50`` (difference) and its p-value
+    ``mrr.image-text.50.p``; at the most training pins also ``recall@1.text.50``,
+    ``median-rank.text.50``, and with ties broken for or against a user
+    ``mrr.text.50.optimistic`` and ``.pessimistic``.
+    """
+    n, unit = reciprocal_ranks["user"].nunique(), "users"
+    numbers = {"mrr.random": Estimate(prediction.random_mrr(n), n=n, unit=unit)}
+    for name, n_train, *estimate in mrr_table.itertuples(index=False):
+        numbers[f"mrr.{slug(name)}.{n_train}"] = Estimate(*estimate, n, unit)
+
+    by_user = _by_user(reciprocal_ranks, "reciprocal_rank")
+    others = [key for key in by_user.columns if key[0] != "image"]
+    image = by_user[[("image", n_train) for _, n_train in others]].to_numpy()
+    leads = prediction.mrr_difference(image, by_user[others].to_numpy(), random_state=seed)
+    chances = prediction.randomisation_test(image, by_user[others].to_numpy(), random_state=seed)
+    for (name, n_train), lead, chance in zip(others, leads, chances, strict=True):
+        key = f"mrr.image-{slug(name)}.{n_train}"
+        numbers[key] = Estimate(*lead.tolist(), n, unit)
+        numbers[f"{key}.p"] = Estimate(float(chance), n=n, unit=unit)
+
+    most = reciprocal_ranks[reciprocal_ranks["n_train"] == reciprocal_ranks["n_train"].max()]
+    ranks = _by_user(most, "rank")
+    scores = prediction.rank_scores(ranks.to_numpy(), random_state=seed)
+    for score in [score for score in scores if score != "mrr"]:
+        for (name, n_train), estimate in zip(ranks.columns, scores[score], strict=True):
+            key = f"{slug(score)}.{slug(name)}.{n_train}"
+            numbers[key] = Estimate(*estimate.tolist(), n, unit)
+    for bound in ("optimistic", "pessimistic"):
+        for (name, n_train), value in (1 / _by_user(most, bound)).mean().items():
+            numbers[f"mrr.{slug(name)}.{n_train}.{bound}"] = Estimate(float(value), n=n, unit=unit)
+    return numbers
+
+
+def slug(text: str) -> str:
+    """Name of a profile or score as a part of a key."""
+    return text.replace(" ", "-")
+
+
+@step
+def mrr_by_users(reciprocal_ranks: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Expected MRR with fewer users, drawn at random, at the most training pins.
+
+    Columns profile, n_users, mrr, low, high; the profile "random" is exact.
+    """
+    most = reciprocal_ranks[reciprocal_ranks["n_train"] == reciprocal_ranks["n_train"].max()]
+    ranks = _by_user(most, "rank")
+    n = len(ranks)
+    rows = []
+    sizes = np.geomspace(min(10, max(2, n // 2)), n, 12).round().astype(int)
+    for size in np.unique(sizes).tolist():
+        expected = [prediction.subset_reciprocal_ranks(ranks[key], size) for key in ranks]
+        scores = prediction.mean_reciprocal_rank(np.column_stack(expected), random_state=seed)
+        rows += [(name, size, *score) for (name, _), score in zip(ranks, scores, strict=True)]
+        rows.append(("random", size, *[prediction.random_mrr(size)] * 3))
+    return pd.DataFrame(rows, columns=["profile", "n_users", "mrr", "low", "high"])
+
+
+@dataclass(frozen=True)
+class BatchEffect:
+    """What batches of equal times do to the MRR.
+
+    `table` has the columns split, profile, mrr, low, high, for the same users; `n_tied` boards of
+    `n_boards` have a batch on both sides of the split, `n_left` keep a training pin without it,
+    and `n_train` is the mean number of training pins that these keep.
+    """
+
+    table: pd.DataFrame
+    n_boards: int
+    n_tied: int
+    n_left: int
+    n_train: float
+
+
+@step
+def batch_effect(
     assignments: Assignments,
     text_assignments: Assignments | None,
     pin_embedding: np.ndarray,
@@ -26,69 +267,127 @@ def reciprocal_ranks(
     n_test: int,
     train_sizes: tuple[int, ...],
     distance: str,
+    n_repeats: int,
+    seed: int,
+) -> BatchEffect:
+    """MRR where no batch is on both sides of the split, at the most training pins.
+
+    A split that keeps batches whole learns from fewer pins; so it is set beside one from which
+    as many are left out at random (the mean of some draws).
+    """
+    n_train = max(train_sizes)
+    sample = drawn_pins(board_split.analysed, n_pins, seed)
+    names = sample["board"].to_numpy()
+    first, last = prediction.split_pins(sample, n_train, n_test)
+    whole, _ = prediction.split_pins(sample, n_train, n_test, keep_batches=True)
+    boards_left, kept = np.unique(names[whole], return_counts=True)
+    n_boards = len(np.unique(names))
+    n_tied = int(n_boards - (kept == n_train).sum())
+    compared = np.isin(names, boards_left)
+    counts = (n_boards, n_tied, len(boards_left), float(kept.mean()) if len(kept) else 0.0)
+    columns = ["split", "profile", "mrr", "low", "high"]
+    if len(boards_left) < 2:
+        return BatchEffect(pd.DataFrame(columns=columns), *counts)
+
+    parts = {
+        "image": assignments.analysed,
+        "embedding": pin_embedding[len(board_split.background) :],
+    }
+    if text_assignments is not None:
+        parts["text"] = text_assignments.analysed
+    sample = sample[compared]
+    first, last, whole = first[compared], last[compared], whole[compared]
+
+    def scores(*masks: np.ndarray) -> dict[str, np.ndarray]:
+        """Reciprocal ranks by profile, the mean over masks of training pins."""
+        found: dict[str, list[np.ndarray]] = {}
+        for mask in masks:
+            half = halves(parts, sample, {n_train: mask}, last)
+            for name in half.kinds():
+                ranks = ranked(half, name, n_train, distance)
+                found.setdefault(name, []).append(1 / ranks.middle)
+        return {name: np.mean(ranks, axis=0) for name, ranks in found.items()}
+
+    fewer = [
+        _fewer(first, whole, sample["board"].to_numpy(), seed + repeat)
+        for repeat in range(max(1, n_repeats))
+    ]
+    splits = {
+        "by number": scores(first),
+        "by number, fewer training pins": scores(*fewer),
+        "batches kept whole": scores(whole),
+    }
+    rows = [
+        (split, name, *prediction.mean_reciprocal_rank(ranks, random_state=seed))
+        for split, by_profile in splits.items()
+        for name, ranks in by_profile.items()
+    ]
+    return BatchEffect(pd.DataFrame(rows, columns=columns), *counts)
+
+
+def _fewer(first: np.ndarray, whole: np.ndarray, boards: np.ndarray, seed: int) -> np.ndarray:
+    """As many random ones of each board's first pins as `whole` has."""
+    rng = np.random.default_rng(seed)
+    order = pd.Series(np.where(first, rng.random(len(first)), np.inf))
+    place = order.groupby(boards).rank()
+    return (place <= pd.Series(whole).groupby(boards).transform("sum")).to_numpy()
+
+
+@step
+def repeated_mrr(
+    pin_embedding: np.ndarray,
+    board_split: BoardSplit,
+    background_source: str,
+    n_background: int,
+    n_clusters: int,
+    bandwidth: float,
+    n_pins: int,
+    n_test: int,
+    train_sizes: tuple[int, ...],
+    distance: str,
+    n_repeats: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Reciprocal rank of each user by profile and training pins (the paper, section VI-C).
+    """MRR with other seeds: of the sample of pins, of k-means, and of all with the background.
 
-    Columns profile, n_train, user, reciprocal_rank.
+    Columns redrawn, repeat, profile, mrr, at the most training pins; no rows if `n_repeats` is 0.
+    The background is drawn anew from the boards that the study has embedded: if it is "rest",
+    these are the background itself, and it stays. The networks are not trained again.
     """
-    rows = boards.sample_pins(board_split.analysed, n_pins, random_state=seed)
-    sample = board_split.analysed.iloc[rows]
-    users = sample["board"].to_numpy()
-    embedded = pin_embedding[len(board_split.background) :][rows]
-
-    def profile(kind: str, pins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if kind == "mean embedding":
-            names, sums = profiles.user_profiles(embedded[pins], users[pins], counts=True)
-            return names, sums * len(names) / pins.sum()  # every user has equally many pins
-        assigned = assignments if kind == "image" else text_assignments
-        return profiles.user_profiles(assigned.analysed[rows][pins], users[pins])
-
-    tables = []
-    for kind in PROFILES:
-        if kind == "text" and text_assignments is None:
-            continue
-        # a mean of embeddings has signs and no unit sum: only the Euclidean distance applies
-        metric = "euclidean" if kind == "mean embedding" else distance
-        for n_train in train_sizes:
-            train, test = prediction.split_pins(sample, n_train, n_test)
-            names, learnt = profile(kind, train)
-            ranks = prediction.reciprocal_ranks(learnt, profile(kind, test)[1], distance=metric)
-            columns = {"profile": kind, "n_train": n_train, "user": names}
-            tables.append(pd.DataFrame({**columns, "reciprocal_rank": ranks}))
-    return pd.concat(tables, ignore_index=True)
-
-
-@step
-def mrr_table(reciprocal_ranks: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Figure 6: columns profile, n_train, mrr, low, high."""
-    rows = [
-        (*key, *prediction.mean_reciprocal_rank(of_users["reciprocal_rank"], random_state=seed))
-        for key, of_users in reciprocal_ranks.groupby(["profile", "n_train"], sort=False)
-    ]
-    return pd.DataFrame(rows, columns=["profile", "n_train", "mrr", "low", "high"])
-
-
-@step
-def mrr_numbers(
-    reciprocal_ranks: pd.DataFrame, mrr_table: pd.DataFrame, seed: int
-) -> dict[str, Estimate]:
-    """Figure 6 in numbers, with the image profile's lead over each other one, paired by user."""
-    n, unit = reciprocal_ranks["user"].nunique(), "users"
-    numbers = {"mrr.random": Estimate(prediction.random_mrr(n), n=n, unit=unit)}
-    for kind, n_train, *estimate in mrr_table.itertuples(index=False):
-        numbers[f"mrr.{_slug(kind)}.{n_train}"] = Estimate(*estimate, n, unit)
-    by_user = reciprocal_ranks.pivot(
-        index="user", columns=["profile", "n_train"], values="reciprocal_rank"
-    )
-    for kind, n_train in by_user.columns:
-        if kind != "image":
-            lead = prediction.mrr_difference(
-                by_user["image", n_train], by_user[kind, n_train], random_state=seed
+    n_train = max(train_sizes)
+    words: dict[tuple[int, int], vocabulary.VisualVocabulary] = {}  # by seeds
+    rows = []
+    for repeat in range(n_repeats):
+        other = seed + repeat
+        for redrawn, (of_pins, of_clusters, of_boards) in {
+            "sample of pins": (other, seed, seed),
+            "k-means": (seed, other, seed),
+            "sample, k-means and background": (other, other, other),
+        }.items():
+            background, analysed = _redrawn_split(
+                board_split, n_background, background_source, of_boards
             )
-            numbers[f"mrr.image-{_slug(kind)}.{n_train}"] = Estimate(*lead, n, unit)
-    return numbers
+            if (of_clusters, of_boards) not in words:
+                words[of_clusters, of_boards] = vocabulary.VisualVocabulary(
+                    n_clusters, bandwidth=bandwidth, random_state=of_clusters
+                ).fit(pin_embedding[background["embedded"]])
+            sample = drawn_pins(analysed, n_pins, of_pins).reset_index(drop=True)
+            embedded = pin_embedding[sample["embedded"]]
+            assigned = words[of_clusters, of_boards].transform(embedded)
+            first, last = prediction.split_pins(sample, n_train, n_test)
+            parts = {"image": assigned, "embedding": embedded}
+            half = halves(parts, sample, {n_train: first}, last)
+            for name in half.kinds():
+                mrr = (1 / ranked(half, name, n_train, distance).middle).mean()
+                rows.append((redrawn, repeat, name, float(mrr)))
+    return pd.DataFrame(rows, columns=["redrawn", "repeat", "profile", "mrr"])
 
 
-def _slug(text: str) -> str:
-    return text.replace(" ", "-")
+def _redrawn_split(
+    split: BoardSplit, n_background: int, source: str, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Background and analysed pins with a column of their rows in the embedding."""
+    pins = pd.concat([split.background, split.analysed], ignore_index=True)
+    pins["embedded"] = np.arange(len(pins))
+    kept = pins if source == "active" else pins.iloc[len(split.background) :]
+    return boards.background_split(pins, kept, n_background, source, random_state=seed)

@@ -12,7 +12,10 @@ from visprof.sources import vectors
 from visprof.steps.pictures import BoardSplit, Pins
 from visprof.steps.registry import step, variant
 
-__all__ = ["near_duplicates", "pin_embedding", "pin_features", "pins", "vector_world"]
+__all__ = [
+    "near_duplicates", "palettes", "pin_embedding", "pin_features", "pin_truth", "pins",
+    "vector_world",
+]  # fmt: skip
 
 FIRST_DAY = "2014-07-01"  # every board is active since
 
@@ -39,6 +42,11 @@ def pins(n_users: int, world_pins: int) -> Pins:
 @variant(drawn=False)
 def pin_features(board_split: BoardSplit) -> None:
     """There is no picture that a CNN could look at."""
+
+
+@variant(drawn=False)
+def palettes(board_split: BoardSplit) -> None:
+    """Nor one that has colours."""
 
 
 @step
@@ -68,6 +76,14 @@ def pin_embedding(board_split: BoardSplit, vector_world: dict[str, float]) -> np
     """Simulated embeddings of all pins, the background's first, (n_background + n_analysed, d)."""
     rows = pd.concat([board_split.background["row"], board_split.analysed["row"]])
     return vectors.simulate_embeddings(**vector_world).vectors[rows.to_numpy()]
+
+
+@variant(drawn=False)
+def pin_truth(board_split: BoardSplit, vector_world: dict[str, float]) -> pd.DataFrame:
+    """Scene and style of all pins, the background's first, by number."""
+    rows = pd.concat([board_split.background["row"], board_split.analysed["row"]]).to_numpy()
+    world = vectors.simulate_embeddings(**vector_world)
+    return pd.DataFrame({"scene": world.labels[rows], "style": world.styles[rows]})
 
 
 @variant(drawn=False)

@@ -1,0 +1,140 @@
+"""Steps: does the profile beat simpler ones, and where does its gain come from?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from visprof import prediction
+from visprof.steps.leakage import SIMULATED_USERS, simulated_ranks
+from visprof.steps.pictures import BoardSplit
+from visprof.steps.prediction import HalfProfiles, drawn_pins, halves, mean_profiles, ranked
+from visprof.steps.registry import step
+
+__all__ = ["distance_table", "gain_sources", "pin_truth", "taste_worlds"]
+
+TASTES = {
+    "neither": (0.0, 0.0),
+    "classes only": (1.0, 0.0),
+    "styles only": (0.0, 1.0),
+    "both": (1.0, 1.0),
+}
+
+
+@step
+def distance_table(
+    half_profiles: HalfProfiles, train_sizes: tuple[int, ...], seed: int
+) -> pd.DataFrame:
+    """MRR by distance, of profiles that any distance suits, at the most training pins.
+
+    Columns profile, distance, mrr, low, high.
+    """
+    n_train = max(train_sizes)
+    pairs = [
+        (name, distance)
+        for name, kind in half_profiles.kinds().items()
+        if kind.distance is None
+        for distance in prediction.DISTANCES
+    ]
+    ranks = [ranked(half_profiles, name, n_train, distance).middle for name, distance in pairs]
+    scores = prediction.mean_reciprocal_rank(1 / np.column_stack(ranks), random_state=seed)
+    return pd.DataFrame(pairs, columns=["profile", "distance"]).assign(
+        **dict(zip(("mrr", "low", "high"), scores.T, strict=True))
+    )
+
+
+@step
+def pin_truth(board_split: BoardSplit, data_folder: Path) -> pd.DataFrame | None:
+    """Scene and style of all pins, the background's first; None where they are not known."""
+    truth = data_folder / "boards" / "truth.csv"
+    if not truth.exists():
+        return None
+    known = pd.read_csv(truth).set_index("image")
+    images = [Path(image).relative_to(truth.parent).as_posix() for image in board_split.images]
+    if not known.index.is_unique or not set(images) <= set(known.index):
+        return None  # pictures were added to a simulated world
+    return known.loc[images].reset_index(drop=True)
+
+
+@step
+def gain_sources(
+    pin_truth: pd.DataFrame | None,
+    pin_embedding: np.ndarray,
+    board_split: BoardSplit,
+    n_pins: int,
+    n_test: int,
+    train_sizes: tuple[int, ...],
+    seed: int,
+) -> pd.DataFrame | None:
+    """MRR of profiles that know the truth, at the most training pins; None where there is none.
+
+    Columns profile, mrr, low, high. The embedding is cut in two: the mean of the pin's class over
+    the background, and the rest, which varies within classes.
+    """
+    if pin_truth is None:
+        return None
+    n_train, n_background = max(train_sizes), len(board_split.background)
+    scene, style = (pd.factorize(pin_truth[column], sort=True)[0] for column in pin_truth)
+    of_class = _class_means(pin_embedding[:n_background], scene[:n_background], scene.max() + 1)
+    sample = drawn_pins(board_split.analysed, n_pins, seed)
+    first, last = prediction.split_pins(sample, n_train, n_test)
+    rows = n_background + sample.index.to_numpy()
+    classes = of_class[scene[rows]]
+    parts = {
+        "classes": np.eye(scene.max() + 1)[scene[rows]],
+        "styles": np.eye(style.max() + 1)[style[rows]],
+        "class part": classes,
+        "within classes": pin_embedding[rows] - classes,
+    }
+    half = halves(parts, sample.reset_index(drop=True), {n_train: first}, last)
+    pairs = {part: (half.train[part, n_train], half.test[part]) for part in parts}
+    kinds = {
+        "true classes": pairs["classes"],
+        "true styles": pairs["styles"],
+        "true classes and styles": prediction.join_profiles([pairs["classes"], pairs["styles"]]),
+        "embedding: mean of its true class": pairs["class part"],
+        "embedding: what is left within the class": pairs["within classes"],
+    }
+    ranks = [prediction.rank_users(*pair).middle for pair in kinds.values()]
+    scores = prediction.mean_reciprocal_rank(1 / np.column_stack(ranks), random_state=seed)
+    return pd.DataFrame({"profile": list(kinds)}).assign(
+        **dict(zip(("mrr", "low", "high"), scores.T, strict=True))
+    )
+
+
+def _class_means(embedded: np.ndarray, scene: np.ndarray, n_classes: int) -> np.ndarray:
+    """Mean embedding of each class; of one that the background lacks, the mean of all."""
+    means = np.tile(embedded.mean(axis=0), (n_classes, 1))
+    means[np.unique(scene)] = mean_profiles(embedded, scene)
+    return means
+
+
+@step
+def taste_worlds(
+    board_split: BoardSplit,
+    n_pins: int,
+    n_test: int,
+    train_sizes: tuple[int, ...],
+    n_clusters: int,
+    bandwidth: float,
+    distance: str,
+    seed: int,
+) -> pd.DataFrame:
+    """MRR in simulated worlds whose users have taste in classes, in styles, in both or neither.
+
+    Columns taste, n_users, profile, mrr, low, high. There are as many users as in the study, at
+    most 500.
+    """
+    n_users = min(SIMULATED_USERS, board_split.analysed["board"].nunique())
+    rows = []
+    for taste, (class_taste, style_taste) in TASTES.items():
+        ranks = simulated_ranks(
+            n_users, n_pins, n_test, max(train_sizes), n_clusters, bandwidth, distance, seed,
+            class_taste=class_taste, style_taste=style_taste,
+        )  # fmt: skip
+        for name, of in ranks.items():
+            scores = prediction.mean_reciprocal_rank(of, random_state=seed)
+            rows.append((taste, n_users, name, *scores))
+    return pd.DataFrame(rows, columns=["taste", "n_users", "profile", "mrr", "low", "high"])
