@@ -16,7 +16,7 @@ from visprof import inputs
 from visprof.results import scorecard
 from visprof.sources.vectors import simulate_embeddings
 from visprof.steps import STEPS, VARIANTS
-from visprof.study import PRESETS, Parameters, Study
+from visprof.study import PRESETS, Parameters, Study, allowed_values
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,35 @@ def test_every_need_of_a_step_is_a_step_or_a_parameter():
 def test_unknown_parameter_lists_the_known_ones():
     with pytest.raises(ValueError, match=r"unknown parameter\(s\) n_cluster; known: .*n_clusters"):
         Study("tiny", n_cluster=5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"distance": "foo"}, "distance is 'foo'; it must be euclidean or hellinger or cosine"),
+        ({"backbone": "vgg"}, "backbone is 'vgg'; it must be efficientnet-lite0 or .* or timm:"),
+        ({"n_clusters": 1}, "n_clusters is 1; it must be at least 2"),
+        ({"n_clusters": "5"}, "n_clusters is '5'; it must be of type int"),
+        ({"n_clusters": 5.0}, "it must be of type int"),
+        ({"seed": True}, "seed is True; it must be of type int"),
+        ({"drawn": 1}, "drawn is 1; it must be of type bool"),
+        ({"drift": 1.5}, "at least 0, at most 1 .*share of a taste"),
+        ({"alpha": 0.0}, "alpha is 0.0; it must be above 0"),
+        ({"alpha": float("nan")}, "alpha is nan; it must be above 0"),
+        ({"train_sizes": (5, "10")}, "train_sizes is .*; it must be of type tuple"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_it_must_be(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Study("tiny", **wrong)
+
+
+def test_what_a_parameter_may_be_in_words():
+    fields = {field.name: field for field in dataclasses.fields(Parameters)}
+    assert allowed_values(fields["variance"]) == "two-term or four-term"
+    assert allowed_values(fields["perplexity"]) == "above 0"
+    assert allowed_values(fields["drawn"]) == ""
+    assert Study("tiny", margin=3, backbone="timm:vit", device="cuda:1").margin == 3
 
 
 def test_unknown_preset_lists_the_known_ones():

@@ -15,85 +15,162 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
+from fnmatch import fnmatchcase
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from visprof import inputs, memo
+from visprof import backbones, boards, inputs, memo, prediction
 from visprof.results import Estimate, Ledger
 from visprof.steps import STEPS, find_step
 
-__all__ = ["PRESETS", "STEPS", "Parameters", "Study"]
+__all__ = ["PRESETS", "STEPS", "Parameters", "Study", "allowed_values"]
 
 log = logging.getLogger("visprof")
 
 
-def _parameter(default: Any, meaning: str) -> Any:
-    return field(default=default, metadata={"meaning": meaning})
+def _parameter(default: Any, meaning: str, **allowed: Any) -> Any:
+    """A parameter; `allowed` may hold choices (patterns of `fnmatch`), least, above and most."""
+    return field(default=default, metadata={"meaning": meaning, **allowed})
+
+
+def _is_of_type(value: Any, default: Any) -> bool:
+    if isinstance(default, tuple):
+        return isinstance(value, tuple) and all(_is_of_type(item, default[0]) for item in value)
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    kind = {int: Integral, float: Real}.get(type(default), type(default))
+    return isinstance(value, kind)
+
+
+def allowed_values(parameter: Field[Any]) -> str:
+    """Values that a parameter may have, in words; empty where its type says all."""
+    rules = parameter.metadata
+    if "choices" in rules:
+        return " or ".join(rules["choices"])
+    words = {"least": "at least", "above": "above", "most": "at most"}
+    return ", ".join(f"{words[rule]} {rules[rule]}" for rule in words if rule in rules)
+
+
+def _check(parameter: Field[Any], value: Any) -> None:
+    name, default, rules = parameter.name, parameter.default, parameter.metadata
+    if not _is_of_type(value, default):
+        wanted = f"of type {parameter.type}"
+    elif (
+        ("choices" in rules and not any(fnmatchcase(value, known) for known in rules["choices"]))
+        or ("least" in rules and not value >= rules["least"])
+        or ("above" in rules and not value > rules["above"])
+        or ("most" in rules and not value <= rules["most"])
+    ):
+        wanted = allowed_values(parameter)
+    else:
+        return
+    raise ValueError(f"{name} is {value!r}; it must be {wanted} ({name}: {rules['meaning']})")
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """Every parameter of a study; the defaults are the preset ``demo``."""
+    """Every parameter of a study; the defaults are the preset ``demo``.
+
+    Raises
+    ------
+    ValueError
+        If a value is not of the default's type, or none that the parameter may have.
+    """
 
     data: str = _parameter("", "folder with boards/ and scenes/; empty: the simulated world")
-    seed: int = _parameter(0, "seed of every draw")
-    device: str = _parameter("cpu", "where networks run: cpu or cuda")
+    seed: int = _parameter(0, "seed of every draw", least=0)
+    device: str = _parameter("cpu", "where networks run", choices=("cpu", "cuda*"))
     # the simulated world, used where data is empty
     drawn: bool = _parameter(True, "draw its pictures; else: simulate their embeddings only")
-    n_users: int = _parameter(80, "simulated users, one board each")
-    world_pins: int = _parameter(100, "pins of each simulated user")
-    class_taste: float = _parameter(1.0, "how much tastes over classes differ; 0: not at all")
-    style_taste: float = _parameter(1.0, "how much tastes over styles differ; 0: not at all")
-    drift: float = _parameter(0.0, "share of a taste that is replaced over a board's life")
-    session_length: float = _parameter(1.0, "mean pins of a session: one scene, style and day")
-    repeat_share: float = _parameter(0.0, "share of pins that repeat a picture of their board")
-    shared_share: float = _parameter(0.0, "share of pins that show another board's picture")
-    caption_words: float = _parameter(0.7, "share of captions that name the scene")
-    scenes_per_class: int = _parameter(50, "labelled scenes drawn of each class")
-    picture_size: int = _parameter(96, "side of a drawn picture in pixels")
+    n_users: int = _parameter(80, "simulated users, one board each", least=1)
+    world_pins: int = _parameter(100, "pins of each simulated user", least=1)
+    class_taste: float = _parameter(
+        1.0, "how much tastes over classes differ; 0: not at all", least=0
+    )
+    style_taste: float = _parameter(
+        1.0, "how much tastes over styles differ; 0: not at all", least=0
+    )
+    drift: float = _parameter(
+        0.0, "share of a taste that is replaced over a board's life", least=0, most=1
+    )
+    session_length: float = _parameter(
+        1.0, "mean pins of a session: one scene, style and day", least=1
+    )
+    repeat_share: float = _parameter(
+        0.0, "share of pins that repeat a picture of their board", least=0, most=1
+    )
+    shared_share: float = _parameter(
+        0.0, "share of pins that show another board's picture", least=0, most=1
+    )
+    caption_words: float = _parameter(0.7, "share of captions that name the scene", least=0, most=1)
+    scenes_per_class: int = _parameter(50, "labelled scenes drawn of each class", least=1)
+    picture_size: int = _parameter(96, "side of a drawn picture in pixels", least=1)
     # boards
-    min_pins: int = _parameter(100, "least pins of an analysed board")
+    min_pins: int = _parameter(100, "least pins of an analysed board", least=1)
     active_since: str = _parameter("2014-07-01", "an analysed board has a pin since this date")
-    n_background: int = _parameter(20, "boards set aside for vocabulary and prior")
+    n_background: int = _parameter(20, "boards set aside for vocabulary and prior", least=1)
     background_source: str = _parameter(
-        "active", "background from the boards that pass the filters (active) or from the rest"
+        "active",
+        "background from the boards that pass the filters, or from the rest",
+        choices=boards.BACKGROUND_SOURCES,
     )
     # networks
-    backbone: str = _parameter("efficientnet-lite0", "the CNN")
+    backbone: str = _parameter(
+        "efficientnet-lite0", "the CNN", choices=(*backbones.BACKBONES, "timm:*")
+    )
     weights: str = _parameter("", "file of its weights; empty: the packaged or published ones")
-    image_size: int = _parameter(128, "side of the CNN's input in pixels; 0: its own default")
-    n_outputs: int = _parameter(205, "outputs of the Siamese network")
-    normalise: str = _parameter("batch", "on top of them: batch (normalisation) or l2 (length 1)")
-    margin: float = _parameter(20.0, "margin m of the contrastive loss (Eq. 1)")
-    lr_last: float = _parameter(1e-3, "learning rate of the last layer")
-    lr_rest: float = _parameter(0.0, "learning rate of the other layers; 0: frozen")
-    batch_size: int = _parameter(128, "pairs of a training batch")
-    n_iterations: int = _parameter(1500, "training batches")
-    n_ablation: int = _parameter(400, "training batches of each variant of the ablation")
-    n_fine_tuning: int = _parameter(20, "batches of each training in which all layers learn")
-    n_similar: int = _parameter(200, "similar pairs drawn of each class")
-    n_dissimilar: int = _parameter(50, "dissimilar pairs drawn of each pair of classes")
+    image_size: int = _parameter(
+        128, "side of the CNN's input in pixels; 0: its own default", least=0
+    )
+    n_outputs: int = _parameter(205, "outputs of the Siamese network", least=1)
+    normalise: str = _parameter(
+        "batch",
+        "on top of them: batch normalisation, or length 1 (l2)",
+        choices=("batch", "l2"),
+    )
+    margin: float = _parameter(20.0, "margin m of the contrastive loss (Eq. 1)", above=0)
+    lr_last: float = _parameter(1e-3, "learning rate of the last layer", least=0)
+    lr_rest: float = _parameter(0.0, "learning rate of the other layers; 0: frozen", least=0)
+    batch_size: int = _parameter(128, "pairs of a training batch", least=1)
+    n_iterations: int = _parameter(1500, "training batches", least=1)
+    n_ablation: int = _parameter(400, "training batches of each variant of the ablation", least=1)
+    n_fine_tuning: int = _parameter(
+        20, "batches of each training in which all layers learn", least=1
+    )
+    n_similar: int = _parameter(200, "similar pairs drawn of each class", least=1)
+    n_dissimilar: int = _parameter(50, "dissimilar pairs drawn of each pair of classes", least=1)
     scale_blocks: bool = _parameter(False, "give both blocks of the hybrid embedding equal spread")
-    n_words: int = _parameter(410, "visual words of SIFT + bag of words")
+    n_words: int = _parameter(410, "visual words of SIFT + bag of words", least=1)
     # profiles
-    n_clusters: int = _parameter(100, "visual clusters")
-    bandwidth: float = _parameter(0.05, "beta of the soft assignment (Eq. 2)")
+    n_clusters: int = _parameter(100, "visual clusters", least=2)
+    bandwidth: float = _parameter(0.05, "beta of the soft assignment (Eq. 2)", least=0)
     # the map
-    n_map: int = _parameter(2000, "background pins on the map, at most")
-    perplexity: float = _parameter(30.0, "perplexity of t-SNE")
+    n_map: int = _parameter(2000, "background pins on the map, at most", least=1)
+    perplexity: float = _parameter(30.0, "perplexity of t-SNE", above=0)
     # pairwise differences
-    alpha: float = _parameter(0.01, "weight of the background prior (Eq. 4)")
-    variance: str = _parameter("two-term", "variance of the log-odds (Eq. 5): two-term, four-term")
-    threshold: float = _parameter(2.0, "users differ where Z is above it")
+    alpha: float = _parameter(0.01, "weight of the background prior (Eq. 4)", above=0)
+    variance: str = _parameter(
+        "two-term",
+        "variance of the log-odds (Eq. 5)",
+        choices=("two-term", "four-term"),
+    )
+    threshold: float = _parameter(2.0, "users differ where Z is above it", least=0)
     # prediction
-    n_pins: int = _parameter(100, "pins sampled of each board")
-    n_test: int = _parameter(50, "the last pins of the sample, to be found")
+    n_pins: int = _parameter(100, "pins sampled of each board", least=1)
+    n_test: int = _parameter(50, "the last pins of the sample, to be found", least=1)
     train_sizes: tuple[int, ...] = _parameter((10, 20, 30, 40, 50), "first pins to learn from")
-    distance: str = _parameter("euclidean", "between profiles: euclidean, hellinger, cosine")
-    text_size: int = _parameter(100, "dimensions of the PV-DM text embedding")
-    text_epochs: int = _parameter(100, "passes over the captions; few leave short ones unlearnt")
-    n_repeats: int = _parameter(5, "repetitions of the ranking with other seeds; 0: none")
+    distance: str = _parameter("euclidean", "between profiles", choices=prediction.DISTANCES)
+    text_size: int = _parameter(100, "dimensions of the PV-DM text embedding", least=1)
+    text_epochs: int = _parameter(
+        100, "passes over the captions; few leave short ones unlearnt", least=1
+    )
+    n_repeats: int = _parameter(5, "repetitions of the ranking with other seeds; 0: none", least=0)
+
+    def __post_init__(self) -> None:
+        for parameter in dataclasses.fields(self):
+            _check(parameter, getattr(self, parameter.name))
 
 
 PRESETS: dict[str, dict[str, Any]] = {
