@@ -2,12 +2,23 @@ from __future__ import annotations
 
 import itertools
 
+import numba
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest, false_discovery_control
 
-from visprof.logodds import log_odds_z
+from visprof.logodds import log_odds_z, pairwise_max_z
 from visprof.profiles import user_profiles
-from visprof.significance import dealt_counts, max_z_pvalue, share_of_pairs
+from visprof.significance import (
+    dealt_counts,
+    max_z_pvalue,
+    max_z_pvalues,
+    sample_pairs,
+    sampled_share,
+    share_of_pairs,
+)
 
 
 def pins(seed, n, taste):
@@ -86,11 +97,139 @@ def test_seeded():
     assert len(others) > 1
 
 
-def test_blocks_do_not_show(monkeypatch):
-    i, j = pins(0, 20, [1, 1, 1]), pins(1, 20, [1, 1, 1])
-    whole = max_z_pvalue(i, j, np.ones(3), 0.1, 200)
-    monkeypatch.setattr("visprof.significance._BLOCK_PERMUTATIONS", 7)
-    assert max_z_pvalue(i, j, np.ones(3), 0.1, 200) == whole
+def plain_pvalues(assignments, users, pairs, background, alpha, n, variance, sessions, seed):
+    """Definition of the test by plain loops, on the permutations that the seeds give."""
+    names = np.unique(users)
+    if sessions is None:
+        sessions = np.arange(len(users))
+    units = {
+        user: [
+            assignments[(users == user) & (sessions == session)].sum(0)
+            for session in np.unique(sessions[users == user])
+        ]
+        for user in names
+    }
+    seeds = np.random.SeedSequence(seed).generate_state(len(pairs))
+    p_values = []
+    for (i, j), pair_seed in zip(pairs, seeds, strict=True):
+        pooled = units[names[i]] + units[names[j]]
+        n_i = len(units[names[i]])
+
+        def statistic(order, n_i, pooled=pooled):
+            y = [np.sum([pooled[u] for u in part], axis=0) for part in (order[:n_i], order[n_i:])]
+            return np.abs(log_odds_z(*y, background, alpha, variance)).max()
+
+        order = list(range(len(pooled)))
+        observed = statistic(order, n_i)
+        rng = np.random.RandomState(pair_seed)  # the stream of compiled code
+        n_dealt = min(n_i, len(pooled) - n_i)
+        reached = 0
+        for _ in range(n):
+            for place in range(n_dealt):
+                other = place + int(rng.random_sample() * (len(pooled) - place))
+                order[place], order[other] = order[other], order[place]
+            reached += statistic(order, n_dealt) >= observed - 1e-9
+        p_values.append((1 + reached) / (1 + n))
+    return p_values
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    kind=st.sampled_from(["soft", "hard", "fractional"]),
+    variance=st.sampled_from(["two-term", "four-term"]),
+    by_session=st.booleans(),
+    unseen=st.booleans(),
+)
+def test_pvalues_equal_plain_loops(seed, kind, variance, by_session, unseen):
+    rng = np.random.default_rng(seed)
+    users = rng.permutation(np.repeat(["c", "a", "b"], [5, 9, 7]))
+    assignments = {
+        "soft": rng.dirichlet(np.full(6, 0.3), 21),
+        "hard": np.eye(6)[rng.integers(0, 6, 21)],
+        "fractional": rng.integers(0, 3, (21, 6)) / 2,
+    }[kind]
+    background = rng.random(6) * ([0, 1, 1, 0, 1, 1] if unseen else 1)
+    sessions = rng.integers(0, 4, 21) if by_session else None
+    pairs = [[0, 1], [2, 1], [0, 2]]
+    arguments = (assignments, users, pairs, background, 0.5, 40, variance)
+    max_z, p = max_z_pvalues(*arguments, seed, sessions=sessions)
+    counts = user_profiles(assignments, users, counts=True)[1]
+    expected = pairwise_max_z(counts, background, 0.5, variance)[[0, 2, 1]]
+    np.testing.assert_allclose(max_z, expected, rtol=1e-12)
+    np.testing.assert_allclose(p, plain_pvalues(*arguments, sessions, seed))
+
+
+def test_one_pair_is_a_case_of_many():
+    i, j = pins(0, 20, [1, 1, 1]), pins(1, 30, [1, 2, 1])
+    users = np.repeat([0, 1], [20, 30])
+    days = np.arange(50) // 5
+    for sessions in (None, days):
+        one = max_z_pvalue(
+            i, j, np.ones(3), 0.1, 99, random_state=3,
+            **({} if sessions is None else {"sessions_i": days[:20], "sessions_j": days[20:]}),
+        )  # fmt: skip
+        many = max_z_pvalues(
+            np.concatenate([i, j]), users, [[0, 1]], np.ones(3), 0.1, 99, random_state=3,
+            sessions=sessions,
+        )  # fmt: skip
+        assert one == (many[0][0], many[1][0])
+
+
+def test_float32_pins_give_the_same_pvalues():
+    assignments, users = pins(3, 300, np.full(20, 0.2)), np.arange(300) % 6
+    pairs = sample_pairs(6, 15, 0)
+    z, p = max_z_pvalues(assignments, users, pairs, np.ones(20), 0.1, 199)
+    z32, p32 = max_z_pvalues(assignments.astype(np.float32), users, pairs, np.ones(20), 0.1, 199)
+    np.testing.assert_allclose(z32, z, rtol=1e-5)
+    np.testing.assert_allclose(p32, p, atol=1.5 / 200)
+
+
+def test_threads_do_not_show():
+    assignments, users = pins(3, 400, np.full(9, 0.2)), np.arange(400) % 20
+    arguments = (assignments, users, sample_pairs(20, 100, 0), np.ones(9), 0.1, 99)
+    threads = numba.get_num_threads()
+    found = max_z_pvalues(*arguments)
+    numba.set_num_threads(1)
+    try:
+        np.testing.assert_array_equal(max_z_pvalues(*arguments), found)
+    finally:
+        numba.set_num_threads(threads)
+
+
+def test_one_session_each_cannot_differ():
+    i, j = pins(0, 30, [9, 1, 1]), pins(1, 30, [1, 1, 9])
+    one = np.zeros(30)
+    assert max_z_pvalue(i, j, np.ones(3), 0.1, 99, sessions_i=one, sessions_j=one)[1] == 1.0
+    assert max_z_pvalue(i, j, np.ones(3), 0.1, 99)[1] == 0.01
+
+
+def test_sessions_need_to_be_shuffled_whole():
+    """All pins of a session are equal, and users are not different."""
+    rng = np.random.default_rng(0)
+    taste, n_pairs = np.full(10, 0.5), 400
+    sessions = np.tile(np.repeat(np.arange(8), 5), 2 * n_pairs)
+    assignments = np.repeat(rng.dirichlet(taste, 16 * n_pairs), 5, axis=0)
+    users = np.repeat(np.arange(2 * n_pairs), 40)
+    pairs = np.arange(2 * n_pairs).reshape(-1, 2)
+    arguments = (assignments, users, pairs, taste, 0.1, 99)
+    whole = max_z_pvalues(*arguments, sessions=sessions)[1]
+    single = max_z_pvalues(*arguments)[1]
+    assert np.mean(whole <= 0.05) == pytest.approx(0.05, abs=4 * np.sqrt(0.05 / n_pairs))
+    assert np.mean(single <= 0.05) > 0.3
+
+
+def test_benjamini_hochberg_keeps_false_discoveries_few():
+    """Half of the users have a taste of their own, so pairs of the others are the true nulls."""
+    tastes = [[1, 1, 1, 1]] * 15 + [[8, 1, 1, 1], [1, 8, 1, 1], [1, 1, 8, 1]] * 5
+    assignments = np.concatenate([pins(u, 40, taste) for u, taste in enumerate(tastes)])
+    users = np.repeat(np.arange(30), 40)
+    pairs = sample_pairs(30, 10**6, 0)
+    p = max_z_pvalues(assignments, users, pairs, np.ones(4), 0.1, 999)[1]
+    found = false_discovery_control(p) <= 0.05
+    null = (pairs < 15).all(axis=1)
+    assert found[~null].mean() > 0.7
+    assert (found & null).sum() / found.sum() < 0.1
 
 
 @pytest.mark.parametrize(
@@ -100,7 +239,10 @@ def test_blocks_do_not_show(monkeypatch):
         ({"n_permutations": 0}, "n_permutations"),
         ({"assign_i": -np.ones((4, 3))}, "assign_i: expected no negative"),
         ({"assign_i": np.full((4, 3), np.nan)}, "assign_i contains NaN"),
+        ({"assign_i": np.ones((0, 3))}, "assign_i: expected at least one pin"),
+        ({"sessions_i": np.ones(4)}, "pass both"),
         ({"alpha": -1.0}, "alpha"),
+        ({"alpha": 0.0}, "alpha"),
     ],
 )
 def test_bad_input_is_named(change, message):
@@ -133,3 +275,114 @@ def test_share_of_pairs_resamples_users_as_a_plain_loop_does():
 def test_share_of_pairs_checks_the_number_of_pairs():
     with pytest.raises(ValueError, match="n_users=4"):
         share_of_pairs(np.ones(5), 4, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"assignments": np.full((6, 3), np.inf)}, "assignments contains infinity"),
+        ({"assignments": -np.ones((6, 3))}, "assignments: expected no negative"),
+        ({"assignments": np.ones((6, 1)), "background": np.ones(1)}, "1 cluster"),
+        (
+            {"users": np.zeros(6), "pairs": [[0, 0]]},
+            r"pairs: .* of the 1 from 0 to 0, got \[0, 0\]",
+        ),
+        ({"users": np.zeros(5)}, "users: expected shape"),
+        ({"pairs": [[0, 3]]}, r"pairs: .*got \[0, 3\]"),
+        ({"pairs": [[0.0, 1.0]]}, "pairs: expected whole numbers"),
+        ({"pairs": np.zeros((0, 2), int)}, "pairs: .* m >= 1"),
+        ({"background": [0, 1, 0]}, "background: expected mass in at least two"),
+        ({"background": [1, np.nan, 1]}, "background: .*1 NaN"),
+        ({"alpha": np.nan}, "alpha"),
+        ({"variance": "three-term"}, "variance"),
+        ({"n_permutations": 0}, "n_permutations: expected at least 1, got 0"),
+        ({"sessions": np.zeros(5)}, r"sessions: expected shape \(6,\)"),
+    ],
+)
+def test_bad_input_of_many_pairs_is_named(change, message):
+    good = {
+        "assignments": np.ones((6, 3)),
+        "users": np.arange(6) % 3,
+        "pairs": [[0, 1]],
+        "background": np.ones(3),
+        "alpha": 1.0,
+    }
+    with pytest.raises(ValueError, match=message):
+        max_z_pvalues(**(good | change))
+
+
+@pytest.mark.parametrize("n_users", [2, 3, 10, 57])
+def test_sampled_pairs_are_distinct_and_in_order(n_users):
+    every = list(itertools.combinations(range(n_users), 2))
+    assert [tuple(pair) for pair in sample_pairs(n_users, 10**6, 0)] == every
+    n = max(1, len(every) // 3)
+    drawn = [tuple(pair) for pair in sample_pairs(n_users, n, 1)]
+    assert len(drawn) == n
+    assert drawn == sorted(set(drawn) & set(every))
+
+
+def test_every_pair_is_drawn_equally_often():
+    drawn = np.concatenate([sample_pairs(6, 5, seed) for seed in range(600)])
+    times = np.unique(drawn, axis=0, return_counts=True)[1]
+    assert len(times) == 15
+    assert np.all(np.abs(times - 200) < 5 * np.sqrt(200 * 2 / 3))
+
+
+@pytest.mark.parametrize(("n_users", "n_pairs"), [(1, 5), (5, 0)])
+def test_pairs_that_cannot_be_drawn(n_users, n_pairs):
+    with pytest.raises(ValueError, match="n_users: .* 1" if n_users == 1 else "n_pairs: .* 0"):
+        sample_pairs(n_users, n_pairs, 0)
+
+
+def test_sampled_share_sums_over_pairs_that_share_a_user():
+    rng = np.random.default_rng(2)
+    pairs = sample_pairs(12, 40, 0)
+    liking = rng.random(12)
+    chosen = rng.random(40) < liking[pairs].mean(axis=1)
+    share, low, high = sampled_share(chosen, pairs)
+    residual = chosen - chosen.mean()
+    variance = sum(
+        residual[a] * residual[b]
+        for a in range(40)
+        for b in range(40)
+        if set(pairs[a]) & set(pairs[b])
+    ) / 40**2  # fmt: skip
+    n = min(40, share * (1 - share) / variance) if variance > 0 else 40
+    # Wilson: the shares that are 1.96 standard errors of their own away
+    for end in (low, high):
+        assert abs(end - share) == pytest.approx(1.959964 * np.sqrt(end * (1 - end) / n))
+    assert share == chosen.mean()
+
+
+def test_sampled_share_of_disjoint_pairs_is_binomial():
+    pairs = np.arange(200).reshape(-1, 2)
+    chosen = np.arange(100) < 30
+    interval = binomtest(30, 100).proportion_ci(method="wilson")
+    np.testing.assert_allclose(sampled_share(chosen, pairs)[1:], interval)
+    none = binomtest(0, 100).proportion_ci(method="wilson")
+    np.testing.assert_allclose(sampled_share(np.zeros(100), pairs), (0, *none), atol=1e-12)
+
+
+def test_sampled_share_covers_users_and_pairs():
+    rng = np.random.default_rng(0)
+    covered = []
+    for seed in range(300):
+        users = 0.8 * rng.standard_normal(80)
+        pairs = sample_pairs(80, 500, seed)
+        chosen = users[pairs].sum(axis=1) + rng.standard_normal(500) > 0  # half of all pairs
+        _, low, high = sampled_share(chosen, pairs)
+        covered.append(low <= 0.5 <= high)
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([], np.zeros((0, 2))), "m >= 1"),
+        (([True], [[0, 1], [1, 2]]), r"pairs \(2, 2\)"),
+        (([True], [[0, 1]], 1.0), "level"),
+    ],
+)
+def test_sampled_share_names_bad_input(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        sampled_share(*arguments)

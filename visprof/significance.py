@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 from scipy.spatial.distance import squareform
 from sklearn.utils import check_array
 
 from visprof.intervals import percentile_interval, resample_counts
-from visprof.logodds import log_odds_z, logits_and_variances
+from visprof.logodds import logits_and_variances
 from visprof.profiles import user_profiles
 
-__all__ = ["dealt_counts", "max_z_pvalue", "share_of_pairs"]
+__all__ = [
+    "dealt_counts", "max_z_pvalue", "max_z_pvalues", "sample_pairs", "sampled_share",
+    "share_of_pairs",
+]  # fmt: skip
 
-_BLOCK_PERMUTATIONS = 1024
 _TOLERANCE = 1e-9  # rounding of z, so that permutations equal to the data count as equal
 
 
@@ -105,13 +109,13 @@ def max_z_pvalue(
     n_permutations: int = 999,
     variance: str = "two-term",
     random_state: int = 0,
+    *,
+    sessions_i: ArrayLike | None = None,
+    sessions_j: ArrayLike | None = None,
 ) -> tuple[float, float]:
     """Permutation test of the largest absolute z-score of one pair of users.
 
-    The pins of both are shuffled between them; as the maximum over clusters is taken in every
-    permutation, the p-value is adjusted for the number of clusters (maxT, Westfall and Young
-    1993). It is (1 + #{permuted >= observed}) / (1 + n_permutations), so never 0 (Phipson and
-    Smyth 2010).
+    See :func:`max_z_pvalues`, which tests many pairs at once.
 
     Parameters
     ----------
@@ -129,6 +133,8 @@ def max_z_pvalue(
         See :func:`visprof.logodds.log_odds_z`.
     random_state : int, default=0
         Seed.
+    sessions_i, sessions_j : array-like of shape (n_i,) and (n_j,), optional
+        Session of each pin; sessions are shuffled whole. Without them, pins are.
 
     Returns
     -------
@@ -137,32 +143,316 @@ def max_z_pvalue(
     Raises
     ------
     ValueError
-        If the users have different numbers of clusters, n_permutations is less than 1, or as
-        :func:`visprof.logodds.log_odds_z`.
+        If the users have different numbers of clusters, only one has sessions, or as
+        :func:`max_z_pvalues`.
     """
-    pins_i = check_array(assign_i, dtype=np.float64, input_name="assign_i")
-    pins_j = check_array(assign_j, dtype=np.float64, input_name="assign_j")
+    pins_i = _checked_pins(assign_i, "assign_i")
+    pins_j = _checked_pins(assign_j, "assign_j")
     if pins_i.shape[1] != pins_j.shape[1]:
         raise ValueError(
             f"assign_i {pins_i.shape} and assign_j {pins_j.shape} must have equally many columns"
         )
+    if (sessions_i is None) != (sessions_j is None):
+        raise ValueError("sessions_i and sessions_j: pass both, or neither to shuffle pins")
+    max_z, p_value = max_z_pvalues(
+        np.concatenate([pins_i, pins_j]),
+        np.repeat([0, 1], [len(pins_i), len(pins_j)]),
+        [[0, 1]],
+        background,
+        alpha,
+        n_permutations,
+        variance,
+        random_state,
+        sessions=None if sessions_i is None else np.concatenate([sessions_i, sessions_j]),
+    )
+    return float(max_z[0]), float(p_value[0])
+
+
+def max_z_pvalues(
+    assignments: ArrayLike,
+    users: ArrayLike,
+    pairs: ArrayLike,
+    background: ArrayLike,
+    alpha: float,
+    n_permutations: int = 999,
+    variance: str = "two-term",
+    random_state: int = 0,
+    *,
+    sessions: ArrayLike | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Permutation tests of the largest absolute z-score of pairs of users.
+
+    The pins of both are shuffled between them, and each keeps their number. As the maximum over
+    clusters is taken in every permutation, the p-value is adjusted for the number of clusters
+    (maxT, Westfall and Young 1993). It is (1 + #{permuted >= observed}) / (1 + n_permutations),
+    so never 0 (Phipson and Smyth 2010).
+
+    Pins of one session are alike, whoever collects them. The test then holds its level only if
+    whole sessions are shuffled: each user keeps their number of sessions, and users with few
+    sessions cannot differ significantly.
+
+    Parameters
+    ----------
+    assignments : array-like of shape (n, k)
+        Soft assignments of all users' pins.
+    users : array-like of shape (n,)
+        User of each pin.
+    pairs : array-like of int, shape (m, 2)
+        Pairs to test, by place among the sorted users (see :func:`sample_pairs`).
+    background : array-like of shape (k,)
+        Counts of the background, of which at least two are positive.
+    alpha : float
+        Weight of the prior; positive.
+    n_permutations : int, default=999
+        Number of random shuffles of each pair.
+    variance : {"two-term", "four-term"}, default="two-term"
+        See :func:`visprof.logodds.log_odds_z`.
+    random_state : int, default=0
+        Seed; the result does not depend on the number of threads.
+    sessions : array-like of shape (n,), optional
+        Session of each pin; the same name with two users means two sessions.
+
+    Returns
+    -------
+    max_z, p_values : ndarray of shape (m,)
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, an assignment is negative or not finite, a pair is not of two
+        users, the background is in fewer than two clusters, n_permutations is less than 1, or as
+        :func:`visprof.logodds.log_odds_z`.
+    """
+    pins = _checked_pins(assignments, "assignments")
     if n_permutations < 1:
         raise ValueError(f"n_permutations: expected at least 1, got {n_permutations}")
-    for name, pins in (("assign_i", pins_i), ("assign_j", pins_j)):
-        if pins.min() < 0:
-            raise ValueError(f"{name}: expected no negative assignment, got {pins.min()}")
-    z = log_odds_z(pins_i.sum(axis=0), pins_j.sum(axis=0), background, alpha, variance)
-    observed = float(np.abs(z).max())
+    names, counts = user_profiles(pins, users, counts=True)
+    pairs = _checked_pairs(pairs, len(names))
+    logit, spread = logits_and_variances(counts, background, alpha, variance)
+    background = np.asarray(background, np.float64)
+    if np.count_nonzero(background) < 2:
+        raise ValueError(
+            "background: expected mass in at least two clusters, or some shuffle may leave the "
+            f"log-odds undefined; got {np.count_nonzero(background)} of {len(background)}"
+        )
+    i, j = pairs.T
+    max_z = np.max(np.abs(logit[i] - logit[j]) / np.sqrt(spread[i] + spread[j]), axis=1)
 
-    pooled = np.concatenate([pins_i, pins_j])
-    dealt_to_i = np.arange(len(pooled)) < len(pins_i)
-    rng = np.random.default_rng(random_state)
-    n_reached = 0
-    for start in range(0, n_permutations, _BLOCK_PERMUTATIONS):
-        n_block = min(_BLOCK_PERMUTATIONS, n_permutations - start)
-        selected = rng.permuted(np.tile(dealt_to_i, (n_block, 1)), axis=1)
-        logit_i, variance_i = logits_and_variances(selected @ pooled, background, alpha, variance)
-        logit_j, variance_j = logits_and_variances(~selected @ pooled, background, alpha, variance)
-        permuted = np.max(np.abs(logit_i - logit_j) / np.sqrt(variance_i + variance_j), axis=1)
-        n_reached += int(np.sum(permuted >= observed - _TOLERANCE * (1 + observed)))
-    return observed, (1 + n_reached) / (1 + n_permutations)
+    units, starts = _units(pins, users, sessions)
+    seeds = np.random.SeedSequence(random_state).generate_state(len(pairs))
+    n_reached = _count_reached(
+        units, starts, pairs, alpha * background, max_z - _TOLERANCE * (1 + max_z),
+        variance == "four-term", seeds, n_permutations,
+    )  # fmt: skip
+    return max_z, (1 + n_reached) / (1 + n_permutations)
+
+
+def sample_pairs(n_users: int, n_pairs: int, random_state: int) -> NDArray[np.int64]:
+    """Draw pairs of users at random, without replacement.
+
+    Parameters
+    ----------
+    n_users : int
+        Number of users, at least 2.
+    n_pairs : int
+        How many pairs, at least 1; where there are no more, all are taken.
+    random_state : int
+        Seed.
+
+    Returns
+    -------
+    ndarray of int, shape (m, 2)
+        In the order of :func:`scipy.spatial.distance.pdist`, the smaller number first.
+
+    Raises
+    ------
+    ValueError
+        If `n_users` or `n_pairs` is out of range.
+    """
+    if n_users < 2:
+        raise ValueError(f"n_users: a pair needs at least 2 users, got {n_users}")
+    if n_pairs < 1:
+        raise ValueError(f"n_pairs: expected at least 1, got {n_pairs}")
+    total = n_users * (n_users - 1) // 2
+    places = np.arange(total)
+    if n_pairs < total:
+        rng = np.random.default_rng(random_state)
+        places = np.sort(rng.choice(total, n_pairs, replace=False, shuffle=False))
+    first = np.arange(n_users - 1)
+    starts = first * (n_users - 1) - first * (first - 1) // 2  # where the pairs of `first` begin
+    i = np.searchsorted(starts, places, side="right") - 1
+    return np.stack([i, places - starts[i] + i + 1], axis=1)
+
+
+def sampled_share(
+    chosen: ArrayLike, pairs: ArrayLike, level: float = 0.95
+) -> tuple[float, float, float]:
+    """Share of chosen pairs in a sample of pairs, with an interval for both drawn users and pairs.
+
+    Pairs that share a user are dependent: the variance is the dyadic-robust one (Aronow, Samii
+    and Assenova 2015), the sum of the products of residuals over all pairs of pairs that share a
+    user. It covers that other users, and other pairs of them, might have been drawn; what chose
+    each pair is taken as given. The interval is Wilson's for as many independent pairs as would
+    have that variance, and never for more than the sample has.
+
+    Parameters
+    ----------
+    chosen : array-like of bool, shape (m,)
+        Whether each pair is chosen (significant, say).
+    pairs : array-like of int, shape (m, 2)
+        Its users.
+    level : float, default=0.95
+        Coverage, between 0 and 1.
+
+    Returns
+    -------
+    share, low, high : float
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, there is no pair, or the level is out of range.
+    """
+    chosen, pairs = np.asarray(chosen, float), np.asarray(pairs)
+    if chosen.ndim != 1 or not len(chosen) or pairs.shape != (len(chosen), 2):
+        raise ValueError(
+            f"chosen {chosen.shape} and pairs {pairs.shape}: expected (m,) and (m, 2), m >= 1"
+        )
+    if not 0 < level < 1:
+        raise ValueError(f"level: expected a number between 0 and 1, got {level}")
+    share = float(chosen.mean())
+    users, codes = np.unique(pairs, return_inverse=True)
+    by_user = np.bincount(codes.ravel(), np.repeat(chosen - share, 2))
+    # a user's residuals multiply out to all pairs of pairs with that user; a pair has two users,
+    # so its own square is counted twice
+    n_effective = len(chosen)
+    spread = by_user @ by_user - np.sum((chosen - share) ** 2)
+    if share in (0, 1):
+        n_effective = len(users) / 2  # nothing is known of the dependence; disjoint pairs have none
+    elif spread > 0:
+        n_effective = min(n_effective, share * (1 - share) * len(chosen) ** 2 / spread)
+    return share, *_wilson(share, n_effective, level)
+
+
+def _wilson(share: float, n: float, level: float) -> tuple[float, float]:
+    """Score interval of a share of n (Wilson 1927); n need not be whole."""
+    z2 = stats.norm.ppf(0.5 + level / 2) ** 2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    arm = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2))) / (1 + z2 / n)
+    return float(max(0, middle - arm)), float(min(1, middle + arm))
+
+
+def _checked_pins(assignments: ArrayLike, name: str) -> NDArray:
+    if np.ndim(assignments) == 2 and not np.size(assignments):
+        raise ValueError(
+            f"{name}: expected at least one pin and cluster, got {np.shape(assignments)}"
+        )
+    pins = check_array(assignments, dtype=[np.float64, np.float32], order="C", input_name=name)
+    if pins.min() < 0:
+        raise ValueError(f"{name}: expected no negative assignment, got {pins.min()}")
+    return pins
+
+
+def _checked_pairs(pairs: ArrayLike, n_users: int) -> NDArray[np.int64]:
+    pairs = np.asarray(pairs)
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or not len(pairs) or pairs.dtype.kind not in "iu":
+        raise ValueError(
+            f"pairs: expected whole numbers of shape (m, 2), m >= 1, got {pairs.dtype} "
+            f"of shape {pairs.shape}"
+        )
+    wrong = (pairs < 0).any(axis=1) | (pairs >= n_users).any(axis=1) | (pairs[:, 0] == pairs[:, 1])
+    if wrong.any():
+        raise ValueError(
+            f"pairs: expected two different users of the {n_users} from 0 to {n_users - 1}, "
+            f"got {pairs[wrong][0].tolist()}"
+        )
+    return pairs.astype(np.int64)
+
+
+def _units(
+    pins: NDArray, users: ArrayLike, sessions: ArrayLike | None
+) -> tuple[NDArray, NDArray[np.int64]]:
+    """What is shuffled, pins or sums of sessions, by user; a user's end where the next's start."""
+    owners = np.unique(np.asarray(users), return_inverse=True)[1]
+    if sessions is None:
+        if np.any(np.diff(owners) < 0):
+            order = np.argsort(owners, kind="stable")
+            pins, owners = pins[order], owners[order]
+    else:
+        names, codes = np.unique(np.asarray(sessions), return_inverse=True)
+        if codes.shape != owners.shape:
+            raise ValueError(
+                f"sessions: expected shape {owners.shape}, one for each pin, got {codes.shape}"
+            )
+        own, pins = user_profiles(pins, owners * len(names) + codes, counts=True)
+        owners = own // len(names)
+    return pins, np.searchsorted(owners, np.arange(owners[-1] + 2))
+
+
+@njit(parallel=True, cache=True)
+def _count_reached(
+    units, starts, pairs, prior, cuts, four_term, seeds, n_permutations
+):  # pragma: no cover  (compiled)
+    """Permutations of each pair in which some z-score reaches the pair's cut."""
+    reached = np.zeros(len(pairs), np.int64)
+    for pair in prange(len(pairs)):
+        i, j = pairs[pair]
+        rows = np.concatenate(
+            (np.arange(starts[i], starts[i + 1]), np.arange(starts[j], starts[j + 1]))
+        )
+        both = 2 * prior
+        for row in rows:
+            _add(both, units[row])
+        # who gets the smaller part does not matter: z changes no more than its sign
+        n_dealt = min(starts[i + 1] - starts[i], starts[j + 1] - starts[j])
+        dealt = np.empty_like(prior)
+        np.random.seed(seeds[pair])  # noqa: NPY002  (numba keeps a stream for each thread)
+        for _ in range(n_permutations):
+            dealt[:] = prior
+            for place in range(n_dealt):
+                share = np.random.random()  # noqa: NPY002
+                other = place + int(share * (len(rows) - place))
+                rows[place], rows[other] = rows[other], rows[place]
+                _add(dealt, units[rows[place]])
+            reached[pair] += _reaches(dealt, both, cuts[pair], four_term)
+    return reached
+
+
+@njit
+def _add(total, row):  # pragma: no cover  (compiled)
+    for c in range(len(total)):
+        total[c] += row[c]
+
+
+@njit
+def _reaches(a, both, cut, four_term):  # pragma: no cover  (compiled)
+    r"""Whether the largest absolute z-score of ``a`` and ``both - a`` reaches the cut.
+
+    Both have the prior in them. With :math:`r = p / q` the ratio of the odds and v the variance,
+    :math:`z^2 = \log^2 r / v`. As :math:`\log^2 r \le (p - q)^2 / (p q)`, few logarithms are
+    needed.
+    """
+    if cut <= 0:
+        return True
+    sum_a, sum_b = a.sum(), both.sum() - a.sum()
+    likely = 0
+    for c in range(len(a)):
+        b = both[c] - a[c]
+        a_rest, b_rest = sum_a - a[c], sum_b - b
+        spread = (a[c] + b) * a_rest * b_rest  # v p q
+        if four_term:
+            spread += (a_rest + b_rest) * a[c] * b
+        likely += (a[c] * b_rest - b * a_rest) ** 2 >= cut * cut * spread
+    if likely == 0:
+        return False
+    for c in range(len(a)):
+        b = both[c] - a[c]
+        if a[c] <= 0 or b <= 0:  # neither count nor prior, but for rounding: z = 0
+            continue
+        a_rest, b_rest = sum_a - a[c], sum_b - b
+        variance = 1 / a[c] + 1 / b
+        if four_term:
+            variance += 1 / a_rest + 1 / b_rest
+        if np.log(a[c] * b_rest / (b * a_rest)) ** 2 >= cut * cut * variance:
+            return True
+    return False
