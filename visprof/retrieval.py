@@ -373,17 +373,18 @@ def _rank_positives(
         cells = np.empty(n_items, dtype=np.int32)
         for item in range(n_items):
             cells[item] = _cell(far[item], low, scale, one, top)
-        in_cell = np.zeros(n_cells + 3, dtype=np.int32)
+        # neighbours are added up apart, for a sum must wait for the one before in the same cell
+        in_cell = np.zeros((2, n_cells + 3), dtype=np.int32)
         compared, n_compared = np.empty(n_items + 1, dtype=np.int32), 0
         for item in range(n_items):  # no branch, hence fast
             cell = cells[item]
-            in_cell[cell] += copies[item]
+            in_cell[item & 1, cell] += copies[item]
             compared[n_compared] = item
             n_compared += mixed[cell]
         count = np.zeros(n_relevant + 1, dtype=np.int64)
         for cell in range(n_cells + 3):
             if not mixed[cell]:
-                count[bounds[cell]] += in_cell[cell]
+                count[bounds[cell]] += in_cell[0, cell] + in_cell[1, cell]
         for c in range(n_compared):
             item = compared[c]
             gap = _gap(far[item], positives, bounds[cells[item]], bounds[cells[item] + 1])
