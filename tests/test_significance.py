@@ -97,6 +97,21 @@ def test_seeded():
     assert len(others) > 1
 
 
+def splitmix64(state):
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        state = (state ^ (state >> shift)) * factor % 2**64
+    return state ^ (state >> 31)
+
+
+def test_the_random_numbers_are_those_published():
+    """First outputs of SplitMix64 seeded with 1234567, as in its reference implementation."""
+    state, found = 1234567, []
+    for _ in range(3):
+        state = (state + 0x9E3779B97F4A7C15) % 2**64
+        found.append(splitmix64(state))
+    assert found == [6457827717110365317, 3203168211198807973, 9817491932198370423]
+
+
 def plain_pvalues(assignments, users, pairs, background, alpha, n, variance, sessions, seed):
     """Definition of the test by plain loops, on the permutations that the seeds give."""
     names = np.unique(users)
@@ -109,7 +124,7 @@ def plain_pvalues(assignments, users, pairs, background, alpha, n, variance, ses
         ]
         for user in names
     }
-    seeds = np.random.SeedSequence(seed).generate_state(len(pairs))
+    seeds = np.random.SeedSequence(seed).generate_state(len(pairs), np.uint64)
     p_values = []
     for (i, j), pair_seed in zip(pairs, seeds, strict=True):
         pooled = units[names[i]] + units[names[j]]
@@ -121,12 +136,13 @@ def plain_pvalues(assignments, users, pairs, background, alpha, n, variance, ses
 
         order = list(range(len(pooled)))
         observed = statistic(order, n_i)
-        rng = np.random.RandomState(pair_seed)  # the stream of compiled code
+        state = int(pair_seed)
         n_dealt = min(n_i, len(pooled) - n_i)
         reached = 0
         for _ in range(n):
             for place in range(n_dealt):
-                other = place + int(rng.random_sample() * (len(pooled) - place))
+                state = (state + 0x9E3779B97F4A7C15) % 2**64
+                other = place + (splitmix64(state) >> 32) * (len(pooled) - place) // 2**32
                 order[place], order[other] = order[other], order[place]
             reached += statistic(order, n_dealt) >= observed - 1e-9
         p_values.append((1 + reached) / (1 + n))

@@ -18,6 +18,7 @@ __all__ = [
     "share_of_pairs",
 ]  # fmt: skip
 
+_GOLDEN, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)  # of the random numbers
 _TOLERANCE = 1e-9  # rounding of z, so that permutations equal to the data count as equal
 
 
@@ -239,7 +240,7 @@ def max_z_pvalues(
     max_z = np.max(np.abs(logit[i] - logit[j]) / np.sqrt(spread[i] + spread[j]), axis=1)
 
     units, starts = _units(pins, users, sessions)
-    seeds = np.random.SeedSequence(random_state).generate_state(len(pairs))
+    seeds = np.random.SeedSequence(random_state).generate_state(len(pairs), np.uint64)
     n_reached = _count_reached(
         units, starts, pairs, alpha * background, max_z - _TOLERANCE * (1 + max_z),
         variance == "four-term", seeds, n_permutations,
@@ -406,16 +407,25 @@ def _count_reached(
         # who gets the smaller part does not matter: z changes no more than its sign
         n_dealt = min(starts[i + 1] - starts[i], starts[j + 1] - starts[j])
         dealt = np.empty_like(prior)
-        np.random.seed(seeds[pair])  # noqa: NPY002  (numba keeps a stream for each thread)
+        state = seeds[pair]
         for _ in range(n_permutations):
             dealt[:] = prior
             for place in range(n_dealt):
-                share = np.random.random()  # noqa: NPY002
-                other = place + int(share * (len(rows) - place))
+                state += _GOLDEN
+                left = np.uint64(len(rows) - place)
+                other = place + np.int64((_mixed(state) >> _HALF) * left >> _HALF)
                 rows[place], rows[other] = rows[other], rows[place]
                 _add(dealt, units[rows[place]])
             reached[pair] += _reaches(dealt, both, cuts[pair], four_term)
     return reached
+
+
+@njit
+def _mixed(state):  # pragma: no cover  (compiled)
+    """Random bits of a counter: SplitMix64 (Steele, Lea and Flood 2014), a stream for each pair."""
+    bits = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
 
 
 @njit
