@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import squareform
 
 from visprof.logodds import log_odds_z, pairwise_max_z
 
@@ -30,6 +31,7 @@ def oracle(y_i, y_j, g, alpha, variance):
 def draw(seed, n, k):
     rng = np.random.default_rng(seed)
     counts = rng.gamma(0.3, 20, size=(n, k)) * (rng.uniform(size=(n, k)) < 0.7)
+    counts[:, 0] += 0.1  # nobody is without pins
     return counts, rng.gamma(1.0, 50, size=k) + 1e-3
 
 
@@ -53,6 +55,46 @@ def test_all_pairs_equal_one_pair_at_a_time_in_pdist_order(n, k, variance, seed)
     ]
     got = pairwise_max_z(counts, g, 0.05, variance)
     np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-12)
+
+
+def sparse(rng, n, k):
+    return np.array([np.bincount(rng.choice(k, 3), minlength=k) for _ in range(n)])
+
+
+COUNTS = {
+    "random": lambda rng, n, k: rng.integers(0, 50, (n, k)) + 1,
+    "sparse": sparse,
+    "fractional": lambda rng, n, k: 100 * rng.dirichlet(np.full(k, 0.1), n),
+    "unit sums": lambda rng, n, k: rng.dirichlet(np.ones(k), n),
+    "equal users": lambda rng, n, k: np.tile(rng.integers(1, 9, k), (n, 1)),
+    "one cluster each": lambda rng, n, k: 100 * np.eye(k)[rng.integers(0, k, n)],
+}
+
+
+@pytest.mark.parametrize("variance", VARIANCES)
+@pytest.mark.parametrize("kind", COUNTS)
+def test_float32_counts_equal_plain_loops(kind, variance):
+    rng = np.random.default_rng(1)
+    counts = COUNTS[kind](rng, 9, 12).astype(np.float32)
+    g = rng.gamma(0.5, 100, 12).astype(np.float32)
+    users, background = counts.astype(float).tolist(), g.astype(float).tolist()
+    expected = [
+        np.abs(oracle(users[i], users[j], background, 0.01, variance)).max()
+        for i in range(9)
+        for j in range(i + 1, 9)
+    ]
+    np.testing.assert_allclose(
+        pairwise_max_z(counts, g, 0.01, variance), expected, rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("n", [63, 64, 65, 130])
+def test_pairs_across_tiles_stand_where_pdist_puts_them(n):
+    counts, g = draw(4, n, 3)
+    z = squareform(pairwise_max_z(counts, g, 0.1))
+    for i, j in np.random.default_rng(0).integers(0, n, (300, 2)):
+        expected = np.abs(log_odds_z(counts[i], counts[j], g, 0.1)).max()
+        assert z[i, j] == pytest.approx(expected, rel=1e-9)
 
 
 def test_words_unique_to_opposite_sides_have_opposite_signs():
@@ -112,12 +154,14 @@ GOOD = {"counts": [[1.0, 2.0], [3.0, 4.0]], "background": [1.0, 1.0], "alpha": 0
     [
         ({"counts": [[1.0, np.nan], [3.0, 4.0]]}, "counts: expected finite .* 1 NaN"),
         ({"counts": [[1.0, -2.0], [3.0, 4.0]]}, "counts: .* 1 negative"),
+        ({"counts": [[1.0, 2.0], [0.0, 0.0]]}, r"counts: all zero for the users in rows \[1\]"),
         ({"counts": [[1.0, 2.0]]}, r"n >= 2 users, got \(1, 2\)"),
         ({"counts": [1.0, 2.0]}, r"counts: expected shape \(n, k\)"),
         ({"background": [0.0, 0.0]}, "background: all counts are zero"),
         ({"background": [1.0, -1.0]}, "background: .* 1 negative"),
         ({"background": [1.0, 1.0, 1.0]}, r"background: expected shape \(2,\)"),
         ({"alpha": 0.0}, "alpha"),
+        ({"alpha": -1.0}, "alpha"),
         ({"alpha": np.nan}, "alpha"),
         ({"variance": "three-term"}, "variance"),
         ({"counts": [[1.0], [2.0]], "background": [1.0]}, "undefined"),
@@ -134,3 +178,5 @@ def test_one_pair_needs_two_vectors_of_one_length():
         log_odds_z([1, 2], [1, 2, 3], [1, 1], 1.0)
     with pytest.raises(ValueError, match="y_j: expected shape"):
         log_odds_z([1, 2], [[1, 2]], [1, 1], 1.0)
+    with pytest.raises(ValueError, match="y_j: all counts are zero"):
+        log_odds_z([1, 2], [0, 0], [1, 1], 1.0)

@@ -57,14 +57,18 @@ def log_odds_z(
     Raises
     ------
     ValueError
-        If shapes differ, a count is negative or not finite, alpha is not positive, or all mass
-        of a user and the background is in one cluster, where the log-odds are undefined.
+        If shapes differ, a count is negative or not finite, a user has none, alpha is not
+        positive, or all mass of a user and the background is in one cluster, where the log-odds
+        are undefined.
     """
     for name, y in (("y_i", y_i), ("y_j", y_j)):
         if np.ndim(y) != 1:
             raise ValueError(f"{name}: expected shape (k,), got {np.shape(y)}")
     if np.shape(y_i) != np.shape(y_j):
         raise ValueError(f"y_i {np.shape(y_i)} and y_j {np.shape(y_j)} must have one shape (k,)")
+    for name, y in (("y_i", y_i), ("y_j", y_j)):
+        if not np.any(y):
+            raise ValueError(f"{name}: all counts are zero; leave out users without pins")
     logit, spread = logits_and_variances(np.stack([y_i, y_j]), background, alpha, variance)
     return (logit[0] - logit[1]) / np.sqrt(spread[0] + spread[1])
 
@@ -97,6 +101,12 @@ def pairwise_max_z(
     """
     if np.ndim(counts) != 2 or len(counts) < 2:
         raise ValueError(f"counts: expected shape (n, k) with n >= 2 users, got {np.shape(counts)}")
+    empty = np.flatnonzero(~np.any(counts, axis=1))
+    if len(empty):
+        raise ValueError(
+            f"counts: all zero for the users in rows {empty[:5].tolist()}; leave out users "
+            "without pins"
+        )
     return _pairwise_max(*logits_and_variances(counts, background, alpha, variance))
 
 
@@ -174,16 +184,24 @@ def _sum_of_others(a: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 # Infinite variances are in use, so "ninf" must stay out of the fast-math flags.
-@njit(parallel=True, cache=True, fastmath={"nnan", "nsz", "arcp", "contract", "reassoc"})
-def _pairwise_max(logit, variance):  # pragma: no cover  (compiled)
+_FAST_MATH = {"nnan", "nsz", "arcp", "contract", "reassoc"}
+_TILE = 64  # users: two tiles' logits and variances fit a core's cache
+
+
+def _pairwise_max(logit: NDArray, variance: NDArray) -> NDArray[np.float64]:
+    # the tiles on and above the diagonal: about equal work for every thread
+    return _tiled_max(logit, variance, *np.triu_indices(-(-len(logit) // _TILE)))
+
+
+@njit(parallel=True, cache=True, fastmath=_FAST_MATH)
+def _tiled_max(logit, variance, tile_rows, tile_columns):  # pragma: no cover  (compiled)
     n, k = logit.shape
     max_z = np.empty(n * (n - 1) // 2)
-    for fold in prange(n // 2):
-        # rows `fold` and `n - 2 - fold` have n pairs together: equal work for every thread
-        top = np.int64(fold)  # prange counts in uint64, which mixes with int64 to float
-        for i in (top, n - 2 - top):
+    for tile in prange(len(tile_rows)):
+        top, left = tile_rows[tile] * _TILE, tile_columns[tile] * _TILE
+        for i in range(top, min(n, top + _TILE)):
             offset = i * (n - 1) - i * (i - 1) // 2 - i - 1
-            for j in range(i + 1, n):
+            for j in range(max(i + 1, left), min(n, left + _TILE)):
                 largest = 0.0
                 for c in range(k):
                     delta = logit[i, c] - logit[j, c]
