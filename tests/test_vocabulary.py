@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import cdist, pdist
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from visprof.vocabulary import VisualVocabulary, assignment_entropy
@@ -36,6 +36,39 @@ def test_transform_equals_equation_2_by_plain_loops(pictures, bandwidth, monkeyp
             for centre in vocabulary.cluster_centers_
         ]
         np.testing.assert_allclose(row, np.array(weight) / sum(weight), rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_unnormalised_assignments_are_the_plain_exponentials(pictures, dtype):
+    plain = VisualVocabulary(n_clusters=5, bandwidth=0.3, normalised=False, random_state=0)
+    weights = plain.fit_transform(pictures.astype(dtype))
+    distance = cdist(pictures, plain.cluster_centers_, "sqeuclidean")
+    np.testing.assert_allclose(weights, np.exp(-distance / (0.3 * plain.sigma2_)), rtol=1e-4)
+    shares = VisualVocabulary(n_clusters=5, bandwidth=0.3, random_state=0).fit_transform(pictures)
+    np.testing.assert_allclose(weights / weights.sum(axis=1, keepdims=True), shares, rtol=1e-4)
+
+
+def test_a_picture_at_a_centre_counts_as_one_at_most(pictures):
+    plain = VisualVocabulary(n_clusters=5, bandwidth=1e-3, normalised=False, random_state=0)
+    centres = plain.fit(pictures.astype(np.float32)).cluster_centers_
+    weights = plain.transform(centres)
+    assert weights.max() <= 1
+    np.testing.assert_allclose(np.diag(weights), 1, atol=1e-3)
+
+
+def test_sigma2_may_average_over_pictures_and_centres(pictures):
+    vocabulary = VisualVocabulary(n_clusters=4, sigma="centres", random_state=0).fit(pictures)
+    mean = cdist(pictures, vocabulary.cluster_centers_, "sqeuclidean").mean()
+    assert vocabulary.sigma2_ == pytest.approx(mean)
+
+
+def test_the_reading_that_divides_by_beta_is_the_reciprocal_bandwidth(pictures):
+    beta = 4.0
+    vocabulary = VisualVocabulary(n_clusters=3, bandwidth=1 / beta, random_state=0).fit(pictures)
+    distance = cdist(pictures, vocabulary.cluster_centers_, "sqeuclidean")
+    weights = np.exp(-beta * distance / vocabulary.sigma2_)
+    expected = weights / weights.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(vocabulary.transform(pictures), expected, rtol=1e-9)
 
 
 def test_zero_bandwidth_is_the_hard_limit(pictures):
@@ -97,12 +130,25 @@ def test_same_seed_same_words(pictures):
         ({"n_clusters": 2.5}, "n_clusters: expected"),
         ({"n_clusters": 2, "bandwidth": -1.0}, "bandwidth: expected"),
         ({"n_clusters": 2, "bandwidth": np.nan}, "bandwidth: expected"),
+        ({"n_clusters": 2, "normalised": "yes"}, "normalised: expected"),
+        ({"n_clusters": 2, "normalised": False, "bandwidth": 0}, "bandwidth: 0 is a limit"),
+        ({"n_clusters": 2, "sigma": "mean"}, "sigma: expected one of"),
         ({"n_clusters": 2, "max_iter": 0}, "max_iter: expected"),
     ],
 )
 def test_bad_parameters_are_named(pictures, parameters, message):
     with pytest.raises(ValueError, match=message):
         VisualVocabulary(**parameters).fit(pictures)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_pictures_that_are_not_finite_are_refused(pictures, value):
+    bad = pictures.copy()
+    bad[3, 1] = value
+    with pytest.raises(ValueError, match="Input X contains"):
+        VisualVocabulary(n_clusters=2).fit(bad)
+    with pytest.raises(ValueError, match="Input X contains"):
+        VisualVocabulary(n_clusters=2).fit(pictures).transform(bad)
 
 
 def test_entropy_between_hard_and_uniform():

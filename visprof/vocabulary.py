@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 __all__ = ["VisualVocabulary", "assignment_entropy"]
 
+_SIGMAS = ("pairs", "centres")
 _BLOCK_BYTES = 32 * 2**20  # one block of row-to-centre distances
 
 
@@ -24,10 +25,11 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                           {\sum_l \exp(-\|r - d_l\|^2 / (\beta \sigma^2))}
 
     where r is a picture's embedding, :math:`d_k` a cluster centre, :math:`\sigma^2` the mean
-    squared distance between pairs of training pictures and :math:`\beta` the bandwidth. That
-    the assignments are normalised, and that :math:`\beta` multiplies :math:`\sigma^2`, are
-    readings of the paper. Near :math:`\beta = 1` the assignment is almost uniform: see
-    :func:`assignment_entropy`.
+    squared distance between pairs of training pictures and :math:`\beta` the bandwidth. The
+    paper leaves open whether assignments are normalised, and what :math:`\sigma^2` is a mean over:
+    both readings of both can be had. Where :math:`\beta` is read to divide :math:`\sigma^2`, pass
+    a bandwidth of :math:`1 / \beta`. Near :math:`\beta = 1` the assignment is almost uniform:
+    see :func:`assignment_entropy`.
 
     Parameters
     ----------
@@ -35,6 +37,12 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Number of visual words k.
     bandwidth : float, default=1.0
         :math:`\beta`; 0 assigns each picture wholly to the nearest centre.
+    normalised : bool, default=True
+        Divide by the sum over clusters, so that every picture counts as 1. Else the plain
+        exponentials: a picture far from all centres counts for little.
+    sigma : {"pairs", "centres"}, default="pairs"
+        What :math:`\sigma^2` is the mean over: pairs of training pictures, or all pictures and
+        centres.
     max_iter : int, default=100
         Most iterations of k-means.
     random_state : int or None, default=None
@@ -44,7 +52,8 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, d)
     sigma2_ : float
-        Mean of :math:`\|r_i - r_j\|^2` over all pairs i != j of training rows.
+        Mean of :math:`\|r_i - r_j\|^2` over all pairs i != j of training rows, or of
+        :math:`\|r_i - d_k\|^2` over all rows and centres.
     n_iter_ : int
         Iterations that k-means took.
     n_features_in_ : int
@@ -62,11 +71,15 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self,
         n_clusters: int = 200,
         bandwidth: float = 1.0,
+        normalised: bool = True,
+        sigma: str = "pairs",
         max_iter: int = 100,
         random_state: int | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.bandwidth = bandwidth
+        self.normalised = normalised
+        self.sigma = sigma
         self.max_iter = max_iter
         self.random_state = random_state
 
@@ -102,9 +115,15 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         ).fit(X)
         self.cluster_centers_ = kmeans.cluster_centers_
         self.n_iter_ = kmeans.n_iter_
-        total_variance = X.var(axis=0, ddof=1, dtype=np.float64).sum()
-        self.sigma2_ = float(2 * total_variance)
+        self.sigma2_ = self._mean_squared_distance(X)
         return self
+
+    def _mean_squared_distance(self, X: NDArray) -> float:
+        if self.sigma == "pairs":
+            return float(2 * X.var(axis=0, ddof=1, dtype=np.float64).sum())
+        off_centre = self.cluster_centers_ - X.mean(axis=0, dtype=np.float64)
+        spread = X.var(axis=0, dtype=np.float64) + np.mean(off_centre**2, axis=0)
+        return float(spread.sum())
 
     def transform(self, X: ArrayLike) -> NDArray:
         """Assign each row of `X` to the visual words.
@@ -116,7 +135,7 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Returns
         -------
         ndarray of shape (n, n_clusters)
-            Non-negative; rows sum to 1. float32 for float32 input.
+            Non-negative; rows sum to 1 if `normalised`. float32 for float32 input.
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
@@ -127,20 +146,30 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         block = max(1, _BLOCK_BYTES // (words.itemsize * len(centres)))
         for start in range(0, len(X), block):
             rows = X[start : start + block] - origin.astype(X.dtype)
-            # |r - d|^2 less |r|^2, which the normalisation takes out, halved
-            distance = half_norms - rows @ centres.T
-            words[start : start + block] = self._soften(distance)
+            affinity = words[start : start + block]
+            np.matmul(rows, centres.T, out=affinity)
+            affinity -= half_norms  # |r|^2 / 2 - |r - d|^2 / 2
+            self._soften(affinity, np.einsum("ij,ij->i", rows, rows) / 2)
         return words
 
-    def _soften(self, half_distance: NDArray) -> NDArray:
-        scale = half_distance.dtype.type(self.bandwidth * self.sigma2_ / 2)
+    def _soften(self, affinity: NDArray, half_norms: NDArray) -> None:
+        """Turn affinities into assignments, in place."""
+        scale = affinity.dtype.type(self.bandwidth * self.sigma2_ / 2)
         if scale < np.finfo(scale).tiny:  # the limit of a vanishing bandwidth
-            nearest = half_distance.argmin(axis=1)
-            return np.eye(half_distance.shape[1], dtype=half_distance.dtype)[nearest]
-        excess = half_distance - half_distance.min(axis=1, keepdims=True)
-        with np.errstate(over="ignore"):  # an infinite excess has weight exp(-inf) = 0, rightly
-            weight = np.exp(-excess / scale)
-        return weight / weight.sum(axis=1, keepdims=True)
+            nearest = affinity.argmax(axis=1)
+            affinity[:] = 0
+            affinity[np.arange(len(affinity)), nearest] = 1
+            return
+        if self.normalised:  # |r|^2 cancels; no row may vanish
+            affinity -= affinity.max(axis=1, keepdims=True)
+        else:
+            affinity -= half_norms[:, np.newaxis]
+            np.minimum(affinity, 0, out=affinity)  # rounding
+        with np.errstate(over="ignore"):  # an infinite distance has weight exp(-inf) = 0, rightly
+            affinity /= scale
+            np.exp(affinity, out=affinity)
+        if self.normalised:
+            affinity /= affinity.sum(axis=1, keepdims=True)
 
     def _check_parameters(self) -> None:
         for name in ("n_clusters", "max_iter"):
@@ -151,6 +180,15 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             raise ValueError(
                 f"bandwidth: expected a finite number of at least 0, got {self.bandwidth!r}"
             )
+        if not isinstance(self.normalised, bool | np.bool_):
+            raise ValueError(f"normalised: expected True or False, got {self.normalised!r}")
+        if self.bandwidth == 0 and not self.normalised:
+            raise ValueError(
+                "bandwidth: 0 is a limit of normalised assignments only; pass a positive one or "
+                "normalised=True"
+            )
+        if self.sigma not in _SIGMAS:
+            raise ValueError(f"sigma: expected one of {_SIGMAS}, got {self.sigma!r}")
 
     @property
     def _n_features_out(self) -> int:
