@@ -1,13 +1,19 @@
-"""The command ``visprof``: collects boards from a source into a folder that the book reads."""
+"""The command ``visprof``: run a chapter, compare runs, list and cite numbers, collect boards."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from visprof.sources.collect import CollectSummary, collect_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["main"]
 
@@ -25,25 +31,170 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if all went well, 1 after an error (one line on stderr) or if a board could not be
+        0 if all went well, 1 after an error (told on stderr) or if a board could not be
         collected, 130 if interrupted.
     """
     options = _parser().parse_args(arguments)
     try:
-        summary = options.collect(options)
-    except (OSError, ValueError) as error:
-        print(f"visprof: {' '.join(str(error).split())}", file=sys.stderr)
+        return options.command(options)
+    except (OSError, ValueError, RuntimeError) as error:
+        print(f"visprof: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("visprof: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
-    print(summary)
-    return 1 if summary.failed else 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="visprof", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_chapter_commands(commands)
+    _add_number_commands(commands)
+    _add_collect_command(commands)
+    return parser
+
+
+def _command(commands, name: str, function, help_text: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=help_text, description=f"{function.__doc__}")
+    command.set_defaults(command=function)
+    return command
+
+
+# --- chapters -------------------------------------------------------------------------------------
+
+
+def _add_chapter_commands(commands) -> None:
+    run = _command(commands, "run", _run, "execute one chapter, with other parameters if wished")
+    run.add_argument("chapter", metavar="CHAPTER", help="such as 06-prediction")
+    run.add_argument(
+        "-p", dest="parameters", metavar="NAME=VALUE", type=_assignment, action="append",
+        default=[], help="change a parameter; may be repeated",
+    )  # fmt: skip
+    run.add_argument("--preset", metavar="P", help="set of parameter values (default: demo)")
+    run.add_argument("--data", metavar="DIR", help="folder of real pictures")
+    run.add_argument("--name", metavar="NAME", help="of the run (default: by its parameters)")
+    compare = _command(commands, "compare", _compare, "set two runs side by side")
+    compare.add_argument("runs", nargs=2, metavar="RUN", help="name of a run, or its folder")
+    for command in (run, compare):
+        command.add_argument(
+            "--out", default="_build/runs", metavar="DIR", help="where runs are (_build/runs)"
+        )
+    listing = _command(commands, "parameters", _parameters, "list the parameters of a chapter")
+    listing.add_argument("chapter", metavar="CHAPTER")
+    listing.add_argument("--preset", default="demo", metavar="P", help="whose defaults (demo)")
+    for command in (run, listing):
+        command.add_argument("--root", default=".", metavar="DIR", help="the book's folder (.)")
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return name, value
+
+
+# What a command needs is imported when it is asked for: the libraries of others take seconds.
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Execute one chapter into a folder of its own: notebook, page, figures and numbers."""
+    from visprof.runs import run_chapter
+
+    named = {"preset": options.preset, "data": options.data}
+    given = {name: value for name, value in named.items() if value is not None}
+    for name, value in options.parameters:
+        if name in given:
+            raise ValueError(f"{name} is given twice: {given[name]} and {value}")
+        given[name] = value
+    start = time.perf_counter()
+    run = run_chapter(options.chapter, given, options.out, options.name, options.root)
+    n_figures = len(list((run.folder / "figures").iterdir()))
+    print(f"{run.chapter} ran in {time.perf_counter() - start:.0f} s: {run.folder}")
+    print(f"  {run.page.relative_to(run.folder)}  the page")
+    print(f"  {run.chapter}.ipynb  the executed notebook")
+    print(f"  figures/  {n_figures} figures")
+    print(f"  numbers.json  {len(run.numbers)} numbers" if run.numbers else "  (no numbers)")
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    """Set two runs side by side: parameters that differ, numbers and their differences."""
+    from visprof.runs import compare_runs, read_run
+
+    folders = [Path(run) for run in options.runs]
+    folders = [run if run.is_dir() else Path(options.out) / run for run in folders]
+    a, b = (read_run(folder) for folder in folders)
+    print(f"A: {a.folder}\nB: {b.folder}\n")
+    parameters, numbers = compare_runs(a, b, ("A", "B"))
+    print(_text(parameters) if len(parameters) else "no parameter differs", end="\n\n")
+    print(_text(numbers))
+    print("\nIn parentheses: 95 % intervals. Difference: B less A.")
+    return 0
+
+
+def _parameters(options: argparse.Namespace) -> int:
+    """List the parameters of a chapter: type, default, meaning, and the values allowed."""
+    from visprof.book import chapter_parameters, find_chapter
+    from visprof.runs import list_parameters
+    from visprof.study import PRESETS
+
+    if options.preset not in PRESETS:
+        raise ValueError(f"preset is {options.preset!r}; known: {', '.join(PRESETS)}")
+    page = find_chapter(options.chapter, options.root)
+    print(f"{page} (defaults of the preset {options.preset})")
+    print(list_parameters(chapter_parameters(Path(options.root) / page), options.preset))
+    return 0
+
+
+def _text(table: pd.DataFrame) -> str:
+    """A table as text: whole, words to the left."""
+    cells = [
+        list(map(str, table.columns)),
+        *(map(str, row) for row in table.itertuples(index=False)),
+    ]
+    rows = [list(row) for row in cells]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return "\n".join(lines)
+
+
+# --- numbers --------------------------------------------------------------------------------------
+
+
+def _add_number_commands(commands) -> None:
+    results = _command(commands, "results", _results, "list the numbers that can be cited")
+    cite = _command(commands, "cite", _cite, "where a number comes from, and BibTeX")
+    cite.add_argument("key", metavar="KEY", help="of a number, as `visprof results` lists them")
+    for command in (results, cite):
+        command.add_argument(
+            "file", nargs="?", metavar="FILE",
+            help="a ledger, or the folder of a run (default: the published results)",
+        )  # fmt: skip
+        command.add_argument(
+            "--preset", default="demo", metavar="P", help="published results of (demo)"
+        )
+
+
+def _results(options: argparse.Namespace) -> int:
+    """List numbers with their 95 % intervals: the published ones, or those of a file or run."""
+    from visprof.cite import find_ledger, list_numbers
+
+    print(_text(list_numbers(find_ledger(options.file, options.preset))))
+    return 0
+
+
+def _cite(options: argparse.Namespace) -> int:
+    """Print a number with its interval, its run, the version of the code, and BibTeX entries."""
+    from visprof.cite import cite_number, find_ledger
+
+    print(cite_number(options.key, find_ledger(options.file, options.preset)), end="")
+    return 0
+
+
+# --- boards ---------------------------------------------------------------------------------------
+
+
+def _add_collect_command(commands) -> None:
     collect = commands.add_parser("collect", help="collect boards into a folder")
     sources = collect.add_subparsers(required=True, metavar="SOURCE")
 
@@ -79,13 +230,12 @@ def _parser() -> argparse.ArgumentParser:
     _source(
         sources, "pinterest", _collect_pinterest, f"one's own boards; token in ${TOKEN}"
     )  # the token is no option: other users of the machine could read it in the process list
-    return parser
 
 
 def _source(sources, name: str, collect, what: str) -> argparse.ArgumentParser:
     source = sources.add_parser(name, help=what, description=f"Collect boards from {what}.")
     source.add_argument("--out", required=True, metavar="DIR", help="where to write")
-    source.set_defaults(collect=collect)
+    source.set_defaults(command=_collect, collect=collect)
     return source
 
 
@@ -98,7 +248,10 @@ def _progress() -> bool:
     return sys.stderr.isatty()
 
 
-# Sources are imported when asked for: one does without the libraries of the others.
+def _collect(options: argparse.Namespace) -> int:
+    summary = options.collect(options)
+    print(summary)
+    return 1 if summary.failed else 0
 
 
 def _collect_git(options: argparse.Namespace) -> CollectSummary:

@@ -1,0 +1,169 @@
+"""Numbers to cite: those of a ledger, each with its interval, its run and BibTeX entries."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import visprof
+from visprof.results import Estimate, Ledger
+
+__all__ = ["PAPER", "cite_number", "cite_software", "estimates", "find_ledger", "list_numbers"]
+
+RESULTS = Path(visprof.__file__).resolve().parent.parent / "results"
+TITLE = "visprof: latent visual interests from collected pictures, an executable reproduction"
+AUTHOR = "The visprof authors"
+YEAR = 2026
+PAPER = """\
+@misc{Yang2015,
+  author = {Yang, Longqi and Hsieh, Cheng-Kang and Estrin, Deborah},
+  title = {Beyond Classification: Latent User Interests Profiling from Visual Contents Analysis},
+  year = {2015},
+  eprint = {1512.06785},
+  archiveprefix = {arXiv},
+  url = {https://arxiv.org/abs/1512.06785}
+}"""
+
+
+def find_ledger(source: str | Path | None = None, preset: str = "demo") -> Ledger:
+    """Find the numbers to list or cite.
+
+    Parameters
+    ----------
+    source : path, optional
+        A ledger's file, or the folder of a run; by default the ledger that is published with the
+        code, ``results/PRESET.json`` of the checkout.
+    preset : str
+        Which of the published ones.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there.
+    """
+    path = Path(source) if source is not None else RESULTS / f"{preset}.json"
+    if path.is_dir():
+        path = path / "numbers.json"
+    if not path.is_file():
+        if source is not None:
+            raise FileNotFoundError(f"no ledger at {path}: pass its file, or the folder of a run")
+        there = ", ".join(sorted(found.stem for found in RESULTS.glob("*.json")))
+        raise FileNotFoundError(
+            f"no results of the preset {preset!r}; there are those of {there}"
+            if there
+            else f"the results are part of the repository, and there is no {RESULTS}: run this in "
+            "a checkout, or pass the file of a ledger"
+        )
+    return Ledger(path)
+
+
+def estimates(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Estimate]:
+    """Numbers by key, of entries as `Ledger.read` gives them."""
+    names = [field.name for field in dataclasses.fields(Estimate)]
+    return {
+        key: Estimate(**{name: entry[name] for name in names if name in entry})
+        for key, entry in entries.items()
+    }
+
+
+def list_numbers(ledger: Ledger) -> pd.DataFrame:
+    """List a ledger: columns key, value, 95 % interval, n (with what it counts).
+
+    Raises
+    ------
+    ValueError
+        If the file is no ledger.
+    """
+    rows = [
+        (key, f"{number.value:.4g}", number.interval(".4g"), _sample_size(number))
+        for key, number in estimates(_read(ledger)).items()
+    ]
+    return pd.DataFrame(rows, columns=["key", "value", "95 % interval", "n"])
+
+
+def _read(ledger: Ledger) -> dict[str, dict[str, Any]]:
+    try:
+        return ledger.read()
+    except (KeyError, TypeError, json.JSONDecodeError):
+        raise ValueError(
+            f"{ledger.path} is not a ledger of numbers, such as results/demo.json or the "
+            "numbers.json of a run"
+        ) from None
+
+
+def _sample_size(number: Estimate) -> str:
+    return "" if number.n is None else f"{number.n:,} {number.unit}".rstrip()
+
+
+def cite_number(key: str, ledger: Ledger) -> str:
+    """Say what a number is, where it comes from, and how to cite it.
+
+    Parameters
+    ----------
+    key : str
+        Of the number, such as ``mrr.image.50``.
+    ledger : Ledger
+        Where it is.
+
+    Returns
+    -------
+    str
+        Lines of text, each after ``%``, then BibTeX entries of the number and of the paper.
+
+    Raises
+    ------
+    ValueError
+        If there is no such number; keys like it are named.
+    """
+    from visprof.study import PRESETS, Parameters  # with all of the library: seconds
+
+    entries = _read(ledger)
+    if key not in entries:
+        near = difflib.get_close_matches(key, entries, 5, 0.5)
+        hint = f"near it: {', '.join(near)}" if near else "visprof results lists them"
+        raise ValueError(f"{ledger.path.name} has no number {key!r}; {hint}")
+    number, run = estimates(entries)[key], entries[key]["run"]
+    usual = dataclasses.asdict(Parameters(**PRESETS.get(run["preset"], {})))
+    changed = [
+        f"{name}={value}"
+        for name, value in run["parameters"].items()
+        if json.dumps(value) != json.dumps(usual.get(name))
+    ]
+    value = f"{number.value:.4g}"
+    if interval := number.interval(".4g"):
+        value += f" (95 % interval {interval})"
+    if size := _sample_size(number):
+        value += f", n = {size}"
+    seed = run["parameters"].get("seed")
+    made = [
+        f"{key} = {value}",
+        f"preset {run['preset']}, seed {seed}; changed: {', '.join(changed) or 'nothing'}",
+        f"visprof {run['visprof']}, commit {run['commit']}, Python {run['python']}",
+        f"source sha256 {run['source_sha256']}",
+    ]
+    text = "\n".join(f"% {line}" for line in made)
+    return f"{text}\n\n{cite_software('. '.join(made[:3]), run['visprof'])}\n\n{PAPER}\n"
+
+
+def cite_software(note: str = "", version: str = visprof.__version__) -> str:
+    """BibTeX entry of this software.
+
+    Parameters
+    ----------
+    note : str
+        What of it is cited, if not all of it.
+    version : str
+        Its release.
+    """
+    fields = {"author": f"{{{AUTHOR}}}", "title": TITLE, "year": str(YEAR), "version": version}
+    if note:
+        fields["note"] = re.sub(r"([_%&#$])", r"\\\1", note)
+    lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
+    return f"@software{{visprof{YEAR},\n{lines}\n}}"
