@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
-from visprof import prediction
+from visprof import embedding, prediction
 from visprof.steps.leakage import SIMULATED_USERS, simulated_ranks
 from visprof.steps.pictures import BoardSplit
 from visprof.steps.prediction import HalfProfiles, drawn_pins, halves, mean_profiles, ranked
 from visprof.steps.registry import step
+from visprof.vocabulary import VisualVocabulary
 
 __all__ = ["distance_table", "gain_sources", "pin_truth", "taste_worlds"]
 
@@ -27,7 +29,7 @@ TASTES = {
 def distance_table(
     half_profiles: HalfProfiles, train_sizes: tuple[int, ...], seed: int
 ) -> pd.DataFrame:
-    """MRR by distance, of profiles that any distance suits, at the most training pins.
+    """MRR by distance, of each profile by those that suit it, at the most training pins.
 
     Columns profile, distance, mrr, low, high.
     """
@@ -35,8 +37,7 @@ def distance_table(
     pairs = [
         (name, distance)
         for name, kind in half_profiles.kinds().items()
-        if kind.distance is None
-        for distance in prediction.DISTANCES
+        for distance in kind.distances
     ]
     ranks = [ranked(half_profiles, name, n_train, distance).middle for name, distance in pairs]
     scores = prediction.mean_reciprocal_rank(1 / np.column_stack(ranks), random_state=seed)
@@ -61,47 +62,47 @@ def pin_truth(board_split: BoardSplit, data_folder: Path) -> pd.DataFrame | None
 @step
 def gain_sources(
     pin_truth: pd.DataFrame | None,
+    pin_features: embedding.Features | None,
     pin_embedding: np.ndarray,
     board_split: BoardSplit,
     n_pins: int,
     n_test: int,
     train_sizes: tuple[int, ...],
     seed: int,
-) -> pd.DataFrame | None:
-    """MRR of profiles that know the truth, at the most training pins; None where there is none.
+) -> pd.DataFrame:
+    """MRR by what a profile may know of a pin, at the most training pins.
 
     Columns profile, mrr, low, high. The embedding is cut in two: the mean of the pin's class over
-    the background, and the rest, which varies within classes.
+    the background, and the rest, which varies within classes. Classes are true ones where they
+    are known, as true styles are; else each pin has the class that the CNN finds likeliest.
     """
-    if pin_truth is None:
-        return None
+    if pin_truth is not None:
+        scene, style = (_codes(pin_truth[column]) for column in ("scene", "style"))
+        known = {"true classes": scene, "true styles": style}
+    else:
+        scene = _codes(pin_features.outputs.argmax(axis=1))
+        known = {"likeliest classes": scene}
     n_train, n_background = max(train_sizes), len(board_split.background)
-    scene, style = (pd.factorize(pin_truth[column], sort=True)[0] for column in pin_truth)
     of_class = _class_means(pin_embedding[:n_background], scene[:n_background], scene.max() + 1)
     sample = drawn_pins(board_split.analysed, n_pins, seed)
     first, last = prediction.split_pins(sample, n_train, n_test)
     rows = n_background + sample.index.to_numpy()
-    classes = of_class[scene[rows]]
-    parts = {
-        "classes": np.eye(scene.max() + 1)[scene[rows]],
-        "styles": np.eye(style.max() + 1)[style[rows]],
-        "class part": classes,
-        "within classes": pin_embedding[rows] - classes,
-    }
+    parts = {name: np.eye(codes.max() + 1)[codes[rows]] for name, codes in known.items()}
+    parts["embedding: mean of the class"] = of_class[scene[rows]]
+    parts["embedding: what is left within the class"] = pin_embedding[rows] - of_class[scene[rows]]
     half = halves(parts, sample.reset_index(drop=True), {n_train: first}, last)
     pairs = {part: (half.train[part, n_train], half.test[part]) for part in parts}
-    kinds = {
-        "true classes": pairs["classes"],
-        "true styles": pairs["styles"],
-        "true classes and styles": prediction.join_profiles([pairs["classes"], pairs["styles"]]),
-        "embedding: mean of its true class": pairs["class part"],
-        "embedding: what is left within the class": pairs["within classes"],
-    }
-    ranks = [prediction.rank_users(*pair).middle for pair in kinds.values()]
+    if len(known) > 1:
+        pairs["true classes and styles"] = prediction.join_profiles([pairs[name] for name in known])
+    ranks = [prediction.rank_users(*pair).middle for pair in pairs.values()]
     scores = prediction.mean_reciprocal_rank(1 / np.column_stack(ranks), random_state=seed)
-    return pd.DataFrame({"profile": list(kinds)}).assign(
+    return pd.DataFrame({"profile": list(pairs)}).assign(
         **dict(zip(("mrr", "low", "high"), scores.T, strict=True))
     )
+
+
+def _codes(names: ArrayLike) -> np.ndarray:
+    return pd.factorize(np.asarray(names), sort=True)[0]
 
 
 def _class_means(embedded: np.ndarray, scene: np.ndarray, n_classes: int) -> np.ndarray:
@@ -114,11 +115,10 @@ def _class_means(embedded: np.ndarray, scene: np.ndarray, n_classes: int) -> np.
 @step
 def taste_worlds(
     board_split: BoardSplit,
+    unfitted_vocabulary: VisualVocabulary,
     n_pins: int,
     n_test: int,
     train_sizes: tuple[int, ...],
-    n_clusters: int,
-    bandwidth: float,
     distance: str,
     seed: int,
 ) -> pd.DataFrame:
@@ -131,7 +131,7 @@ def taste_worlds(
     rows = []
     for taste, (class_taste, style_taste) in TASTES.items():
         ranks = simulated_ranks(
-            n_users, n_pins, n_test, max(train_sizes), n_clusters, bandwidth, distance, seed,
+            n_users, n_pins, n_test, max(train_sizes), unfitted_vocabulary, distance, seed,
             class_taste=class_taste, style_taste=style_taste,
         )  # fmt: skip
         for name, of in ranks.items():

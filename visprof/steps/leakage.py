@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from visprof import duplicates, prediction, vocabulary
+from visprof import duplicates, prediction
 from visprof.sources import vectors
 from visprof.steps.pictures import BoardSplit, Pins
 from visprof.steps.prediction import drawn_pins, halves, ranked
 from visprof.steps.registry import step
 from visprof.steps.users import Assignments
+from visprof.vocabulary import VisualVocabulary
 
 __all__ = ["Leakage", "leakage", "null_leakage", "simulated_ranks"]
 
@@ -154,8 +155,7 @@ def simulated_ranks(
     n_pins: int,
     n_test: int,
     n_train: int,
-    n_clusters: int,
-    bandwidth: float,
+    words: VisualVocabulary,
     distance: str,
     seed: int,
     **world: float,
@@ -165,7 +165,7 @@ def simulated_ranks(
     As many worlds of `n_users` users are made as hold 500 in all, at most four. Each has as many
     other users as make a background of 20 pins a cluster.
     """
-    n_background = -(-20 * n_clusters // n_pins)
+    n_background = -(-20 * words.n_clusters // n_pins)
     found: dict[str, list[np.ndarray]] = {}
     for number in range(min(4, -(-SIMULATED_USERS // n_users))):
         simulated = vectors.simulate_embeddings(
@@ -173,7 +173,6 @@ def simulated_ranks(
         )
         cut = n_background * n_pins
         background, analysed = simulated.vectors[:cut], simulated.vectors[cut:]
-        words = vocabulary.VisualVocabulary(n_clusters, bandwidth=bandwidth, random_state=seed)
         parts = {"image": words.fit(background).transform(analysed), "embedding": analysed}
         place = np.tile(np.arange(n_pins), n_users)
         sample = pd.DataFrame({"board": simulated.users[cut:]})
@@ -187,11 +186,10 @@ def simulated_ranks(
 @step
 def null_leakage(
     board_split: BoardSplit,
+    unfitted_vocabulary: VisualVocabulary,
     n_pins: int,
     n_test: int,
     train_sizes: tuple[int, ...],
-    n_clusters: int,
-    bandwidth: float,
     distance: str,
     seed: int,
 ) -> pd.DataFrame:
@@ -204,7 +202,7 @@ def null_leakage(
     rows = []
     for share in REPEATS:
         ranks = simulated_ranks(
-            n_users, n_pins, n_test, max(train_sizes), n_clusters, bandwidth, distance, seed,
+            n_users, n_pins, n_test, max(train_sizes), unfitted_vocabulary, distance, seed,
             class_taste=0, style_taste=0, repeat_share=share,
         )  # fmt: skip
         for name, of in ranks.items():

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
+from sklearn.base import clone
 
-from visprof import boards, embedding, palette, prediction, profiles, vocabulary
+from visprof import boards, embedding, palette, prediction, profiles
 from visprof.results import Estimate
 from visprof.steps.pictures import BoardSplit
 from visprof.steps.registry import step
 from visprof.steps.users import Assignments
+from visprof.vocabulary import VisualVocabulary
 
 __all__ = [
     "PROFILES", "BatchEffect", "HalfProfiles", "ProfileKind", "batch_effect", "drawn_pins",
     "half_profiles", "halves", "mean_profiles", "mrr_by_users", "mrr_numbers", "mrr_table",
-    "palettes", "ranked", "reciprocal_ranks", "repeated_mrr", "slug",
+    "palettes", "ranked", "reciprocal_ranks", "repeated_mrr", "slug", "unfitted_vocabulary",
 ]  # fmt: skip
 
 
@@ -25,22 +27,22 @@ __all__ = [
 class ProfileKind:
     """A kind of profile: what it is the mean of, over a user's pins, and how two are compared.
 
-    Several parts are put side by side, each with the same spread. `distance` is that between
-    profiles; None stands for the study's.
+    Several parts are put side by side, each with the same spread. `distances` are those that suit;
+    if the study's is none of them, the first is taken.
     """
 
     parts: tuple[str, ...]
-    distance: str | None = None
+    distances: tuple[str, ...] = prediction.DISTANCES
 
 
-# A mean of embeddings has signs and no unit sum, and L*a*b* is made for the Euclidean distance.
+# A mean of embeddings has signs, and L*a*b* is made for the Euclidean distance.
 PROFILES = {
     "image": ProfileKind(("image",)),
     "text": ProfileKind(("text",)),
     "fused": ProfileKind(("image", "text")),
-    "mean embedding": ProfileKind(("embedding",), "euclidean"),
+    "mean embedding": ProfileKind(("embedding",), ("euclidean", "cosine")),
     "label histogram": ProfileKind(("labels",)),
-    "palette": ProfileKind(("palette",), "euclidean"),
+    "palette": ProfileKind(("palette",), ("euclidean",)),
 }
 
 
@@ -100,7 +102,7 @@ def halves(
 def ranked(half_profiles: HalfProfiles, name: str, n_train: int, distance: str) -> prediction.Ranks:
     """Ranks of all users' test profiles of one kind."""
     kind = PROFILES[name]
-    distance = kind.distance or distance
+    distance = distance if distance in kind.distances else kind.distances[0]
     pairs = [(half_profiles.train[part, n_train], half_profiles.test[part]) for part in kind.parts]
     if len(pairs) > 1:
         return prediction.rank_users(*prediction.join_profiles(pairs, distance))
@@ -334,13 +336,20 @@ def _fewer(first: np.ndarray, whole: np.ndarray, boards: np.ndarray, seed: int) 
 
 
 @step
+def unfitted_vocabulary(
+    n_clusters: int, bandwidth: float, normalised: bool, sigma: str, seed: int
+) -> VisualVocabulary:
+    """The study's vocabulary before it has seen any picture, to be fitted to others."""
+    return VisualVocabulary(n_clusters, bandwidth, normalised, sigma, random_state=seed)
+
+
+@step
 def repeated_mrr(
     pin_embedding: np.ndarray,
     board_split: BoardSplit,
+    unfitted_vocabulary: VisualVocabulary,
     background_source: str,
     n_background: int,
-    n_clusters: int,
-    bandwidth: float,
     n_pins: int,
     n_test: int,
     train_sizes: tuple[int, ...],
@@ -355,7 +364,7 @@ def repeated_mrr(
     these are the background itself, and it stays. The networks are not trained again.
     """
     n_train = max(train_sizes)
-    words: dict[tuple[int, int], vocabulary.VisualVocabulary] = {}  # by seeds
+    words: dict[tuple[int, int], VisualVocabulary] = {}  # by seeds
     rows = []
     for repeat in range(n_repeats):
         other = seed + repeat
@@ -368,9 +377,8 @@ def repeated_mrr(
                 board_split, n_background, background_source, of_boards
             )
             if (of_clusters, of_boards) not in words:
-                words[of_clusters, of_boards] = vocabulary.VisualVocabulary(
-                    n_clusters, bandwidth=bandwidth, random_state=of_clusters
-                ).fit(pin_embedding[background["embedded"]])
+                anew = clone(unfitted_vocabulary).set_params(random_state=of_clusters)
+                words[of_clusters, of_boards] = anew.fit(pin_embedding[background["embedded"]])
             sample = drawn_pins(analysed, n_pins, of_pins).reset_index(drop=True)
             embedded = pin_embedding[sample["embedded"]]
             assigned = words[of_clusters, of_boards].transform(embedded)
