@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import io
+import json
+from pathlib import Path
 
 import numpy as np
 import pygit2
 import pytest
 from PIL import Image
 
-from visprof import cli
+from visprof import cli, runs
 from visprof.boards import read_boards
 from visprof.cli import main
+from visprof.results import Estimate, Ledger
 from visprof.sources.collect import CollectSummary
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
@@ -91,6 +96,94 @@ def test_an_error_is_one_line_and_the_status_is_1(tmp_path, capsys):
         assert printed.err.count("\n") == 1
 
 
+def kept_run(folder, name, **numbers):
+    """A run with these numbers, as `visprof run` would have left it."""
+    (folder / name).mkdir(parents=True)
+    record = {"chapter": "06-prediction", "given": {}, "parameters": {"preset": "tiny"}}
+    (folder / name / "run.json").write_text(json.dumps(record))
+    estimates = {key: Estimate(value, value - 0.1, value + 0.1) for key, value in numbers.items()}
+    Ledger(folder / name / "numbers.json").write(estimates, {"n_clusters": len(name)}, "tiny")
+    return folder / name
+
+
+def test_run_gives_the_chapter_its_parameters_and_tells_what_there_is(
+    tmp_path, capsys, monkeypatch
+):
+    folder, seen = kept_run(tmp_path, "run", a=0.5), []
+    (folder / "figures").mkdir()
+    (folder / "figures" / "fig.svg").write_text("<svg/>")
+
+    def run_chapter(*given):
+        seen.append(given)
+        return runs.read_run(folder)
+
+    monkeypatch.setattr(runs, "run_chapter", run_chapter)
+    words = ["-p", "n_clusters=5", "-p", "weights=a=b", "--preset", "tiny", "--data", "d"]
+    assert main(["run", "06-prediction", *words, "--name", "mine", "--out", "o"]) == 0
+    given = {"preset": "tiny", "data": "d", "n_clusters": "5", "weights": "a=b"}
+    assert seen == [("06-prediction", given, "o", "mine", ".")]
+    printed = capsys.readouterr().out
+    assert str(folder) in printed
+    assert "html/index.html" in printed
+    assert "1 figures" in printed
+    assert "1 numbers" in printed
+    assert main(["run", "06-prediction", "--preset", "tiny", "-p", "preset=demo"]) == 1
+    assert "preset is given twice: tiny and demo" in capsys.readouterr().err
+
+
+def test_run_lists_the_parameters_after_a_wrong_one(tmp_path, capsys):
+    words = ["--root", str(ROOT), "--out", str(tmp_path / "runs")]
+    for wrong, message in (
+        ("n_cluster=5", "did you mean n_clusters?"),
+        ("n_clusters=five", "n_clusters='five' is not of the declared type"),
+        ("distance=foo", "it must be euclidean or hellinger or cosine"),
+    ):
+        assert main(["run", "06-prediction", "-p", wrong, *words]) == 1
+        error = capsys.readouterr().err
+        assert message in error
+        assert "  n_clusters: int = 100  visual clusters" in error
+    with pytest.raises(SystemExit):
+        main(["run", "06-prediction", "-p", "n_clusters", *words])
+    assert "is not of the form NAME=VALUE" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_parameters_of_a_chapter(capsys):
+    assert main(["parameters", "05-pairwise", "--preset", "tiny", "--root", str(ROOT)]) == 0
+    assert "  n_clusters: int = 8  visual clusters" in capsys.readouterr().out
+    assert main(["parameters", "05-pairwise", "--preset", "huge", "--root", str(ROOT)]) == 1
+    assert "known: demo, tiny" in capsys.readouterr().err
+    assert main(["parameters", "05-pairs", "--root", str(ROOT)]) == 1
+    assert "there are 01-data" in capsys.readouterr().err
+
+
+def test_compare_finds_runs_by_name_and_by_folder(tmp_path, capsys):
+    short, longer = kept_run(tmp_path, "one", a=0.5, b=1), kept_run(tmp_path, "three", a=0.75)
+    for words in (["one", "three", "--out", str(tmp_path)], [str(short), str(longer)]):
+        assert main(["compare", *words]) == 0
+        lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+        assert f"A: {short}" in lines
+        assert "n_clusters 3 5" in lines
+        assert "a 0.5 (0.4 to 0.6) 0.75 (0.65 to 0.85) +0.25" in lines
+        assert not [line for line in lines if line.startswith("b ")]
+    assert main(["compare", "one", "two", "--out", str(tmp_path)]) == 1
+    assert "there are: one, three" in capsys.readouterr().err
+
+
+def test_results_and_cite(tmp_path, capsys):
+    run = str(kept_run(tmp_path, "run", a=0.5))
+    assert main(["results", run]) == 0
+    assert capsys.readouterr().out.split() == [
+        "key", "value", "95", "%", "interval", "n", "a", "0.5", "0.4", "to", "0.6",
+    ]  # fmt: skip
+    assert main(["cite", "a", run]) == 0
+    assert capsys.readouterr().out.startswith("% a = 0.5 (95 % interval 0.4 to 0.6)\n")
+    assert main(["cite", "mrr.imag.50"]) == 1
+    assert "near it: mrr.image.50" in capsys.readouterr().err
+    assert main(["results", "--preset", "boards"]) == 0
+    assert "mrr.image.50" in capsys.readouterr().out
+
+
 def test_an_interrupted_run_says_how_to_go_on(folder, tmp_path, capsys, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
@@ -133,7 +226,9 @@ def test_unsplash_gets_its_options(tmp_path, monkeypatch):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("words", [[], ["collect"], ["collect", "git"], ["collect", "nowhere"]])
+@pytest.mark.parametrize(
+    "words", [[], ["collect"], ["collect", "git"], ["collect", "nowhere"], ["run"]]
+)
 def test_a_wrong_command_prints_the_usage(words, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(words)
