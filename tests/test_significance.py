@@ -117,9 +117,9 @@ def plain_pvalues(assignments, users, pairs, background, alpha, n, variance, ses
     names = np.unique(users)
     if sessions is None:
         sessions = np.arange(len(users))
-    units = {
+    units = {  # of each user: pins by session
         user: [
-            assignments[(users == user) & (sessions == session)].sum(0)
+            assignments[(users == user) & (sessions == session)]
             for session in np.unique(sessions[users == user])
         ]
         for user in names
@@ -128,23 +128,36 @@ def plain_pvalues(assignments, users, pairs, background, alpha, n, variance, ses
     p_values = []
     for (i, j), pair_seed in zip(pairs, seeds, strict=True):
         pooled = units[names[i]] + units[names[j]]
-        n_i = len(units[names[i]])
+        n_i, n_j = (np.sum(users == names[user]) for user in (i, j))
 
-        def statistic(order, n_i, pooled=pooled):
-            y = [np.sum([pooled[u] for u in part], axis=0) for part in (order[:n_i], order[n_i:])]
+        def statistic(order, n, pooled=pooled):
+            pins = np.concatenate([pooled[unit] for unit in order])
+            y = pins[:n].sum(axis=0), pins[n:].sum(axis=0)
             return np.abs(log_odds_z(*y, background, alpha, variance)).max()
 
         order = list(range(len(pooled)))
         observed = statistic(order, n_i)
         state = int(pair_seed)
-        n_dealt = min(n_i, len(pooled) - n_i)
+        n_pins = min(n_i, n_j)
         reached = 0
         for _ in range(n):
-            for place in range(n_dealt):
-                state = (state + 0x9E3779B97F4A7C15) % 2**64
-                other = place + (splitmix64(state) >> 32) * (len(pooled) - place) // 2**32
-                order[place], order[other] = order[other], order[place]
-            reached += statistic(order, n_dealt) >= observed - 1e-9
+            tried = []
+            for _ in range(20):
+                for place in range(len(pooled)):
+                    state = (state + 0x9E3779B97F4A7C15) % 2**64
+                    other = place + (splitmix64(state) >> 32) * (len(pooled) - place) // 2**32
+                    order[place], order[other] = order[other], order[place]
+                    if sum(len(pooled[unit]) for unit in order[: place + 1]) >= n_pins:
+                        break
+                # the last one is left out where this is nearer
+                for end in (place, place + 1):
+                    dealt = sum(len(pooled[unit]) for unit in order[:end])
+                    if end:
+                        tried.append((abs(dealt - n_pins), len(tried), dealt, order.copy()))
+                if min(tried)[0] == 0:
+                    break
+            _, _, n_dealt, best = min(tried)
+            reached += statistic(best, n_dealt) >= observed - 1e-9
         p_values.append((1 + reached) / (1 + n))
     return p_values
 
@@ -218,6 +231,30 @@ def test_one_session_each_cannot_differ():
     one = np.zeros(30)
     assert max_z_pvalue(i, j, np.ones(3), 0.1, 99, sessions_i=one, sessions_j=one)[1] == 1.0
     assert max_z_pvalue(i, j, np.ones(3), 0.1, 99)[1] == 0.01
+
+
+def test_one_large_session_does_not_make_a_user_differ():
+    """It is one thing that happened once, however many pins it has."""
+    i, j = np.tile([0.9, 0.1, 0.0], (60, 1)), pins(1, 60, [1, 1, 9])
+    days = np.arange(60) // 3
+    single = np.zeros(60)
+    test = (i, j, np.ones(3), 0.1, 199)
+    assert max_z_pvalue(*test, sessions_i=single, sessions_j=days)[1] > 0.5
+    assert max_z_pvalue(*test, sessions_i=days, sessions_j=days)[1] == 1 / 200
+
+
+def test_ties_ranked_at_random_hold_the_level_exactly():
+    rng = np.random.default_rng(5)
+    assignments = np.eye(8)[rng.integers(0, 8, 24_000)]
+    users = np.repeat(np.arange(1200), 20)
+    arguments = (assignments, users, np.arange(1200).reshape(-1, 2), np.ones(8), 0.1, 99)
+    counted = max_z_pvalues(*arguments)[1]
+    ranked = max_z_pvalues(*arguments, ties="random")[1]
+    assert np.all(ranked <= counted)
+    for level in (0.05, 0.2, 0.5):
+        error = 4 * np.sqrt(level * (1 - level) / 600)
+        assert np.mean(ranked <= level) == pytest.approx(level, abs=error)
+        assert np.mean(counted <= level) < level - 0.01
 
 
 def test_sessions_need_to_be_shuffled_whole():
@@ -311,6 +348,7 @@ def test_share_of_pairs_checks_the_number_of_pairs():
         ({"background": [1, np.nan, 1]}, "background: .*1 NaN"),
         ({"alpha": np.nan}, "alpha"),
         ({"variance": "three-term"}, "variance"),
+        ({"ties": "half"}, "ties: .*'half'"),
         ({"n_permutations": 0}, "n_permutations: expected at least 1, got 0"),
         ({"sessions": np.zeros(5)}, r"sessions: expected shape \(6,\)"),
     ],

@@ -19,6 +19,7 @@ __all__ = [
 ]  # fmt: skip
 
 _GOLDEN, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)  # of the random numbers
+_TRIES = 20  # shuffles of sessions, of which the one that keeps the numbers of pins best is taken
 _TOLERANCE = 1e-9  # rounding of z, so that permutations equal to the data count as equal
 
 
@@ -180,6 +181,7 @@ def max_z_pvalues(
     random_state: int = 0,
     *,
     sessions: ArrayLike | None = None,
+    ties: str = "count",
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Permutation tests of the largest absolute z-score of pairs of users.
 
@@ -188,9 +190,11 @@ def max_z_pvalues(
     (maxT, Westfall and Young 1993). It is (1 + #{permuted >= observed}) / (1 + n_permutations),
     so never 0 (Phipson and Smyth 2010).
 
-    Pins of one session are alike, whoever collects them. The test then holds its level only if
-    whole sessions are shuffled: each user keeps their number of sessions, and users with few
-    sessions cannot differ significantly.
+    Where pins come in sessions, pins of one session are alike, whoever collects them, and the test
+    holds its level only if sessions are shuffled whole. Each user then keeps their number of pins
+    as nearly as the best of 20 shuffles allows. (Where sessions end at random and each user has a
+    fixed number of pins, all orders of the sessions in which one ends there are equally likely.) A
+    user whose pins are nearly all of one session cannot differ significantly.
 
     Parameters
     ----------
@@ -212,6 +216,9 @@ def max_z_pvalues(
         Seed; the result does not depend on the number of threads.
     sessions : array-like of shape (n,), optional
         Session of each pin; the same name with two users means two sessions.
+    ties : {"count", "random"}, default="count"
+        With hard assignments many permutations equal the data. Counted, they make the test hold
+        its level with room to spare; ranked at random, exactly, but p depends on the draw.
 
     Returns
     -------
@@ -225,6 +232,8 @@ def max_z_pvalues(
         :func:`visprof.logodds.log_odds_z`.
     """
     pins = _checked_pins(assignments, "assignments")
+    if ties not in ("count", "random"):
+        raise ValueError(f"ties: expected 'count' or 'random', got {ties!r}")
     if n_permutations < 1:
         raise ValueError(f"n_permutations: expected at least 1, got {n_permutations}")
     names, counts = user_profiles(pins, users, counts=True)
@@ -239,12 +248,20 @@ def max_z_pvalues(
     i, j = pairs.T
     max_z = np.max(np.abs(logit[i] - logit[j]) / np.sqrt(spread[i] + spread[j]), axis=1)
 
-    units, starts = _units(pins, users, sessions)
+    units, sizes, starts = _units(pins, users, sessions)
     seeds = np.random.SeedSequence(random_state).generate_state(len(pairs), np.uint64)
-    n_reached = _count_reached(
-        units, starts, pairs, alpha * background, max_z - _TOLERANCE * (1 + max_z),
-        variance == "four-term", seeds, n_permutations,
-    )  # fmt: skip
+
+    def reached(cuts: NDArray[np.float64]) -> NDArray[np.int64]:
+        return _count_reached(
+            units, sizes, starts, pairs, alpha * background, cuts, variance == "four-term", seeds,
+            n_permutations,
+        )  # fmt: skip
+
+    rounding = _TOLERANCE * (1 + max_z)
+    n_reached = reached(max_z - rounding)
+    if ties == "random":
+        rng = np.random.default_rng(random_state)
+        n_reached = rng.integers(reached(max_z + rounding), n_reached, endpoint=True)
     return max_z, (1 + n_reached) / (1 + n_permutations)
 
 
@@ -372,52 +389,80 @@ def _checked_pairs(pairs: ArrayLike, n_users: int) -> NDArray[np.int64]:
 
 def _units(
     pins: NDArray, users: ArrayLike, sessions: ArrayLike | None
-) -> tuple[NDArray, NDArray[np.int64]]:
-    """What is shuffled, pins or sums of sessions, by user; a user's end where the next's start."""
+) -> tuple[NDArray, NDArray[np.int64], NDArray[np.int64]]:
+    """What is dealt, pins or sums of sessions, by user; their sizes; and where users start."""
     owners = np.unique(np.asarray(users), return_inverse=True)[1]
     if sessions is None:
         if np.any(np.diff(owners) < 0):
             order = np.argsort(owners, kind="stable")
             pins, owners = pins[order], owners[order]
+        sizes = np.ones(len(pins), np.int64)
     else:
         names, codes = np.unique(np.asarray(sessions), return_inverse=True)
         if codes.shape != owners.shape:
             raise ValueError(
                 f"sessions: expected shape {owners.shape}, one for each pin, got {codes.shape}"
             )
-        own, pins = user_profiles(pins, owners * len(names) + codes, counts=True)
+        own = owners * len(names) + codes
+        sizes = np.unique(own, return_counts=True)[1]
+        own, pins = user_profiles(pins, own, counts=True)
         owners = own // len(names)
-    return pins, np.searchsorted(owners, np.arange(owners[-1] + 2))
+    return pins, sizes, np.searchsorted(owners, np.arange(owners[-1] + 2))
 
 
 @njit(parallel=True, cache=True)
 def _count_reached(
-    units, starts, pairs, prior, cuts, four_term, seeds, n_permutations
+    units, sizes, starts, pairs, prior, cuts, four_term, seeds, n_permutations
 ):  # pragma: no cover  (compiled)
     """Permutations of each pair in which some z-score reaches the pair's cut."""
     reached = np.zeros(len(pairs), np.int64)
     for pair in prange(len(pairs)):
         i, j = pairs[pair]
-        rows = np.concatenate(
+        order = np.concatenate(
             (np.arange(starts[i], starts[i + 1]), np.arange(starts[j], starts[j + 1]))
         )
         both = 2 * prior
-        for row in rows:
-            _add(both, units[row])
+        for unit in order:
+            _add(both, units[unit])
         # who gets the smaller part does not matter: z changes no more than its sign
-        n_dealt = min(starts[i + 1] - starts[i], starts[j + 1] - starts[j])
-        dealt = np.empty_like(prior)
+        n_pins = min(sizes[starts[i] : starts[i + 1]].sum(), sizes[starts[j] : starts[j + 1]].sum())
+        chosen, dealt = np.empty_like(order), np.empty_like(prior)
         state = seeds[pair]
         for _ in range(n_permutations):
+            n_chosen, state = _deal(order, sizes, n_pins, state, chosen)
             dealt[:] = prior
-            for place in range(n_dealt):
-                state += _GOLDEN
-                left = np.uint64(len(rows) - place)
-                other = place + np.int64((_mixed(state) >> _HALF) * left >> _HALF)
-                rows[place], rows[other] = rows[other], rows[place]
-                _add(dealt, units[rows[place]])
+            for unit in chosen[:n_chosen]:
+                _add(dealt, units[unit])
             reached[pair] += _reaches(dealt, both, cuts[pair], four_term)
     return reached
+
+
+@njit
+def _deal(order, sizes, n_pins, state, chosen):  # pragma: no cover  (compiled)
+    """Draw units, at least one, with as many pins as asked for, or nearly: the best of some tries.
+
+    Shuffles ``order``, writes ``chosen``; returns how many are chosen and the state of the stream.
+    """
+    n_chosen, nearest = 0, np.int64(2**62)
+    for _ in range(_TRIES):
+        place, n_dealt = 0, np.int64(0)
+        while n_dealt < n_pins:
+            state += _GOLDEN
+            n_left = np.uint64(len(order) - place)
+            other = place + np.int64((_mixed(state) >> _HALF) * n_left >> _HALF)
+            order[place], order[other] = order[other], order[place]
+            n_before = n_dealt
+            n_dealt += sizes[order[place]]
+            place += 1
+        if place > 1 and n_pins - n_before <= n_dealt - n_pins:  # nearer without the last one
+            n_dealt = n_before
+            place -= 1
+        if abs(n_dealt - n_pins) < nearest:
+            n_chosen, nearest = place, abs(n_dealt - n_pins)
+            chosen[:place] = order[:place]
+        if nearest == 0:
+            break
+    return n_chosen, state
 
 
 @njit
