@@ -57,6 +57,7 @@ __all__ = [
     "mrr_curves",
     "mrr_growth",
     "mrr_intervals",
+    "mrr_leads",
     "neighbour_strips",
     "picture_map",
     "precision_recall",
@@ -938,8 +939,18 @@ def mrr_curves(table: pd.DataFrame, random: float) -> Figure:
     axis.axhline(random, **_RANDOM)
     axis.set(xlabel="training pins", ylabel="mean reciprocal rank", ylim=(0, None))
     axis.set_xticks(sizes)
-    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)  # clear of the curves
+    _legend_above(axis)
     return figure
+
+
+def _legend_above(axis: Axes, **options: Any) -> None:
+    """Legend clear of what is drawn; a random value, as the only plain line, last."""
+    handles, labels = axis.get_legend_handles_labels()
+    order = sorted(range(len(labels)), key=lambda place: labels[place] == _RANDOM["label"])
+    axis.legend(
+        [handles[place] for place in order], [labels[place] for place in order],
+        loc="lower center", bbox_to_anchor=(0.5, 1.0), **{"ncols": 4, **options},
+    )  # fmt: skip
 
 
 def _arms(rows: pd.DataFrame) -> np.ndarray:
@@ -972,7 +983,7 @@ def mrr_growth(table: pd.DataFrame) -> Figure:
     axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
     axis.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
-    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
+    _legend_above(axis)
     return figure
 
 
@@ -1025,24 +1036,46 @@ def mrr_intervals(table: pd.DataFrame, rows: str, random: float, marks: str = ""
     marks : str
         Column whose values share a line, each with a mark of its own; empty: one value a line.
     """
+    figure = _interval_rows(table, rows, marks)
+    axis = figure.axes[0]
+    axis.axvline(random, **_RANDOM)
+    axis.set(xlabel="mean reciprocal rank", xlim=(0, None))
+    _legend_above(axis)
+    return figure
+
+
+def mrr_leads(table: pd.DataFrame) -> Figure:
+    """Differences in mean reciprocal rank from other profiles, with 95 % intervals.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns other, n_train, mrr (the difference), low, high.
+    """
+    figure = _interval_rows(table, "other", "n_train")
+    axis = figure.axes[0]
+    axis.axvline(0, color="black", lw=1.2)
+    axis.set(xlabel="difference in mean reciprocal rank")
+    _legend_above(axis, title="training pins", ncols=6)
+    return figure
+
+
+def _interval_rows(table: pd.DataFrame, rows: str, marks: str) -> Figure:
+    """Values mrr with intervals low to high, a line for each of `rows` and a mark for each mark."""
     names = list(table[rows].unique())
-    groups = list(table.groupby(marks, sort=False)) if marks else [("", table)]
+    groups = list(table.groupby(marks, sort=False)) if marks else [(None, table)]  # no label
     figure, axis = _axes(height=1.2 + 0.32 * len(names) * max(1, 0.6 * len(groups)))
+    pitch = min(0.2, 0.7 / len(groups))
     for place, (name, group) in enumerate(groups):
-        look = _LOOKS.get(name, {"color": CYCLE[place], "marker": MARKERS[place]})
-        beside = 0.2 * (place - (len(groups) - 1) / 2)
+        look = _LOOKS.get(name, {"color": CYCLE[place % 6], "marker": MARKERS[place % 6]})
+        beside = pitch * (place - (len(groups) - 1) / 2)
         at = [names.index(row) + beside for row in group[rows]]
         axis.errorbar(
             group["mrr"], at, xerr=_arms(group), label=name, ms=6, elinewidth=1.5,
             **{**look, "ls": "none"},
         )  # fmt: skip
-    axis.axvline(random, **_RANDOM)
-    axis.set(xlabel="mean reciprocal rank", xlim=(0, None), ylim=(len(names) - 0.5, -0.5))
+    axis.set(ylim=(len(names) - 0.5, -0.5))
     axis.set_yticks(range(len(names)), names)
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="y", color="#eeeeee")
-    handles, labels = axis.get_legend_handles_labels()
-    if not marks:
-        handles, labels = handles[:1], labels[:1]  # the random value alone: lines come first
-    axis.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
     return figure
