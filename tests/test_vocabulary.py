@@ -62,6 +62,17 @@ def test_sigma2_may_average_over_pictures_and_centres(pictures):
     assert vocabulary.sigma2_ == pytest.approx(mean)
 
 
+def test_another_reading_needs_no_new_clusters(pictures):
+    other = {"bandwidth": 0.2, "normalised": False, "sigma": "centres"}
+    fitted = VisualVocabulary(n_clusters=4, random_state=0).fit(pictures)
+    afresh = VisualVocabulary(n_clusters=4, random_state=0, **other).fit(pictures)
+    np.testing.assert_array_equal(
+        fitted.set_params(**other).transform(pictures), afresh.transform(pictures)
+    )
+    with pytest.raises(ValueError, match="bandwidth: expected"):
+        fitted.set_params(bandwidth=-1).transform(pictures)
+
+
 def test_the_reading_that_divides_by_beta_is_the_reciprocal_bandwidth(pictures):
     beta = 4.0
     vocabulary = VisualVocabulary(n_clusters=3, bandwidth=1 / beta, random_state=0).fit(pictures)
@@ -105,6 +116,15 @@ def test_rows_are_distributions_however_far_the_picture(bandwidth, scale, seed):
     words = vocabulary.transform(rng.normal(size=(10, 2)) * scale)
     assert words.min() >= 0
     np.testing.assert_allclose(words.sum(axis=1), 1, rtol=1e-12)
+
+
+def test_a_start_from_a_sample_finds_separate_clusters(monkeypatch):
+    monkeypatch.setattr("visprof.vocabulary._START_ROWS", 40)
+    rng = np.random.default_rng(0)
+    middles = 20 * np.eye(6)
+    rows = np.repeat(middles, 100, axis=0) + rng.normal(size=(600, 6))
+    centres = VisualVocabulary(n_clusters=6, random_state=0).fit(rows).cluster_centers_
+    assert cdist(middles, centres).min(axis=1).max() < 0.5
 
 
 def test_equal_training_rows_give_a_hard_assignment():

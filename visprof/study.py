@@ -146,6 +146,16 @@ class Parameters:
     # profiles
     n_clusters: int = _parameter(100, "visual clusters", least=2)
     bandwidth: float = _parameter(0.05, "beta of the soft assignment (Eq. 2)", least=0)
+    normalised: bool = _parameter(True, "assignments of a pin sum to 1 (Eq. 2)")
+    sigma: str = _parameter(
+        "pairs",
+        "what sigma^2 of Eq. 2 averages: pairs of pictures, or pictures and centres",
+        choices=("pairs", "centres"),
+    )
+    counts: str = _parameter(
+        "sum", "what y of Eq. 4 is: a user's sum of assignments, or the unit sum of Eq. 3",
+        choices=("sum", "unit"),
+    )  # fmt: skip
     # the map
     n_map: int = _parameter(2000, "background pins on the map, at most", least=1)
     perplexity: float = _parameter(30.0, "perplexity of t-SNE", above=0)
@@ -157,6 +167,10 @@ class Parameters:
         choices=("two-term", "four-term"),
     )
     threshold: float = _parameter(2.0, "users differ where Z is above it", least=0)
+    n_permutations: int = _parameter(999, "shuffles of each tested pair of users", least=1)
+    n_tested_pairs: int = _parameter(2000, "pairs of users that are tested, at most", least=1)
+    n_null_pairs: int = _parameter(2000, "simulated pairs without a difference", least=1)
+    n_power_pairs: int = _parameter(200, "simulated pairs of each taste", least=1)
     # prediction
     n_pins: int = _parameter(100, "pins sampled of each board", least=1)
     n_test: int = _parameter(50, "the last pins of the sample, to be found", least=1)
@@ -200,6 +214,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "train_sizes": (5, 10),
         "text_size": 10,
         "n_repeats": 2,
+        "n_permutations": 99,
+        "n_null_pairs": 40,
+        "n_power_pairs": 20,
     },
     # real boards and labelled photographs from a folder, with a Places365 network
     "boards": {

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 __all__ = ["VisualVocabulary", "assignment_entropy"]
 
 _SIGMAS = ("pairs", "centres")
+_START_ROWS = 100  # a cluster
 _BLOCK_BYTES = 32 * 2**20  # one block of row-to-centre distances
 
 
@@ -46,14 +47,15 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     max_iter : int, default=100
         Most iterations of k-means.
     random_state : int or None, default=None
-        Seed of the k-means++ start.
+        Seed of the k-means++ start (on a sample of rows, where there are many).
 
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, d)
     sigma2_ : float
         Mean of :math:`\|r_i - r_j\|^2` over all pairs i != j of training rows, or of
-        :math:`\|r_i - d_k\|^2` over all rows and centres.
+        :math:`\|r_i - d_k\|^2` over all rows and centres. Like `bandwidth` and `normalised`,
+        `sigma` plays no part in `fit`: another reading needs no new clusters, but `set_params`.
     n_iter_ : int
         Iterations that k-means took.
     n_features_in_ : int
@@ -111,19 +113,21 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 "or a smaller n_clusters"
             )
         kmeans = KMeans(
-            self.n_clusters, n_init=1, max_iter=self.max_iter, random_state=self.random_state
+            self.n_clusters,
+            init=_sampled_start,
+            n_init=1,
+            max_iter=self.max_iter,
+            random_state=self.random_state,
         ).fit(X)
         self.cluster_centers_ = kmeans.cluster_centers_
         self.n_iter_ = kmeans.n_iter_
-        self.sigma2_ = self._mean_squared_distance(X)
+        self._sigma2 = _mean_squared_distances(X, self.cluster_centers_)
         return self
 
-    def _mean_squared_distance(self, X: NDArray) -> float:
-        if self.sigma == "pairs":
-            return float(2 * X.var(axis=0, ddof=1, dtype=np.float64).sum())
-        off_centre = self.cluster_centers_ - X.mean(axis=0, dtype=np.float64)
-        spread = X.var(axis=0, dtype=np.float64) + np.mean(off_centre**2, axis=0)
-        return float(spread.sum())
+    @property
+    def sigma2_(self) -> float:
+        r"""Mean squared distance :math:`\sigma^2`, by the reading `sigma`."""
+        return self._sigma2[self.sigma]
 
     def transform(self, X: ArrayLike) -> NDArray:
         """Assign each row of `X` to the visual words.
@@ -138,6 +142,7 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             Non-negative; rows sum to 1 if `normalised`. float32 for float32 input.
         """
         check_is_fitted(self)
+        self._check_parameters()
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
         origin = self.cluster_centers_.mean(axis=0)  # near the data, so squares do not cancel
         centres = (self.cluster_centers_ - origin).astype(X.dtype)
@@ -198,6 +203,23 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _sampled_start(X: NDArray, n_clusters: int, random_state: np.random.RandomState) -> NDArray:
+    """K-means++ on a sample of rows: on all it takes longer than the iterations that follow."""
+    n_rows = min(len(X), _START_ROWS * n_clusters)
+    rows = random_state.choice(len(X), n_rows, replace=False)
+    return kmeans_plusplus(X[rows], n_clusters, random_state=random_state)[0]
+
+
+def _mean_squared_distances(pictures: NDArray, centres: NDArray) -> dict[str, float]:
+    """By variances: over pairs i != j of pictures, and over all pictures and centres."""
+    within = pictures.var(axis=0, dtype=np.float64).sum()
+    off_centre = centres - pictures.mean(axis=0, dtype=np.float64)
+    return {
+        "pairs": float(2 * within * len(pictures) / (len(pictures) - 1)),
+        "centres": float(within + np.square(off_centre).sum(axis=1).mean()),
+    }
 
 
 def assignment_entropy(assignments: ArrayLike) -> NDArray[np.float64]:

@@ -7,6 +7,8 @@ folder of its own). It calls the library below and knows nothing of the study th
 from visprof.steps import (
     ablation,
     baselines,
+    calibration,
+    clusters,
     differences,
     embeddings,
     leakage,
@@ -14,6 +16,7 @@ from visprof.steps import (
     pictures,
     plane,
     prediction,
+    significance,
     simulated,
     users,
 )
@@ -24,6 +27,8 @@ __all__ = [
     "VARIANTS",
     "ablation",
     "baselines",
+    "calibration",
+    "clusters",
     "differences",
     "embeddings",
     "find_step",
@@ -32,6 +37,7 @@ __all__ = [
     "pictures",
     "plane",
     "prediction",
+    "significance",
     "simulated",
     "users",
 ]

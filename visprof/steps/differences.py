@@ -26,18 +26,33 @@ class PairwiseDifferences:
 
 @step
 def pairwise_differences(
-    assignments: Assignments, board_split: BoardSplit, alpha: float, variance: str, seed: int
+    assignments: Assignments,
+    board_split: BoardSplit,
+    counts: str,
+    alpha: float,
+    variance: str,
+    seed: int,
 ) -> PairwiseDifferences:
     """Largest absolute log-odds z-score of every pair of analysed users (Eqs. 4-7)."""
-    background = assignments.background.sum(axis=0)
+    background = assignments.background.sum(axis=0, dtype=float)
     pin_users = board_split.analysed["board"].to_numpy()
-    users, counts = profiles.user_profiles(assignments.analysed, pin_users, counts=True)
-    dealt = significance.dealt_counts(assignments.analysed, pin_users, random_state=seed)
+    users, ours, dealt = counts_and_dealt(assignments.analysed, pin_users, counts, seed)
     return PairwiseDifferences(
         users,
-        logodds.pairwise_max_z(counts, background, alpha, variance),
+        logodds.pairwise_max_z(ours, background, alpha, variance),
         logodds.pairwise_max_z(dealt, background, alpha, variance),
     )
+
+
+def counts_and_dealt(
+    assignments: np.ndarray, users: np.ndarray, reading: str, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Users, their counts y by the reading "sum" or "unit", and counts where pins are dealt."""
+    names, counts = profiles.user_profiles(assignments, users, counts=True)
+    dealt = significance.dealt_counts(assignments, users, random_state=seed)
+    if reading == "unit":
+        counts, dealt = (y / y.sum(axis=1, keepdims=True) for y in (counts, dealt))
+    return names, counts, dealt
 
 
 @step

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from visprof import text, vocabulary
+from visprof import text
 from visprof.steps.pictures import BoardSplit
 from visprof.steps.registry import step
+from visprof.vocabulary import VisualVocabulary
 
-__all__ = ["Assignments", "assignments", "text_assignments"]
+__all__ = [
+    "Assignments", "assignments", "clone_as", "text_assignments", "text_embedding",
+    "visual_vocabulary",
+]  # fmt: skip
 
 log = logging.getLogger("visprof")
 
@@ -25,42 +30,70 @@ class Assignments:
     analysed: np.ndarray
 
 
-def _assign(
-    features: np.ndarray, n_background: int, n_clusters: int, bandwidth: float, seed: int
-) -> tuple[vocabulary.VisualVocabulary, Assignments]:
-    words = vocabulary.VisualVocabulary(n_clusters, bandwidth=bandwidth, random_state=seed)
-    background = words.fit(features[:n_background]).transform(features[:n_background])
-    return words, Assignments(background, words.transform(features[n_background:]))
+@step
+def visual_vocabulary(
+    pin_embedding: np.ndarray, board_split: BoardSplit, n_clusters: int, seed: int
+) -> VisualVocabulary:
+    """Clusters of the hybrid embedding of the background's pins."""
+    words = VisualVocabulary(n_clusters, random_state=seed)
+    return words.fit(pin_embedding[: len(board_split.background)])
 
 
 @step
 def assignments(
     pin_embedding: np.ndarray,
     board_split: BoardSplit,
-    n_clusters: int,
+    visual_vocabulary: VisualVocabulary,
     bandwidth: float,
-    seed: int,
+    normalised: bool,
+    sigma: str,
 ) -> Assignments:
     """Soft assignments of the hybrid embedding to clusters of the background (Eq. 2)."""
     n_background = len(board_split.background)
-    return _assign(pin_embedding, n_background, n_clusters, bandwidth, seed)[1]
+    words = clone_as(visual_vocabulary, bandwidth, normalised, sigma)
+    return _assign(words, pin_embedding, n_background)
+
+
+def clone_as(
+    words: VisualVocabulary, bandwidth: float, normalised: bool, sigma: str
+) -> VisualVocabulary:
+    """The same clusters by another reading of Eq. 2."""
+    return copy(words).set_params(bandwidth=bandwidth, normalised=normalised, sigma=sigma)
+
+
+def _assign(words: VisualVocabulary, features: np.ndarray, n_background: int) -> Assignments:
+    return Assignments(
+        words.transform(features[:n_background]), words.transform(features[n_background:])
+    )
 
 
 @step
-def text_assignments(
-    board_split: BoardSplit,
-    text_size: int,
-    text_epochs: int,
-    n_clusters: int,
-    bandwidth: float,
-    seed: int,
-) -> Assignments | None:
-    """The same pipeline on captions; None where they share no word (serial numbers, say)."""
+def text_embedding(
+    board_split: BoardSplit, text_size: int, text_epochs: int, seed: int
+) -> np.ndarray | None:
+    """PV-DM vectors of all captions; None where they share no word (serial numbers, say)."""
     captions = pd.concat([board_split.background, board_split.analysed])["caption"].to_numpy()
     n_background = len(board_split.background)
     if not text.repeated_words(captions[:n_background]):
         log.warning("no word is seen twice in the background's captions: no text profile")
         return None
     model = text.ParagraphVectors(text_size, epochs=text_epochs, random_state=seed)
-    model.fit(captions[:n_background])
-    return _assign(model.transform(captions), n_background, n_clusters, bandwidth, seed)[1]
+    return model.fit(captions[:n_background]).transform(captions)
+
+
+@step
+def text_assignments(
+    text_embedding: np.ndarray | None,
+    board_split: BoardSplit,
+    n_clusters: int,
+    bandwidth: float,
+    normalised: bool,
+    sigma: str,
+    seed: int,
+) -> Assignments | None:
+    """The same pipeline on captions; None where there is no text embedding."""
+    if text_embedding is None:
+        return None
+    n_background = len(board_split.background)
+    words = VisualVocabulary(n_clusters, bandwidth, normalised, sigma, random_state=seed)
+    return _assign(words.fit(text_embedding[:n_background]), text_embedding, n_background)

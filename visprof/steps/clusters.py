@@ -1,0 +1,164 @@
+"""Steps: which clusters make two users differ, and how far the answer is one of readings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.extmath import row_norms
+
+from visprof import logodds
+from visprof.steps.differences import PairwiseDifferences, counts_and_dealt
+from visprof.steps.pictures import BoardSplit
+from visprof.steps.registry import step
+from visprof.steps.users import Assignments, clone_as
+from visprof.vocabulary import VisualVocabulary, assignment_entropy
+
+__all__ = ["nearest_of_boards", "pair_at", "readings", "telling_clusters"]
+
+N_CLUSTERS, N_EXAMPLES = 3, 6  # shown of a pair, and of a cluster
+PLACES = {"most": 1.0, "median": 0.5, "little": 0.05}  # of the shown pairs, by quantile of Z
+N_COMPARED = 1000  # users that readings are compared on, at most: half a million pairs
+
+
+@step
+def telling_clusters(
+    assignments: Assignments,
+    board_split: BoardSplit,
+    pin_embedding: np.ndarray,
+    visual_vocabulary: VisualVocabulary,
+    pairwise_differences: PairwiseDifferences,
+    counts: str,
+    alpha: float,
+    variance: str,
+    seed: int,
+) -> pd.DataFrame:
+    """Clusters with the largest absolute z of three pairs, from far apart to alike.
+
+    Columns differ (key of `PLACES`), user_i, user_j, max_z, cluster, z (positive where i has
+    more), count_i, count_j, images: the background's pictures nearest the centre.
+    """
+    pin_users = board_split.analysed["board"].to_numpy()
+    users, y, _ = counts_and_dealt(assignments.analysed, pin_users, counts, seed)
+    g = assignments.background.sum(axis=0, dtype=float)
+    background = board_split.background
+    embedded, boards = pin_embedding[: len(background)], background["board"].to_numpy()
+    order = np.argsort(pairwise_differences.max_z, kind="stable")
+    rows = []
+    for name, place in PLACES.items():
+        i, j = pair_at(order[round(place * (len(order) - 1))], len(users))
+        z = logodds.log_odds_z(y[i], y[j], g, alpha, variance)
+        for cluster in np.argsort(-np.abs(z), kind="stable")[:N_CLUSTERS]:
+            centre = visual_vocabulary.cluster_centers_[cluster]
+            nearest = nearest_of_boards(embedded, boards, centre)[:N_EXAMPLES]
+            rows.append({
+                "differ": name, "user_i": users[i], "user_j": users[j],
+                "max_z": float(np.abs(z).max()), "cluster": int(cluster), "z": float(z[cluster]),
+                "count_i": float(y[i, cluster]), "count_j": float(y[j, cluster]),
+                "images": background["image"].iloc[nearest].to_list(),
+            })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def pair_at(position: int, n_users: int) -> tuple[int, int]:
+    """The pair of users i < j whose value stands at a position in pdist order."""
+    first = np.cumsum([0, *range(n_users - 1, 0, -1)])  # of each i
+    i = int(np.searchsorted(first, position, side="right")) - 1
+    return i, int(position - first[i]) + i + 1
+
+
+def nearest_of_boards(pictures: np.ndarray, boards: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Rows of the pictures nearest a centre, nearest first, one a board.
+
+    A board's best pictures are often of one moment; those of many boards show what a cluster holds.
+    """
+    order = np.argsort(row_norms(pictures - centre, squared=True), kind="stable")
+    return order[np.sort(np.unique(boards[order], return_index=True)[1])]
+
+
+@step
+def readings(
+    pin_embedding: np.ndarray,
+    board_split: BoardSplit,
+    visual_vocabulary: VisualVocabulary,
+    bandwidth: float,
+    normalised: bool,
+    sigma: str,
+    counts: str,
+    alpha: float,
+    variance: str,
+    threshold: float,
+    seed: int,
+) -> pd.DataFrame:
+    """Z of the same pins by other parameters and readings, one changed at a time.
+
+    Columns parameter, value, chosen (it is the study's own), entropy (mean of the assignments, in
+    nats), differ, dealt (shares of pairs with Z above the threshold, of users and where pins are
+    dealt at random), max_z, dealt_max_z (eCDF as 501 quantiles). Where there are more than
+    `N_COMPARED` users, as many drawn at random stand for all.
+    """
+    own = {
+        "alpha": alpha, "bandwidth": bandwidth, "normalised": normalised, "sigma": sigma,
+        "counts": counts, "variance": variance,
+    }  # fmt: skip
+    n_background = len(board_split.background)
+    pin_users = board_split.analysed["board"].to_numpy()
+    drawn = _some_users(pin_users, seed)
+    pictures, pin_users = pin_embedding[n_background:][drawn], pin_users[drawn]
+    assigned: dict[tuple, tuple] = {}  # by reading of Eq. 2: it is shared by those of Eqs. 4 and 5
+    rows = []
+    for parameter, value in _changes(own):
+        reading = own | {parameter: value}
+        of_pins = tuple(reading[name] for name in ("bandwidth", "normalised", "sigma"))
+        if of_pins not in assigned:
+            words = clone_as(visual_vocabulary, *of_pins)
+            pins = words.transform(pictures)
+            background = words.transform(pin_embedding[:n_background]).sum(axis=0, dtype=float)
+            shares = clone_as(words, of_pins[0], True, of_pins[2]).transform(pictures)
+            assigned[of_pins] = pins, background, float(assignment_entropy(shares).mean())
+        pins, background, entropy = assigned[of_pins]
+        _, y, dealt = counts_and_dealt(pins, pin_users, reading["counts"], seed)
+        z, dealt_z = (
+            logodds.pairwise_max_z(of, background, reading["alpha"], reading["variance"])
+            for of in (y, dealt)
+        )
+        rows.append({
+            "parameter": parameter, "value": value, "chosen": value == own[parameter],
+            "entropy": entropy, "differ": float(np.mean(z > threshold)),
+            "dealt": float(np.mean(dealt_z > threshold)),
+            "max_z": _quantiles(z), "dealt_max_z": _quantiles(dealt_z),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _changes(own: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Parameters and values to compare, the study's own among them."""
+    for factor in (0.1, 1, 10, 100):
+        yield "alpha", own["alpha"] * factor
+    hard = {0.0} if own["normalised"] else set()
+    soft = {own["bandwidth"], 4 * own["bandwidth"], 1.0}  # 1: the paper's, where beta = m = 1
+    for value in sorted(hard | soft):
+        yield "bandwidth", value
+    for normalised in (True, False) if own["bandwidth"] else (True,):
+        yield "normalised", normalised
+    for name, values in (
+        ("sigma", ("pairs", "centres")),
+        ("counts", ("sum", "unit")),
+        ("variance", ("two-term", "four-term")),
+    ):
+        for value in values:
+            yield name, value
+
+
+def _some_users(pin_users: np.ndarray, seed: int) -> np.ndarray:
+    """Rows of the pins of all users, or of `N_COMPARED` drawn at random."""
+    users = np.unique(pin_users)
+    if len(users) > N_COMPARED:
+        users = np.random.default_rng(seed).choice(users, N_COMPARED, replace=False)
+    return np.flatnonzero(np.isin(pin_users, users))
+
+
+def _quantiles(z: np.ndarray) -> np.ndarray:
+    return np.quantile(z, np.linspace(0, 1, 501))
