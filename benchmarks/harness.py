@@ -10,7 +10,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import resource
 import statistics
 import tempfile
@@ -26,6 +25,7 @@ from typing import Any
 import numba
 import torch
 
+from visprof.footer import hardware
 from visprof.results import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -256,20 +256,11 @@ def _environment(packages: Sequence[str]) -> dict[str, Any]:
             versions[package] = "not installed"
     return {
         **provenance(),
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
+        **hardware(),
         "torch_threads": torch.get_num_threads(),
         "numba_threads": numba.get_num_threads(),
-        "system": platform.system(),
         "versions": versions,
     }
-
-
-def _cpu() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
 
 
 def _markdown(benchmark: Benchmark, report: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import copy
 import hashlib
 import io
 import json
@@ -35,15 +36,19 @@ from pathlib import Path
 import jupytext
 import nbformat
 import papermill
+import yaml
 from filelock import FileLock, Timeout
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 from sphinx_external_toc.parsing import parse_toc_yaml
 from traitlets.config import Config
 
+from visprof import pages as page_files
+from visprof.crate import describe_book
 from visprof.inputs import TRACE, changed_inputs, environment_version, noted_inputs, page_inputs
 from visprof.results import Ledger
 
@@ -59,6 +64,8 @@ __all__ = [
 ]
 
 KERNEL = "python3"
+FIGURES = "figures"  # folder of the built book: the files of each page's figures
+STATUS = "book/status.csv"  # what the status page shows
 CODE_CELL = re.compile(r"^(?:`{3,}|:{3,}|~{3,})\{code-cell\}", re.MULTILINE)
 # Other users of a shared machine cannot listen to a kernel that speaks through encrypted sockets.
 ENCRYPTED = Config({"KernelManager": {"transport_encryption": "auto"}})
@@ -151,7 +158,7 @@ class Parameter:
         raise ValueError(f"{self.name}={text!r} is not of the declared type {self.type} ({self})")
 
 
-def _read_chapter(path: Path) -> nbformat.NotebookNode:
+def _read_chapter(path: Path) -> NotebookNode:
     """The page as a notebook; a page without code cells becomes one of text alone."""
     if not path.is_file():
         raise FileNotFoundError(f"no chapter at {path}")
@@ -161,6 +168,14 @@ def _read_chapter(path: Path) -> nbformat.NotebookNode:
             f"{path} has code cells but no kernelspec in its front matter, so its code would not "
             f"run; add 'kernelspec: {{name: {KERNEL}, display_name: Python 3}}'"
         )
+    return notebook
+
+
+def _with_foot(path: Path, parameters: Iterable[str]) -> NotebookNode:
+    """The page as it is executed."""
+    notebook = _read_chapter(path)
+    if _is_executable(path):
+        page_files.add_foot(notebook, path.stem, parameters)
     return notebook
 
 
@@ -306,7 +321,7 @@ def execute_chapter(
     values = _changed_values(known, parameters or {})
     _require_own_kernel()
 
-    notebook = _read_chapter(source)
+    notebook = _with_foot(source, known)
     notebook.metadata.pop("jupytext", None)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as folder:
@@ -513,7 +528,8 @@ def _make_page(root: Path, page: Path, kept: Path, values: Mapping[str, object])
         return []
     target, record = (_beside(kept / page, suffix) for suffix in ("ipynb", "inputs.json"))
     text = (root / page).read_text("utf-8")
-    cells = [cell.source for cell in _read_chapter(root / page).cells if cell.cell_type == "code"]
+    notebook = _with_foot(root / page, chapter_parameters(root / page))
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     now = page_inputs(text, cells, values)
     before = _kept_inputs(target, record)
     reasons = ["the first time"] if before is None else changed_inputs(before, now)
@@ -527,7 +543,8 @@ def _make_page(root: Path, page: Path, kept: Path, values: Mapping[str, object])
         execute_chapter(root / page, target, values, root)
     inputs = {**now, **noted_inputs(trace)}
     trace.unlink(missing_ok=True)
-    _write(record, json.dumps({"notebook": _file_digest(target), "inputs": inputs}, indent=1))
+    made = {"notebook": _file_digest(target), "executed for": reasons, "inputs": inputs}
+    _write(record, json.dumps(made, indent=1))
     return reasons
 
 
@@ -537,6 +554,10 @@ def _kept_inputs(notebook: Path, record: Path) -> dict[str, str] | None:
         return None
     kept = json.loads(record.read_text("utf-8"))
     return kept["inputs"] if kept["notebook"] == _file_digest(notebook) else None
+
+
+def _executed_for(record: Path) -> list[str]:
+    return json.loads(record.read_text("utf-8"))["executed for"]
 
 
 def _file_digest(path: Path) -> str:
@@ -566,10 +587,7 @@ def _render(root: Path, pages: Sequence[Path], out: Path) -> Path:
     shutil.copytree(root / "book", executed / "book", ignore=texts)
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(root / name, executed / name)
-    for page in pages:
-        made = _beside(out / "pages" / page, "ipynb")
-        source = made if _is_executable(root / page) else root / page
-        shutil.copy2(source, executed / page.with_suffix(source.suffix))
+    made = _add_pages(root, pages, out / "pages", executed)
     files = sorted(path for path in executed.rglob("*") if path.is_file())
     inputs = {str(path.relative_to(executed)): _file_digest(path) for path in files}
     inputs["the installed packages"] = environment_version()
@@ -580,6 +598,7 @@ def _render(root: Path, pages: Sequence[Path], out: Path) -> Path:
     start = time.perf_counter()
     print("rendering ", end="", flush=True)
     _run_sphinx(executed, out)
+    _complete(out / "_build" / "html", executed, made)
     _write(out / "_build" / "html" / stamp.name, json.dumps(inputs, indent=1))
     old = out / "html.old"
     shutil.rmtree(old, ignore_errors=True)
@@ -590,6 +609,46 @@ def _render(root: Path, pages: Sequence[Path], out: Path) -> Path:
     shutil.rmtree(out / "_build")
     print(f"{time.perf_counter() - start:.1f} s", flush=True)
     return html
+
+
+def _add_pages(
+    root: Path, pages: Sequence[Path], kept: Path, executed: Path
+) -> dict[Path, NotebookNode]:
+    """Put the pages, the files of their figures, and what the status page shows, for Sphinx.
+
+    Return the executed pages.
+    """
+    made: dict[Path, NotebookNode] = {}
+    for page in pages:
+        if not _is_executable(root / page):
+            shutil.copy2(root / page, executed / page)
+            continue
+        notebook = nbformat.read(_beside(kept / page, "ipynb"), as_version=4)
+        made[page] = copy.deepcopy(notebook)
+        page_files.save_figures(notebook, executed / FIGURES / page.stem)
+        page_files.link_figures(notebook, f"../{FIGURES}/{page.stem}")
+        nbformat.write(notebook, executed / page.with_suffix(".ipynb"))
+    reasons = {page: _executed_for(_beside(kept / page, "inputs.json")) for page in made}
+    status = {page.stem: (notebook, reasons[page]) for page, notebook in made.items()}
+    (executed / STATUS).write_text(page_files.status_table(status), "utf-8")
+    return made
+
+
+def _complete(html: Path, executed: Path, made: Mapping[Path, NotebookNode]) -> None:
+    """Add to the built book the files of its figures and its description."""
+    if (executed / FIGURES).exists():
+        shutil.copytree(executed / FIGURES, html / FIGURES)
+    files = {}
+    for page in made:
+        figures = sorted((html / FIGURES / page.stem).glob("*"))
+        files[page.stem] = [
+            page.with_suffix(".html").as_posix(),
+            f"_sources/{page.with_suffix('.ipynb').as_posix()}",
+            *(figure.relative_to(html).as_posix() for figure in figures),
+        ]
+    told = {page.stem: page_files.page_provenance(notebook) for page, notebook in made.items()}
+    title = yaml.safe_load((executed / "_config.yml").read_text("utf-8"))["title"]
+    describe_book(html, title, told, files)
 
 
 def _run_sphinx(executed: Path, out: Path) -> None:

@@ -35,19 +35,21 @@ from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
-from matplotlib.ticker import LogLocator, PercentFormatter, StrMethodFormatter
-from matplotlib_inline.backend_inline import set_matplotlib_formats
+from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter, StrMethodFormatter
 from pandas.io.formats.style import Styler
 from PIL import ImageOps
 from scipy import stats
 
 from visprof.pictures import read_image
+from visprof.plotted import show_with_files
 
 __all__ = [
     "COLOURS",
     "board_funnel",
     "board_samples",
     "class_mean_ap",
+    "cluster_contrasts",
+    "false_positive_rates",
     "framework",
     "grid_representatives",
     "interactive_map",
@@ -60,8 +62,12 @@ __all__ = [
     "mrr_leads",
     "neighbour_strips",
     "picture_map",
+    "power_curves",
     "precision_recall",
+    "pvalue_ecdf",
+    "reading_curves",
     "scene_map",
+    "share_intervals",
     "siamese_ablation",
     "siamese_network",
     "table",
@@ -87,7 +93,7 @@ MARKERS = ["o", "s", "^", "D", "v", "P"]
 
 
 def use_book_style() -> None:
-    """Set fonts, sizes and vector output for the figures of a chapter."""
+    """Set fonts and sizes for the figures of a chapter, and have them shown with their files."""
     sns.set_theme(context="notebook", style="ticks", palette=CYCLE)
     mpl.rcParams.update(
         {
@@ -100,7 +106,7 @@ def use_book_style() -> None:
             "svg.hashsalt": "visprof",  # the same figure gives the same file
         }
     )
-    set_matplotlib_formats("svg", metadata={"Date": None})
+    show_with_files()
 
 
 def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> Styler:
@@ -905,6 +911,87 @@ def max_z_ecdf(distributions: Mapping[str, np.ndarray], largest: float | None = 
     return figure
 
 
+def cluster_contrasts(table: pd.DataFrame, size: int = 80) -> Figure:
+    """Clusters in which two users differ most, one pair a row, each by example pictures.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns differ, user_i, user_j, max_z, z, count_i, count_j, images, one row a cluster; the
+        clusters of a pair stand together.
+    size : int
+        Side of a picture in pixels.
+    """
+    pairs = list(table.groupby("differ", sort=False))
+    n_clusters = max(len(rows) for _, rows in pairs)
+    figure = Figure(figsize=(9, 2.75 * len(pairs)), layout="constrained")
+    parts = figure.subfigures(len(pairs), 1, squeeze=False).flat
+    for part, (_, rows) in zip(parts, pairs, strict=True):
+        first = rows.iloc[0]
+        part.suptitle(
+            f"A: {first['user_i']}    B: {first['user_j']}    $Z$ = {first['max_z']:.1f}",
+            x=0.01, ha="left", fontsize="medium", fontweight="bold",
+        )  # fmt: skip
+        axes = part.subplots(1, n_clusters, squeeze=False).flat
+        for axis, row in zip(axes, rows.itertuples(), strict=False):
+            axis.imshow(_mosaic(row.images, 3, size))
+            axis.set_title(
+                f"$z$ = {row.z:+.1f}   (A {row.count_i:.2g}, B {row.count_j:.2g})",
+                fontsize="small",
+            )
+        for axis in part.axes:
+            axis.set_axis_off()
+    return figure
+
+
+_READINGS = {
+    "alpha": r"weight of the prior, $\alpha$",
+    "bandwidth": r"bandwidth $\beta$ (entropy)",
+    "normalised": "assignments sum to 1",
+    "sigma": r"$\sigma^2$ is a mean over",
+    "counts": "$y$ has sum",
+    "variance": "variance",
+}
+
+
+def reading_curves(table: pd.DataFrame) -> Figure:
+    """eCDF of the largest absolute z by other parameters and readings, one panel each.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns parameter, value, chosen, entropy, max_z, dealt_max_z (quantiles at equal steps).
+    """
+    panels = list(table.groupby("parameter", sort=False))
+    figure = Figure(figsize=(9, 3.1 * -(-len(panels) // 3)), layout="constrained")
+    axes = figure.subplots(-(-len(panels) // 3), 3, sharex=True, sharey=True, squeeze=False).ravel()
+    chosen = table[table["chosen"]].iloc[0]
+    largest = max(4.0, 1.5 * float(np.quantile(chosen["max_z"], 0.99)))
+    for axis, (parameter, rows) in zip(axes, panels, strict=False):
+        for row, colour in zip(rows.itertuples(), CYCLE, strict=False):
+            name = _reading_name(parameter, row.value, row.entropy)
+            for z, dash, label in ((row.max_z, "-", name), (row.dealt_max_z, ":", None)):
+                axis.plot(
+                    z, np.linspace(0, 1, len(z)), color=colour, ls=dash, label=label,
+                    lw=2.4 if row.chosen else 1.3,
+                )  # fmt: skip
+        axis.legend(loc="lower right", fontsize="x-small", handlelength=1.3)
+        axis.set(title=_READINGS[parameter], xlim=(0, largest), ylim=(0, 1))
+        axis.tick_params(labelbottom=True)
+    for axis in axes[len(panels) :]:
+        axis.set_axis_off()
+    figure.supxlabel("$Z_{ij}$, the largest $|z|$ over clusters", fontsize="medium")
+    figure.supylabel("share of pairs at or below", fontsize="medium")
+    return figure
+
+
+def _reading_name(parameter: str, value: Any, entropy: float) -> str:
+    if parameter == "normalised":
+        return "yes" if value else "no"
+    name = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{name} ({entropy:.1f})" if parameter == "bandwidth" else name
+
+
 # one look for each profile, in every figure
 _PROFILES = ("image", "text", "fused", "mean embedding", "label histogram", "palette")
 _LOOKS = {
@@ -953,9 +1040,9 @@ def _legend_above(axis: Axes, **options: Any) -> None:
     )  # fmt: skip
 
 
-def _arms(rows: pd.DataFrame) -> np.ndarray:
+def _arms(rows: pd.DataFrame, value: str = "mrr") -> np.ndarray:
     """Lengths of the intervals below and above the values, (2, n)."""
-    return np.array([rows["mrr"] - rows["low"], rows["high"] - rows["mrr"]])
+    return np.array([rows[value] - rows["low"], rows["high"] - rows[value]])
 
 
 def mrr_growth(table: pd.DataFrame) -> Figure:
@@ -1078,4 +1165,130 @@ def _interval_rows(table: pd.DataFrame, rows: str, marks: str) -> Figure:
     axis.set_yticks(range(len(names)), names)
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="y", color="#eeeeee")
+    return figure
+
+
+# ---------------------------------------------------------------- significance
+
+
+def false_positive_rates(table: pd.DataFrame, level: float) -> Figure:
+    """How often the rule of a cut-off calls users different who are not.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns assignment, variance, alpha, n_pins, rate, low, high.
+    level : float
+        Level of a test, drawn as a line.
+    """
+    figure = Figure(figsize=(8.5, 4.2), layout="constrained")
+    variances = list(table["variance"].unique())
+    axes = figure.subplots(1, len(variances), sharey=True, squeeze=False)[0]
+    for axis, variance in zip(axes, variances, strict=True):
+        rows = table[table["variance"] == variance]
+        for (assignment, ours), dash in zip(
+            rows.groupby("assignment", sort=False), DASHES, strict=False
+        ):
+            for place, (alpha, line) in enumerate(ours.groupby("alpha")):
+                axis.errorbar(
+                    line["n_pins"], line["rate"], yerr=_arms(line, "rate"), color=CYCLE[place],
+                    ls=dash, marker=MARKERS[place], ms=5, elinewidth=1,
+                    label=f"{assignment}, $\\alpha$ = {alpha:g}",
+                )  # fmt: skip
+        axis.axhline(level, color="black", lw=1, ls=":", label=f"a test at {level:.0%}")
+        axis.set(title=f"{variance} variance", xlabel="pins of each user", xscale="log")
+        _plain_ticks(axis, rows["n_pins"])
+    axes[0].set(ylabel="pairs called different", ylim=(-0.02, 1.02))
+    axes[0].yaxis.set_major_formatter(PercentFormatter(1))
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def pvalue_ecdf(pvalues: Mapping[str, np.ndarray], level: float) -> Figure:
+    """eCDF of the p-values of users who do not differ; a right test lies on the diagonal.
+
+    Parameters
+    ----------
+    pvalues : mapping of str to ndarray
+        p-values by name.
+    level : float
+        Level at which a test is used: the right panel shows the p-values up to twice that.
+    """
+    figure = Figure(figsize=(8.5, 4.2), layout="constrained")
+    for axis, largest in zip(figure.subplots(1, 2), (1, 2 * level), strict=True):
+        axis.plot([0, 1], [0, 1], color="black", lw=1, ls=":", label="exact")
+        axis.axvline(level, color="#bbbbbb", lw=1)
+        for (name, p), colour, dash in zip(pvalues.items(), CYCLE, DASHES, strict=False):
+            ecdf = stats.ecdf(p).cdf
+            axis.step(
+                [0, *ecdf.quantiles, 1], [0, *ecdf.probabilities, 1], where="post", color=colour,
+                ls=dash, label=name,
+            )  # fmt: skip
+        axis.set(xlim=(0, largest), ylim=(0, largest), xlabel="p-value")
+    figure.axes[0].set(ylabel="share of null pairs at or below", title="all p-values")
+    figure.axes[1].set(title=f"those up to {2 * level:.0%}")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def power_curves(table: pd.DataFrame, titles: Mapping[str, str], level: float) -> Figure:
+    """Share of pairs that rules find different, by pins and by the strength of tastes.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns rule, taste, n_pins, share, low, high.
+    titles : mapping of str to str
+        Title of each rule's panel.
+    level : float
+        Level of the tests, drawn as a line.
+    """
+    figure = Figure(figsize=(8.5, 4.2), layout="constrained")
+    axes = figure.subplots(1, len(titles), sharey=True, squeeze=False)[0]
+    for axis, (rule, title) in zip(axes, titles.items(), strict=True):
+        rows = table[table["rule"] == rule]
+        for place, (taste, line) in enumerate(rows.groupby("taste")):
+            axis.errorbar(
+                line["n_pins"], line["share"], yerr=_arms(line, "share"), color=CYCLE[place],
+                ls=DASHES[place], marker=MARKERS[place], ms=5, elinewidth=1,
+                label=f"taste {taste:g}",
+            )  # fmt: skip
+        axis.axhline(level, color="black", lw=1, ls=":", label=f"{level:.0%}")
+        axis.set(title=title, xlabel="pins of each user", xscale="log", ylim=(-0.02, 1.02))
+        _plain_ticks(axis, rows["n_pins"])
+    axes[0].set(ylabel="pairs found different")
+    axes[0].yaxis.set_major_formatter(PercentFormatter(1))
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return figure
+
+
+def _plain_ticks(axis: Axes, values: pd.Series) -> None:
+    """Ticks of a logarithmic axis at the values themselves."""
+    axis.set_xticks(sorted(set(values)), [f"{value:,}" for value in sorted(set(values))])
+    axis.xaxis.set_minor_locator(NullLocator())
+
+
+def share_intervals(table: pd.DataFrame, line: float) -> Figure:
+    """Shares of pairs with 95 % intervals, one line of the page below the other.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns name, share, low, high.
+    line : float
+        A share to compare with.
+    """
+    figure, axis = _axes(height=1.2 + 0.42 * len(table))
+    at = np.arange(len(table))
+    axis.errorbar(
+        table["share"], at, xerr=_arms(table, "share"), color=COLOURS["blue"], ls="none",
+        marker="o", ms=6, elinewidth=1.5,
+    )  # fmt: skip
+    axis.axvline(line, color="black", lw=1, ls=":")
+    axis.set(xlabel="share of pairs", xlim=(-0.02, 1.02), ylim=(len(table) - 0.5, -0.5))
+    axis.set_yticks(at, table["name"])
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="y", color="#eeeeee")
+    axis.xaxis.set_major_formatter(PercentFormatter(1))
     return figure

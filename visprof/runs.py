@@ -7,7 +7,6 @@ parameters, and the version of the code.
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import difflib
 import json
@@ -17,7 +16,6 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +27,7 @@ import pandas as pd
 import yaml
 
 from visprof.book import (
+    FIGURES,
     JUPYTER_BOOK,
     BookError,
     Parameter,
@@ -39,6 +38,7 @@ from visprof.book import (
 )
 from visprof.cite import estimates
 from visprof.memo import digest
+from visprof.pages import link_figures, save_figures
 from visprof.results import Estimate, Ledger, provenance
 from visprof.study import PRESETS, Parameters, Study, allowed_values
 
@@ -52,7 +52,6 @@ __all__ = [
 ]
 
 NUMBERS, RECORD = "numbers.json", "run.json"
-FIGURES = {"image/svg+xml": ".svg", "image/png": ".png"}
 LONGEST_NAME = 100
 COMPUTED = re.compile(r"\{(?:code-cell|eval-rst)\}")  # made by code, not of text alone
 FIELDS = {field.name: field for field in dataclasses.fields(Parameters)}
@@ -115,8 +114,8 @@ def parameter_table(root: str | Path = ".") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns parameter, type, one for each preset (the default there), values allowed, meaning,
-        and pages (names of those that have it, empty if none).
+        Columns parameter, type, default (that of demo, then those of presets that differ), values
+        allowed, meaning, and pages (names of those that have it, empty if none).
     """
     root = Path(root)
     found: dict[str, Parameter] = {}
@@ -134,13 +133,25 @@ def parameter_table(root: str | Path = ".") -> pd.DataFrame:
             {
                 "parameter": name,
                 "type": field.type if field else parameter.type,
-                **{preset: _of_preset(parameter, preset) for preset in PRESETS},
+                "default": _defaults(parameter),
                 "values allowed": _allowed(name),
                 "meaning": field.metadata["meaning"] if field else parameter.help,
                 "pages": ", ".join(sorted(pages.get(name, []))),
             }
         )
-    return pd.DataFrame(rows).astype(object)
+    return pd.DataFrame(rows)
+
+
+def _defaults(parameter: Parameter) -> str:
+    """Default of the demo, and in parentheses that of each preset that has another."""
+    values = {preset: repr(_of_preset(parameter, preset)) for preset in PRESETS}
+    usual = values.pop("demo")
+    others: dict[str, list[str]] = {}
+    for preset, value in values.items():
+        if value != usual and parameter.name != "preset":
+            others.setdefault(value, []).append(preset)
+    notes = "; ".join(f"{', '.join(presets)}: {value}" for value, presets in others.items())
+    return f"{usual} ({notes})" if notes else usual
 
 
 def _checked(
@@ -255,7 +266,7 @@ def run_chapter(
         notebook = execute_chapter(root / page, folder / f"{page.stem}.ipynb", values, root)
         _name_folder(notebook, _seen_from(root, folder), _seen_from(root, target))
         values.pop("ledger", None)
-        _save_figures(notebook, folder / "figures")
+        save_figures(nbformat.read(notebook, as_version=4), folder / FIGURES)
         (folder / f"{NUMBERS}.lock").unlink(missing_ok=True)
         _render_page(root, page, notebook, Path(partial), folder / "html")
         defaults = {n: parameter.default for n, parameter in known.items() if n != "ledger"}
@@ -319,28 +330,6 @@ def _name_folder(notebook: Path, partial: str, final: str) -> None:
     notebook.write_text(notebook.read_text("utf-8").replace(partial, final), "utf-8")
 
 
-def _save_figures(notebook: Path, folder: Path) -> None:
-    """Write the pictures among a notebook's outputs as files, by the name of their figure."""
-    folder.mkdir()
-    for position, cell in enumerate(nbformat.read(notebook, as_version=4).cells):
-        name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name", f"cell-{position}")
-        pictures = [
-            (FIGURES[mime], content)
-            for output in cell.get("outputs", [])
-            for mime, content in output.get("data", {}).items()
-            if mime in FIGURES
-        ]
-        seen: Counter[str] = Counter()
-        for suffix, content in pictures:
-            seen[suffix] += 1
-            number = f"-{seen[suffix]}" if seen[suffix] > 1 else ""
-            path = folder / f"{name}{number}{suffix}"
-            if suffix == ".svg":
-                path.write_text(content, "utf-8")
-            else:
-                path.write_bytes(base64.b64decode(content))
-
-
 def _render_page(root: Path, page: Path, notebook: Path, scratch: Path, html: Path) -> None:
     """Render one executed page as the book would, with the pages of text that it may refer to.
 
@@ -350,7 +339,9 @@ def _render_page(root: Path, page: Path, notebook: Path, scratch: Path, html: Pa
     pages = shutil.ignore_patterns("*.md", "*.ipynb", ".*", "__pycache__")
     shutil.copytree(root / page.parent, source / page.parent, ignore=pages)
     shutil.copy2(root / "_config.yml", source)
-    shutil.copy2(notebook, source / page.with_suffix(".ipynb"))
+    linked = nbformat.read(notebook, as_version=4)
+    link_figures(linked, f"../../{FIGURES}")
+    nbformat.write(linked, source / page.with_suffix(".ipynb"))
     beside = [
         other
         for other in book_pages(root)

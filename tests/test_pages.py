@@ -1,0 +1,140 @@
+"""What is added to executed pages and read from them, and the description of the book."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from rocrate.rocrate import ROCrate
+
+from visprof import footer, pages
+from visprof.crate import describe_book
+from visprof.study import Study
+
+PNG = "iVBORw0KGgo="
+
+
+def figure_cell(*datas, name=None):
+    cell = new_code_cell("figure", outputs=[new_output("execute_result", d) for d in datas])
+    if name:
+        cell.metadata["mystnb"] = {"figure": {"name": name}}
+    return cell
+
+
+@pytest.fixture
+def notebook():
+    whole = {"image/svg+xml": "<svg/>", "image/png": PNG, "text/csv": "x\n1\n", "text/plain": "F"}
+    pictures = {"image/svg+xml": "<svg>2</svg>", "image/png": PNG}
+    return new_notebook(cells=[
+        figure_cell(whole, name="fig-curve"),
+        new_code_cell("1 + 1", outputs=[new_output("execute_result", {"text/plain": "2"})]),
+        figure_cell(pictures, pictures),
+    ])  # fmt: skip
+
+
+def made_here(**variables):
+    return footer.PageProvenance.here("03-metric", ["preset", "seed", "ledger"], variables)
+
+
+def test_figures_become_files_named_as_they_are(notebook, tmp_path):
+    saved = pages.save_figures(notebook, tmp_path / "figures")
+    names = {name: sorted(path.suffix for path in paths) for name, paths in saved.items()}
+    assert names == {
+        "curve": [".csv", ".png", ".svg"], "cell-2": [".png", ".svg"], "cell-2-2": [".png", ".svg"],
+    }  # fmt: skip
+    assert (tmp_path / "figures" / "curve.csv").read_text() == "x\n1\n"
+    assert (tmp_path / "figures" / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_page_without_figures_makes_no_folder(tmp_path):
+    assert pages.save_figures(new_notebook(cells=[new_code_cell("1")]), tmp_path / "f") == {}
+    assert not (tmp_path / "f").exists()
+
+
+def test_links_stand_below_their_figure_and_the_page_shows_vectors(notebook):
+    pages.link_figures(notebook, "../figures/03-metric")
+    kinds = [cell.cell_type for cell in notebook.cells]
+    assert kinds == ["code", "markdown", "code", "code", "markdown", "markdown"]
+    links = notebook.cells[1].source
+    assert '<a href="../figures/03-metric/curve.svg">SVG</a>' in links
+    assert '<a href="../figures/03-metric/curve.csv">' in links
+    assert "csv" not in notebook.cells[4].source
+    assert notebook.cells[0].outputs[0]["data"].keys() == {"image/svg+xml", "text/plain"}
+
+
+def test_the_foot_runs_last_and_can_be_read_again():
+    notebook = new_notebook(cells=[new_code_cell("preset, seed = 'tiny', 3")])
+    pages.add_foot(notebook, "03-metric", ["preset", "seed"])
+    space: dict = {}
+    exec(notebook.cells[0].source, space)
+    *code, last = notebook.cells[-1].source.splitlines()
+    exec("\n".join(code), space)
+    data, metadata = eval(last, space)._repr_mimebundle_()
+    assert "`seed=3`" in data["text/markdown"]
+    output = new_output("execute_result", data, metadata=metadata)
+    notebook.cells[-1].outputs.append(nbformat.from_dict(output))
+    assert pages.page_provenance(notebook)["parameters"] == {"preset": "tiny", "seed": 3}
+    assert pages.page_provenance(new_notebook()) is None
+
+
+def test_the_foot_says_what_the_preset_settled_and_hides_where_files_lie(tmp_path):
+    study = Study("tiny", home=tmp_path)
+    made = made_here(preset="tiny", seed=None, ledger="/somewhere/ledger.json", study=study)
+    assert made.of_preset == {"seed": 0}
+    text = made.markdown()
+    assert "`preset='tiny'`" in text
+    assert "| left to the preset | `seed=0` |" in text
+    assert "simulated from the parameters, seed 0" in text
+    assert "somewhere" not in text
+    assert made.peak_bytes > 1e7
+    assert made.seconds > 0
+    assert len(made.environment["tested packages"]) == len(made.environment["installed packages"])
+
+
+def test_data_are_known_by_their_content(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.txt").write_text("1")
+    study = Study("boards", data=str(tmp_path / "mine"), home=tmp_path / "home")
+    before = made_here(preset="boards", seed=None, ledger="", study=study).data
+    (tmp_path / "mine" / "a.txt").write_text("12")
+    after = made_here(preset="boards", seed=None, ledger="", study=study).data
+    assert before != after
+    assert "“mine”" in before
+    assert str(tmp_path) not in before
+
+
+def executed():
+    notebook = new_notebook(cells=[new_code_cell("foot")])
+    data, metadata = made_here(preset="tiny", seed=1, ledger="")._repr_mimebundle_()
+    notebook.cells[0].outputs.append(new_output("execute_result", data, metadata=metadata))
+    return notebook
+
+
+def test_status_has_a_row_for_each_page_with_a_foot():
+    table = pages.status_table(
+        {"03-metric": (executed(), ["its text", "data"]), "words": (new_notebook(), [])}
+    )
+    (row,) = csv.DictReader(table.splitlines())
+    assert row["page"] == "03-metric"
+    assert row["executed for"] == "its text, data"
+    assert row["memory"].endswith(" MiB")
+
+
+def test_the_description_names_pages_software_parameters_and_files(tmp_path):
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "03-metric.html").write_text("page")
+    told = {"03-metric": pages.page_provenance(executed())}
+    describe_book(tmp_path, "A book", told, {"03-metric": ["book/03-metric.html"]})
+    crate = ROCrate(tmp_path)
+    assert crate.name == "A book"
+    action = crate.get("#execution-03-metric")
+    assert [result.id for result in action["result"]] == ["book/03-metric.html"]
+    assert action["instrument"]["name"] == "visprof"
+    values = {value["name"]: value["value"] for value in action["object"]}
+    assert values == {"preset": "tiny", "seed": "1"}
+    assert json.loads((tmp_path / "ro-crate-metadata.json").read_text())["@context"]
+    with pytest.raises(FileNotFoundError, match=r"gone\.html is not in the book"):
+        describe_book(tmp_path, "A book", told, {"03-metric": ["gone.html"]})

@@ -1,0 +1,177 @@
+"""How a page was made, for the foot of the page and for machines: `PageProvenance`.
+
+The last cell of every executed page is one of these (`visprof.book` appends it), so what it says of
+time and memory is that of the process that made the page.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from visprof.inputs import environment_version
+from visprof.memo import digest, fingerprint
+from visprof.results import PACKAGE, provenance
+
+__all__ = ["KEY", "PageProvenance", "hardware"]
+
+KEY = "visprof"  # of the metadata of the output that is a page's foot
+LOCK = PACKAGE.parent / "constraints.txt"  # the versions that were tested; in a checkout
+
+
+def hardware() -> dict[str, Any]:
+    """Return the processor, its cores, and the memory in bytes of this machine."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text("utf-8").splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        model = names[0] if names else model
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "system": platform.system(),
+    }
+
+
+@dataclass(frozen=True)
+class PageProvenance:
+    """What a page was made from, by what, on what, in which time; shown as a folded table.
+
+    Attributes
+    ----------
+    page : str
+        Name of the page.
+    parameters : dict
+        Value by name, of all parameters of the page.
+    of_preset : dict
+        Values of the study for those that the page leaves to its preset.
+    data : str
+        What the study looks at, and its fingerprint.
+    code, environment : dict
+        Version of the library; Python, and digests of the tested and the installed packages.
+    hardware : dict
+        See `hardware`.
+    date : str
+        Day on which the page was made, in UTC.
+    seconds, peak_bytes : float, int
+        Wall time of the process until now, and the most memory that it has held.
+    """
+
+    page: str
+    parameters: dict[str, Any]
+    of_preset: dict[str, Any]
+    data: str
+    code: dict[str, str]
+    environment: dict[str, str]
+    hardware: dict[str, Any]
+    date: str
+    seconds: float
+    peak_bytes: int
+
+    @classmethod
+    def here(cls, page: str, names: list[str], variables: Mapping[str, Any]) -> PageProvenance:
+        """Provenance of the page that this process has made.
+
+        Parameters
+        ----------
+        page : str
+            Name of the page.
+        names : list of str
+            Names of its parameters.
+        variables : mapping
+            The page's variables: those parameters and, if it has one, its ``study``.
+        """
+        parameters = {name: variables[name] for name in names}
+        study = variables.get("study")
+        settled = dataclasses.asdict(study.parameters) if study is not None else {}
+        versions = provenance()
+        return cls(
+            page=page,
+            parameters=parameters,
+            of_preset={
+                name: settled[name]
+                for name, value in parameters.items()
+                if value is None and name in settled
+            },
+            data=_data(settled),
+            code={key: versions[key] for key in ("visprof", "commit", "source_sha256")},
+            environment={
+                "python": versions["python"],
+                "tested packages": digest(LOCK.read_text("utf-8")) if LOCK.exists() else "unknown",
+                "installed packages": environment_version(),
+            },
+            hardware=hardware(),
+            date=datetime.now(UTC).date().isoformat(),
+            seconds=round(time.time() - psutil.Process().create_time(), 1),
+            peak_bytes=_peak_bytes(),
+        )
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        return {"text/markdown": self.markdown()}, {KEY: dataclasses.asdict(self)}
+
+    def markdown(self) -> str:
+        """The table, as MyST markdown."""
+        lines = [
+            "```{admonition} How this page was made",
+            ":class: dropdown provenance",
+            "",
+            "| | |",
+            "|---|---|",
+            *(f"| {name} | {text} |" for name, text in self.rows().items()),
+            "```",
+        ]
+        return "\n".join(lines)
+
+    def rows(self) -> dict[str, str]:
+        """What the table says, by what it is about."""
+        given = {name: value for name, value in self.parameters.items() if value is not None}
+        hidden = {"ledger", "data"}  # where files lie is the machine's own business
+        machine, code, environment = self.hardware, self.code, self.environment
+        rows = {
+            "parameters of the page": _values(given, hidden),
+            "left to the preset": _values(self.of_preset, hidden),
+            "data": self.data,
+            "code": f"visprof {code['visprof']}, commit `{code['commit']}`, source "
+            f"`{code['source_sha256'][:12]}`",
+            "environment": f"Python {environment['python']}; `constraints.txt` "
+            f"`{environment['tested packages'][:12]}`, installed packages "
+            f"`{environment['installed packages'][:12]}`",
+            "hardware": f"{machine['cpu']}, {machine['cores']} cores, "
+            f"{machine['memory_bytes'] / 2**30:.0f} GiB, {machine['system']}",
+            "made": f"{self.date}, in {self.seconds:.0f} s, with at most "
+            f"{self.peak_bytes / 2**20:,.0f} MiB of memory; steps that were kept from an earlier "
+            "run are not computed again",
+        }
+        return {name: text for name, text in rows.items() if text}
+
+
+def _values(values: Mapping[str, Any], hidden: set[str]) -> str:
+    shown = (f"`{name}={value!r}`" for name, value in values.items() if name not in hidden)
+    return ", ".join(shown)
+
+
+def _data(settled: Mapping[str, Any]) -> str:
+    if not settled:
+        return ""
+    if settled["data"]:
+        folder = Path(settled["data"])
+        return f"the folder “{folder.name}”, fingerprint `{fingerprint(folder)[:12]}`"
+    return f"simulated from the parameters, seed {settled['seed']}"
+
+
+def _peak_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

@@ -1,0 +1,138 @@
+"""What is added to executed pages, and read from them: their foot, and their figures as files."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from visprof import footer
+
+__all__ = ["add_foot", "link_figures", "page_provenance", "save_figures", "status_table"]
+
+# The files of a figure, by MIME type: suffix, and what the page calls them
+FILES = {
+    "image/svg+xml": ("svg", "SVG"),
+    "image/png": ("png", "PNG"),
+    "text/csv": ("csv", "its data (CSV)"),
+}
+BESIDE = ("image/png", "text/csv")  # types that the page itself does not show
+
+
+def add_foot(notebook: NotebookNode, page: str, parameters: Iterable[str]) -> None:
+    """Append the cell that says how the page was made, when it runs.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        Page that has not run yet; changed in place.
+    page : str
+        Name of the page.
+    parameters : iterable of str
+        Names of its parameters.
+    """
+    code = f"""\
+        from visprof.footer import PageProvenance
+
+        PageProvenance.here({page!r}, {list(parameters)!r}, globals())"""
+    cell = nbformat.v4.new_code_cell(textwrap.dedent(code))
+    cell.metadata.update({"tags": ["remove-input"], "mystnb": {"markdown_format": "myst"}})
+    notebook.cells.append(cell)
+
+
+def page_provenance(notebook: NotebookNode) -> dict[str, Any] | None:
+    """What the foot of an executed page says; None if it has none."""
+    for cell in reversed(notebook.cells):
+        for output in cell.get("outputs", []):
+            if footer.KEY in output.get("metadata", {}):
+                return output["metadata"][footer.KEY]
+    return None
+
+
+def save_figures(notebook: NotebookNode, folder: Path) -> dict[str, list[Path]]:
+    """Write the figures of an executed page as files.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        Executed page.
+    folder : Path
+        Where to; made if there is a figure.
+
+    Returns
+    -------
+    dict of str to list of Path
+        By the name of the figure: as vectors, as pixels and, where it draws numbers, in numbers.
+    """
+    saved: dict[str, list[Path]] = {}
+    for position, cell in enumerate(notebook.cells):
+        for name, data in _figures(cell, position):
+            folder.mkdir(parents=True, exist_ok=True)
+            for mime in FILES.keys() & data.keys():
+                path = folder / f"{name}.{FILES[mime][0]}"
+                pixels = mime == "image/png"
+                path.write_bytes(base64.b64decode(data[mime]) if pixels else data[mime].encode())
+                saved.setdefault(name, []).append(path)
+    return saved
+
+
+def link_figures(notebook: NotebookNode, folder: str) -> None:
+    """Put links to the files of each figure below it.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        Executed page; changed in place. Pixels and numbers leave the outputs, for the page shows
+        the vectors.
+    folder : str
+        Address of the folder of the files, relative to that of the page.
+    """
+    cells = []
+    for position, cell in enumerate(notebook.cells):
+        cells.append(cell)
+        for name, data in _figures(cell, position):
+            links = ", ".join(
+                f'<a href="{folder}/{name}.{suffix}">{shown}</a>'
+                for mime, (suffix, shown) in FILES.items()
+                if mime in data
+            )
+            text = f'<p class="figure-files">Figure as {links}</p>'
+            cells.append(nbformat.v4.new_markdown_cell(text))
+            for mime in BESIDE:
+                data.pop(mime, None)
+    notebook.cells = cells
+
+
+def _figures(cell: NotebookNode, position: int) -> list[tuple[str, dict[str, Any]]]:
+    """Name and data of each figure that a cell shows."""
+    named = cell.metadata.get("mystnb", {}).get("figure", {}).get("name", f"cell-{position}")
+    outputs = [output.get("data", {}) for output in cell.get("outputs", [])]
+    shown = [data for data in outputs if "image/svg+xml" in data]
+    name = named.removeprefix("fig-")
+    return [(f"{name}-{n}" if n > 1 else name, data) for n, data in enumerate(shown, start=1)]
+
+
+def status_table(pages: dict[str, tuple[NotebookNode, list[str]]]) -> str:
+    """When, in which time and why each page was executed, as CSV for the book's status page.
+
+    Parameters
+    ----------
+    pages : dict of str to (NotebookNode, list of str)
+        By name: the executed page, and why it was executed.
+    """
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(["page", "made", "time", "memory", "code", "executed for"])
+    for name, (notebook, reasons) in pages.items():
+        if (made := page_provenance(notebook)) is not None:
+            seconds, memory = f"{made['seconds']:,.0f} s", f"{made['peak_bytes'] / 2**20:,.0f} MiB"
+            row = [name, made["date"], seconds, memory, made["code"]["commit"]]
+            table.writerow([*row, ", ".join(reasons)])
+    return text.getvalue()
