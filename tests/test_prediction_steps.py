@@ -350,8 +350,8 @@ def test_users_of_one_style_each_are_found_by_style_and_within_classes():
     embedded = np.column_stack([50 * np.eye(3)[scene], np.eye(30)[style]])
     found = gains(truth, embedded)
     assert found.index.tolist() == [
-        "true classes", "true styles", "embedding: mean of the class",
-        "embedding: what is left within the class", "true classes and styles",
+        "true classes and styles", "true classes", "true styles", "embedding: mean of the class",
+        "embedding: what is left within the class",
     ]  # fmt: skip
     for profile in ("true styles", "embedding: what is left within the class"):
         assert found.loc[profile, "mrr"] == 1

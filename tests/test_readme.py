@@ -24,7 +24,10 @@ def findings(preset):
         ("map.bow", "map.random"),
         ("pairs.differ",),
         ("mrr.image.50", "mrr.random"),
-        ("mrr.image.50", "mrr.text.50"),
+        *(
+            ("mrr.image.50", f"mrr.{other}.50")
+            for other in ("text", "mean-embedding", "label-histogram")
+        ),
     ]
     verdicts = scorecard(numbers, n_train=50, threshold=2.0)["verdict"]
     for row, verdict in zip(keys, verdicts, strict=True):

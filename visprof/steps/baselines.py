@@ -93,7 +93,8 @@ def gain_sources(
     half = halves(parts, sample.reset_index(drop=True), {n_train: first}, last)
     pairs = {part: (half.train[part, n_train], half.test[part]) for part in parts}
     if len(known) > 1:
-        pairs["true classes and styles"] = prediction.join_profiles([pairs[name] for name in known])
+        both = prediction.join_profiles([pairs[name] for name in known])
+        pairs = {"true classes and styles": both, **pairs}
     ranks = [prediction.rank_users(*pair).middle for pair in pairs.values()]
     scores = prediction.mean_reciprocal_rank(1 / np.column_stack(ranks), random_state=seed)
     return pd.DataFrame({"profile": list(pairs)}).assign(
