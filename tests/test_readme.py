@@ -6,18 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from visprof.results import Estimate, Ledger, scorecard
+from visprof.results import Ledger, estimates, ledger_scorecard
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def findings(preset):
     """Value, or values, and verdict of each claim, as the README writes them."""
-    entries = Ledger(ROOT / "results" / f"{preset}.json").read()
-    numbers = {
-        key: Estimate(entry["value"], entry.get("low"), entry.get("high"))
-        for key, entry in entries.items()
-    }
+    ledger = Ledger(ROOT / "results" / f"{preset}.json")
+    numbers = estimates(ledger.read())
     keys = [
         ("map.hybrid", "map.cnn"),
         ("map.cnn", "map.bow"),
@@ -29,8 +26,7 @@ def findings(preset):
             for other in ("text", "mean-embedding", "label-histogram")
         ),
     ]
-    verdicts = scorecard(numbers, n_train=50, threshold=2.0)["verdict"]
-    for row, verdict in zip(keys, verdicts, strict=True):
+    for row, verdict in zip(keys, ledger_scorecard(ledger)["verdict"], strict=True):
         spec = ".0%" if row == ("pairs.differ",) else ".3f"
         yield f"{' / '.join(f'{numbers[key].value:{spec}}' for key in row)}: {verdict}"
 

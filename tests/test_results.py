@@ -7,7 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from visprof.results import Estimate, Ledger, provenance, scorecard, verdict_above
+from visprof.results import (
+    Estimate,
+    Ledger,
+    ledger_scorecard,
+    provenance,
+    scorecard,
+    side_by_side,
+    verdict_above,
+)
 
 
 def test_estimate_shows_its_interval_in_the_format_asked():
@@ -94,3 +102,21 @@ def test_scorecard_has_a_row_a_claim_and_needs_the_null_to_be_small():
     assert card.index[of_profiles].tolist() == [5, 6, 7]
     card = scorecard(numbers(most, Estimate(0.9, 0.8, 1.0)), 50, 2.0)
     assert card["verdict"].iloc[3] == "does not hold"
+
+
+def test_a_kept_ledger_has_the_scorecard_of_its_numbers(tmp_path):
+    ledger = Ledger(tmp_path / "kept.json")
+    found = numbers(Estimate(0.9, 0.8, 0.95), Estimate(0.01, 0.0, 0.02))
+    ledger.write(found, {"train_sizes": (10, 50), "threshold": 2.0}, "demo")
+    card = ledger_scorecard(ledger)
+    assert card.equals(scorecard(found, 50, 2.0))
+    both = side_by_side({"here": card, "there": card})
+    assert both.columns.tolist() == ["claim", "the paper", "here", "there", "rule"]
+    assert both["here"][0] == f"{card['verdict'][0]}: {card['ours'][0]}"
+
+
+def test_a_ledger_of_one_chapter_has_no_scorecard(tmp_path):
+    ledger = Ledger(tmp_path / "part.json")
+    ledger.write({"mrr.random": Estimate(0.1)}, {"train_sizes": (10,)}, "demo")
+    with pytest.raises(ValueError, match=r"has no number 'pairs\.differ'"):
+        ledger_scorecard(ledger)

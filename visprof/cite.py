@@ -6,16 +6,15 @@ import dataclasses
 import difflib
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 import visprof
-from visprof.results import Estimate, Ledger
+from visprof.results import Estimate, Ledger, estimates
 
-__all__ = ["PAPER", "cite_number", "cite_software", "estimates", "find_ledger", "list_numbers"]
+__all__ = ["PAPER", "cite_number", "cite_software", "find_ledger", "list_numbers"]
 
 RESULTS = Path(visprof.__file__).resolve().parent.parent / "results"
 TITLE = "visprof: latent visual interests from collected pictures, an executable reproduction"
@@ -62,15 +61,6 @@ def find_ledger(source: str | Path | None = None, preset: str = "demo") -> Ledge
             "a checkout, or pass the file of a ledger"
         )
     return Ledger(path)
-
-
-def estimates(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Estimate]:
-    """Numbers by key, of entries as `Ledger.read` gives them."""
-    names = [field.name for field in dataclasses.fields(Estimate)]
-    return {
-        key: Estimate(**{name: entry[name] for name in names if name in entry})
-        for key, entry in entries.items()
-    }
 
 
 def list_numbers(ledger: Ledger) -> pd.DataFrame:

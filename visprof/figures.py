@@ -75,6 +75,7 @@ __all__ = [
     "time_resolution",
     "training_curves",
     "use_book_style",
+    "verdicts",
 ]
 
 # Okabe-Ito: told apart by colour-blind readers; every curve has its own dash or marker too
@@ -122,6 +123,28 @@ def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> Styl
     shown = frame.style.hide(axis="index").format(formats).set_properties(**{"text-align": "left"})
     # the theme leaves tables of this class in its own colours, light or dark
     return shown.set_table_attributes('class="dataframe"')
+
+
+def verdicts(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The verdicts of several scorecards, short enough for a glance.
+
+    Parameters
+    ----------
+    cards : mapping of str to DataFrame
+        `visprof.results.scorecard` by the name of its study.
+
+    Returns
+    -------
+    DataFrame
+        Columns claim, the paper, and one a study.
+    """
+    marks = {"holds": "✔", "does not hold": "✘", "not resolved": "?", "not tested": "–"}
+    first = next(iter(cards.values()))
+    found = {
+        name: [f"{marks[verdict]} {verdict}" for verdict in card["verdict"]]
+        for name, card in cards.items()
+    }
+    return pd.DataFrame({"claim": first["claim"], "the paper": first["paper"], **found})
 
 
 def _axes(width: float = 7.0, height: float = 4.2) -> tuple[Figure, Axes]:

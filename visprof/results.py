@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -18,7 +19,16 @@ from filelock import FileLock
 import visprof
 from visprof.memo import digest
 
-__all__ = ["Estimate", "Ledger", "provenance", "scorecard", "verdict_above"]
+__all__ = [
+    "Estimate",
+    "Ledger",
+    "estimates",
+    "ledger_scorecard",
+    "provenance",
+    "scorecard",
+    "side_by_side",
+    "verdict_above",
+]
 
 PACKAGE = Path(visprof.__file__).parent
 
@@ -126,6 +136,15 @@ class Ledger:
         if not self.path.exists():
             return {"numbers": {}, "runs": {}}
         return json.loads(self.path.read_text("utf-8"))
+
+
+def estimates(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Estimate]:
+    """Numbers by key, of entries as `Ledger.read` gives them."""
+    names = [field.name for field in dataclasses.fields(Estimate)]
+    return {
+        key: Estimate(**{name: entry[name] for name in names if name in entry})
+        for key, entry in entries.items()
+    }
 
 
 def provenance() -> dict[str, str]:
@@ -245,6 +264,53 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
         )
         add(claim, paper, ours, verdict_above(difference, 0), above_zero)
     return pd.DataFrame(rows)
+
+
+def ledger_scorecard(ledger: Ledger) -> pd.DataFrame:
+    """Scorecard of kept numbers, at the training pins and the cut-off that they were made with.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        All headline numbers of one study.
+
+    Returns
+    -------
+    DataFrame
+        As `scorecard`.
+
+    Raises
+    ------
+    ValueError
+        If a headline number is missing.
+    """
+    entries = ledger.read()
+    try:
+        n_train = max(entries["mrr.random"]["run"]["parameters"]["train_sizes"])
+        threshold = entries["pairs.differ"]["run"]["parameters"]["threshold"]
+        return scorecard(estimates(entries), n_train, threshold)
+    except KeyError as error:
+        raise ValueError(f"{ledger.path} has no number {error}; build the whole book") from None
+
+
+def side_by_side(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Set the scorecards of several studies beside each other.
+
+    Parameters
+    ----------
+    cards : mapping of str to DataFrame
+        `scorecard` by the name of its study.
+
+    Returns
+    -------
+    DataFrame
+        Columns claim, the paper, one a study (verdict and what was found), and rule.
+    """
+    first = next(iter(cards.values()))
+    found = {name: card["verdict"] + ": " + card["ours"] for name, card in cards.items()}
+    return pd.DataFrame(
+        {"claim": first["claim"], "the paper": first["paper"], **found, "rule": first["rule"]}
+    )
 
 
 def _capital(text: str) -> str:
