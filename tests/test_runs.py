@@ -13,7 +13,7 @@ import nbformat
 import pytest
 
 from visprof import runs
-from visprof.book import BookError, chapter_parameters
+from visprof.book import BookError, chapter_parameters, execute_chapter
 from visprof.results import Ledger
 from visprof.runs import compare_runs, list_parameters, parameter_table, read_run, run_chapter
 from visprof.study import PRESETS, Parameters
@@ -238,6 +238,24 @@ def test_the_table_of_parameters_has_all_of_every_page_and_of_the_study():
     assert table.loc["distance", "values allowed"] == "euclidean or hellinger or cosine"
     assert table.loc["drawn", "pages"] == ""
     assert (table["meaning"] != "").all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "shown"),
+    [
+        ("parameters", ["n_clusters", "100 (tiny: 8; boards: 50; vectors, paper: 200)"]),
+        ("cite", ["% mrr.image.50 = ", "@software{visprof", "@misc{Yang2015,"]),
+    ],
+)
+def test_pages_made_of_the_library_and_the_ledgers_run(page, shown, tmp_path):
+    made = execute_chapter(ROOT / "book" / f"{page}.md", tmp_path / "made.ipynb", root=ROOT)
+    outputs = [
+        str(output.get("data", output.get("text")))
+        for cell in nbformat.read(made, as_version=4).cells
+        for output in cell.get("outputs", [])
+    ]
+    assert all(any(text in output for output in outputs) for text in shown)
 
 
 @pytest.mark.slow

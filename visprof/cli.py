@@ -108,7 +108,7 @@ def _run(options: argparse.Namespace) -> int:
         given[name] = value
     start = time.perf_counter()
     run = run_chapter(options.chapter, given, options.out, options.name, options.root)
-    n_figures = len(list((run.folder / "figures").iterdir()))
+    n_figures = len(list((run.folder / "figures").glob("*.svg")))
     print(f"{run.chapter} ran in {time.perf_counter() - start:.0f} s: {run.folder}")
     print(f"  {run.page.relative_to(run.folder)}  the page")
     print(f"  {run.chapter}.ipynb  the executed notebook")

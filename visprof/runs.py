@@ -36,10 +36,9 @@ from visprof.book import (
     execute_chapter,
     find_chapter,
 )
-from visprof.cite import estimates
 from visprof.memo import digest
 from visprof.pages import link_figures, save_figures
-from visprof.results import Estimate, Ledger, provenance
+from visprof.results import Estimate, Ledger, estimates, provenance
 from visprof.study import PRESETS, Parameters, Study, allowed_values
 
 __all__ = [
