@@ -13,8 +13,8 @@ from visprof.steps.pictures import BoardSplit, Pins
 from visprof.steps.registry import step, variant
 
 __all__ = [
-    "near_duplicates", "palettes", "pin_embedding", "pin_features", "pin_truth", "pins",
-    "vector_world",
+    "near_duplicates", "palettes", "pin_embedding", "pin_features", "pin_sessions", "pin_truth",
+    "pins", "vector_world",
 ]  # fmt: skip
 
 FIRST_DAY = "2014-07-01"  # every board is active since
@@ -47,6 +47,11 @@ def pin_features(board_split: BoardSplit) -> None:
 @variant(drawn=False)
 def palettes(board_split: BoardSplit) -> None:
     """Nor one that has colours."""
+
+
+@variant(drawn=False)
+def pin_sessions(board_split: BoardSplit) -> None:
+    """Times an hour apart tell no session."""
 
 
 @step

@@ -1,0 +1,165 @@
+"""Worlds whose truth is known: the bank of pins, false positives, levels and power."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest, chisquare
+
+from visprof.calibration import draw_users, pin_bank
+from visprof.logodds import log_odds_z
+from visprof.sources.vectors import simulate_counts
+from visprof.steps import calibration
+from visprof.steps.calibration import LEVEL, calibration_world, false_positives, null_pvalues, power
+
+ALPHA = 0.01
+
+
+@pytest.fixture(scope="module")
+def bank():
+    return pin_bank(2000, 0)
+
+
+@pytest.fixture(scope="module")
+def world():
+    """Of 50 clusters, with a background of 2,000 pins."""
+    return calibration_world(SimpleNamespace(background=range(2000)), 50, 0.05, 0)
+
+
+def cells_of(bank, rows):
+    return np.searchsorted(bank.starts, rows, side="right") - 1
+
+
+def test_the_bank_is_sorted_by_class_and_style(bank):
+    assert bank.starts[0] == 0
+    assert bank.starts[-1] == len(bank.vectors) == 2000
+    cells = list(zip(bank.labels, bank.styles, strict=True))
+    assert cells == sorted(set(cells))
+    assert np.all(np.diff(bank.starts) > 0)
+    # pins of a cell lie nearer to each other than to those of others
+    of_cell = np.repeat(np.arange(len(cells)), np.diff(bank.starts))
+    centres = np.stack([bank.vectors[of_cell == cell].mean(axis=0) for cell in range(len(cells))])
+    own = np.linalg.norm(bank.vectors - centres[of_cell], axis=1).mean()
+    assert own < np.linalg.norm(bank.vectors - bank.vectors.mean(axis=0), axis=1).mean()
+
+
+def test_without_taste_every_pin_is_as_likely(bank):
+    rows, sessions = draw_users(bank, 50, 200, random_state=1)
+    sizes = np.diff(bank.starts)
+    drawn = np.bincount(cells_of(bank, rows).ravel(), minlength=len(sizes))
+    assert chisquare(drawn, sizes * drawn.sum() / sizes.sum()).pvalue > 0.001
+    np.testing.assert_array_equal(sessions, np.tile(np.arange(200), (50, 1)))
+
+
+def test_a_taste_is_a_users_own(bank):
+    def class_shares(taste):
+        rows, _ = draw_users(bank, 2, 5000, taste=taste, random_state=1)
+        labels = bank.labels[cells_of(bank, rows)]
+        n_classes = len(bank.class_shares)
+        return np.stack([np.bincount(own, minlength=n_classes) / 5000 for own in labels])
+
+    none, some = class_shares(0.0), class_shares(1.0)
+    np.testing.assert_allclose(none, np.tile(bank.class_shares, (2, 1)), atol=0.03)
+    assert np.abs(some[0] - some[1]).sum() > 5 * np.abs(none[0] - none[1]).sum()
+
+
+def test_sessions_are_of_one_cell_and_as_long_as_asked_for(bank):
+    rows, sessions = draw_users(bank, 40, 300, session_length=5, random_state=2)
+    cells = cells_of(bank, rows)
+    for user in range(40):
+        assert sessions[user, 0] == 0
+        assert set(np.diff(sessions[user])) <= {0, 1}
+        for session in range(sessions[user, -1] + 1):
+            assert len(set(cells[user, sessions[user] == session])) == 1
+    assert 300 / (sessions[:, -1] + 1).mean() == pytest.approx(5, rel=0.1)
+
+
+def test_users_are_drawn_by_the_seed(bank):
+    first, again, other = (draw_users(bank, 3, 20, random_state=s)[0] for s in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize(
+    "change", [{"n_users": 0}, {"n_pins": 0}, {"taste": -1}, {"session_length": 0.5}]
+)
+def test_bad_input_is_named(bank, change):
+    with pytest.raises(ValueError, match=next(iter(change))):
+        draw_users(bank, **({"n_users": 2, "n_pins": 5} | change))
+
+
+def test_the_background_has_the_size_of_the_studys(world):
+    for assignment in ("hard", "soft"):
+        assert world.background[assignment].sum() == pytest.approx(2000, rel=1e-5)
+    assert set(np.unique(world.assignments["hard"])) == {0, 1}
+    assert 0 < world.assignments["soft"].max(axis=1).mean() < 1
+
+
+def test_false_positives_equal_plain_loops(world, monkeypatch):
+    monkeypatch.setattr(calibration, "RULE_PINS", (40, 300))
+    n_pairs, threshold = 25, 1.2
+    table = false_positives(world, ALPHA, threshold, n_pairs, 3)
+    rows, _ = draw_users(world.bank, 2 * n_pairs, 300, random_state=3)
+    for line in table.itertuples():
+        pins, background = world.assignments[line.assignment], world.background[line.assignment]
+        called = 0
+        for i in range(n_pairs):
+            y = [pins[rows[2 * i + j, : line.n_pins]].sum(axis=0, dtype=float) for j in (0, 1)]
+            z = log_odds_z(*y, background, line.alpha, line.variance)
+            called += np.abs(z).max() > threshold
+        assert line.rate == called / n_pairs
+        assert line.prior == pytest.approx(line.alpha * 2000, rel=1e-5)
+        interval = binomtest(int(called), n_pairs).proportion_ci(method="wilson")
+        assert (line.low, line.high) == pytest.approx(tuple(interval))
+    assert len(table) == 2 * 2 * 3 * 2
+    assert table["rate"].nunique() > 5
+
+
+@pytest.mark.parametrize(
+    ("n_pins", "low", "high"), [(100, 0.004, 0.016), (300, 0.20, 0.24), (1000, 0.88, 0.92)]
+)
+def test_the_papers_rule_calls_as_many_different_as_others_have_found(n_pins, low, high):
+    """Hard assignment, 200 clusters: numbers from an independent computation (as ranges)."""
+    y = simulate_counts(4000, n_pins, 200, taste=0).astype(float)
+    background = simulate_counts(1, 180_000, 200, taste=0)[0].astype(float)
+    z = calibration._disjoint_max_z(y, background, 10 / 180_000, "two-term")
+    _, least, most = calibration.share_with_interval(z > 2)
+    assert least <= high
+    assert most >= low
+
+
+def test_null_pvalues_of_few_pairs(world):
+    p = null_pvalues(world, ALPHA, "two-term", 40, 60, 49, 0)
+    assert all(values.shape == (60,) and values.min() >= 1 / 50 for values in p.values())
+    assert np.all(p["hard, ties at random"] <= p["hard assignment"])
+    assert np.median(p["sessions, pins shuffled"]) < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variance", ["two-term", "four-term"])
+def test_the_permutation_test_holds_its_level(world, variance):
+    p = null_pvalues(world, ALPHA, variance, 100, 2500, 199, 1)
+    for name in ("soft assignment", "hard, ties at random", "sessions, shuffled whole"):
+        for level in (LEVEL, 0.2):
+            n_reached = int(np.sum(p[name] <= level))
+            low, high = binomtest(n_reached, 2500).proportion_ci(0.99, method="wilson")
+            assert low <= level <= high, name
+        _, low, high = calibration.share_with_interval(p[name] <= LEVEL)
+        assert low <= LEVEL <= high, name
+    assert np.mean(p["hard assignment"] <= LEVEL) < LEVEL
+    assert np.mean(p["sessions, pins shuffled"] <= LEVEL) > 0.5  # the wrong null
+
+
+@pytest.mark.slow
+def test_power_rises_to_one_with_pins_and_taste(world):
+    table = power(world, ALPHA, "two-term", 2.0, 150, 199, 0)
+    share = table[table["rule"] == "maxT"].pivot(index="taste", columns="n_pins", values="share")
+    noise = 0.08
+    assert np.all(np.diff(share.loc[0.5:], axis=1) > -noise)
+    assert np.all(np.diff(share, axis=0) > -noise)
+    assert share.loc[2.0, 300] > 0.98
+    assert share.loc[2.0, 10] < 0.9
+    null = table[(table["rule"] == "maxT") & (table["taste"] == 0)]
+    assert np.all((null["low"] <= 0.08) & (null["high"] >= 0.03))

@@ -1,0 +1,102 @@
+"""Steps of chapter 7 on the study's own pairs."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import false_discovery_control
+
+from visprof.significance import max_z_pvalue
+from visprof.steps.significance import PairTests, pair_tests, pin_sessions, significance_numbers
+from visprof.steps.users import Assignments
+from visprof.study import Study
+
+
+def split(times):
+    """Analysed pins of the boards a and b, which alternate, at these times."""
+    pins = pd.DataFrame(
+        {"board": ["a", "b"] * (len(times) // 2), "time": pd.to_datetime(times, utc=True)}
+    )
+    return SimpleNamespace(analysed=pins)
+
+
+def test_a_session_is_a_users_day():
+    sessions = pin_sessions(
+        split(
+            ["2015-01-01 00:10", "2015-01-01 00:10", "2015-01-01 23:50", "2015-01-02 00:10",
+             "2015-01-02 00:10", "2015-01-02 12:00"]
+        )
+    )  # fmt: skip
+    assert len(set(sessions)) == 4
+    assert sessions[0] == sessions[2] != sessions[4]
+    assert sessions[3] == sessions[5] != sessions[1]
+
+
+def test_days_with_one_pin_are_no_sessions():
+    days = [f"2015-01-0{day}" for day in range(1, 7)]
+    assert pin_sessions(split(days)) is None
+
+
+@pytest.fixture(scope="module")
+def tested():
+    """Three users with 8 days of 5 alike pins each; the second and third share a taste."""
+    rng = np.random.default_rng(0)
+    tastes = {"a": [9, 1, 1, 1], "b": [1, 1, 3, 3], "c": [1, 1, 3, 3]}
+    pins = np.concatenate(
+        [np.repeat(rng.dirichlet(taste, 8), 5, axis=0) for taste in tastes.values()]
+    )
+    days = pd.to_datetime(np.tile(np.repeat(np.arange(8), 5), 3), unit="D", utc=True)
+    table = pd.DataFrame({"board": np.repeat(list(tastes), 40), "time": days})
+    board_split = SimpleNamespace(analysed=table)
+    words = Assignments(rng.dirichlet([1, 1, 1, 1], 50), pins)
+    sessions = pin_sessions(board_split)
+    return words, pair_tests(words, board_split, sessions, 0.01, "two-term", 10, 499, 0)
+
+
+def test_pairs_are_tested_by_pin_and_by_session(tested):
+    words, tests = tested
+    np.testing.assert_array_equal(tests.pairs, [[0, 1], [0, 2], [1, 2]])
+    np.testing.assert_array_equal(tests.sessions_per_user, [8, 8, 8])
+    days = np.repeat(np.arange(8), 5)
+    pins = words.analysed.reshape(3, 40, 4)
+    background = words.background.sum(axis=0)
+    for place, (i, j) in enumerate(tests.pairs):
+        test = (pins[i], pins[j], background, 0.01, 2000)
+        z, p = max_z_pvalue(*test)
+        assert tests.max_z[place] == pytest.approx(z)
+        assert tests.by_pin[place] == pytest.approx(p, abs=0.05)
+        by_session = max_z_pvalue(*test, sessions_i=days, sessions_j=days)[1]
+        assert tests.by_session[place] == pytest.approx(by_session, abs=0.08)
+    assert tests.by_session[2] > 0.05
+    assert tests.by_session[:2].max() < 0.05
+
+
+def test_numbers_are_shares_of_the_tested_pairs():
+    p = np.array([0.001, 0.03, 0.04, 0.9, 0.2, 0.002])
+    pairs = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
+    tests = PairTests(pairs, np.array([3, 2.5, 1, 1, 1, 3.0]), p, None, np.ones(4))
+    numbers = significance_numbers(tests, 2.0)
+    assert set(numbers) == {"pairs.tested.differ", "pairs.significant", "pairs.bh"}
+    assert numbers["pairs.tested.differ"].value == 3 / 6
+    assert numbers["pairs.significant"].value == 4 / 6
+    assert numbers["pairs.bh"].value == np.mean(false_discovery_control(p) <= 0.05) == 2 / 6
+    for number in numbers.values():
+        assert number.low < number.value < number.high
+        assert number.n == 6
+
+
+def test_a_study_finds_tastes_and_none_where_there_is_none(tmp_path):
+    def share(taste):
+        study = Study(
+            "tiny", home=tmp_path, drawn=False, n_users=16, world_pins=60, min_pins=60,
+            class_taste=taste, style_taste=taste, n_tested_pairs=50, n_permutations=199,
+        )  # fmt: skip
+        assert study["pair_tests"].by_session is None
+        assert len(study["pair_tests"].pairs) == 50
+        return study["significance_numbers"]["pairs.significant"]
+
+    assert share(0.0).value < 0.2
+    assert share(2.0).value > 0.6

@@ -1,0 +1,196 @@
+"""Steps: what the tests of pairs say where the truth is known (beyond the paper).
+
+Users draw their pins from a bank of simulated ones. The number of clusters, the bandwidth, the
+prior and the size of the background are the study's, so the answers are about its settings; its
+pictures play no part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from visprof import significance, vocabulary
+from visprof.calibration import PinBank, draw_users, pin_bank
+from visprof.logodds import logits_and_variances
+from visprof.steps.pictures import BoardSplit
+from visprof.steps.registry import step
+
+__all__ = [
+    "ALPHA_FACTORS", "LEVEL", "POWER_PINS", "RULE_PINS", "SESSION_LENGTH", "TASTES",
+    "CalibrationWorld", "calibration_world", "false_positives", "null_pvalues", "power",
+]  # fmt: skip
+
+N_BANK = 6_000  # pins of the bank
+RULE_PINS = (30, 100, 300, 1000)
+ALPHA_FACTORS = (0.1, 1.0, 10.0)  # of the study's alpha
+SESSION_LENGTH = 5.0  # pins, where they come in sessions
+POWER_PINS = (10, 30, 100, 300)
+TASTES = (0.0, 0.5, 1.0, 2.0)
+LEVEL = 0.05  # of the tests
+VARIANCES = ("two-term", "four-term")
+
+
+@dataclass(frozen=True)
+class CalibrationWorld:
+    """A bank of pins, their assignments (hard and soft) and the background's counts."""
+
+    bank: PinBank
+    assignments: dict[str, np.ndarray]
+    background: dict[str, np.ndarray]
+
+
+@step
+def calibration_world(
+    board_split: BoardSplit, n_clusters: int, bandwidth: float, seed: int
+) -> CalibrationWorld:
+    """A bank of simulated pins, and a background of as many pins as the study's.
+
+    The background has the bank's shares of clusters: the prior is right, which favours the rule.
+    """
+    bank = pin_bank(N_BANK, seed)
+    words = vocabulary.VisualVocabulary(n_clusters, bandwidth=bandwidth, random_state=seed)
+    soft = words.fit(bank.vectors).transform(bank.vectors)
+    hard = words.set_params(bandwidth=0.0).transform(bank.vectors)
+    assignments = {"hard": hard.astype(np.float32), "soft": soft.astype(np.float32)}
+    n_background = len(board_split.background)
+    return CalibrationWorld(
+        bank,
+        assignments,
+        {name: n_background * pins.mean(axis=0, dtype=float) for name, pins in assignments.items()},
+    )
+
+
+def share_with_interval(chosen: np.ndarray) -> tuple[float, float, float]:
+    """Share of independent pairs, with Wilson's 95 % interval."""
+    found = binomtest(int(np.sum(chosen)), len(chosen))
+    return (float(np.mean(chosen)), *map(float, found.proportion_ci(method="wilson")))
+
+
+@step
+def false_positives(
+    calibration_world: CalibrationWorld,
+    alpha: float,
+    threshold: float,
+    n_null_pairs: int,
+    seed: int,
+) -> pd.DataFrame:
+    """How often Z is above the threshold for two users who do not differ.
+
+    Columns assignment, variance, alpha, prior (its weight in pins), n_pins, rate, low, high. No
+    user is in two pairs. The pairs are the same in all rows, with their first pins.
+    """
+    world = calibration_world
+    rows, _ = draw_users(world.bank, 2 * n_null_pairs, max(RULE_PINS), random_state=seed)
+    found = []
+    for assignment, pins in world.assignments.items():
+        background = world.background[assignment]
+        counts = _growing_counts(pins, rows, RULE_PINS)
+        for n_pins, y in zip(RULE_PINS, counts, strict=True):
+            for variance in VARIANCES:
+                for weight in alpha * np.array(ALPHA_FACTORS):
+                    z = _disjoint_max_z(y, background, weight, variance)
+                    found.append(
+                        (assignment, variance, weight, weight * background.sum(), n_pins,
+                         *share_with_interval(z > threshold))
+                    )  # fmt: skip
+    columns = ["assignment", "variance", "alpha", "prior", "n_pins", "rate", "low", "high"]
+    return pd.DataFrame(found, columns=columns)
+
+
+def _growing_counts(pins: np.ndarray, rows: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+    """Counts of each user's first pins, (len(sizes), n_users, k)."""
+    starts = [0, *sizes[:-1]]
+    parts = [np.add.reduceat(pins[own], starts, axis=0, dtype=float) for own in rows]
+    return np.cumsum(parts, axis=1).swapaxes(0, 1)
+
+
+def _disjoint_max_z(
+    counts: np.ndarray, background: np.ndarray, alpha: float, variance: str
+) -> np.ndarray:
+    """Z of the first user with the second, of the third with the fourth, and so on."""
+    logit, spread = logits_and_variances(counts, background, alpha, variance)
+    return np.max(np.abs(logit[::2] - logit[1::2]) / np.sqrt(spread[::2] + spread[1::2]), axis=1)
+
+
+def _disjoint_pvalues(
+    pins: np.ndarray,
+    rows: np.ndarray,
+    *test: object,
+    sessions: np.ndarray | None = None,
+    **how: object,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Z and p-values of disjoint pairs of drawn users."""
+    n_users, n_pins = rows.shape
+    return significance.max_z_pvalues(
+        pins[rows.ravel()],
+        np.repeat(np.arange(n_users), n_pins),
+        np.arange(n_users).reshape(-1, 2),
+        *test,
+        sessions=None if sessions is None else sessions.ravel(),
+        **how,
+    )
+
+
+@step
+def null_pvalues(
+    calibration_world: CalibrationWorld,
+    alpha: float,
+    variance: str,
+    n_pins: int,
+    n_null_pairs: int,
+    n_permutations: int,
+    seed: int,
+) -> dict[str, np.ndarray]:
+    """p-values of users who do not differ, by what their pins are like and what is shuffled."""
+    world, n_users = calibration_world, 2 * n_null_pairs
+    single, _ = draw_users(world.bank, n_users, n_pins, random_state=seed)
+    grouped, sessions = draw_users(
+        world.bank, n_users, n_pins, session_length=SESSION_LENGTH, random_state=seed
+    )
+
+    def p_values(assignment: str, rows: np.ndarray, **how: object) -> np.ndarray:
+        test = (world.background[assignment], alpha, n_permutations, variance, seed)
+        return _disjoint_pvalues(world.assignments[assignment], rows, *test, **how)[1]
+
+    return {
+        "soft assignment": p_values("soft", single),
+        "hard assignment": p_values("hard", single),
+        "hard, ties at random": p_values("hard", single, ties="random"),
+        "sessions, shuffled whole": p_values("soft", grouped, sessions=sessions),
+        "sessions, pins shuffled": p_values("soft", grouped),
+    }
+
+
+@step
+def power(
+    calibration_world: CalibrationWorld,
+    alpha: float,
+    variance: str,
+    threshold: float,
+    n_power_pairs: int,
+    n_permutations: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Share of pairs found different, by the strength of tastes and the number of pins.
+
+    Columns rule, taste, n_pins, share, low, high; the rule "maxT" is the permutation test and "Z"
+    the paper's.
+    """
+    world = calibration_world
+    pins, background = world.assignments["soft"], world.background["soft"]
+    found = []
+    for taste in TASTES:
+        rows, _ = draw_users(
+            world.bank, 2 * n_power_pairs, max(POWER_PINS), taste=taste, random_state=seed
+        )
+        for n_pins in POWER_PINS:
+            z, p = _disjoint_pvalues(
+                pins, rows[:, :n_pins], background, alpha, n_permutations, variance, seed
+            )
+            for rule, chosen in (("maxT", p <= LEVEL), ("Z", z > threshold)):
+                found.append((rule, taste, n_pins, *share_with_interval(chosen)))
+    return pd.DataFrame(found, columns=["rule", "taste", "n_pins", "share", "low", "high"])

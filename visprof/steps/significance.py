@@ -1,0 +1,91 @@
+"""Steps: are the differences of Figure 5 real (beyond the paper)?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import false_discovery_control
+
+from visprof import significance
+from visprof.results import Estimate
+from visprof.steps.calibration import LEVEL
+from visprof.steps.pictures import BoardSplit
+from visprof.steps.registry import step
+from visprof.steps.users import Assignments
+
+__all__ = ["PairTests", "pair_tests", "pin_sessions", "significance_numbers"]
+
+
+@step
+def pin_sessions(board_split: BoardSplit) -> np.ndarray | None:
+    """Session of each analysed pin, (n,) int: the pins that a user added on one day (UTC).
+
+    A batch of equal times is a part of one. None if no user added two pins on a day.
+    """
+    pins = board_split.analysed
+    sessions = pins.groupby(["board", pins["time"].dt.floor("D")]).ngroup().to_numpy()
+    return sessions if len(np.unique(sessions)) < len(sessions) else None
+
+
+@dataclass(frozen=True)
+class PairTests:
+    """Permutation tests of pairs of users, all or a random sample.
+
+    `pairs` are places among the sorted users; `by_session` is None where there are no sessions, and
+    `sessions_per_user` then counts pins.
+    """
+
+    pairs: np.ndarray
+    max_z: np.ndarray
+    by_pin: np.ndarray
+    by_session: np.ndarray | None
+    sessions_per_user: np.ndarray
+
+
+@step
+def pair_tests(
+    assignments: Assignments,
+    board_split: BoardSplit,
+    pin_sessions: np.ndarray | None,
+    alpha: float,
+    variance: str,
+    n_tested_pairs: int,
+    n_permutations: int,
+    seed: int,
+) -> PairTests:
+    """p-values of pairs of analysed users, with pins and with whole sessions shuffled.
+
+    Users' counts are sums over their pins, whatever the study's reading of Eq. 4.
+    """
+    users, codes = np.unique(board_split.analysed["board"].to_numpy(), return_inverse=True)
+    pairs = significance.sample_pairs(len(users), n_tested_pairs, seed)
+    test = (
+        assignments.analysed, codes, pairs, assignments.background.sum(axis=0, dtype=float), alpha,
+        n_permutations, variance, seed,
+    )  # fmt: skip
+    max_z, by_pin = significance.max_z_pvalues(*test)
+    if pin_sessions is None:
+        return PairTests(pairs, max_z, by_pin, None, np.bincount(codes))
+    by_session = significance.max_z_pvalues(*test, sessions=pin_sessions)[1]
+    users_of_sessions = codes[np.unique(pin_sessions, return_index=True)[1]]
+    return PairTests(pairs, max_z, by_pin, by_session, np.bincount(users_of_sessions))
+
+
+@step
+def significance_numbers(pair_tests: PairTests, threshold: float) -> dict[str, Estimate]:
+    """Share of the tested pairs that differ, by each rule.
+
+    The paper's rule, p-values of at most 5 %, and those that Benjamini and Hochberg's procedure
+    keeps at a false discovery rate of 5 %. Intervals cover the draw of users and of pairs.
+    """
+    chosen = {"pairs.tested.differ": pair_tests.max_z > threshold}
+    for suffix, p in (("", pair_tests.by_pin), (".sessions", pair_tests.by_session)):
+        if p is not None:
+            chosen[f"pairs.significant{suffix}"] = p <= LEVEL
+            chosen[f"pairs.bh{suffix}"] = false_discovery_control(p) <= LEVEL
+    n = len(pair_tests.pairs)
+    return {
+        key: Estimate(*significance.sampled_share(found, pair_tests.pairs), n, "pairs of users")
+        for key, found in chosen.items()
+    }
