@@ -219,6 +219,46 @@ def test_max_z_ecdf_is_the_share_at_or_below():
     assert line.get_drawstyle() == "steps-post"
 
 
+def test_cluster_contrasts_name_users_and_show_each_cluster(pictures):
+    table = pd.DataFrame(
+        {
+            "differ": ["most"] * 2 + ["little"] * 2,
+            "user_i": ["ann"] * 2 + ["carl"] * 2,
+            "user_j": ["bob"] * 2 + ["dora"] * 2,
+            "max_z": [5.0, 5.0, 1.0, 1.0],
+            "z": [-5.0, 2.0, 1.0, 0.5],
+            "count_i": [0.5, 3, 2, 2],
+            "count_j": [9.0, 1, 1, 1],
+            "images": [pictures[:6], pictures[:2], pictures[2:4], pictures[4:]],
+        }
+    )
+    figure = figures.cluster_contrasts(table, size=12)
+    titles = [part.get_suptitle() for part in figure.subfigs]
+    assert ["ann" in titles[0], "bob" in titles[0], "carl" in titles[1]] == [True] * 3
+    assert [axis.get_title() for axis in figure.axes][:2] == [
+        "$z$ = −5.0   (A 0.5, B 9)",
+        "$z$ = +2.0   (A 3, B 1)",
+    ]
+    pixels = drawn(figure).reshape(-1, 3)
+    for i in range(6):
+        assert (pixels == (40 * i, 255 - 40 * i, 7)).all(axis=1).any()
+
+
+def test_reading_curves_have_a_panel_a_parameter_and_both_curves_a_value():
+    values = {"alpha": [0.1, 1.0], "bandwidth": [0.0, 0.05, 1.0], "normalised": [True, False]}
+    rows = [
+        (name, value, place == 0, 1.25, np.linspace(0, 3, 501), np.linspace(0, 2, 501))
+        for name, of in values.items()
+        for place, value in enumerate(of)
+    ]
+    columns = ["parameter", "value", "chosen", "entropy", "max_z", "dealt_max_z"]
+    figure = figures.reading_curves(pd.DataFrame(rows, columns=columns))
+    assert [len(axis.lines) for axis in figure.axes] == [4, 6, 4]
+    legends = [[text.get_text() for text in axis.get_legend().get_texts()] for axis in figure.axes]
+    assert legends == [["0.1", "1"], ["0 (1.2)", "0.05 (1.2)", "1 (1.2)"], ["yes", "no"]]
+    drawn(figure)
+
+
 def test_mrr_curves_draw_every_profile_and_the_random_value():
     table = pd.DataFrame(
         {

@@ -959,7 +959,9 @@ def cluster_contrasts(table: pd.DataFrame, size: int = 80) -> Figure:
         for axis, row in zip(axes, rows.itertuples(), strict=False):
             axis.imshow(_mosaic(row.images, 3, size))
             axis.set_title(
-                f"$z$ = {row.z:+.1f}   (A {row.count_i:.2g}, B {row.count_j:.2g})",
+                f"$z$ = {row.z:+.1f}   (A {row.count_i:.2g}, B {row.count_j:.2g})".replace(
+                    "-", "−"
+                ),
                 fontsize="small",
             )
         for axis in part.axes:
