@@ -37,6 +37,8 @@ HASH_SIZE = (9, 8)  # width, height: eight horizontal differences in each of eig
 THUMB_SIZE = (16, 16)
 GRADIENT = 2  # grey levels of 255; a smaller difference may be noise of the compression
 LEAST_GRADIENTS = 10  # of 64; at 8, different logos of real boards were linked
+MAX_DISTANCE = 4  # bits of two hashes that differ at most in near-duplicates
+MIN_CORRELATION = 0.97  # of their thumbnails, at the least
 HASHES_AT_A_TIME = 2**18  # compared in one sweep: 2 MB, about what a cache holds
 PAIRS_AT_A_TIME = 2**12  # thumbnails compared in one sweep: 25 MB
 
@@ -114,7 +116,9 @@ def _signature(path: str | Path) -> tuple[str, np.ndarray, np.ndarray]:
 
 
 def duplicate_links(
-    signatures: Signatures, max_distance: int = 4, min_correlation: float = 0.97
+    signatures: Signatures,
+    max_distance: int = MAX_DISTANCE,
+    min_correlation: float = MIN_CORRELATION,
 ) -> NDArray[np.int64]:
     """Link pictures that are near-duplicates.
 
@@ -192,7 +196,9 @@ def _cosine(left: np.ndarray, right: np.ndarray, centred: tuple[int, ...]) -> ND
 
 
 def duplicate_clusters(
-    signatures: Signatures, max_distance: int = 4, min_correlation: float = 0.97
+    signatures: Signatures,
+    max_distance: int = MAX_DISTANCE,
+    min_correlation: float = MIN_CORRELATION,
 ) -> NDArray[np.int64]:
     """Put pictures that links connect into one cluster.
 
