@@ -193,6 +193,13 @@ def test_interactive_map_is_whole_and_the_same_every_time(placed_pins):
     assert figures.interactive_map(other, 'A "map" <of> pins', "Six pins.").data != html
 
 
+def test_interactive_map_comes_with_its_numbers(placed_pins):
+    bundle = figures.interactive_map(placed_pins, alt="pins")._repr_mimebundle_()
+    numbers = pd.read_csv(io.StringIO(bundle["text/csv"]))
+    np.testing.assert_allclose(numbers[["x", "y"]], placed_pins[["x", "y"]], rtol=1e-5)
+    assert bundle["text/html"].lstrip().startswith("<figure")
+
+
 def test_interactive_map_shows_small_pictures_and_their_mean_colours(placed_pins, tmp_path):
     path = str(tmp_path / "halves.png")
     Image.fromarray(
@@ -354,3 +361,56 @@ def test_table_shows_all_of_a_long_text_and_no_index():
     assert "x" * 200 in html
     assert "0.12<" in html
     assert "row_heading" not in html
+
+
+def rates_of(**levels):
+    """Rows of shares with intervals: two of each combination of the levels, at 30 and 1,000 pins."""
+    rows = pd.MultiIndex.from_product([*levels.values(), [30, 1000]], names=[*levels, "n_pins"])
+    share = np.linspace(0, 1, len(rows))
+    return rows.to_frame(index=False).assign(
+        share=share, low=np.maximum(0, share - 0.1), high=np.minimum(1, share + 0.1)
+    )
+
+
+def test_false_positive_rates_have_a_panel_for_each_variance():
+    table = rates_of(
+        variance=["two-term", "four-term"], assignment=["hard", "soft"], alpha=[0.1, 1.0]
+    ).rename(columns={"share": "rate"})
+    figure = figures.false_positive_rates(table, 0.05)
+    assert [axis.get_title("left") for axis in figure.axes] == [
+        "two-term variance",
+        "four-term variance",
+    ]
+    for axis, (_, rows) in zip(figure.axes, table.groupby("variance", sort=False), strict=True):
+        assert [tick.get_text() for tick in axis.get_xticklabels()] == ["30", "1,000"]
+        drawn_lines = [bars.lines[0].get_ydata().tolist() for bars in axis.containers]
+        assert drawn_lines == rows["rate"].to_numpy().reshape(4, 2).tolist()
+    assert drawn(figure).min() < 100
+
+
+def test_pvalue_ecdf_is_the_share_at_or_below():
+    figure = figures.pvalue_ecdf({"right": np.array([0.2, 0.4, 0.6, 0.8])}, 0.05)
+    left, right = figure.axes
+    line = next(line for line in left.lines if line.get_label() == "right")
+    assert np.interp(0.4, line.get_xdata(), line.get_ydata()) == pytest.approx(0.5)
+    assert right.get_xlim() == right.get_ylim() == (0, 0.1)
+    assert drawn(figure).min() < 100
+
+
+def test_power_curves_have_a_panel_for_each_rule():
+    table = rates_of(rule=["maxT", "Z"], taste=[0.0, 1.0])
+    figure = figures.power_curves(table, {"Z": "the rule", "maxT": "the test"}, 0.05)
+    assert [axis.get_title("left") for axis in figure.axes] == ["the rule", "the test"]
+    first = figure.axes[0].containers[0].lines[0].get_ydata()
+    assert first.tolist() == table.query("rule == 'Z' and taste == 0")["share"].tolist()
+    assert drawn(figure).min() < 100
+
+
+def test_share_intervals_stand_in_the_order_of_the_table():
+    table = pd.DataFrame(
+        {"name": ["b", "a"], "share": [0.2, 0.9], "low": [0.1, 0.8], "high": [0.3, 1]}
+    )
+    axis = figures.share_intervals(table, 0.5).axes[0]
+    assert [tick.get_text() for tick in axis.get_yticklabels()] == ["b", "a"]
+    assert axis.containers[0].lines[0].get_xdata().tolist() == [0.2, 0.9]
+    assert axis.yaxis_inverted()

@@ -845,15 +845,28 @@ def interactive_map(
     plot.add_tools(pan, wheel, *zooms, ResetTool(), hover, tap)
     plot.toolbar.active_scroll, plot.toolbar.active_drag = wheel, pan
     item = json.dumps(_renumbered(json_item(plot, name), name), separators=(",", ":"))
-    return HTML(
+    return _HTMLWithData(
         _MAP_PAGE.format(
             name=html.escape(name),
             alt=html.escape(alt),
             caption=caption,
             bokeh=INLINE.js_raw[0],  # the core alone: the map uses no widgets, tables or formulas
             item=item.replace("<", "\\u003c"),  # no caption can close the script
-        )
+        ),
+        pins[["x", "y", "board", "caption"]],
     )
+
+
+class _HTMLWithData(HTML):
+    """A figure in HTML, with the numbers behind it for who shows it."""
+
+    def __init__(self, page: str, numbers: pd.DataFrame) -> None:
+        super().__init__(page)
+        self.numbers = numbers
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        csv = self.numbers.to_csv(index=False, float_format="%.6g")
+        return {"text/html": self.data, "text/csv": csv}
 
 
 def _thumbnail(image: str, size: int) -> tuple[str, str]:

@@ -21,7 +21,7 @@ __all__ = ["add_foot", "link_figures", "page_provenance", "save_figures", "statu
 FILES = {
     "image/svg+xml": ("svg", "SVG"),
     "image/png": ("png", "PNG"),
-    "text/csv": ("csv", "its data (CSV)"),
+    "text/csv": ("csv", "data (CSV)"),
 }
 BESIDE = ("image/png", "text/csv")  # types that the page itself does not show
 
@@ -103,7 +103,7 @@ def link_figures(notebook: NotebookNode, folder: str) -> None:
                 for mime, (suffix, shown) in FILES.items()
                 if mime in data
             )
-            text = f'<p class="figure-files">Figure as {links}</p>'
+            text = f'<p class="figure-files">Download: {links}</p>'
             cells.append(nbformat.v4.new_markdown_cell(text))
             for mime in BESIDE:
                 data.pop(mime, None)
@@ -112,9 +112,10 @@ def link_figures(notebook: NotebookNode, folder: str) -> None:
 
 def _figures(cell: NotebookNode, position: int) -> list[tuple[str, dict[str, Any]]]:
     """Name and data of each figure that a cell shows."""
-    named = cell.metadata.get("mystnb", {}).get("figure", {}).get("name", f"cell-{position}")
+    named = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
+    named = named or cell.metadata.get("name", f"cell-{position}")
     outputs = [output.get("data", {}) for output in cell.get("outputs", [])]
-    shown = [data for data in outputs if "image/svg+xml" in data]
+    shown = [data for data in outputs if FILES.keys() & data.keys()]
     name = named.removeprefix("fig-")
     return [(f"{name}-{n}" if n > 1 else name, data) for n, data in enumerate(shown, start=1)]
 
