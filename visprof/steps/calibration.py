@@ -16,12 +16,14 @@ from scipy.stats import binomtest
 from visprof import significance, vocabulary
 from visprof.calibration import PinBank, draw_users, pin_bank
 from visprof.logodds import logits_and_variances
+from visprof.results import Estimate
 from visprof.steps.pictures import BoardSplit
 from visprof.steps.registry import step
 
 __all__ = [
     "ALPHA_FACTORS", "LEVEL", "POWER_PINS", "RULE_PINS", "SESSION_LENGTH", "TASTES",
-    "CalibrationWorld", "calibration_world", "false_positives", "null_pvalues", "power",
+    "CalibrationWorld", "calibration_numbers", "calibration_world", "false_positives",
+    "null_pvalues", "power",
 ]  # fmt: skip
 
 N_BANK = 6_000  # pins of the bank
@@ -194,3 +196,29 @@ def power(
             for rule, chosen in (("maxT", p <= LEVEL), ("Z", z > threshold)):
                 found.append((rule, taste, n_pins, *share_with_interval(chosen)))
     return pd.DataFrame(found, columns=["rule", "taste", "n_pins", "share", "low", "high"])
+
+
+@step
+def calibration_numbers(
+    false_positives: pd.DataFrame,
+    null_pvalues: dict[str, np.ndarray],
+    alpha: float,
+    variance: str,
+    n_null_pairs: int,
+) -> dict[str, Estimate]:
+    """False-positive rates: of the paper's rule with the study's prior, and of the tests at 5 %."""
+    unit = "simulated pairs"
+    ours = false_positives.query("alpha == @alpha and variance == @variance")
+    rule = {
+        f"null.rule.{row.assignment}.{row.n_pins}": Estimate(
+            row.rate, row.low, row.high, n_null_pairs, unit
+        )
+        for row in ours.itertuples()
+    }
+    tests = {
+        f"null.test.{name.replace(', ', '-').replace(' ', '-')}": Estimate(
+            *share_with_interval(p <= LEVEL), n_null_pairs, unit
+        )
+        for name, p in null_pvalues.items()
+    }
+    return rule | tests
