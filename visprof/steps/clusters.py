@@ -138,7 +138,7 @@ def _changes(own: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for factor in (0.1, 1, 10, 100):
         yield "alpha", own["alpha"] * factor
     hard = {0.0} if own["normalised"] else set()
-    soft = {own["bandwidth"], 4 * own["bandwidth"], 1.0}  # 1: the paper's, where beta = m = 1
+    soft = {own["bandwidth"], 4 * own["bandwidth"], 1.0}  # 1: beta = m, a usual margin
     for value in sorted(hard | soft):
         yield "bandwidth", value
     for normalised in (True, False) if own["bandwidth"] else (True,):
