@@ -155,11 +155,13 @@ def test_the_permutation_test_holds_its_level(world, variance):
 @pytest.mark.slow
 def test_power_rises_to_one_with_pins_and_taste(world):
     table = power(world, ALPHA, "two-term", 2.0, 150, 199, 0)
-    share = table[table["rule"] == "maxT"].pivot(index="taste", columns="n_pins", values="share")
+    share = table[table["rule"] == "pins"].pivot(index="taste", columns="n_pins", values="share")
     noise = 0.08
     assert np.all(np.diff(share.loc[0.5:], axis=1) > -noise)
     assert np.all(np.diff(share, axis=0) > -noise)
     assert share.loc[2.0, 300] > 0.98
     assert share.loc[2.0, 10] < 0.9
-    null = table[(table["rule"] == "maxT") & (table["taste"] == 0)]
-    assert np.all((null["low"] <= 0.08) & (null["high"] >= 0.03))
+    null = table[(table["rule"] != "Z") & (table["taste"] == 0)]
+    assert np.all(null["low"] <= 0.07)
+    of_sessions = table[table["rule"] == "sessions"].set_index(["taste", "n_pins"])["share"]
+    assert of_sessions[2.0, 30] < of_sessions[2.0, 300] < share.loc[2.0, 300]

@@ -402,8 +402,8 @@ def test_pvalue_ecdf_is_the_share_at_or_below():
 
 
 def test_power_curves_have_a_panel_for_each_rule():
-    table = rates_of(rule=["maxT", "Z"], taste=[0.0, 1.0])
-    figure = figures.power_curves(table, {"Z": "the rule", "maxT": "the test"}, 0.05)
+    table = rates_of(rule=["pins", "Z"], taste=[0.0, 1.0])
+    figure = figures.power_curves(table, {"Z": "the rule", "pins": "the test"}, 0.05)
     assert [_title(axis) for axis in figure.axes] == ["the rule", "the test"]
     first = figure.axes[0].containers[0].lines[0].get_ydata()
     assert first.tolist() == table.query("rule == 'Z' and taste == 0")["share"].tolist()

@@ -61,6 +61,7 @@ __all__ = [
     "mrr_intervals",
     "mrr_leads",
     "neighbour_strips",
+    "own_clusters",
     "picture_map",
     "power_curves",
     "precision_recall",
@@ -982,6 +983,31 @@ def cluster_contrasts(table: pd.DataFrame, size: int = 80) -> Figure:
     return figure
 
 
+def own_clusters(table: pd.DataFrame, size: int = 96) -> Figure:
+    """Clusters of one board, one a row: the board's pictures of it, and other boards'.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns share, low, high, others, own_images, other_images.
+    size : int
+        Side of a picture in pixels.
+    """
+    n_columns = max(1, *table[["own_images", "other_images"]].map(len).max())
+    figure = Figure(figsize=(10, 1.22 * len(table)), layout="constrained")
+    axes = figure.subplots(len(table), 2, squeeze=False)
+    for (own, other), row in zip(axes, table.itertuples(), strict=True):
+        for axis, images in ((own, row.own_images), (other, row.other_images)):
+            places = [*images, *[None] * (n_columns - len(images))]
+            axis.imshow(_mosaic(places, n_columns, size))
+            axis.set_axis_off()
+        own.set_title(
+            f"this board: {row.share:.1%} ({row.low:.1%} to {row.high:.1%})", fontsize="small"
+        )
+        other.set_title(f"other boards: {row.others:.1%}", fontsize="small")
+    return figure
+
+
 _READINGS = {
     "alpha": r"weight of the prior, $\alpha$",
     "bandwidth": r"bandwidth $\beta$ (entropy)",
@@ -1281,7 +1307,7 @@ def power_curves(table: pd.DataFrame, titles: Mapping[str, str], level: float) -
     level : float
         Level of the tests, drawn as a line.
     """
-    figure = Figure(figsize=(8.5, 4.2), layout="constrained")
+    figure = Figure(figsize=(1.2 + 3.2 * len(titles), 4.2), layout="constrained")
     axes = figure.subplots(1, len(titles), sharey=True, squeeze=False)[0]
     for axis, (rule, title) in zip(axes, titles.items(), strict=True):
         rows = table[table["rule"] == rule]

@@ -179,21 +179,31 @@ def power(
 ) -> pd.DataFrame:
     """Share of pairs found different, by the strength of tastes and the number of pins.
 
-    Columns rule, taste, n_pins, share, low, high; the rule "maxT" is the permutation test and "Z"
-    the paper's.
+    Columns rule, taste, n_pins, share, low, high. The rule "pins" is the permutation test, "Z" the
+    paper's, and "sessions" the test where pins come in sessions, which are shuffled whole.
     """
-    world = calibration_world
-    pins, background = world.assignments["soft"], world.background["soft"]
+    world, n_users = calibration_world, 2 * n_power_pairs
+    test = (world.background["soft"], alpha, n_permutations, variance, seed)
     found = []
     for taste in TASTES:
-        rows, _ = draw_users(
-            world.bank, 2 * n_power_pairs, max(POWER_PINS), taste=taste, random_state=seed
-        )
-        for n_pins in POWER_PINS:
-            z, p = _disjoint_pvalues(
-                pins, rows[:, :n_pins], background, alpha, n_permutations, variance, seed
+        single, grouped = (
+            draw_users(
+                world.bank, n_users, max(POWER_PINS), taste=taste, session_length=length,
+                random_state=seed,
             )
-            for rule, chosen in (("maxT", p <= LEVEL), ("Z", z > threshold)):
+            for length in (1, SESSION_LENGTH)
+        )  # fmt: skip
+        for n_pins in POWER_PINS:
+            first = np.s_[:, :n_pins]
+            z, p = _disjoint_pvalues(world.assignments["soft"], single[0][first], *test)
+            _, by_session = _disjoint_pvalues(
+                world.assignments["soft"], grouped[0][first], *test, sessions=grouped[1][first]
+            )
+            for rule, chosen in (
+                ("pins", p <= LEVEL),
+                ("Z", z > threshold),
+                ("sessions", by_session <= LEVEL),
+            ):
                 found.append((rule, taste, n_pins, *share_with_interval(chosen)))
     return pd.DataFrame(found, columns=["rule", "taste", "n_pins", "share", "low", "high"])
 
