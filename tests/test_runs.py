@@ -232,7 +232,7 @@ def test_the_table_of_parameters_has_all_of_every_page_and_of_the_study():
     assert table.index.is_unique
     clusters = table.loc["n_clusters"]
     assert clusters["type"] == "int"
-    assert clusters["default"] == "100 (tiny: 8; boards: 50; vectors, paper: 200)"
+    assert clusters["default"] == "100 (tiny: 8; boards: 50; vectors, paper: 200; own: 20)"
     assert table.loc["preset", "default"] == "'demo'"
     assert "06-prediction" in clusters["pages"]
     assert table.loc["distance", "values allowed"] == "euclidean or hellinger or cosine"
@@ -244,7 +244,7 @@ def test_the_table_of_parameters_has_all_of_every_page_and_of_the_study():
 @pytest.mark.parametrize(
     ("page", "shown"),
     [
-        ("parameters", ["n_clusters", "100 (tiny: 8; boards: 50; vectors, paper: 200)"]),
+        ("parameters", ["n_clusters", "100 (tiny: 8; boards: 50; vectors, paper: 200; own: 20)"]),
         ("cite", ["% mrr.image.50 = ", "@software{visprof", "@misc{Yang2015,"]),
     ],
 )

@@ -113,8 +113,13 @@ class Parameters:
     n_background: int = _parameter(20, "boards set aside for vocabulary and prior", least=1)
     background_source: str = _parameter(
         "active",
-        "background from the boards that pass the filters, or from the rest",
-        choices=boards.BACKGROUND_SOURCES,
+        "background from the boards that pass the filters, from the rest, or all pins",
+        choices=(*boards.BACKGROUND_SOURCES, "all"),
+    )
+    scenes: str = _parameter(
+        "own",
+        "what the Siamese network learns from: the data's own scenes, or drawn ones",
+        choices=("own", "simulated"),
     )
     # networks
     backbone: str = _parameter(
@@ -181,6 +186,8 @@ class Parameters:
         100, "passes over the captions; few leave short ones unlearnt", least=1
     )
     n_repeats: int = _parameter(5, "repetitions of the ranking with other seeds; 0: none", least=0)
+    # the reader's own board
+    board: str = _parameter("", "whose profile chapter 9 shows; empty: the board with most pins")
 
     def __post_init__(self) -> None:
         for parameter in dataclasses.fields(self):
@@ -257,9 +264,18 @@ PRESETS: dict[str, dict[str, Any]] = {
         "perplexity": 30.0,
         "alpha": 1.0,
     },
+    # a few boards of one's own, and nothing else: neither scenes nor weights
+    "own": {
+        "scenes": "simulated",
+        "background_source": "all",
+        "min_pins": 20,
+        "active_since": "1900-01-01",
+        "image_size": 0,
+        "n_clusters": 20,
+    },
 }
 
-REAL_PRESETS = ("boards", "paper")
+REAL_PRESETS = ("boards", "paper", "own")
 
 
 class Study:
@@ -308,7 +324,8 @@ class Study:
         if preset in REAL_PRESETS and not self.data:
             raise ValueError(
                 f"the preset {preset!r} is for real pictures: pass data=FOLDER (make book "
-                f"PRESET={preset} DATA=FOLDER), a folder with boards/ and scenes/"
+                f"PRESET={preset} DATA=FOLDER), a folder with boards/ and, unless "
+                "scenes='simulated', scenes/"
             )
         self.home = Path(home) if home is not None else _default_home()
         self._values: dict[str, Any] = {}

@@ -19,6 +19,7 @@ from visprof.steps import (
     significance,
     simulated,
     users,
+    yours,
 )
 from visprof.steps.registry import STEPS, VARIANTS, find_step
 
@@ -40,4 +41,5 @@ __all__ = [
     "significance",
     "simulated",
     "users",
+    "yours",
 ]

@@ -1,0 +1,147 @@
+"""Steps: one reader's own board (chapter 9), and what stands in where there are few pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.extmath import row_norms
+
+from visprof import alike, boards, scenes
+from visprof.intervals import percentile_interval
+from visprof.results import Estimate
+from visprof.sources import world
+from visprof.steps.clusters import nearest_of_boards
+from visprof.steps.pictures import BoardSplit, Pins, SceneSplit
+from visprof.steps.registry import step, variant
+from visprof.steps.users import Assignments
+from visprof.vocabulary import VisualVocabulary
+
+__all__ = [
+    "board_split", "data_folder", "own_alike", "own_board", "own_clusters", "own_numbers",
+    "scene_split",
+]  # fmt: skip
+
+N_RESAMPLES = 1000
+N_EXAMPLES = 6  # pictures shown of a cluster
+
+
+@variant(scenes="simulated")
+def data_folder(data: str) -> Path:
+    """The reader's folder, of which only ``boards/`` is needed."""
+    if not (Path(data) / "boards").is_dir():
+        raise FileNotFoundError(
+            f"data={data!r} has no folder boards/: it must hold a manifest.csv, or a folder of "
+            "pictures a board"
+        )
+    return Path(data)
+
+
+@variant(scenes="simulated")
+def scene_split(folder: Path, scenes_per_class: int, picture_size: int, seed: int) -> SceneSplit:
+    """Drawn scenes, where the reader has no labelled photographs."""
+    world.write_scenes(folder, n_per_class=scenes_per_class, size=picture_size, random_state=seed)
+    return SceneSplit(*scenes.split_scenes(scenes.read_scenes(folder / "scenes")))
+
+
+@variant(background_source="all")
+def board_split(pins: Pins, min_pins: int, active_since: str) -> BoardSplit:
+    """All pins as background, where boards are too few to set some aside."""
+    kept, funnel = boards.filter_boards(pins.readable, min_pins, active_since)
+    if kept["board"].nunique() < 2:
+        raise ValueError(
+            f"one board alone passes the filters (min_pins={min_pins}, active_since="
+            f"{active_since}); at least 2 are needed to compare: add boards, or lower min_pins"
+        )
+    return BoardSplit(pins.readable, kept, funnel)
+
+
+@step
+def own_board(board_split: BoardSplit, board: str) -> str:
+    """The board asked for, or the largest of those analysed."""
+    sizes = board_split.analysed.groupby("board").size()
+    if board and board not in sizes:
+        raise ValueError(
+            f"board is {board!r}, which is not among the {len(sizes)} analysed: "
+            f"{', '.join(sizes.index)}"
+        )
+    return board or str(sizes.idxmax())
+
+
+@step
+def own_clusters(
+    own_board: str,
+    assignments: Assignments,
+    board_split: BoardSplit,
+    pin_embedding: np.ndarray,
+    visual_vocabulary: VisualVocabulary,
+    seed: int,
+) -> pd.DataFrame:
+    """Clusters by how much more of them the board has than the background, the most first.
+
+    Columns cluster, share (of the board's profile), low, high (95 % interval, its pins drawn
+    again), others (share of the other boards of the background, taken as given), own_images (pins
+    that belong to no cluster more, nearest the centre first), other_images (other boards', one a
+    board if there are enough boards).
+    """
+    background, analysed = board_split.background, board_split.analysed
+    own = (analysed["board"] == own_board).to_numpy()
+    other = (background["board"] != own_board).to_numpy()
+    pins = assignments.analysed[own]
+    drawn = alike.resampled_profiles(pins, N_RESAMPLES, seed)
+    share, others = (
+        of.sum(axis=0, dtype=float) / of.sum(dtype=float)
+        for of in (pins, assignments.background[other])
+    )
+    of_own = pin_embedding[len(background) :][own]
+    of_other = pin_embedding[: len(background)][other]
+    own_images = analysed["image"].to_numpy()[own]
+    other_images, other_boards = background[other]["image"], background[other]["board"].to_numpy()
+    main = pins.argmax(axis=1)
+    rows = []
+    for cluster in np.argsort(others - share, kind="stable"):
+        centre = visual_vocabulary.cluster_centers_[cluster]
+        mine = np.flatnonzero(main == cluster)
+        mine = mine[np.argsort(row_norms(of_own[mine] - centre, squared=True), kind="stable")]
+        theirs = nearest_of_boards(of_other, other_boards, centre)
+        if len(theirs) < N_EXAMPLES:  # of so few boards, several pictures each
+            theirs = np.argsort(row_norms(of_other - centre, squared=True), kind="stable")
+        low, high = percentile_interval(drawn[:, cluster], 0.95)
+        rows.append({
+            "cluster": int(cluster), "share": share[cluster], "low": low, "high": high,
+            "others": others[cluster], "own_images": list(own_images[mine[:N_EXAMPLES]]),
+            "other_images": other_images.iloc[theirs[:N_EXAMPLES]].to_list(),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@step
+def own_alike(
+    own_board: str, assignments: Assignments, board_split: BoardSplit, distance: str, seed: int
+) -> pd.DataFrame:
+    """Other users, the most alike first, and how surely (see `visprof.alike.most_alike`)."""
+    users = board_split.analysed["board"].to_numpy()
+    return alike.most_alike(
+        assignments.analysed, users, own_board, distance, N_RESAMPLES, random_state=seed
+    )
+
+
+@step
+def own_numbers(
+    own_board: str,
+    own_clusters: pd.DataFrame,
+    own_alike: pd.DataFrame,
+    board_split: BoardSplit,
+) -> dict[str, Estimate]:
+    """Chapter 9 in numbers: the board's first cluster, its own clusters, and who is like it."""
+    first, nearest = own_clusters.iloc[0], own_alike.iloc[0]
+    n_pins = int((board_split.analysed["board"] == own_board).sum())
+    above = (own_clusters["low"] > own_clusters["others"]).mean()
+    return {
+        "yours.first": Estimate(first["share"], first["low"], first["high"], n_pins, "pins"),
+        "yours.first.others": Estimate(first["others"]),
+        "yours.above": Estimate(above, n=len(own_clusters), unit="clusters"),
+        "yours.nearest": Estimate(nearest["nearest"], n=N_RESAMPLES, unit="draws"),
+        "yours.nearest.chance": Estimate(1 / len(own_alike), n=len(own_alike), unit="users"),
+    }
