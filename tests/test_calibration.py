@@ -25,7 +25,9 @@ def bank():
 @pytest.fixture(scope="module")
 def world():
     """Of 50 clusters, with a background of 2,000 pins."""
-    return calibration_world(SimpleNamespace(background=range(2000)), 50, 0.05, 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibration, "N_BANK", 3000)  # clustered in seconds
+        return calibration_world(SimpleNamespace(background=range(2000)), 50, 0.05, 0)
 
 
 def cells_of(bank, rows):
