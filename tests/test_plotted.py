@@ -87,7 +87,10 @@ def test_files_of_a_figure(figure):
 
 
 def test_a_figure_of_no_numbers_has_no_table(figure):
-    figure.add_subplot().text(0.5, 0.5, "words")
+    axis = figure.add_subplot()
+    axis.text(0.5, 0.5, "words")
+    axis.plot([0, 1], [0, 1])
+    axis.set_axis_off()  # a diagram
     assert "text/csv" not in figure_files(figure)
     assert plotted_data(figure).empty
     assert plotted_data(Figure()).empty

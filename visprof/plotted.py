@@ -76,7 +76,7 @@ def _drawn(axis: Axes) -> Iterator[pd.DataFrame]:
             "value": value,
         })  # fmt: skip
 
-    for line in axis.lines:
+    for line in axis.lines if axis.axison else ():  # else: lines of a diagram
         x, y = np.broadcast_arrays(*line.get_data(orig=False))
         # a line across the whole panel has only one coordinate among the data
         of_data = line.get_transform().contains_branch_seperately(axis.transData)
