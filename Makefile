@@ -1,6 +1,7 @@
 # `make` alone lists what there is.  Examples:
 #   make book
 #   make book PRESET=boards DATA=../my-boards PARAMS="n_clusters=50 seed=3"
+#   make run CHAPTER=06-prediction PARAMS="n_clusters=50 distance=hellinger"
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,10 +10,11 @@ BIN := $(VENV)/bin
 PRESET = demo
 DATA =
 PARAMS =
+CHAPTER = 06-prediction
 PORT = 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help install book serve test lint lock results clean
+.PHONY: help install book run serve test lint lock results clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +34,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 book: install  ## execute every chapter and build _build/PRESET/html
 	@$(BIN)/python -m visprof.book build --preset '$(PRESET)' --data '$(DATA)' $(foreach p,$(PARAMS),-p '$(p)')
+
+run: install  ## execute one chapter, CHAPTER, with PARAMS, into a folder of _build/runs
+	@$(BIN)/visprof run '$(CHAPTER)' --preset '$(PRESET)' $(if $(DATA),--data '$(DATA)') $(foreach p,$(PARAMS),-p '$(p)')
 
 serve:  ## show the built book at http://localhost:PORT
 	@test -f '_build/$(PRESET)/html/index.html' || \
