@@ -20,6 +20,7 @@ def findings(preset):
         ("map.cnn", "map.bow"),
         ("map.bow", "map.random"),
         ("pairs.differ",),
+        ("pairs.bh",),
         ("mrr.image.50", "mrr.random"),
         *(
             ("mrr.image.50", f"mrr.{other}.50")
@@ -27,7 +28,7 @@ def findings(preset):
         ),
     ]
     for row, verdict in zip(keys, ledger_scorecard(ledger)["verdict"], strict=True):
-        spec = ".0%" if row == ("pairs.differ",) else ".3f"
+        spec = ".0%" if row[0].startswith("pairs") else ".3f"
         yield f"{' / '.join(f'{numbers[key].value:{spec}}' for key in row)}: {verdict}"
 
 

@@ -82,6 +82,7 @@ def numbers(differ, dealt):
         "map.random": Estimate(0.05),
         "pairs.differ": differ,
         "pairs.differ.dealt": dealt,
+        "pairs.bh": Estimate(0.8, 0.7, 0.9),
         "mrr.image.50": one,
         "mrr.text.50": one,
         "mrr.random": Estimate(0.01),
@@ -95,13 +96,24 @@ def test_scorecard_has_a_row_a_claim_and_needs_the_null_to_be_small():
     most = Estimate(0.9, 0.8, 0.95)
     card = scorecard(numbers(most, Estimate(0.01, 0.0, 0.02)), 50, 2.0)
     of_profiles = card["claim"].str.contains("better than the (?:text|plain|histogram)")
-    assert card["verdict"][~of_profiles][:5].tolist() == ["holds"] * 5
+    assert card["verdict"][~of_profiles][:6].tolist() == ["holds"] * 6
     # the mean embedding wins; this study has no classifier to make a histogram of labels
     verdicts = card["verdict"][of_profiles].tolist()
     assert verdicts == ["not resolved", "does not hold", "not tested"]
-    assert card.index[of_profiles].tolist() == [5, 6, 7]
+    assert card.index[of_profiles].tolist() == [6, 7, 8]
     card = scorecard(numbers(most, Estimate(0.9, 0.8, 1.0)), 50, 2.0)
     assert card["verdict"].iloc[3] == "does not hold"
+
+
+def test_a_share_of_significant_pairs_is_a_least_value():
+    found = numbers(Estimate(0.9, 0.8, 0.95), Estimate(0.0, 0.0, 0.0))
+    found["pairs.bh"] = Estimate(0.1, 0.05, 0.15)
+    found["pairs.bh.sessions"] = Estimate(0.0, 0.0, 0.01)
+    row = scorecard(found, 50, 2.0).iloc[4]
+    assert row["verdict"] == "not shown"
+    assert "10.0% (5.0% to 15.0%); if only whole sessions are evidence 0.0%" in row["ours"]
+    del found["pairs.bh"]
+    assert scorecard(found, 50, 2.0)["verdict"].iloc[4] == "not tested"
 
 
 def test_a_kept_ledger_has_the_scorecard_of_its_numbers(tmp_path):

@@ -139,10 +139,10 @@ def verdicts(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     DataFrame
         Columns claim, the paper, and one a study.
     """
-    marks = {"holds": "✔", "does not hold": "✘", "not resolved": "?", "not tested": "–"}
+    marks = {"holds": "✔", "does not hold": "✘", "not tested": "–"}  # else: undecided
     first = next(iter(cards.values()))
     found = {
-        name: [f"{marks[verdict]} {verdict}" for verdict in card["verdict"]]
+        name: [f"{marks.get(verdict, '?')} {verdict}" for verdict in card["verdict"]]
         for name, card in cards.items()
     }
     return pd.DataFrame({"claim": first["claim"], "the paper": first["paper"], **found})
@@ -1009,7 +1009,7 @@ def own_clusters(table: pd.DataFrame, size: int = 96) -> Figure:
 
 
 _READINGS = {
-    "alpha": r"weight of the prior, $\alpha$",
+    "alpha": r"weight of the prior, $\alpha$ (pins)",
     "bandwidth": r"bandwidth $\beta$ (entropy)",
     "normalised": "assignments sum to 1",
     "sigma": r"$\sigma^2$ is a mean over",
@@ -1024,7 +1024,8 @@ def reading_curves(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Columns parameter, value, chosen, entropy, max_z, dealt_max_z (quantiles at equal steps).
+        Columns parameter, value, chosen, entropy, prior, max_z, dealt_max_z (quantiles at equal
+        steps).
     """
     panels = list(table.groupby("parameter", sort=False))
     figure = Figure(figsize=(9, 3.1 * -(-len(panels) // 3)), layout="constrained")
@@ -1033,7 +1034,7 @@ def reading_curves(table: pd.DataFrame) -> Figure:
     largest = max(4.0, 1.5 * float(np.quantile(chosen["max_z"], 0.99)))
     for axis, (parameter, rows) in zip(axes, panels, strict=False):
         for row, colour in zip(rows.itertuples(), CYCLE, strict=False):
-            name = _reading_name(parameter, row.value, row.entropy)
+            name = _reading_name(row)
             for z, dash, label in ((row.max_z, "-", name), (row.dealt_max_z, ":", None)):
                 axis.plot(
                     z, np.linspace(0, 1, len(z)), color=colour, ls=dash, label=label,
@@ -1049,11 +1050,12 @@ def reading_curves(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _reading_name(parameter: str, value: Any, entropy: float) -> str:
-    if parameter == "normalised":
-        return "yes" if value else "no"
-    name = f"{value:g}" if isinstance(value, float) else str(value)
-    return f"{name} ({entropy:.1f})" if parameter == "bandwidth" else name
+def _reading_name(row: Any) -> str:
+    if row.parameter == "alpha":
+        return f"{row.value:g} ({float(f'{row.prior:.2g}'):,g})"
+    if row.parameter == "bandwidth":
+        return f"{row.value:g} ({row.entropy:.1f})"
+    return {True: "yes", False: "no"}.get(row.value, str(row.value))
 
 
 # one look for each profile, in every figure

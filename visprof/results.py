@@ -238,6 +238,22 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
         "the 95 % interval of the share lies above one half, and fewer than 5 % of the pairs "
         "differ when the same pins are dealt to the users at random",
     )
+    claim, paper = "More than half of the pairs differ, by a test at 5 %", "not tested"
+    if (tested := numbers.get("pairs.bh")) is None:
+        add(claim, paper, "no test", "not tested", "")
+    else:
+        found = f"{tested:.1%}"
+        if (by_session := numbers.get("pairs.bh.sessions")) is not None:
+            found += f"; if only whole sessions are evidence {by_session:.1%}"
+        add(
+            claim,
+            paper,
+            found,
+            "holds" if verdict_above(tested, 0.5) == "holds" else "not shown",
+            "the 95 % interval of the share of pairs with a significant difference (permutation "
+            "test of the maximum, false discovery rate 5 %) lies above one half; such a share is a "
+            "least value, so it can show that most pairs differ, never that most do not",
+        )
     image, random = numbers[f"mrr.image.{n_train}"], numbers["mrr.random"]
     add(
         "The image profile finds a user's next pins better than chance (MRR)",

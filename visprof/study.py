@@ -423,8 +423,9 @@ class Study:
         return self["scene_features"].outputs.shape[1]
 
     def headline(self) -> dict[str, Estimate]:
-        """All headline numbers: Table 1, Figure 5 and Figure 6."""
-        return {**self["map_numbers"], **self["pair_numbers"], **self["mrr_numbers"]}
+        """All headline numbers: Table 1, Figure 5 with its tests, and Figure 6."""
+        steps = ("map_numbers", "pair_numbers", "significance_numbers", "mrr_numbers")
+        return {key: number for step in steps for key, number in self[step].items()}
 
     def record(self, numbers: Mapping[str, Estimate], ledger: str | Path) -> None:
         """Write numbers with this study's parameters into a ledger; no path, no ledger."""
