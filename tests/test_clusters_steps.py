@@ -111,6 +111,8 @@ def test_readings_are_those_of_the_study_with_one_change(parts):
             {**of, row.parameter: row.value} if row.parameter in of else of for of in (EQ2, EQ4)
         )
         pairs = pairwise_differences(assignments(**parts, **eq2), split, **eq4, seed=0)
+        n_background = N_BOARDS * N_PINS if eq2["normalised"] else row.prior / eq4["alpha"]
+        assert row.prior == pytest.approx(eq4["alpha"] * n_background)
         assert row.differ == np.mean(pairs.max_z > 2)
         assert row.dealt == np.mean(pairs.dealt_max_z > 2)
         np.testing.assert_allclose(row.max_z[[0, 250, 500]], np.quantile(pairs.max_z, [0, 0.5, 1]))

@@ -254,15 +254,16 @@ def test_cluster_contrasts_name_users_and_show_each_cluster(pictures):
 def test_reading_curves_have_a_panel_a_parameter_and_both_curves_a_value():
     values = {"alpha": [0.1, 1.0], "bandwidth": [0.0, 0.05, 1.0], "normalised": [True, False]}
     rows = [
-        (name, value, place == 0, 1.25, np.linspace(0, 3, 501), np.linspace(0, 2, 501))
+        (name, value, place == 0, 1.25, 1234.5, np.linspace(0, 3, 501), np.linspace(0, 2, 501))
         for name, of in values.items()
         for place, value in enumerate(of)
     ]
-    columns = ["parameter", "value", "chosen", "entropy", "max_z", "dealt_max_z"]
+    columns = ["parameter", "value", "chosen", "entropy", "prior", "max_z", "dealt_max_z"]
     figure = figures.reading_curves(pd.DataFrame(rows, columns=columns))
     assert [len(axis.lines) for axis in figure.axes] == [4, 6, 4]
     legends = [[text.get_text() for text in axis.get_legend().get_texts()] for axis in figure.axes]
-    assert legends == [["0.1", "1"], ["0 (1.2)", "0.05 (1.2)", "1 (1.2)"], ["yes", "no"]]
+    assert legends[0] == ["0.1 (1,200)", "1 (1,200)"]
+    assert legends[1:] == [["0 (1.2)", "0.05 (1.2)", "1 (1.2)"], ["yes", "no"]]
     drawn(figure)
 
 

@@ -95,9 +95,9 @@ def readings(
     """Z of the same pins by other parameters and readings, one changed at a time.
 
     Columns parameter, value, chosen (it is the study's own), entropy (mean of the assignments, in
-    nats), differ, dealt (shares of pairs with Z above the threshold, of users and where pins are
-    dealt at random), max_z, dealt_max_z (eCDF as 501 quantiles). Where there are more than
-    `N_COMPARED` users, as many drawn at random stand for all.
+    nats), prior (how many pins it weighs as much as), differ, dealt (shares of pairs with Z above
+    the threshold, of users and where pins are dealt at random), max_z, dealt_max_z (eCDF as 501
+    quantiles). Where there are more than `N_COMPARED` users, as many drawn at random stand for all.
     """
     own = {
         "alpha": alpha, "bandwidth": bandwidth, "normalised": normalised, "sigma": sigma,
@@ -126,8 +126,8 @@ def readings(
         )
         rows.append({
             "parameter": parameter, "value": value, "chosen": value == own[parameter],
-            "entropy": entropy, "differ": float(np.mean(z > threshold)),
-            "dealt": float(np.mean(dealt_z > threshold)),
+            "entropy": entropy, "prior": reading["alpha"] * float(background.sum()),
+            "differ": float(np.mean(z > threshold)), "dealt": float(np.mean(dealt_z > threshold)),
             "max_z": _quantiles(z), "dealt_max_z": _quantiles(dealt_z),
         })  # fmt: skip
     return pd.DataFrame(rows)
@@ -135,7 +135,7 @@ def readings(
 
 def _changes(own: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Parameters and values to compare, the study's own among them."""
-    for factor in (0.1, 1, 10, 100):
+    for factor in (0.01, 0.1, 1, 10, 100):
         yield "alpha", own["alpha"] * factor
     hard = {0.0} if own["normalised"] else set()
     soft = {own["bandwidth"], 4 * own["bandwidth"], 1.0}  # 1: beta = m, a usual margin
