@@ -102,7 +102,12 @@ def pages(monkeypatch):
 
 @pytest.mark.slow
 def test_a_run_has_its_notebook_page_figures_and_numbers(root, tmp_path):
-    run = run_chapter("01-numbers", {"n_clusters": "5", "n_shown": 4}, tmp_path / "runs", root=root)
+    run = run_chapter(
+        "01-numbers",
+        {"preset": "demo", "n_clusters": "5", "n_shown": 4},
+        tmp_path / "runs",
+        root=root,
+    )
     assert run.folder == tmp_path / "runs" / "01-numbers_n_clusters=5_n_shown=4"
     assert sorted(path.name for path in run.folder.iterdir()) == [
         "01-numbers.ipynb", "figures", "html", "numbers.json", "run.json",
@@ -135,6 +140,7 @@ def test_a_run_has_its_notebook_page_figures_and_numbers(root, tmp_path):
     assert "A line." in html
 
 
+@pytest.mark.slow
 def test_a_run_takes_the_place_of_one_like_it_only(root, tmp_path, pages):
     given = {"n_clusters": 5}
     first = run_chapter("01-numbers", given, tmp_path, "mine", root)
@@ -150,6 +156,7 @@ def test_a_run_takes_the_place_of_one_like_it_only(root, tmp_path, pages):
             run_chapter("01-numbers", given, tmp_path, name, root)
 
 
+@pytest.mark.slow
 def test_a_failed_run_leaves_nothing(root, tmp_path, pages):
     with pytest.raises(BookError, match="assert not fail"):
         run_chapter("01-numbers", {"fail": True}, tmp_path / "runs", root=root)
@@ -193,6 +200,7 @@ def test_long_names_of_runs_are_cut_and_stay_apart(root):
     assert re.fullmatch(r"[\w.=,+-]+", a)
 
 
+@pytest.mark.slow
 def test_compare_shows_what_differs(root, tmp_path, pages):
     a, b = (run_chapter("01-numbers", {"n_clusters": k}, tmp_path, root=root) for k in (5, 7))
     parameters, numbers = compare_runs(a, b, ("A", "B"))
@@ -205,6 +213,7 @@ def test_compare_shows_what_differs(root, tmp_path, pages):
     assert same.empty
 
 
+@pytest.mark.slow
 def test_runs_without_a_number_in_common_are_not_compared(root, tmp_path, pages):
     a, b = (run_chapter("01-numbers", {"n_clusters": k}, tmp_path, root=root) for k in (5, 7))
     (b.folder / "numbers.json").unlink()

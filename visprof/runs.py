@@ -188,7 +188,7 @@ class Run:
     chapter : str
         Name of the page.
     given : dict
-        Parameters that were given.
+        Parameters that differ from the page's own.
     parameters : dict
         All parameters, of the page and of its study.
     numbers : dict of str to Estimate
@@ -225,7 +225,7 @@ def run_chapter(
     out : path
         Where runs are kept.
     name : str, optional
-        Name of the folder; by default it is made of the chapter and the parameters given.
+        Name of the folder; by default it is made of the chapter and the changed parameters.
     root : path
         Folder of the book.
 
@@ -252,7 +252,8 @@ def run_chapter(
     if given.get("ledger"):
         raise ValueError(f"ledger: a run keeps its numbers in its own {NUMBERS}; do not give it")
     values = _checked(page, known, given)
-    target = out / _run_name(page.stem, given, name)
+    values = {name: value for name, value in values.items() if value != known[name].default}
+    target = out / _run_name(page.stem, values, name)
     _reject_other(target, page.stem, values)
 
     start, started = time.perf_counter(), datetime.now(UTC)
@@ -294,14 +295,14 @@ def _seen_from(root: Path, path: Path) -> str:
     return os.path.relpath(path.resolve(), root.resolve())
 
 
-def _run_name(chapter: str, given: Mapping[str, object], name: str | None) -> str:
+def _run_name(chapter: str, values: Mapping[str, object], name: str | None) -> str:
     if name is not None:
         if not re.fullmatch(r"[\w=+,-][\w.=+,-]*", name):
             raise ValueError(
                 f"name is {name!r}; use letters, digits and any of . _ - + = , (no folder)"
             )
         return name
-    text = "_".join([chapter, *(f"{key}={value}" for key, value in given.items())])
+    text = "_".join([chapter, *(f"{key}={value}" for key, value in values.items())])
     text = re.sub(r"[^\w.=+,-]+", "-", text)
     return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 9]}-{digest(text)[:8]}"
 
