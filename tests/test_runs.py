@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,8 @@ glue("value", value, display=False)
 
 It is **{{glue:text}}`value:.1f`**, as {{cite:t}}`Yang2015` say ({{doc}}`words`, {{doc}}`index`).
 
+$$ x^2 $$
+
 ```{{code-cell}}
 ---
 mystnb:
@@ -82,10 +85,8 @@ def root(tmp_path):
         "format: jb-book\nroot: book/index\nchapters:\n"
         + "".join(f"- file: book/{name}\n" for name in ("01-numbers", "words", "bibliography"))
     )
-    (folder / "_config.yml").write_text(
-        "title: Test\nexecute: {execute_notebooks: 'off'}\nonly_build_toc_files: true\n"
-        "bibtex_bibfiles: [book/references.bib]\n"
-    )
+    shutil.copytree(ROOT / "book" / "_static", folder / "book" / "_static")
+    shutil.copy(ROOT / "_config.yml", folder)
     return folder
 
 
@@ -138,6 +139,9 @@ def test_a_run_has_its_notebook_page_figures_and_numbers(root, tmp_path):
     assert 'href="words.html"' in html
     assert 'href="index.html"' not in html  # the front page is not there: its name is text
     assert "A line." in html
+    loaded = re.findall(r"<(?:script|img|iframe|link)[^>]+(?:src|href)=\"([^\"]+)\"", html)
+    assert any("mathjax" in file for file in loaded)
+    assert not [file for file in loaded if re.match(r"(https?:)?//", file)]
 
 
 @pytest.mark.slow
