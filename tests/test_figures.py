@@ -230,7 +230,7 @@ def test_cluster_contrasts_name_users_and_show_each_cluster(pictures):
     table = pd.DataFrame(
         {
             "differ": ["most"] * 2 + ["little"] * 2,
-            "user_i": ["ann"] * 2 + ["carl"] * 2,
+            "user_i": ["ann $"] * 2 + ["carl"] * 2,
             "user_j": ["bob"] * 2 + ["dora"] * 2,
             "max_z": [5.0, 5.0, 1.0, 1.0],
             "z": [-5.0, 2.0, 1.0, 0.5],

@@ -965,8 +965,9 @@ def cluster_contrasts(table: pd.DataFrame, size: int = 80) -> Figure:
     parts = figure.subfigures(len(pairs), 1, squeeze=False).flat
     for part, (_, rows) in zip(parts, pairs, strict=True):
         first = rows.iloc[0]
+        a, b = (str(first[name]).replace("$", r"\$") for name in ("user_i", "user_j"))
         part.suptitle(
-            f"A: {first['user_i']}    B: {first['user_j']}    $Z$ = {first['max_z']:.1f}",
+            f"A: {a}    B: {b}    $Z$ = {first['max_z']:.1f}",
             x=0.01, ha="left", fontsize="medium", fontweight="bold",
         )  # fmt: skip
         axes = part.subplots(1, n_clusters, squeeze=False).flat
