@@ -1,8 +1,15 @@
-"""The interactive map, driven in a browser from a file on disk."""
+"""The interactive map and every page of a built book, driven in a browser from files on disk.
+
+The book is one of the preset ``tiny``, built here, or the one whose HTML folder is named by the
+environment variable ``VISPROF_BOOK``.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +17,11 @@ import pytest
 from PIL import Image
 
 from visprof import figures
+from visprof.book import build_book
 
+ROOT = Path(__file__).resolve().parent.parent
+DESKTOP = {"viewport": {"width": 1280, "height": 900}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 HOSTILE = "</script><script>hacked = 1</script><img src=x onerror='hacked = 1'> & @board $index"
 # where each pin is on the screen, and the range of x, as Bokeh has them
 STATE = """() => {
@@ -66,13 +77,8 @@ def page_file(tmp_path_factory):
     return page
 
 
-@pytest.fixture(params=["desktop", "phone"])
-def page(browser, page_file, request):
-    """The page, shown; afterwards it must have asked for nothing and complained of nothing."""
-    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-    desktop = {"viewport": {"width": 1280, "height": 900}}
-    context = browser.new_context(**(phone if request.param == "phone" else desktop))
-    page = context.new_page()
+def listen(page):
+    """Lists that grow by what a page asks for and by what it complains of."""
     asked, complaints = [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -82,6 +88,15 @@ def page(browser, page_file, request):
             complaints.append(message.text) if message.type in ("error", "warning") else None
         ),
     )
+    return asked, complaints
+
+
+@pytest.fixture(params=["desktop", "phone"])
+def page(browser, page_file, request):
+    """The page, shown; afterwards it must have asked for nothing and complained of nothing."""
+    context = browser.new_context(**(PHONE if request.param == "phone" else DESKTOP))
+    page = context.new_page()
+    asked, complaints = listen(page)
     page.goto(page_file.as_uri())
     page.set_default_timeout(10_000)
     page.wait_for_function("window.Bokeh && [...Bokeh.index.roots].length")
@@ -180,3 +195,201 @@ def test_one_finger_scrolls_the_page_and_two_zoom(page):
     low, high = page.evaluate(STATE)["range"]
     assert high - low < 0.9 * (start[1] - start[0])
     assert page.evaluate("visualViewport.scale") == 1  # the map, not the page
+
+
+# --- a built book ---------------------------------------------------------------------------------
+
+SCREENS = {
+    "light": {**DESKTOP, "color_scheme": "light"},
+    "dark": {**DESKTOP, "color_scheme": "dark"},
+    "phone-light": {**PHONE, "color_scheme": "light"},
+    "phone-dark": {**PHONE, "color_scheme": "dark"},
+    "wide": {"viewport": {"width": 2560, "height": 1300}, "color_scheme": "light"},
+}
+COLOURS = (
+    "light",
+    "dark",
+)  # screens that axe looks at: it is slow, and looks at colours and markup
+# What of the article cannot be seen: it sticks out of the page, out of a box that does not scroll,
+# or lies under something else.
+LAYOUT = """() => {
+  const name = (element) => `<${element.localName}> ${element.textContent.trim().slice(0, 40)}`
+  const problems = []
+  const page = document.documentElement
+  if (page.scrollWidth > innerWidth) problems.push(`the page is ${page.scrollWidth} wide`)
+  const article = document.querySelector("main article") ?? document.body
+  const scrolls = (element) => {
+    for (let box = element; box && box !== article.parentElement; box = box.parentElement)
+      if (/auto|scroll/.test(getComputedStyle(box).overflowX)) return true
+    return false
+  }
+  const blocks = [...article.querySelectorAll(
+    "h1, h2, h3, h4, p, li > code, dt, table, img, pre, figcaption, summary, div.math")]
+    .filter((block) => block.checkVisibility() && block.getClientRects().length)
+    .map((block) => ({block, box: block.getBoundingClientRect(), free: !scrolls(block)}))
+  for (const {block, box, free} of blocks) {
+    if ((box.left < -1 || box.right > innerWidth + 1) && free)
+      problems.push(`from ${Math.round(box.left)} to ${Math.round(box.right)}: ${name(block)}`)
+    const clips = /hidden|clip/.test(getComputedStyle(block).overflowX)
+    if (clips && block.scrollWidth > block.clientWidth + 1) problems.push(`cut off: ${name(block)}`)
+  }
+  const free = blocks.filter(({box, free}) => free && box.height > 4 && box.width > 4)
+  free.sort((a, b) => a.box.top - b.box.top)
+  for (const [i, {block, box}] of free.entries())
+    for (const other of free.slice(i + 1)) {
+      if (other.box.top > box.bottom - 2) break
+      const apart = other.box.left > box.right - 2 || other.box.right < box.left + 2
+      const nested = block.contains(other.block) || other.block.contains(block)
+      if (!apart && !nested) problems.push(`overlap: ${name(block)} and ${name(other.block)}`)
+    }
+  return problems
+}"""
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("<p>good<p>and good", None),
+        ("<p style='width: 500px'>wide", "the page is 508 wide"),
+        ("<p style='margin-left: -50px'>left", "from -42 to "),
+        ("<p style='width: 50px; overflow: hidden'>Donaudampfschifffahrt", "cut off: <p> Donau"),
+        ("<p>one<p style='margin-top: -30px'>two", "overlap: <p> "),
+        ("<div style='overflow-x: auto'><p style='width: 500px'>scrolls</div>", None),
+    ],
+)
+def test_layout_problems_are_seen(browser, body, problem):
+    page = browser.new_page(viewport={"width": 390, "height": 400})
+    page.set_content(f"<!doctype html><main><article>{body}</article></main>")
+    found = page.evaluate(LAYOUT)
+    assert found == [] if problem is None else any(text.startswith(problem) for text in found)
+    page.close()
+
+
+@pytest.fixture(scope="session")
+def built_book(tmp_path_factory) -> Path:
+    """Folder of HTML."""
+    given = os.environ.get("VISPROF_BOOK")
+    html = Path(given) if given else build_book(ROOT, "tiny", out=tmp_path_factory.mktemp("book"))
+    return html.resolve()
+
+
+@pytest.fixture(scope="module", params=SCREENS)
+def visits(request, browser, built_book) -> dict[str, list[str]]:
+    """What is wrong with the pages, by kind, after each was opened on one screen."""
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe is missing"
+    ).Axe()
+    files = {file for file in built_book.rglob("*.html") if "_static" not in file.parts}
+    files.remove(built_book / "index.html")  # it sends the reader on to book/index.html
+    assert len(files) > 10
+    wrong = {"console": [], "requests": [], "theme": [], "layout": [], "axe": []}
+    screen = SCREENS[request.param]
+    for file in sorted(files):
+        context = browser.new_context(**screen)
+        page = context.new_page()
+        asked, complaints = listen(page)
+        show(page, file)
+        inside = (built_book.as_uri(), "data:", "blob:")
+        found = {
+            "console": complaints,
+            "requests": [url for url in asked if not url.startswith(inside)],
+            "theme": [] if theme(page) == screen["color_scheme"] else [theme(page)],
+            "layout": page.evaluate(LAYOUT),
+            "axe": violations(axe, page) if request.param in COLOURS else [],
+        }
+        for kind, items in found.items():
+            wrong[kind] += [f"{file.relative_to(built_book)}: {item}" for item in items]
+        context.close()
+    return wrong
+
+
+def show(page, file: Path) -> None:
+    """Open a page and wait until scripts, mathematics and the map are done."""
+    page.set_default_timeout(60_000)
+    page.goto(file.as_uri())
+    page.evaluate("window.MathJax?.startup?.promise")
+    page.wait_for_function("!window.Bokeh || [...Bokeh.index.roots].length")
+    page.wait_for_timeout(300)
+
+
+def theme(page) -> str:
+    return page.evaluate("document.documentElement.dataset.theme")
+
+
+def violations(axe, page) -> Iterator[str]:
+    for violation in axe.run(page).response["violations"]:
+        if violation["impact"] in ("serious", "critical"):
+            yield from (f"{violation['id']}: {node['html'][:150]}" for node in violation["nodes"])
+
+
+@pytest.mark.slow
+def test_no_page_complains_in_the_console(visits):
+    assert visits["console"] == []
+
+
+@pytest.mark.slow
+def test_no_page_asks_for_anything_outside_the_book(visits):
+    assert visits["requests"] == []
+
+
+@pytest.mark.slow
+def test_pages_are_as_light_or_dark_as_the_reader_likes(visits):
+    assert visits["theme"] == []
+
+
+@pytest.mark.slow
+def test_nothing_is_cut_off_or_overlaps(visits):
+    assert visits["layout"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("visits", COLOURS, indirect=True)
+def test_axe_finds_no_serious_or_critical_violation(visits):
+    assert visits["axe"] == []
+
+
+@pytest.fixture(params=["desktop", "phone"])
+def book_page(browser, request):
+    """An empty page, which must not have complained when the test is over."""
+    context = browser.new_context(**(PHONE if request.param == "phone" else DESKTOP))
+    page = context.new_page()
+    _, complaints = listen(page)
+    yield page
+    assert complaints == []
+    context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("book_page", ["desktop"], indirect=True)
+def test_search_finds_a_term(book_page, built_book):
+    show(book_page, built_book / "book" / "index.html")
+    book_page.keyboard.press("Control+k")
+    book_page.keyboard.type("permutation")
+    book_page.keyboard.press("Enter")
+    book_page.wait_for_selector("#search-results li a")
+    links = book_page.locator("#search-results li a").evaluate_all("all => all.map((a) => a.href)")
+    assert any("glossary.html" in link for link in links)
+
+
+@pytest.mark.slow
+def test_the_map_of_the_book_shows_the_pin_that_is_pointed_at(book_page, built_book):
+    show(book_page, built_book / "book" / "04-map.html")
+    book_page.locator("#interactive-map").scroll_into_view_if_needed()
+    places = np.array(book_page.evaluate(STATE)["pins"])
+    inside = np.flatnonzero((places > 0).all(axis=1) & (places[:, 1] < 800))
+    assert len(inside) > 10
+    point_at(book_page, inside[0])
+    texts, sizes = shown(book_page)
+    assert len(texts) >= 2
+    assert min(min(size) for size in sizes) > 20
+    assert book_page.evaluate(STATE)["ringed"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("book_page", ["desktop"], indirect=True)
+def test_code_is_folded_and_one_click_away(book_page, built_book):
+    show(book_page, built_book / "book" / "03-metric.html")
+    code = book_page.locator("details.hide .highlight").first
+    assert not code.is_visible()
+    book_page.locator("details.hide > summary").first.click()
+    assert code.is_visible()
