@@ -132,11 +132,18 @@ def own_numbers(
     own_board: str,
     own_clusters: pd.DataFrame,
     own_alike: pd.DataFrame,
-    board_split: BoardSplit,
+    pins: Pins,
+    near_duplicates: np.ndarray,
 ) -> dict[str, Estimate]:
-    """Chapter 9 in numbers: the board's first cluster, its own clusters, and who is like it."""
+    """Chapter 9 in numbers: the board's first cluster, its own clusters, and who is like it.
+
+    ``yours.shared`` is the share of its pins of which the most alike has a near-duplicate.
+    """
     first, nearest = own_clusters.iloc[0], own_alike.iloc[0]
-    n_pins = int((board_split.analysed["board"] == own_board).sum())
+    own, other = (
+        near_duplicates[pins.readable["board"] == board] for board in (own_board, nearest["user"])
+    )
+    n_pins = len(own)
     above = (own_clusters["low"] > own_clusters["others"]).mean()
     return {
         "yours.first": Estimate(first["share"], first["low"], first["high"], n_pins, "pins"),
@@ -144,4 +151,5 @@ def own_numbers(
         "yours.above": Estimate(above, n=len(own_clusters), unit="clusters"),
         "yours.nearest": Estimate(nearest["nearest"], n=N_RESAMPLES, unit="draws"),
         "yours.nearest.chance": Estimate(1 / len(own_alike), n=len(own_alike), unit="users"),
+        "yours.shared": Estimate(np.isin(own, other).mean(), n=n_pins, unit="pins"),
     }
