@@ -13,6 +13,7 @@ from visprof.steps import clusters
 from visprof.steps.differences import counts_and_dealt, pairwise_differences
 from visprof.steps.pictures import BoardSplit
 from visprof.steps.users import assignments, visual_vocabulary
+from visprof.study import Study
 
 EQ2 = {"bandwidth": 0.1, "normalised": True, "sigma": "pairs"}
 EQ4 = {"counts": "sum", "alpha": 0.05, "variance": "two-term"}
@@ -140,3 +141,22 @@ def test_many_users_are_compared_on_a_sample(parts, monkeypatch):
     g = assignments(**parts, **EQ2).background.sum(axis=0, dtype=float)
     z = pairwise_max_z(counts, g, EQ4["alpha"])
     np.testing.assert_allclose([own["max_z"][0], own["max_z"][-1]], [z.min(), z.max()])
+
+
+def test_embeddings_without_pictures_have_clusters_without_pictures(tmp_path):
+    study = Study("tiny", home=tmp_path, drawn=False, n_users=10)
+    shown = study["telling_clusters"]
+    assert len(shown) == 3 * len(clusters.PLACES)
+    assert {image for images in shown["images"] for image in images} == {""}
+    own = study["readings"].query("chosen").iloc[0]
+    assert own["differ"] == study["pair_numbers"]["pairs.differ"].value
+    assert own["max_z"][-1] == study["pairwise_differences"].max_z.max()
+
+
+def test_a_reading_of_eq_2_needs_no_new_clusters(tmp_path):
+    study, other = (
+        Study("tiny", home=tmp_path, drawn=False, **changes)
+        for changes in ({}, {"bandwidth": 0.5, "sigma": "centres", "normalised": False})
+    )
+    assert study.key("visual_vocabulary") == other.key("visual_vocabulary")
+    assert study.key("assignments") != other.key("assignments")
