@@ -286,6 +286,7 @@ def test_an_unknown_chapter_lists_the_known_ones(root):
     [
         ({"parameters": {"clusters": 1}}, "the book has no parameter clusters"),
         ({"parameters": {"n_clusters": "x"}}, "not of the declared type int"),
+        ({"parameters": {"n_clusters": "1"}}, "n_clusters is 1; it must be at least 2"),
         ({"data": "nowhere"}, "data: there is nothing at"),
     ],
 )

@@ -468,6 +468,8 @@ def build_book(
         values[page] = {name: value for name, value in given.items() if name in known[page]}
     for page in pages:
         _changed_values(known[page], values[page])  # a wrong value fails now, not after minutes
+    if parameters:
+        _check_study(preset, {**given, **_changed_values(anywhere, parameters)})
 
     out.mkdir(parents=True, exist_ok=True)
     with _alone(out):
@@ -481,6 +483,14 @@ def build_book(
         if any(ledger.exists() for ledger in ledgers):
             Ledger(results / f"{preset}.json").replace_by(ledgers)
         return _render(root, pages, out)
+
+
+def _check_study(preset: str, values: Mapping[str, object]) -> None:
+    """Raise ValueError if a study would not take these values."""
+    from visprof.study import Parameters, Study  # with all of the library: seconds
+
+    names = Parameters.__dataclass_fields__.keys()
+    Study(preset, **{name: value for name, value in values.items() if name in names})
 
 
 @contextmanager
