@@ -107,6 +107,8 @@ def _run(options: argparse.Namespace) -> int:
             raise ValueError(f"{name} is given twice: {given[name]} and {value}")
         given[name] = value
     start = time.perf_counter()
+    if _progress():
+        print(f"running {options.chapter}: from seconds to minutes", file=sys.stderr)
     run = run_chapter(options.chapter, given, options.out, options.name, options.root)
     n_figures = len(list((run.folder / "figures").glob("*.svg")))
     print(f"{run.chapter} ran in {time.perf_counter() - start:.0f} s: {run.folder}")
