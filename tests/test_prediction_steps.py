@@ -83,6 +83,12 @@ def test_half_profiles_are_means_of_the_first_and_last_sampled_pins(parts, half)
     assert list(half.kinds()) == list(steps.PROFILES)
 
 
+def test_names_become_parts_of_keys():
+    names = ["mean embedding", "recall@5", "by number, fewer training pins", "embedding: the rest"]
+    slugs = ["mean-embedding", "recall@5", "by-number-fewer-training-pins", "embedding-the-rest"]
+    assert [steps.slug(name) for name in names] == slugs
+
+
 def test_profiles_without_their_parts_are_left_out(parts):
     parts |= {"text_assignments": None, "pin_features": None, "palettes": None}
     half = steps.half_profiles(**parts, **SPLIT, seed=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -220,8 +221,8 @@ def mrr_numbers(
 
 
 def slug(text: str) -> str:
-    """Name of a profile or score as a part of a key."""
-    return text.replace(" ", "-")
+    """Name of a profile, score or rule as a part of a key."""
+    return re.sub(r"[^\w@]+", "-", text)
 
 
 @step
