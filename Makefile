@@ -14,7 +14,7 @@ CHAPTER = 06-prediction
 PORT = 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help install book run serve test lint lock results clean
+.PHONY: help install book pdf run serve test lint lock results clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ book: install  ## execute every chapter and build _build/PRESET/html
 
 run: install  ## execute one chapter, CHAPTER, with PARAMS, into a folder of _build/runs
 	@$(BIN)/visprof run '$(CHAPTER)' --preset '$(PRESET)' $(if $(DATA),--data '$(DATA)') $(foreach p,$(PARAMS),-p '$(p)')
+
+pdf: install  ## print the built book into _build/PRESET/book.pdf (needs Chromium)
+	@$(BIN)/python -m visprof.pdf --preset '$(PRESET)'
 
 serve:  ## show the built book at http://localhost:PORT
 	@test -f '_build/$(PRESET)/html/index.html' || \
