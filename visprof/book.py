@@ -50,6 +50,7 @@ from traitlets.config import Config
 from visprof import pages as page_files
 from visprof.crate import describe_book
 from visprof.inputs import TRACE, changed_inputs, environment_version, noted_inputs, page_inputs
+from visprof.memo import SOURCES, digest
 from visprof.results import Ledger
 
 __all__ = [
@@ -601,6 +602,7 @@ def _render(root: Path, pages: Sequence[Path], out: Path) -> Path:
     files = sorted(path for path in executed.rglob("*") if path.is_file())
     inputs = {str(path.relative_to(executed)): _file_digest(path) for path in files}
     inputs["the installed packages"] = environment_version()
+    inputs["the docstrings"] = digest(*SOURCES.values())
     stamp = html / ".inputs.json"
     if stamp.exists() and json.loads(stamp.read_text("utf-8")) == inputs:
         print("rendering not needed: no page has changed", flush=True)
