@@ -116,7 +116,9 @@ def readings(
             words = clone_as(visual_vocabulary, *of_pins)
             pins = words.transform(pictures)
             background = words.transform(pin_embedding[:n_background]).sum(axis=0, dtype=float)
-            shares = clone_as(words, of_pins[0], True, of_pins[2]).transform(pictures)
+            shares = pins
+            if not reading["normalised"]:
+                shares = words.set_params(normalised=True).transform(pictures)
             assigned[of_pins] = pins, background, float(assignment_entropy(shares).mean())
         pins, background, entropy = assigned[of_pins]
         _, y, dealt = counts_and_dealt(pins, pin_users, reading["counts"], seed)
