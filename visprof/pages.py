@@ -135,5 +135,5 @@ def status_table(pages: dict[str, tuple[NotebookNode, list[str]]]) -> str:
         if (made := page_provenance(notebook)) is not None:
             seconds, memory = f"{made['seconds']:,.0f} s", f"{made['peak_bytes'] / 2**20:,.0f} MiB"
             row = [name, made["date"], seconds, memory, made["code"]["commit"]]
-            table.writerow([*row, ", ".join(reasons)])
+            table.writerow([*row, ", ".join(reasons).replace("visprof.", "")])
     return text.getvalue()

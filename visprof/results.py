@@ -218,11 +218,10 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
         ("cnn", "bow", "0.132 > 0.019"),
         ("bow", "random", "0.019 > 0.005"),
     ):
-        names = {"cnn": "the CNN alone", "bow": "SIFT + bag of words", "hybrid": "The hybrid"}
+        names = {"cnn": "CNN alone", "bow": "SIFT + bag of words", "hybrid": "Hybrid embedding"}
         difference = numbers[f"map.{better}-{worse}"]
         add(
-            f"{_capital(names[better])} finds pictures of the same scene better than "
-            f"{names.get(worse, worse)} (mAP)",
+            f"{names[better]} above {names.get(worse, 'chance')} (mAP of scenes)",
             paper,
             f"{numbers[f'map.{better}'].value:.3f} against {numbers[f'map.{worse}'].value:.3f}; "
             f"difference {difference:.3f}",
@@ -232,13 +231,13 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
     differ, dealt = numbers["pairs.differ"], numbers["pairs.differ.dealt"]
     add(
         f"More than half of the pairs of users differ (Z > {threshold:g})",
-        "more than 50 %",
+        "more than half",
         f"{differ:.1%}; where pins are dealt at random {dealt:.1%}",
         verdict_above(differ, 0.5) if dealt.value < 0.05 else "does not hold",
         "the 95 % interval of the share lies above one half, and fewer than 5 % of the pairs "
         "differ when the same pins are dealt to the users at random",
     )
-    claim, paper = "More than half of the pairs differ, by a test at 5 %", "not tested"
+    claim, paper = "The same by a test whose errors are known", "not tested"
     if (tested := numbers.get("pairs.bh")) is None:
         add(claim, paper, "no test", "not tested", "")
     else:
@@ -256,20 +255,18 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
         )
     image, random = numbers[f"mrr.image.{n_train}"], numbers["mrr.random"]
     add(
-        "The image profile finds a user's next pins better than chance (MRR)",
-        "well above 0.0022",
+        "Image profile above chance (MRR of next pins)",
+        "above 0.0022",
         f"{image:.3f} against {random.value:.3f}",
         verdict_above(image, random.value),
         "the 95 % interval of the MRR lies above the exact random value",
     )
     for other, name, paper, missing in (
-        ("text", "the text profile", "image above text at every training size",
-         "captions share no words"),
-        ("mean-embedding", "the plain mean embedding", "not compared", "no embedding"),
-        ("label-histogram", "the histogram of the classifier's labels", "not compared",
-         "no classifier"),
+        ("text", "text profile", "at every size", "captions share no words"),
+        ("mean-embedding", "plain mean embedding", "not compared", "no embedding"),
+        ("label-histogram", "classifier's label histogram", "not compared", "no classifier"),
     ):  # fmt: skip
-        claim = f"The image profile finds them better than {name} (MRR)"
+        claim = f"Image profile above {name} (MRR)"
         difference = numbers.get(f"mrr.image-{other}.{n_train}")
         if difference is None:
             add(claim, paper, missing, "not tested", above_zero)
@@ -327,7 +324,3 @@ def side_by_side(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(
         {"claim": first["claim"], "the paper": first["paper"], **found, "rule": first["rule"]}
     )
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
