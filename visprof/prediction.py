@@ -34,6 +34,7 @@ DISTANCES = ("euclidean", "hellinger", "cosine")
 RECALL_AT = (1, 5, 10)
 
 _ROWS, _COLUMNS = 512, 4096  # of one block of scores: 8 MB
+_LOOK = 128  # columns counted at a time: where none is in doubt, none is looked at again
 
 
 @dataclass(frozen=True)
@@ -531,21 +532,24 @@ def _count_nearer(
     products, high, low, own, train, own_test, test, nearer, tied
 ):  # pragma: no cover  (compiled)
     """Count test profiles nearer than the own one, and tied ones, in a block of scores."""
+    n = products.shape[1]
     for i in prange(products.shape[0]):
-        surely, perhaps = np.float32(0), np.float32(0)  # counts; floats let the loop vectorise
-        for j in range(products.shape[1]):
-            surely += np.float32(high[j] - products[i, j] < own[i])
-            perhaps += np.float32(low[j] - products[i, j] <= own[i])
-        nearer[i] += np.int64(surely)
-        if perhaps > surely:
-            squares = np.empty(train.shape[1])
-            limit = _squared_distance(train[i], own_test[i], squares)
-            for j in range(products.shape[1]):
-                sure = high[j] - products[i, j] < own[i]
-                if not sure and low[j] - products[i, j] <= own[i]:
-                    squared = _squared_distance(train[i], test[j], squares)
-                    nearer[i] += squared < limit
-                    tied[i] += squared == limit
+        for first in range(0, n, _LOOK):
+            columns = range(first, min(first + _LOOK, n))
+            surely, perhaps = np.float32(0), np.float32(0)  # counts; floats let the loop vectorise
+            for j in columns:
+                surely += np.float32(high[j] - products[i, j] < own[i])
+                perhaps += np.float32(low[j] - products[i, j] <= own[i])
+            nearer[i] += np.int64(surely)
+            if perhaps > surely:
+                squares = np.empty(train.shape[1])
+                limit = _squared_distance(train[i], own_test[i], squares)
+                for j in columns:
+                    sure = high[j] - products[i, j] < own[i]
+                    if not sure and low[j] - products[i, j] <= own[i]:
+                        squared = _squared_distance(train[i], test[j], squares)
+                        nearer[i] += squared < limit
+                        tied[i] += squared == limit
 
 
 @njit(cache=True)
