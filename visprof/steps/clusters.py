@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.utils.extmath import row_norms
 
 from visprof import logodds
-from visprof.steps.differences import PairwiseDifferences, counts_and_dealt
+from visprof.steps.differences import PairwiseDifferences, counts_and_dealt, unit_sums
 from visprof.steps.pictures import BoardSplit
 from visprof.steps.registry import step
 from visprof.steps.users import Assignments, clone_as
@@ -119,9 +119,12 @@ def readings(
             shares = pins
             if not reading["normalised"]:
                 shares = words.set_params(normalised=True).transform(pictures)
-            assigned[of_pins] = pins, background, float(assignment_entropy(shares).mean())
-        pins, background, entropy = assigned[of_pins]
-        _, y, dealt = counts_and_dealt(pins, pin_users, reading["counts"], seed)
+            entropy = float(assignment_entropy(shares).mean())
+            _, y, dealt = counts_and_dealt(pins, pin_users, "sum", seed)
+            assigned[of_pins] = y, dealt, background, entropy
+        y, dealt, background, entropy = assigned[of_pins]
+        if reading["counts"] == "unit":
+            y, dealt = unit_sums(y), unit_sums(dealt)
         z, dealt_z = (
             logodds.pairwise_max_z(of, background, reading["alpha"], reading["variance"])
             for of in (y, dealt)

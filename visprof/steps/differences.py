@@ -51,8 +51,13 @@ def counts_and_dealt(
     names, counts = profiles.user_profiles(assignments, users, counts=True)
     dealt = significance.dealt_counts(assignments, users, random_state=seed)
     if reading == "unit":
-        counts, dealt = (y / y.sum(axis=1, keepdims=True) for y in (counts, dealt))
+        counts, dealt = unit_sums(counts), unit_sums(dealt)
     return names, counts, dealt
+
+
+def unit_sums(counts: np.ndarray) -> np.ndarray:
+    """Profiles of unit sum (Eq. 3), (m, k), from counts."""
+    return counts / counts.sum(axis=1, keepdims=True)
 
 
 @step
