@@ -137,7 +137,7 @@ def verdicts(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns claim, the paper, and one a study.
+        Columns claim, and one a study.
     """
     marks = {"holds": "✔", "does not hold": "✘", "not tested": "–"}  # else: undecided
     first = next(iter(cards.values()))
@@ -145,7 +145,7 @@ def verdicts(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         name: [f"{marks.get(verdict, '?')} {verdict}" for verdict in card["verdict"]]
         for name, card in cards.items()
     }
-    return pd.DataFrame({"claim": first["claim"], "the paper": first["paper"], **found})
+    return pd.DataFrame({"claim of the paper, or beside it": first["claim"], **found})
 
 
 def _axes(width: float = 7.0, height: float = 4.2) -> tuple[Figure, Axes]:
