@@ -243,6 +243,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "n_users": 5790,
         "n_background": 1800,
         "n_clusters": 200,
+        "alpha": 1e-4,  # of a background of 180,000 pins: a prior as heavy as 18
         "n_repeats": 0,  # each would cluster the background again, a minute each time
     },
     # the paper's constants; margin, batch size and alpha are not given there. It needs the data,
