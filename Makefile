@@ -33,13 +33,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 book: install  ## execute every chapter and build _build/PRESET/html
-	@$(BIN)/python -m visprof.book build --preset '$(PRESET)' --data '$(DATA)' $(foreach p,$(PARAMS),-p '$(p)')
+	@$(BIN)/visprof build --preset '$(PRESET)' --data '$(DATA)' $(foreach p,$(PARAMS),-p '$(p)')
 
 run: install  ## execute one chapter, CHAPTER, with PARAMS, into a folder of _build/runs
 	@$(BIN)/visprof run '$(CHAPTER)' --preset '$(PRESET)' $(if $(DATA),--data '$(DATA)') $(foreach p,$(PARAMS),-p '$(p)')
 
 pdf: install  ## print the built book into _build/PRESET/book.pdf (needs Chromium)
-	@$(BIN)/python -m visprof.pdf --preset '$(PRESET)'
+	@$(BIN)/visprof pdf --preset '$(PRESET)'
 
 serve:  ## show the built book at http://localhost:PORT
 	@test -f '_build/$(PRESET)/html/index.html' || \

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from visprof import book, pdf
+from visprof import book, cli, pdf
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTER = """\
@@ -48,7 +48,7 @@ def unpacked(printed: bytes) -> bytes:
 def test_without_a_book_it_says_how_to_build_one(tmp_path, capsys):
     with pytest.raises(FileNotFoundError, match="make book PRESET=demo"):
         pdf.build_pdf(tmp_path)
-    assert pdf.main(["--out", str(tmp_path)]) == 1
+    assert cli.main(["pdf", "--out", str(tmp_path)]) == 1
     assert "build it first" in capsys.readouterr().err
 
 

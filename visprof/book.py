@@ -4,17 +4,10 @@ A chapter is a MyST text notebook (jupytext).  Its parameters are the assignment
 tagged ``parameters``: literal, annotated, and explained by the comment that trails them.
 
     n_clusters: int = 200  # clusters of the visual vocabulary
-
-From the command line::
-
-    python -m visprof.book build --preset demo -p n_clusters=50
-    python -m visprof.book run 05-pairwise -p n_clusters=50
-    python -m visprof.book parameters 05-pairwise
 """
 
 from __future__ import annotations
 
-import argparse
 import ast
 import copy
 import hashlib
@@ -61,7 +54,6 @@ __all__ = [
     "chapter_parameters",
     "execute_chapter",
     "find_chapter",
-    "main",
 ]
 
 KERNEL = "python3"
@@ -674,71 +666,3 @@ def _run_sphinx(executed: Path, out: Path) -> None:
             f"Jupyter Book ended with status {result.returncode}; its warnings are above\n\n"
             f"{result.stdout}"
         )
-
-
-# --- command line ---------------------------------------------------------------------------------
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.isidentifier():
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form name=value")
-    return name, value
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m visprof.book", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--root", type=Path, default=Path(), help="the book's root (default: .)")
-    commands = parser.add_subparsers(dest="command", required=True)
-
-    build = commands.add_parser("build", help="execute all chapters and build the HTML book")
-    build.add_argument("--preset", default="demo")
-    build.add_argument("--data", default="", help="folder of real data, for presets that need it")
-    build.add_argument("--out", type=Path, default=Path("_build"))
-
-    run = commands.add_parser("run", help="execute one chapter")
-    run.add_argument("chapter")
-    run.add_argument("--out", type=Path, default=Path("_build/runs"))
-
-    listing = commands.add_parser("parameters", help="list the parameters of a chapter")
-    listing.add_argument("chapter")
-
-    for command in (build, run):
-        command.add_argument(
-            "-p", dest="parameters", metavar="NAME=VALUE", type=_assignment, action="append",
-            default=[], help="change a parameter; may be repeated",
-        )  # fmt: skip
-    return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status: 0, or 1 after an error that is printed."""
-    options = _parser().parse_args(argv)
-    try:
-        _dispatch(options)
-    except (BookError, ValueError, FileNotFoundError) as error:
-        print(f"\nerror: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _dispatch(options: argparse.Namespace) -> None:
-    root = options.root
-    if options.command == "build":
-        html = build_book(
-            root, options.preset, options.data or None, dict(options.parameters), options.out
-        )
-        print(f"book: {html / 'index.html'}")
-        return
-    chapter = find_chapter(options.chapter, root)
-    if options.command == "run":
-        target = options.out / f"{chapter.stem}.ipynb"
-        execute_chapter(root / chapter, target, dict(options.parameters), root)
-        print(f"notebook: {target}")
-    else:
-        print(*chapter_parameters(root / chapter).values(), sep="\n")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

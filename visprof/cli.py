@@ -1,4 +1,4 @@
-"""The command ``visprof``: run a chapter, compare runs, list and cite numbers, collect boards."""
+"""The command ``visprof``: build the book, run a chapter, compare runs, cite numbers, collect."""
 
 from __future__ import annotations
 
@@ -66,12 +66,6 @@ def _command(commands, name: str, function, help_text: str) -> argparse.Argument
 def _add_chapter_commands(commands) -> None:
     run = _command(commands, "run", _run, "execute one chapter, with other parameters if wished")
     run.add_argument("chapter", metavar="CHAPTER", help="such as 06-prediction")
-    run.add_argument(
-        "-p", dest="parameters", metavar="NAME=VALUE", type=_assignment, action="append",
-        default=[], help="change a parameter; may be repeated",
-    )  # fmt: skip
-    run.add_argument("--preset", metavar="P", help="set of parameter values (default: demo)")
-    run.add_argument("--data", metavar="DIR", help="folder of real pictures")
     run.add_argument("--name", metavar="NAME", help="of the run (default: by its parameters)")
     compare = _command(commands, "compare", _compare, "set two runs side by side")
     compare.add_argument("runs", nargs=2, metavar="RUN", help="name of a run, or its folder")
@@ -79,10 +73,22 @@ def _add_chapter_commands(commands) -> None:
         command.add_argument(
             "--out", default="_build/runs", metavar="DIR", help="where runs are (_build/runs)"
         )
+    build = _command(commands, "build", _build, "execute all chapters and build the HTML book")
+    build.add_argument("--out", default="_build", metavar="DIR", help="where books are (_build)")
+    pdf = _command(commands, "pdf", _pdf, "print a built book (needs Chromium)")
+    pdf.add_argument("--preset", default="demo", metavar="P", help="which book (demo)")
+    pdf.add_argument("--out", default="_build", metavar="DIR", help="where books are (_build)")
+    for command in (run, build):
+        command.add_argument(
+            "-p", dest="parameters", metavar="NAME=VALUE", type=_assignment, action="append",
+            default=[], help="change a parameter; may be repeated",
+        )  # fmt: skip
+        command.add_argument("--preset", metavar="P", help="set of parameter values (demo)")
+        command.add_argument("--data", metavar="DIR", help="folder of real pictures")
     listing = _command(commands, "parameters", _parameters, "list the parameters of a chapter")
     listing.add_argument("chapter", metavar="CHAPTER")
     listing.add_argument("--preset", default="demo", metavar="P", help="whose defaults (demo)")
-    for command in (run, listing):
+    for command in (run, build, listing):
         command.add_argument("--root", default=".", metavar="DIR", help="the book's folder (.)")
 
 
@@ -116,6 +122,25 @@ def _run(options: argparse.Namespace) -> int:
     print(f"  {run.chapter}.ipynb  the executed notebook")
     print(f"  figures/  {n_figures} figures")
     print(f"  numbers.json  {len(run.numbers)} numbers" if run.numbers else "  (no numbers)")
+    return 0
+
+
+def _build(options: argparse.Namespace) -> int:
+    """Bring every page of the book up to date, and render them as HTML."""
+    from visprof.book import build_book
+
+    preset, parameters = options.preset or "demo", dict(options.parameters)
+    html = build_book(options.root, preset, options.data or None, parameters, options.out)
+    print(f"book: {html / 'index.html'}")
+    return 0
+
+
+def _pdf(options: argparse.Namespace) -> int:
+    """Print a built book as a PDF, through headless Chromium."""
+    from visprof.pdf import build_pdf
+
+    printed = build_pdf(options.out, options.preset)
+    print(f"PDF: {printed} ({printed.stat().st_size / 1e6:.1f} MB)")
     return 0
 
 

@@ -1,24 +1,17 @@
-"""A built book as one PDF: a single page of HTML, printed by Chromium.
-
-From the command line, after the book was built::
-
-    python -m visprof.pdf --preset demo
-"""
+"""A built book as one PDF: a single page of HTML, printed by Chromium."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from visprof.book import JUPYTER_BOOK, BookError
 
-__all__ = ["build_pdf", "main"]
+__all__ = ["build_pdf"]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # Scripts (mathematics, the map) get this long, in milliseconds of the browser's own clock.
@@ -52,7 +45,7 @@ def build_pdf(out: str | Path = "_build", preset: str = "demo") -> Path:
     if not (folder / "html" / "index.html").is_file() or not pages.is_dir():
         raise FileNotFoundError(
             f"no book in {folder}; build it first: make book PRESET={preset}, or "
-            f"python -m visprof.book build --preset {preset}"
+            f"visprof build --preset {preset}"
         )
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
@@ -97,23 +90,3 @@ def _run(command: Sequence[str], what: str) -> None:
     )
     if result.returncode:
         raise BookError(f"{what} ended with status {result.returncode}\n\n{result.stdout}")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status: 0, or 1 after an error that is printed."""
-    parser = argparse.ArgumentParser(prog="python -m visprof.pdf", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--preset", default="demo")
-    parser.add_argument("--out", type=Path, default=Path("_build"))
-    options = parser.parse_args(argv)
-    try:
-        printed = build_pdf(options.out, options.preset)
-    except (BookError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"PDF: {printed} ({printed.stat().st_size / 1e6:.1f} MB)")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
