@@ -541,7 +541,7 @@ def siamese_outputs(
         Trained model; its mode is left as it was. If its trunk was trained, compute
         ``features`` with that trunk (``model.backbone``).
     features : array-like, shape (n, in_features)
-        Trunk features, for instance :attr:`visprof.embedding.FeatureStore.features`.
+        Trunk features, for instance :attr:`visprof.embedding.Features.features`.
     batch_size : int
         Rows at a time; no result depends on it.
 
