@@ -308,18 +308,27 @@ def _distinct_rows(x: NDArray) -> tuple[NDArray, NDArray[np.int64], NDArray[np.i
     once, which makes their distances to a query equal to the last bit.
     """
     x = np.ascontiguousarray(x) + x.dtype.type(0)  # -0.0 becomes 0.0: bytes equal if values are
-    rows = x.view(np.dtype((np.void, x.itemsize * x.shape[1])))[:, 0]
+    if len(np.unique(_as_bytes(x[:, :4]))) == len(x):  # a few columns tell them apart
+        return x, np.arange(len(x)), np.ones(len(x), np.int32)
     _, first, inverse, copies = np.unique(
-        rows, return_index=True, return_inverse=True, return_counts=True
+        _as_bytes(x), return_index=True, return_inverse=True, return_counts=True
     )
     return np.ascontiguousarray(x[first]), inverse, copies.astype(np.int32)
 
 
+def _as_bytes(x: NDArray) -> NDArray[np.void]:
+    x = np.ascontiguousarray(x)
+    return x.view(np.dtype((np.void, x.itemsize * x.shape[1])))[:, 0]
+
+
 @njit(inline="always")
 def _cell(value, low, scale, one, top):  # pragma: no cover  (compiled)
-    """Grid cell, from 0 (below `low`) to `top`; never decreases with the value."""
+    """Grid cell, from 0 (below `low`) to `top`; never decreases with the value.
+
+    Unsigned, so that Numba does not look for negative indices.
+    """
     cell = (value - low) * scale + one
-    return np.int32(min(max(cell, one - one), top))
+    return np.uint32(min(max(cell, one - one), top))
 
 
 @njit(inline="always")
@@ -370,7 +379,7 @@ def _rank_positives(
             bounds[_cell(positives[p], low, scale, one, top) + 1] += 1
         mixed = (bounds[1:] > 0).astype(np.int32)
         bounds = np.cumsum(bounds)
-        cells = np.empty(n_items, dtype=np.int32)
+        cells = np.empty(n_items, dtype=np.uint32)
         for item in range(n_items):
             cells[item] = _cell(far[item], low, scale, one, top)
         # neighbours are added up apart, for a sum must wait for the one before in the same cell
