@@ -54,6 +54,7 @@ __all__ = [
     "chapter_parameters",
     "execute_chapter",
     "find_chapter",
+    "seen_from",
 ]
 
 KERNEL = "python3"
@@ -454,10 +455,10 @@ def build_book(
     _reject_unknown(given, anywhere, "the book")
     given["preset"] = preset
     if data is not None:
-        given["data"] = _seen_from(root, _existing(Path(data)))
+        given["data"] = seen_from(root, _existing(Path(data)))
     values = {}
     for page in pages:
-        given["ledger"] = _seen_from(root, _beside(out / "pages" / page, "ledger.json"))
+        given["ledger"] = seen_from(root, _beside(out / "pages" / page, "ledger.json"))
         values[page] = {name: value for name, value in given.items() if name in known[page]}
     for page in pages:
         _changed_values(known[page], values[page])  # a wrong value fails now, not after minutes
@@ -516,8 +517,21 @@ def _existing(data: Path) -> Path:
     return data
 
 
-def _seen_from(root: Path, path: Path) -> str:
-    """The path for code that runs in `root`; pages show it, so it names no folder above both."""
+def seen_from(root: Path, path: Path) -> str:
+    """Path for code that runs in another folder; pages show it, so it names no folder above both.
+
+    Parameters
+    ----------
+    root : Path
+        The folder in which the code runs.
+    path : Path
+        Relative to the working directory, or absolute.
+
+    Returns
+    -------
+    str
+        `path` relative to `root`.
+    """
     return os.path.relpath(path.resolve(), root.resolve())
 
 

@@ -35,6 +35,7 @@ from visprof.book import (
     chapter_parameters,
     execute_chapter,
     find_chapter,
+    seen_from,
 )
 from visprof.memo import digest
 from visprof.pages import link_figures, save_figures
@@ -248,7 +249,7 @@ def run_chapter(
     page = find_chapter(chapter, root)
     known = chapter_parameters(root / page)
     if given.get("data"):
-        given["data"] = _seen_from(root, _folder(Path(str(given["data"]))))
+        given["data"] = seen_from(root, _folder(Path(str(given["data"]))))
     if given.get("ledger"):
         raise ValueError(f"ledger: a run keeps its numbers in its own {NUMBERS}; do not give it")
     values = _checked(page, known, given)
@@ -262,9 +263,9 @@ def run_chapter(
         folder = Path(partial, "run")
         folder.mkdir()
         if "ledger" in known:
-            values["ledger"] = _seen_from(root, folder / NUMBERS)
+            values["ledger"] = seen_from(root, folder / NUMBERS)
         notebook = execute_chapter(root / page, folder / f"{page.stem}.ipynb", values, root)
-        _name_folder(notebook, _seen_from(root, folder), _seen_from(root, target))
+        _name_folder(notebook, seen_from(root, folder), seen_from(root, target))
         values.pop("ledger", None)
         save_figures(nbformat.read(notebook, as_version=4), folder / FIGURES)
         (folder / f"{NUMBERS}.lock").unlink(missing_ok=True)
@@ -289,10 +290,6 @@ def _folder(path: Path) -> Path:
     if not path.is_dir():
         raise FileNotFoundError(f"data: there is no folder {path.resolve()}")
     return path
-
-
-def _seen_from(root: Path, path: Path) -> str:
-    return os.path.relpath(path.resolve(), root.resolve())
 
 
 def _run_name(chapter: str, values: Mapping[str, object], name: str | None) -> str:
