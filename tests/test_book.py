@@ -481,3 +481,10 @@ def test_a_broken_reference_fails_the_build_and_keeps_the_old_book(root, tmp_pat
         book.build_book(root, out=out)
     assert "nowhere" in capfd.readouterr().err
     assert (out / "demo" / "html" / "index.html").read_text() == "the old book"
+
+
+def test_a_magic_in_a_chapter_is_named(build, root):
+    page = root / "book" / "01-numbers.md"
+    page.write_text(page.read_text() + "\n```{code-cell} ipython3\n%timeit 1 + 1\n```\n")
+    with pytest.raises(ValueError, match="not plain Python, near '%timeit 1"):
+        build()

@@ -71,6 +71,11 @@ def page_inputs(text: str, cells: Iterable[str], values: Mapping[str, Any]) -> d
     Returns
     -------
     dict of str to str
+
+    Raises
+    ------
+    ValueError
+        If a cell is not plain Python.
     """
     code = "\n".join(cells)
     return {
@@ -117,7 +122,13 @@ def environment_version() -> str:
 
 def _named_code(code: str) -> dict[str, str]:
     """Version of everything of this package that code cells import and use."""
-    tree = ast.parse(code)
+    try:
+        tree = ast.parse(code)
+    except SyntaxError as error:
+        raise ValueError(
+            f"a code cell is not plain Python, near {(error.text or '').strip()!r}: what the page "
+            "depends on cannot be read from it; IPython's magics have no place in a chapter"
+        ) from None
     attributes: dict[str, set[str]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
