@@ -20,7 +20,7 @@ def findings(preset):
         ("map.cnn", "map.bow"),
         ("map.bow", "map.random"),
         ("pairs.differ",),
-        ("pairs.bh",),
+        ("pairs.bh.sessions",),
         ("mrr.image.50", "mrr.random"),
         *(
             ("mrr.image.50", f"mrr.{other}.50")
