@@ -42,7 +42,14 @@ from traitlets.config import Config
 
 from visprof import pages as page_files
 from visprof.crate import describe_book
-from visprof.inputs import TRACE, changed_inputs, environment_version, noted_inputs, page_inputs
+from visprof.inputs import (
+    FILES,
+    TRACE,
+    changed_inputs,
+    environment_version,
+    noted_inputs,
+    page_inputs,
+)
 from visprof.memo import SOURCES, digest
 from visprof.results import Ledger
 
@@ -550,6 +557,7 @@ def _make_page(root: Path, page: Path, kept: Path, values: Mapping[str, object])
     now = page_inputs(text, cells, values)
     before = _kept_inputs(target, record)
     reasons = ["the first time"] if before is None else changed_inputs(before, now)
+    reasons = [_without_folders(reason, root) for reason in reasons]
     if not reasons:
         return []
     record.unlink(missing_ok=True)
@@ -563,6 +571,13 @@ def _make_page(root: Path, page: Path, kept: Path, values: Mapping[str, object])
     made = {"notebook": _file_digest(target), "executed for": reasons, "inputs": inputs}
     _write(record, json.dumps(made, indent=1))
     return reasons
+
+
+def _without_folders(reason: str, root: Path) -> str:
+    """A reason as pages may show it: where files lie on this machine is left out."""
+    if not reason.startswith(FILES):
+        return reason
+    return FILES + seen_from(root, Path(reason.removeprefix(FILES)))
 
 
 def _kept_inputs(notebook: Path, record: Path) -> dict[str, str] | None:

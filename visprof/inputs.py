@@ -19,6 +19,7 @@ from typing import Any
 from visprof.memo import SOURCES, code_version, digest, fingerprint, imported_names
 
 __all__ = [
+    "FILES",
     "TRACE",
     "changed_inputs",
     "environment_version",
