@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 
@@ -63,6 +64,14 @@ def test_links_stand_below_their_figure_and_the_page_shows_vectors(notebook):
     assert '<a href="../figures/03-metric/curve.csv">' in links
     assert "csv" not in notebook.cells[4].source
     assert notebook.cells[0].outputs[0]["data"].keys() == {"image/svg+xml", "text/plain"}
+
+
+def test_a_page_is_linked_the_same_every_time(notebook):
+    pages_made = [copy.deepcopy(notebook) for _ in range(2)]
+    for page in pages_made:
+        pages.link_figures(page, "../figures/03-metric")
+    assert pages_made[0] == pages_made[1]
+    nbformat.validate(pages_made[0])
 
 
 def test_the_foot_runs_last_and_can_be_read_again():

@@ -104,7 +104,8 @@ def link_figures(notebook: NotebookNode, folder: str) -> None:
                 if mime in data
             )
             text = f'<p class="figure-files">Download: {links}</p>'
-            cells.append(nbformat.v4.new_markdown_cell(text))
+            # by default a cell's id is random, and the page would differ in every build
+            cells.append(nbformat.v4.new_markdown_cell(text, id=f"files-{position}-{len(cells)}"))
             for mime in BESIDE:
                 data.pop(mime, None)
     notebook.cells = cells
