@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visprof.alike import POINTS, most_alike, resampled_profiles
+from visprof.alike import most_alike, resampled_profiles
 from visprof.intervals import resample_counts
+from visprof.prediction import DISTANCES
 from visprof.profiles import user_profiles
 
 
@@ -39,7 +40,7 @@ def test_the_likest_user_comes_first_and_is_named_in_most_draws():
     assert (table["low"][2], table["high"][2]) == (3, 3)
 
 
-@pytest.mark.parametrize("distance", POINTS)
+@pytest.mark.parametrize("distance", DISTANCES)
 def test_distances_are_those_of_plain_loops(distance):
     pins, users = pins_of({"x": [1, 2, 3], "y": [3, 2, 1], "z": [1, 1, 1]}, n=9)
     names, profiles = user_profiles(pins, users)

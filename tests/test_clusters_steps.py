@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.spatial.distance import squareform
 
 from visprof.logodds import log_odds_z, pairwise_max_z
 from visprof.profiles import user_profiles
@@ -43,15 +42,6 @@ def telling(parts):
     pairs = pairwise_differences(assigned, parts["board_split"], **EQ4, seed=0)
     return assigned, pairs, clusters.telling_clusters(assigned, **parts, **EQ4, seed=0,
                                                       pairwise_differences=pairs)  # fmt: skip
-
-
-@pytest.mark.parametrize("n", [2, 3, 10])
-def test_a_position_in_pdist_order_is_a_pair(n):
-    positions = squareform(np.arange(n * (n - 1) // 2))
-    for position in range(n * (n - 1) // 2):
-        i, j = clusters.pair_at(position, n)
-        assert i < j
-        assert positions[i, j] == position
 
 
 def test_telling_clusters_are_those_of_the_largest_z(parts, telling):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import squareform
 
-from visprof.logodds import log_odds_z, pairwise_max_z
+from visprof.logodds import log_odds_z, pair_users, pairwise_max_z
 
 VARIANCES = ["two-term", "four-term"]
 
@@ -180,3 +180,11 @@ def test_one_pair_needs_two_vectors_of_one_length():
         log_odds_z([1, 2], [[1, 2]], [1, 1], 1.0)
     with pytest.raises(ValueError, match="y_j: all counts are zero"):
         log_odds_z([1, 2], [0, 0], [1, 1], 1.0)
+
+
+@pytest.mark.parametrize("n", [2, 3, 10])
+def test_a_place_in_pdist_order_is_a_pair(n):
+    places = squareform(np.arange(n * (n - 1) // 2))
+    for place, (i, j) in enumerate(pair_users(range(n * (n - 1) // 2), n)):
+        assert i < j
+        assert places[i, j] == place

@@ -41,7 +41,7 @@ def test_days_with_one_pin_are_no_sessions():
 
 
 @pytest.fixture(scope="module")
-def tested():
+def three_users():
     """Three users with 8 days of 5 alike pins each; the second and third share a taste."""
     rng = np.random.default_rng(0)
     tastes = {"a": [9, 1, 1, 1], "b": [1, 1, 3, 3], "c": [1, 1, 3, 3]}
@@ -56,8 +56,8 @@ def tested():
     return words, pair_tests(words, board_split, sessions, 0.01, "two-term", 10, 499, 0)
 
 
-def test_pairs_are_tested_by_pin_and_by_session(tested):
-    words, tests = tested
+def test_pairs_are_tested_by_pin_and_by_session(three_users):
+    words, tests = three_users
     np.testing.assert_array_equal(tests.pairs, [[0, 1], [0, 2], [1, 2]])
     np.testing.assert_array_equal(tests.sessions_per_user, [8, 8, 8])
     days = np.repeat(np.arange(8), 5)

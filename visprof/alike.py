@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
-from sklearn.preprocessing import normalize
 from sklearn.utils import check_array
 
 from visprof.intervals import resample_counts
+from visprof.prediction import distance_points
 
-__all__ = ["POINTS", "most_alike", "resampled_profiles"]
-
-# points whose Euclidean distance is that of profiles, by its name
-POINTS = {"euclidean": np.asarray, "hellinger": np.sqrt, "cosine": normalize}
+__all__ = ["most_alike", "resampled_profiles"]
 
 
 def resampled_profiles(
@@ -87,8 +86,6 @@ def most_alike(
     ValueError
         If the user is unknown, there is no other, or the distance is unknown.
     """
-    if distance not in POINTS:
-        raise ValueError(f"distance: expected one of {', '.join(POINTS)}, got {distance!r}")
     pins, of_pins = np.asarray(assignments), np.asarray(users)
     others = [name for name in np.unique(of_pins) if name != user]
     if user not in of_pins or not others:
@@ -96,14 +93,14 @@ def most_alike(
             f"user: expected one of at least 2 users ({', '.join(map(str, others[:5]))}, ...), "
             f"got {user!r}"
         )
-    points = POINTS[distance]
     seeds = np.random.default_rng(random_state).integers(2**31, size=len(others) + 1)
 
-    def placed(name: str, seed: int) -> tuple[NDArray, NDArray]:
+    def placed(name: str, seed: int) -> Iterator[NDArray]:
         of_user = pins[of_pins == name]
         drawn = resampled_profiles(of_user, n_resamples, int(seed))
         total = of_user.sum(axis=0, dtype=float)
-        return points(total[None] / total.sum()), points(drawn)
+        profile = total[None] / total.sum()
+        return (distance_points(of, distance, "assignments") for of in (profile, drawn))
 
     own, own_drawn = placed(user, seeds[-1])
     distances, drawn_distances = np.empty(len(others)), np.empty((len(others), n_resamples))

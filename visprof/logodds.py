@@ -23,7 +23,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["log_odds_z", "logits_and_variances", "pairwise_max_z"]
+__all__ = ["log_odds_z", "logits_and_variances", "pair_users", "pairwise_max_z"]
 
 _VARIANCES = ("two-term", "four-term")
 
@@ -108,6 +108,27 @@ def pairwise_max_z(
             "without pins"
         )
     return _pairwise_max(*logits_and_variances(counts, background, alpha, variance))
+
+
+def pair_users(places: ArrayLike, n_users: int) -> NDArray[np.int64]:
+    """Users of pairs, by their places in the order of `pairwise_max_z`.
+
+    Parameters
+    ----------
+    places : array-like of int, shape (m,)
+        From 0 to n (n - 1) / 2 - 1.
+    n_users : int
+        Number of users n.
+
+    Returns
+    -------
+    ndarray of int, shape (m, 2)
+        The smaller number first.
+    """
+    places, first = np.asarray(places), np.arange(n_users - 1)
+    starts = first * (n_users - 1) - first * (first - 1) // 2  # where the pairs of `first` begin
+    i = np.searchsorted(starts, places, side="right") - 1
+    return np.stack([i, places - starts[i] + i + 1], axis=1)
 
 
 def logits_and_variances(

@@ -18,6 +18,7 @@ __all__ = [
     "DISTANCES",
     "RECALL_AT",
     "Ranks",
+    "distance_points",
     "join_profiles",
     "mean_reciprocal_rank",
     "mrr_difference",
@@ -85,7 +86,7 @@ def rank_users(train: ArrayLike, test: ArrayLike, distance: str = "euclidean") -
         If the shapes differ, there are fewer than 2 users, a value is not finite, the distance is
         unknown, or a row is negative (hellinger) or zero (cosine).
     """
-    train, test = _points(train, distance, "train"), _points(test, distance, "test")
+    train, test = distance_points(train, distance, "train"), distance_points(test, distance, "test")
     if train.shape != test.shape:
         raise ValueError(
             f"train {train.shape} and test {test.shape} must have one shape (n, k): row i of both "
@@ -179,7 +180,8 @@ def join_profiles(
         raise ValueError("profiles: expected at least one pair (train, test), got none")
     joined = []
     for train, test in profiles:
-        train, test = _points(train, distance, "train"), _points(test, distance, "test")
+        train = distance_points(train, distance, "train")
+        test = distance_points(test, distance, "test")
         spread = np.sqrt(train.var(axis=0, dtype=np.float64).sum()) or 1.0
         joined.append((train / spread, test / spread))
     train, test = (np.hstack(side) for side in zip(*joined, strict=True))
@@ -504,8 +506,27 @@ def split_pins(
     return train, test
 
 
-def _points(profiles: ArrayLike, distance: str, name: str) -> NDArray:
-    """Points whose Euclidean distances order as the distance asked for."""
+def distance_points(profiles: ArrayLike, distance: str, name: str) -> NDArray:
+    """Points whose Euclidean distances order as the distance asked for.
+
+    Parameters
+    ----------
+    profiles : array-like of shape (n, k)
+    distance : {"euclidean", "hellinger", "cosine"}
+        As for `rank_users`.
+    name : str
+        What errors call the profiles.
+
+    Returns
+    -------
+    ndarray of shape (n, k)
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite, the distance is unknown, or a row is negative (hellinger) or zero
+        (cosine).
+    """
     types = [np.float64, np.float32] if distance == "euclidean" else np.float64
     profiles = check_array(profiles, dtype=types, order="C", input_name=name)
     if distance == "euclidean":
@@ -524,7 +545,7 @@ def _points(profiles: ArrayLike, distance: str, name: str) -> NDArray:
                 f"(rows {np.flatnonzero(length == 0)[:5].tolist()})"
             )
         return profiles / length
-    raise ValueError(f"distance: expected one of {DISTANCES}, got {distance!r}")
+    raise ValueError(f"distance: expected one of {', '.join(DISTANCES)}, got {distance!r}")
 
 
 @njit(parallel=True, cache=True, fastmath={"reassoc"})

@@ -10,7 +10,7 @@ from scipy.spatial.distance import squareform
 from sklearn.utils import check_array
 
 from visprof.intervals import percentile_interval, resample_counts
-from visprof.logodds import logits_and_variances
+from visprof.logodds import logits_and_variances, pair_users
 from visprof.profiles import user_profiles
 
 __all__ = [
@@ -296,10 +296,7 @@ def sample_pairs(n_users: int, n_pairs: int, random_state: int) -> NDArray[np.in
     if n_pairs < total:
         rng = np.random.default_rng(random_state)
         places = np.sort(rng.choice(total, n_pairs, replace=False, shuffle=False))
-    first = np.arange(n_users - 1)
-    starts = first * (n_users - 1) - first * (first - 1) // 2  # where the pairs of `first` begin
-    i = np.searchsorted(starts, places, side="right") - 1
-    return np.stack([i, places - starts[i] + i + 1], axis=1)
+    return pair_users(places, n_users)
 
 
 def sampled_share(

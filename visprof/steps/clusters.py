@@ -16,7 +16,7 @@ from visprof.steps.registry import step
 from visprof.steps.users import Assignments, clone_as
 from visprof.vocabulary import VisualVocabulary, assignment_entropy
 
-__all__ = ["nearest_of_boards", "pair_at", "readings", "telling_clusters"]
+__all__ = ["nearest_of_boards", "readings", "telling_clusters"]
 
 N_CLUSTERS, N_EXAMPLES = 3, 6  # shown of a pair, and of a cluster
 PLACES = {"most": 1.0, "median": 0.5, "little": 0.05}  # of the shown pairs, by quantile of Z
@@ -47,8 +47,8 @@ def telling_clusters(
     embedded, boards = pin_embedding[: len(background)], background["board"].to_numpy()
     order = np.argsort(pairwise_differences.max_z, kind="stable")
     rows = []
-    for name, place in PLACES.items():
-        i, j = pair_at(order[round(place * (len(order) - 1))], len(users))
+    shown = [order[round(place * (len(order) - 1))] for place in PLACES.values()]
+    for name, (i, j) in zip(PLACES, logodds.pair_users(shown, len(users)), strict=True):
         z = logodds.log_odds_z(y[i], y[j], g, alpha, variance)
         for cluster in np.argsort(-np.abs(z), kind="stable")[:N_CLUSTERS]:
             centre = visual_vocabulary.cluster_centers_[cluster]
@@ -60,13 +60,6 @@ def telling_clusters(
                 "images": background["image"].iloc[nearest].to_list(),
             })  # fmt: skip
     return pd.DataFrame(rows)
-
-
-def pair_at(position: int, n_users: int) -> tuple[int, int]:
-    """The pair of users i < j whose value stands at a position in pdist order."""
-    first = np.cumsum([0, *range(n_users - 1, 0, -1)])  # of each i
-    i = int(np.searchsorted(first, position, side="right")) - 1
-    return i, int(position - first[i]) + i + 1
 
 
 def nearest_of_boards(pictures: np.ndarray, boards: np.ndarray, centre: np.ndarray) -> np.ndarray:
