@@ -1,0 +1,80 @@
+"""The shared checks of arguments."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from visprof.checks import check_finite, check_groups, check_whole, listed
+
+MISSING = {
+    "NaN": np.array([1.0, np.nan, 2.0]),
+    "None": ["a", None, "b"],
+    "NA": pd.array([1, pd.NA, 2], dtype="Int64"),
+    "NaT": pd.to_datetime(["2015-01-01", None, "2015-01-02"]),
+    "category": pd.Categorical(["a", None, "b"]),
+    "column": pd.Series(["a", np.nan, "b"], index=[7, 8, 9]),
+    "masked": np.ma.masked_array([1, 2, 3], mask=[False, True, False]),
+    "text": pd.array(["a", pd.NA, "b"], dtype="string"),
+}
+
+
+@pytest.mark.parametrize("values", MISSING.values(), ids=MISSING)
+def test_missing_groups_are_named_by_row(values):
+    with pytest.raises(ValueError, match=r"users: 1 of 3 values are missing, at row\(s\) 1;"):
+        check_groups(values, 3, "users")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [3, 1, 2],
+        ["b", "a", "c"],
+        np.array(["b", "a", "c"], object),
+        np.array([1, 2.5, np.float32(3)], object),
+        [True, False, True],
+        [b"x", b"y", b"z"],
+        pd.Categorical(["a", "b", "a"]),
+        pd.to_datetime(["2015-01-01", "2014-01-01", "2015-01-02"]),
+    ],
+)
+def test_groups_of_one_kind_are_returned_in_order(values):
+    groups = check_groups(values, 3, "users")
+    assert groups.tolist() == np.asarray(values).tolist()
+    assert len(np.unique(groups)) == len(set(groups.tolist()))
+
+
+def test_groups_of_several_kinds_are_named():
+    with pytest.raises(
+        TypeError, match=r"labels: .* number at row 0 \(1\) and str at row 2 \('x'\)"
+    ):
+        check_groups(np.array([1, 2, "x"], object), 3, "labels")
+
+
+@pytest.mark.parametrize(("values", "n"), [([1, 2], 3), ([[1], [2]], None), (5, None)])
+def test_groups_of_another_shape_are_refused(values, n):
+    with pytest.raises(ValueError, match="users: expected shape"):
+        check_groups(values, n, "users")
+
+
+@pytest.mark.parametrize("value", [9.5, 9.0, "9", None, True, np.float64(9)])
+def test_a_number_of_things_is_whole(value):
+    with pytest.raises(TypeError, match="n_permutations: expected a whole number of at least 1"):
+        check_whole(value, "n_permutations", 1)
+
+
+def test_a_number_of_things_has_a_least_value():
+    assert check_whole(np.int16(3), "k", 1) == 3
+    with pytest.raises(ValueError, match="k: expected a whole number of at least 1, got 0"):
+        check_whole(0, "k", 1)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, [1.0, -np.inf]])
+def test_a_result_is_finite(value):
+    assert check_finite([1.0, 2.0], "z").tolist() == [1, 2]
+    with pytest.raises(ValueError, match="z: 1 of"):
+        check_finite(value, "z")
+
+
+def test_long_lists_are_cut():
+    assert listed(range(3)) == "0, 1, 2"
+    assert listed(range(9)) == "0, 1, 2, 3, 4 and 4 more"

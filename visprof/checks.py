@@ -1,0 +1,134 @@
+"""Checks of arguments, shared by all public functions; messages say what is wrong, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["check_finite", "check_groups", "check_whole", "listed"]
+
+
+def listed(items: Iterable[object], most: int = 5) -> str:
+    """Return the first items as text, and how many more there are."""
+    items = [str(item) for item in items]
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
+
+
+def check_groups(values: ArrayLike, n: int | None, name: str) -> NDArray:
+    """Check labels, users, sessions or groups: one for each row, none missing, all comparable.
+
+    Parameters
+    ----------
+    values : array-like of shape (n,)
+        Numbers, texts, dates or categories.
+    n : int or None
+        Number of rows that they belong to; None: any.
+    name : str
+        What they are, for messages.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        The values; those of a pandas column or categorical, a masked array or a list likewise.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another or a value is missing (None, NaN, NA, NaT, masked); the rows are
+        named.
+    TypeError
+        If values of several kinds cannot be put in order, such as numbers and texts.
+    """
+    array = np.asarray(values)
+    if array.ndim != 1 or (n is not None and len(array) != n):
+        expected = "(n,)" if n is None else f"({n},), one for each row"
+        raise ValueError(f"{name}: expected shape {expected}, got {array.shape}")
+    missing = pd.isna(array)
+    if isinstance(values, np.ma.MaskedArray):
+        missing |= np.ma.getmaskarray(values)
+    if missing.any():
+        rows = np.flatnonzero(missing)
+        raise ValueError(
+            f"{name}: {len(rows)} of {len(array)} values are missing, at row(s) {listed(rows)}; "
+            "leave these rows out, or give the values a name of their own"
+        )
+    if array.dtype == object:
+        kinds = [_kind(value) for value in array]
+        if len(set(kinds)) > 1:
+            other = next(row for row, kind in enumerate(kinds) if kind != kinds[0])
+            raise TypeError(
+                f"{name}: values of several kinds, {kinds[0]} at row 0 ({array[0]!r}) and "
+                f"{kinds[other]} at row {other} ({array[other]!r}); make them all of one kind, "
+                "text for example"
+            )
+    return array
+
+
+def _kind(value: object) -> str:
+    """Name of the kind of a value; values of one kind can be put in order."""
+    return "number" if isinstance(value, Real) else type(value).__name__
+
+
+def check_whole(value: object, name: str, least: int) -> int:
+    """Check a number of things.
+
+    Parameters
+    ----------
+    value : object
+        An int, of Python or NumPy; not a bool.
+    name : str
+        Name of the parameter, for messages.
+    least : int
+        Smallest value allowed.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    TypeError
+        If it is no whole number.
+    ValueError
+        If it is less than `least`.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name}: expected a whole number of at least {least}, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
+def check_finite(result: ArrayLike, what: str) -> NDArray:
+    """Check that a result is finite: arguments that are finite each may be too large together.
+
+    Parameters
+    ----------
+    result : array-like
+        What was computed.
+    what : str
+        What it is, for messages.
+
+    Returns
+    -------
+    ndarray
+        The result.
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN or infinite.
+    """
+    array = np.asarray(result)
+    wrong = ~np.isfinite(array)
+    if wrong.any():
+        raise ValueError(
+            f"{what}: {int(wrong.sum())} of {array.size} values are not finite; the arguments are "
+            "too large, or too small, to compute with: rescale them"
+        )
+    return array
