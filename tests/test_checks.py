@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from visprof.checks import check_finite, check_groups, check_whole, listed
+from visprof.checks import check_finite, check_groups, check_table, check_whole, listed
 
 MISSING = {
     "NaN": np.array([1.0, np.nan, 2.0]),
@@ -78,3 +78,37 @@ def test_a_result_is_finite(value):
 def test_long_lists_are_cut():
     assert listed(range(3)) == "0, 1, 2"
     assert listed(range(9)) == "0, 1, 2, 3, 4 and 4 more"
+
+
+TABLE = pd.DataFrame({"board": ["a", "b", "a"], "time": [3, 1, 2]}, index=[5, 5, 5])
+
+
+def test_a_table_is_returned_with_its_rows_numbered():
+    checked = check_table(TABLE, "pins", "board", ["time"])
+    pd.testing.assert_frame_equal(checked, TABLE.reset_index(drop=True))
+    assert TABLE.index.tolist() == [5, 5, 5]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (TABLE.drop(columns="time"), r"pins: no column\(s\) time; there are board"),
+        (TABLE[:0], "pins: the table is empty"),
+        (
+            TABLE.assign(board=["a", None, "a"]),
+            r"pins: board: 1 of 3 values are missing, at row\(s\) 1;",
+        ),
+        (
+            TABLE.assign(time=[np.nan, 1, np.nan]),
+            r"pins: time: 2 of 3 values are missing, at row\(s\) 0, 2;",
+        ),
+    ],
+)
+def test_what_a_table_lacks_is_named(table, message):
+    with pytest.raises(ValueError, match=message):
+        check_table(table, "pins", "board", ["time"])
+
+
+def test_groups_of_a_table_are_of_one_kind():
+    with pytest.raises(TypeError, match="pins: board: values of several kinds"):
+        check_table(TABLE.assign(board=["a", 2, "a"]), "pins", "board")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["check_finite", "check_groups", "check_whole", "listed"]
+__all__ = ["check_finite", "check_groups", "check_table", "check_whole", "listed"]
 
 
 def listed(items: Iterable[object], most: int = 5) -> str:
@@ -72,6 +72,54 @@ def check_groups(values: ArrayLike, n: int | None, name: str) -> NDArray:
 def _kind(value: object) -> str:
     """Name of the kind of a value; values of one kind can be put in order."""
     return "number" if isinstance(value, Real) else type(value).__name__
+
+
+def check_table(
+    table: pd.DataFrame, name: str, group: str, columns: Iterable[str] = ()
+) -> pd.DataFrame:
+    """Check a table whose rows belong to groups, such as pins to boards or pictures to classes.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of any index, which is not looked at.
+    name : str
+        What the table is, for messages; rows are named by their place, from 0.
+    group : str
+        Column of the groups, checked as by `check_groups`.
+    columns : iterable of str
+        Other columns that are used.
+
+    Returns
+    -------
+    DataFrame
+        The table with its rows numbered from 0.
+
+    Raises
+    ------
+    ValueError
+        If the table has no row, a column is not there, or a value in one is missing (None, NaN,
+        NA, NaT); the rows are named.
+    TypeError
+        If groups have names of several kinds.
+    """
+    columns = list(columns)
+    if absent := [column for column in (group, *columns) if column not in table.columns]:
+        raise ValueError(
+            f"{name}: no column(s) {listed(absent)}; there are {listed(table.columns, 20)}"
+        )
+    if not len(table):
+        raise ValueError(f"{name}: the table is empty; expected at least one row")
+    check_groups(table[group], len(table), f"{name}: {group}")
+    for column in columns:
+        missing = table[column].isna().to_numpy()
+        if missing.any():
+            rows = np.flatnonzero(missing)
+            raise ValueError(
+                f"{name}: {column}: {len(rows)} of {len(missing)} values are missing, at row(s) "
+                f"{listed(rows)}; leave these rows out, or fill them in"
+            )
+    return table.reset_index(drop=True)
 
 
 def check_whole(value: object, name: str, least: int) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from visprof.checks import check_whole
+
 __all__ = ["percentile_interval", "resample_counts"]
 
 
@@ -27,11 +29,12 @@ def resample_counts(n: int, n_resamples: int, random_state: int) -> NDArray[np.i
 
     Raises
     ------
+    TypeError
+        If `n_resamples` is no whole number.
     ValueError
         If `n_resamples` is less than 1.
     """
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples: expected at least 1, got {n_resamples}")
+    check_whole(n_resamples, "n_resamples", 1)
     rng = np.random.default_rng(random_state)
     return rng.multinomial(n, np.full(n, 1 / n), size=n_resamples)
 
