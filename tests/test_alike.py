@@ -96,3 +96,21 @@ def test_wrong_input_is_named():
     for wrong, message in ((-pins, "Negative"), (pins * np.nan, "NaN")):
         with pytest.raises(ValueError, match=message):
             resampled_profiles(wrong)
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(st.integers(-900, 900), st.sampled_from(DISTANCES))
+def test_who_is_alike_does_not_depend_on_the_unit(k, distance):
+    pins, users = pins_of({"x": [1, 2, 3], "y": [3, 2, 1], "z": [1, 1, 1]}, n=9)
+    table, same = (most_alike(of, users, "y", distance, 10) for of in (pins, np.ldexp(pins, k)))
+    assert table.equals(same)
+
+
+def test_users_without_a_profile_are_refused():
+    pins, users = pins_of({"a": [1, 1], "b": [1, 1]}, n=3)
+    pins[3:] = 0
+    with pytest.raises(ValueError, match="assignments: 3 of a user's 3 pins are of no cluster"):
+        most_alike(pins, users, "a", n_resamples=5)
+    pins[3] = 1  # of three draws of three one in thirty holds no other
+    with pytest.raises(ValueError, match="assignments: 2 of a user's 3 pins are of no cluster"):
+        most_alike(pins, users, "a", n_resamples=500)

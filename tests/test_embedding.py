@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
@@ -246,8 +246,8 @@ def test_auto_takes_bf16_only_where_the_hardware_has_it(images, backbone, tmp_pa
     ("changes", "match"),
     [
         ({"precision": "fp8"}, "fp8"),
-        ({"batch_size": 0}, "batch_size=0"),
-        ({"n_workers": 0}, "n_workers=0"),
+        ({"batch_size": 0}, "batch_size: expected"),
+        ({"n_workers": 0}, "n_workers: expected"),
     ],
 )
 def test_bad_options_are_named(images, backbone, tmp_path, changes, match):
@@ -296,6 +296,16 @@ def test_scaled_blocks_weigh_the_same():
 def test_block_without_spread_cannot_be_scaled():
     with pytest.raises(ValueError, match=r"\(3, 2\) has no spread"):
         hybrid_embedding(np.ones((3, 2)), np.eye(3), scale_blocks=True)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(st.integers(-900, 900), st.integers(-100, 100))
+def test_scaled_blocks_do_not_depend_on_their_units(k, j):
+    rng = np.random.default_rng(0)
+    outputs, siamese = rng.normal(size=(9, 3)), rng.normal(size=(9, 2)).astype(np.float32)
+    expected = hybrid_embedding(outputs, siamese, scale_blocks=True)
+    scaled = hybrid_embedding(np.ldexp(outputs, k), np.ldexp(siamese, j), scale_blocks=True)
+    np.testing.assert_array_equal(scaled, expected)
 
 
 @pytest.mark.parametrize("shapes", [((3, 2), (4, 2)), ((3,), (3, 2))])

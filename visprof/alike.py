@@ -10,8 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 from sklearn.utils import check_array
 
+from visprof.checks import check_groups
 from visprof.intervals import resample_counts
 from visprof.prediction import distance_points
+from visprof.scale import in_unit, unit_exponent
 
 __all__ = ["most_alike", "resampled_profiles"]
 
@@ -37,14 +39,25 @@ def resampled_profiles(
 
     Raises
     ------
+    TypeError
+        If `n_resamples` is no whole number.
     ValueError
-        If a value is not finite or negative, or `n_resamples` is less than 1.
+        If a value is not finite or negative, `n_resamples` is less than 1, or so many pins are of
+        no cluster that a draw holds no others.
     """
     pins = check_array(
         assignments, dtype=np.float64, ensure_non_negative=True, input_name="assignments"
     )
+    pins = in_unit(pins, unit_exponent(pins))
     sums = resample_counts(len(pins), n_resamples, random_state) @ pins
-    return sums / sums.sum(axis=1, keepdims=True)
+    totals = sums.sum(axis=1, keepdims=True)
+    if not totals.all():
+        zero = int((pins.sum(axis=1) == 0).sum())
+        raise ValueError(
+            f"assignments: {zero} of a user's {len(pins)} pins are of no cluster (their rows are "
+            "zero), and a draw holds no others: it has no profile. Leave these rows out"
+        )
+    return sums / totals
 
 
 def most_alike(
@@ -65,7 +78,7 @@ def most_alike(
     assignments : array-like of shape (n, k)
         Soft assignments of all users' pins.
     users : array-like of shape (n,)
-        User of each pin.
+        User of each pin, by place: the index of a column is not looked at.
     user : str
         The one to whom others are compared.
     distance : {"euclidean", "hellinger", "cosine"}
@@ -83,10 +96,21 @@ def most_alike(
 
     Raises
     ------
+    TypeError
+        If users have names of several kinds, or `n_resamples` is no whole number.
     ValueError
-        If the user is unknown, there is no other, or the distance is unknown.
+        If the user is unknown, there is no other, a pin's user is missing (the rows are named), a
+        value is not finite or negative, a user has no pins but of no cluster, or the distance is
+        unknown.
     """
-    pins, of_pins = np.asarray(assignments), np.asarray(users)
+    pins = check_array(
+        assignments,
+        dtype=[np.float64, np.float32],
+        ensure_non_negative=True,
+        input_name="assignments",
+    )
+    of_pins = check_groups(users, len(pins), "users")
+    pins = in_unit(pins, unit_exponent(pins))
     others = [name for name in np.unique(of_pins) if name != user]
     if user not in of_pins or not others:
         raise ValueError(

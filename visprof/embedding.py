@@ -23,11 +23,14 @@ import numpy as np
 import torch
 from filelock import FileLock
 from numpy.typing import ArrayLike
+from sklearn.utils import check_array
 from torch import Tensor
 from tqdm import tqdm
 
 from visprof.backbones import Backbone
+from visprof.checks import check_whole
 from visprof.pictures import read_image
+from visprof.scale import in_unit, unit_exponent
 
 __all__ = ["FeatureStore", "Features", "autocast", "embed_images", "hybrid_embedding"]
 
@@ -198,6 +201,8 @@ def embed_images(
 
     Raises
     ------
+    TypeError
+        If a number is not whole.
     ValueError
         If there is no picture, none can be read, or ``folder`` holds a store of another network
         or another precision.
@@ -206,8 +211,8 @@ def embed_images(
     """
     if len(images) == 0:
         raise ValueError("images is empty; pass at least one picture")
-    if min(batch_size, n_workers) < 1:
-        raise ValueError(f"{batch_size=} and {n_workers=} must be >= 1")
+    check_whole(batch_size, "batch_size", 1)
+    check_whole(n_workers, "n_workers", 1)
     precision = _effective_precision(device, precision)
     store = FeatureStore(Path(folder))
     store.folder.mkdir(parents=True, exist_ok=True)
@@ -343,7 +348,7 @@ def hybrid_embedding(
     outputs : array-like, shape (n, c)
         Outputs of the classifier's last layer.
     siamese : array-like, shape (n, s)
-        Siamese embedding of the same pictures.
+        Siamese embedding of the same pictures, row by row.
     scale_blocks : bool
         Divide each block by the root mean square distance of its rows to their mean, so that
         neither block rules Euclidean distances. False as in the paper.
@@ -355,17 +360,32 @@ def hybrid_embedding(
     Raises
     ------
     ValueError
-        If the shapes do not fit, or a block to be scaled has no spread.
+        If the shapes do not fit, a value is not finite or too large for float32, or a block to be
+        scaled has no spread.
     """
-    blocks = [np.asarray(block, dtype=np.float32) for block in (outputs, siamese)]
+    blocks = [np.asarray(block) for block in (outputs, siamese)]
     if any(block.ndim != 2 for block in blocks) or len(blocks[0]) != len(blocks[1]):
         raise ValueError(
             f"outputs and siamese must have shapes (n, c) and (n, s), not {blocks[0].shape} and "
             f"{blocks[1].shape}"
         )
+    names = ("outputs", "siamese")
     if scale_blocks:
-        blocks = [block / _spread(block) for block in blocks]
+        blocks = [_of_unit_spread(*block) for block in zip(blocks, names, strict=True)]
+    else:
+        with np.errstate(over="ignore"):  # checked
+            blocks = [
+                check_array(block, dtype=np.float32, input_name=name)
+                for block, name in zip(blocks, names, strict=True)
+            ]
     return np.concatenate(blocks, axis=1)
+
+
+def _of_unit_spread(block: np.ndarray, name: str) -> np.ndarray:
+    """Divide a block by the root mean square distance of its rows to their mean; in float32."""
+    block = check_array(block, dtype=[np.float64, np.float32], input_name=name)
+    block = in_unit(block, unit_exponent(block)).astype(np.float32, copy=False)
+    return block / _spread(block)
 
 
 def _spread(block: np.ndarray) -> np.float32:

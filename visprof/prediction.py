@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 from sklearn.utils import check_array
 
+from visprof.checks import check_finite, check_table, check_whole
 from visprof.intervals import percentile_interval, resample_counts
+from visprof.scale import in_unit, unit_exponent
 
 __all__ = [
     "DISTANCES",
@@ -65,13 +67,14 @@ def rank_users(train: ArrayLike, test: ArrayLike, distance: str = "euclidean") -
     order as the distances of the test profiles :math:`v_j` to :math:`t_i`, are computed in single
     precision; where that cannot tell two distances apart, by the bound on its rounding error
     (Higham 2002, section 3.1), both are summed again in double precision, term by term. So the
-    ranks are those of a plain loop in double precision, ties included.
+    ranks are those of a plain loop in double precision, ties included. Very large and very small
+    profiles are ranked in a unit of their size (see `visprof.scale`).
 
     Parameters
     ----------
     train, test : array-like of shape (n, k)
-        Profiles of at least 2 users; row i of both belongs to user i. float32 stays float32 for
-        the Euclidean distance.
+        Profiles of at least 2 users; row i of both belongs to user i (by place: the index of a
+        table is not looked at). float32 stays float32 for the Euclidean distance.
     distance : {"euclidean", "hellinger", "cosine"}, default="euclidean"
         The paper's is Euclidean. Hellinger is the Euclidean distance of the square roots (rows
         should have unit sum); cosine is that of the rows scaled to unit length.
@@ -95,6 +98,8 @@ def rank_users(train: ArrayLike, test: ArrayLike, distance: str = "euclidean") -
     n, k = train.shape
     if n < 2:
         raise ValueError("train and test: expected at least 2 users to rank, got 1")
+    exponent = unit_exponent(train, test)
+    train, test = in_unit(train, exponent), in_unit(test, exponent)
     origin = test.mean(axis=0)  # near the data, so squares do not cancel
     a, b = train - origin, test - origin
     scale = max(np.abs(a).max(), np.abs(b).max()) or 1.0
@@ -174,16 +179,23 @@ def join_profiles(
     Raises
     ------
     ValueError
-        If there is no kind, or as `rank_users`.
+        If there is no kind, as `rank_users`, or if a test profile is so far from the train
+        profiles that it cannot be put in units of their spread.
     """
     if not profiles:
         raise ValueError("profiles: expected at least one pair (train, test), got none")
     joined = []
-    for train, test in profiles:
-        train = distance_points(train, distance, "train")
-        test = distance_points(test, distance, "test")
-        spread = np.sqrt(train.var(axis=0, dtype=np.float64).sum()) or 1.0
-        joined.append((train / spread, test / spread))
+    for pair in profiles:
+        train, test = (
+            distance_points(side, distance, name)
+            for side, name in zip(pair, ("train", "test"), strict=True)
+        )
+        exponent = unit_exponent(train)
+        spread = np.sqrt(in_unit(train, exponent).var(axis=0, dtype=np.float64).sum())
+        if spread:
+            with np.errstate(over="ignore"):  # checked below
+                train, test = (in_unit(side, exponent) / spread for side in (train, test))
+        joined.append((train, check_finite(test, "test, in units of the spread of train")))
     train, test = (np.hstack(side) for side in zip(*joined, strict=True))
     return train, test
 
@@ -214,6 +226,8 @@ def rank_scores(
     ------
     ValueError
         If there are no ranks, one is less than 1 or not finite, or a parameter is out of range.
+    TypeError
+        If `n_resamples` is no whole number.
     """
     ranks = np.asarray(ranks, dtype=np.float64)
     if ranks.ndim not in (1, 2) or not ranks.size or not np.all((ranks >= 1) & (ranks < np.inf)):
@@ -310,12 +324,13 @@ def randomisation_test(
 
     Raises
     ------
+    TypeError
+        If `n_permutations` is no whole number.
     ValueError
         As `mrr_difference`, or if `n_permutations` is less than 1.
     """
     differences = _paired(rr_a, rr_b)
-    if n_permutations < 1:
-        raise ValueError(f"n_permutations: expected at least 1, got {n_permutations}")
+    check_whole(n_permutations, "n_permutations", 1)
     observed = np.abs(differences.sum(axis=0)) * (1 - 1e-9)  # equal sums may differ in rounding
     rng = np.random.default_rng(random_state)
     as_far = np.ones_like(observed)
@@ -390,6 +405,8 @@ def random_mrr(n: int) -> float:
 
     Raises
     ------
+    TypeError
+        If `n` is no whole number.
     ValueError
         If `n` is less than 1.
 
@@ -398,8 +415,7 @@ def random_mrr(n: int) -> float:
     >>> round(random_mrr(3990), 4)
     0.0022
     """
-    if n < 1:
-        raise ValueError(f"n: expected at least 1 user, got {n}")
+    check_whole(n, "n", 1)
     return math.fsum(1 / rank for rank in range(1, n + 1)) / n
 
 
@@ -427,6 +443,8 @@ def subset_reciprocal_ranks(ranks: ArrayLike, size: int) -> NDArray[np.float64]:
 
     Raises
     ------
+    TypeError
+        If `size` is no whole number.
     ValueError
         If a rank is not between 1 and n, or `size` is not.
     """
@@ -436,7 +454,7 @@ def subset_reciprocal_ranks(ranks: ArrayLike, size: int) -> NDArray[np.float64]:
         raise ValueError(
             f"ranks: expected shape (n,) with values from 1 to n, got shape {ranks.shape}"
         )
-    if not 1 <= size <= n:
+    if check_whole(size, "size", 1) > n:
         raise ValueError(f"size: expected 1 to {n} users, got {size}")
     left = n - ranks - size + 1  # of the gamma function: at most 0 where no subset avoids them all
     avoids = left > 0
@@ -456,7 +474,7 @@ def split_pins(
     Parameters
     ----------
     pins : DataFrame with columns board, time
-        Rows sorted by board and, within each, by time.
+        Rows sorted by board and, within each, by time. The index is not looked at.
     n_train, n_test : int
         Numbers of pins, at least 1.
     keep_batches : bool, default=False
@@ -467,23 +485,20 @@ def split_pins(
     Returns
     -------
     train_mask, test_mask : ndarray of bool, shape (len(pins),)
-        Disjoint.
+        Disjoint; by place of the row.
 
     Raises
     ------
+    TypeError
+        If a number of pins is not whole, or boards have names of several kinds.
     ValueError
-        If a column is missing, the rows are not sorted, a number is less than 1, or a board has
-        fewer than ``n_train + n_test`` pins (the boards are named).
+        If a column is not there, a board or time is missing (the rows are named), the rows are not
+        sorted, a number is less than 1, or a board has fewer than ``n_train + n_test`` pins (the
+        boards are named).
     """
-    missing = {"board", "time"} - set(pins.columns)
-    if missing:
-        raise ValueError(f"pins: no column {sorted(missing)} among {list(pins.columns)}")
-    if not len(pins):
-        raise ValueError("pins: expected at least one board, got an empty table")
-    if n_train < 1 or n_test < 1:
-        raise ValueError(f"n_train and n_test: expected at least 1, got {n_train} and {n_test}")
-    if pins[["board", "time"]].isna().any(axis=None):
-        raise ValueError("pins: board or time is missing in some rows; drop them")
+    pins = check_table(pins, "pins", "board", ["time"])
+    check_whole(n_train, "n_train", 1)
+    check_whole(n_test, "n_test", 1)
     same_board = (pins["board"] == pins["board"].shift())[1:]
     in_time = (pins["time"] >= pins["time"].shift())[1:]
     if (~same_board).sum() + 1 > pins["board"].nunique() or not in_time[same_board].all():
@@ -538,6 +553,8 @@ def distance_points(profiles: ArrayLike, distance: str, name: str) -> NDArray:
             )
         return np.sqrt(profiles)
     if distance == "cosine":
+        exponent = np.frexp(np.abs(profiles).max(axis=1, keepdims=True))[1]
+        profiles = np.ldexp(profiles, -exponent)  # lest squares be 0 or infinite
         length = np.linalg.norm(profiles, axis=1, keepdims=True)
         if not length.all():
             raise ValueError(
