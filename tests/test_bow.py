@@ -91,6 +91,15 @@ def test_too_few_descriptors_say_so(tmp_path):
         BagOfVisualWords(3).fit([tmp_path / "flat.png"])
 
 
+def test_copies_of_a_picture_give_no_more_words(images):
+    n = BagOfVisualWords(2).fit(images[:1]).n_descriptors_
+    with pytest.raises(
+        ValueError, match=rf"3 pictures gave {3 * n} SIFT descriptors, {n} of them distinct: too"
+    ):
+        BagOfVisualWords(n + 1).fit([images[0]] * 3)
+    assert len(BagOfVisualWords(n).fit([images[0]] * 3).words_) == n
+
+
 def test_no_pictures_say_so():
     with pytest.raises(ValueError, match="0 pictures"):
         BagOfVisualWords(3).fit([])

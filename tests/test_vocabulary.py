@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist, pdist
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from visprof.vocabulary import VisualVocabulary, assignment_entropy
+from visprof.vocabulary import VisualVocabulary, assignment_entropy, count_distinct
 
 
 @parametrize_with_checks([VisualVocabulary(n_clusters=3, random_state=0)])
@@ -147,7 +147,6 @@ def test_same_seed_same_words(pictures):
     [
         ({}, "n_clusters=200 is more than n_samples=120"),
         ({"n_clusters": 0}, "n_clusters: expected"),
-        ({"n_clusters": 2.5}, "n_clusters: expected"),
         ({"n_clusters": 2, "bandwidth": -1.0}, "bandwidth: expected"),
         ({"n_clusters": 2, "bandwidth": np.nan}, "bandwidth: expected"),
         ({"n_clusters": 2, "normalised": "yes"}, "normalised: expected"),
@@ -159,6 +158,12 @@ def test_same_seed_same_words(pictures):
 def test_bad_parameters_are_named(pictures, parameters, message):
     with pytest.raises(ValueError, match=message):
         VisualVocabulary(**parameters).fit(pictures)
+
+
+def test_numbers_of_clusters_and_iterations_are_whole(pictures):
+    for name in ("n_clusters", "max_iter"):
+        with pytest.raises(TypeError, match=f"{name}: expected a whole number .* got 2.5"):
+            VisualVocabulary(**{"n_clusters": 2, name: 2.5}).fit(pictures)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -180,3 +185,97 @@ def test_entropy_between_hard_and_uniform():
 def test_entropy_refuses_what_is_no_distribution(rows):
     with pytest.raises(ValueError, match="assignments"):
         assignment_entropy(rows)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    st.lists(st.tuples(*[st.sampled_from([0.0, -0.0, 1.0, 1e-300])] * 2), min_size=1, max_size=30),
+    st.integers(1, 20),
+    st.sampled_from([np.float64, np.float32]),
+    st.integers(1, 7),
+)
+def test_distinct_rows_are_counted_as_far_as_asked(rows, most, dtype, at_a_time):
+    x = np.array(rows, dtype)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("visprof.vocabulary._COUNTED_ROWS", at_a_time)
+        assert count_distinct(x, most) == min(most, len(np.unique(x, axis=0)))
+        assert count_distinct(np.asfortranarray(x), most) == count_distinct(x, most)
+
+
+def test_more_clusters_than_distinct_pictures_are_refused():
+    three = np.repeat(np.random.default_rng(0).normal(size=(3, 6)), 40, axis=0)
+    with pytest.raises(
+        ValueError,
+        match=r"n_clusters=8 is more than the 3 distinct rows among n_samples=120.*n_clusters=3 or",
+    ):
+        VisualVocabulary(n_clusters=8, random_state=0).fit(three)
+    words = VisualVocabulary(n_clusters=3, bandwidth=1e-3, random_state=0).fit_transform(three)
+    np.testing.assert_allclose(np.unique(words.round(9), axis=0), np.eye(3)[::-1], atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_few_pictures_among_many_copies_get_a_cluster_each(dtype, monkeypatch):
+    """The start is drawn from a sample of rows that may hold the copies alone."""
+    monkeypatch.setattr("visprof.vocabulary._START_ROWS", 2)
+    few = np.random.default_rng(0).normal(size=(12, 4)).astype(dtype)
+    x = np.concatenate([np.zeros((5000, 4), dtype), few])
+    for seed in range(5):
+        centres = VisualVocabulary(n_clusters=13, random_state=seed).fit(x).cluster_centers_
+        distance = cdist(np.unique(x, axis=0), centres)
+        assert distance.min(axis=1).max() < 1e-4
+        assert distance.min(axis=0).max() < 1e-4
+
+
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+@pytest.mark.parametrize("far", [1e4, 1e8])
+def test_pictures_too_close_to_tell_apart_are_refused(far):
+    """In single precision, beside a group far away, some of 20 centres would coincide."""
+    x = np.random.default_rng(0).normal(size=(60, 6))
+    x[:30] += far
+    assert len(VisualVocabulary(n_clusters=2, random_state=0).fit(x).cluster_centers_) == 2
+    with pytest.raises(ValueError, match=r"k-means can tell only \d+ clusters .* Pass n_clusters="):
+        VisualVocabulary(n_clusters=20, random_state=0).fit(x.astype(np.float32))
+
+
+READINGS = [{}, {"normalised": False}, {"sigma": "centres"}, {"bandwidth": 0}]
+
+
+@pytest.mark.parametrize("reading", READINGS, ids=str)
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(st.integers(-900, 900), st.integers(0, 9))
+def test_assignments_do_not_depend_on_the_unit(reading, k, seed):
+    x = np.random.default_rng(seed).normal(size=(40, 3)) + 1
+    vocabulary = VisualVocabulary(4, **{"bandwidth": 0.05, "random_state": 0} | reading)
+    expected, centres = vocabulary.fit_transform(x), vocabulary.cluster_centers_
+    sigma2 = vocabulary.sigma2_
+    np.testing.assert_array_equal(vocabulary.fit_transform(np.ldexp(x, k)), expected)
+    np.testing.assert_array_equal(vocabulary.cluster_centers_, np.ldexp(centres, k))
+    if abs(k) < 500:
+        assert vocabulary.sigma2_ == np.ldexp(sigma2, 2 * k)
+    elif k > 520:
+        with pytest.raises(ValueError, match="sigma2_: 1 of 1 values are not finite"):
+            vocabulary.sigma2_  # noqa: B018
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("k", [-110, -70, -63, -40, -33, -32, 32, 33, 63, 70, 120])
+def test_assignments_in_single_precision_do_not_depend_on_the_unit(k):
+    x = np.random.default_rng(0).normal(size=(60, 6)).astype(np.float32)
+    vocabulary = VisualVocabulary(4, bandwidth=0.05, random_state=0)
+    expected = vocabulary.fit_transform(x)
+    np.testing.assert_array_equal(vocabulary.fit_transform(np.ldexp(x, k)), expected)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("normalised", [True, False])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_any_finite_bandwidth_and_picture_give_finite_assignments_or_an_error(dtype, normalised):
+    x = np.random.default_rng(0).normal(size=(60, 6)).astype(dtype)
+    vocabulary = VisualVocabulary(4, bandwidth=1e308, normalised=normalised, random_state=0)
+    np.testing.assert_allclose(vocabulary.fit_transform(x), 0.25 if normalised else 1, rtol=1e-6)
+    vocabulary.set_params(bandwidth=0.05)
+    top = np.finfo(dtype).max
+    far = vocabulary.transform(np.full((1, 6), np.sqrt(top), dtype))
+    assert far.sum() == (1 if normalised else 0)
+    with pytest.raises(ValueError, match=r"X: distances to the visual words: .* not finite"):
+        vocabulary.transform(np.where(np.arange(6) % 2, top, -top).astype(dtype)[np.newaxis])

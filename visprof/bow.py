@@ -13,7 +13,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.utils.validation import check_is_fitted
 
+from visprof.checks import check_whole
 from visprof.pictures import read_image
+from visprof.vocabulary import count_distinct
 
 __all__ = ["BagOfVisualWords"]
 
@@ -26,7 +28,8 @@ class BagOfVisualWords(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     n_words : int
-        Size of the vocabulary; 410 gives the width of the hybrid embedding (Section VI-A).
+        Size of the vocabulary; 410 gives the width of the hybrid embedding (Section VI-A). At most
+        the number of distinct descriptors.
     max_descriptors : int
         Descriptors that the vocabulary is learnt from, at most. Every picture gives its equal
         share of them, drawn at random.
@@ -77,9 +80,14 @@ class BagOfVisualWords(TransformerMixin, BaseEstimator):
 
         Raises
         ------
+        TypeError
+            If a number is not whole.
         ValueError
-            If a picture cannot be read, or the pictures have fewer descriptors than ``n_words``.
+            If a picture cannot be read, the pictures have fewer distinct descriptors than
+            ``n_words``, or a number is less than 1.
         """
+        for name in ("n_words", "max_descriptors", "max_side", "n_workers"):
+            check_whole(getattr(self, name), name, 1)
         rng = np.random.default_rng(self.random_state)
         share = max(1, self.max_descriptors // max(1, len(images)))
         drawn = [np.empty((0, SIFT_WIDTH), dtype=np.float32)]
@@ -88,10 +96,12 @@ class BagOfVisualWords(TransformerMixin, BaseEstimator):
         descriptors = np.concatenate(drawn)
         if len(descriptors) > self.max_descriptors:  # more pictures than descriptors allowed
             descriptors = rng.choice(descriptors, self.max_descriptors, replace=False)
-        if len(descriptors) < self.n_words:
+        distinct = count_distinct(descriptors, self.n_words) if len(descriptors) else 0
+        if distinct < self.n_words:
             raise ValueError(
-                f"{len(images)} pictures gave {len(descriptors)} SIFT descriptors, too few for "
-                f"n_words={self.n_words}; pass more pictures or ask for fewer words"
+                f"{len(images)} pictures gave {len(descriptors)} SIFT descriptors, {distinct} of "
+                f"them distinct: too few for n_words={self.n_words}; pass more pictures that "
+                "differ, or ask for fewer words"
             )
         means = MiniBatchKMeans(
             self.n_words, batch_size=2048, n_init=1, random_state=self.random_state

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,10 +12,14 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-__all__ = ["VisualVocabulary", "assignment_entropy"]
+from visprof.checks import check_finite, check_whole
+from visprof.scale import in_unit, unit_exponent
+
+__all__ = ["VisualVocabulary", "assignment_entropy", "count_distinct"]
 
 _SIGMAS = ("pairs", "centres")
 _START_ROWS = 100  # a cluster
+_COUNTED_ROWS = 4096  # at a time
 _BLOCK_BYTES = 32 * 2**20  # one block of row-to-centre distances
 
 
@@ -35,7 +39,8 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     Parameters
     ----------
     n_clusters : int, default=200
-        Number of visual words k.
+        Number of visual words k; at most the number of distinct training pictures, see
+        :func:`count_distinct`.
     bandwidth : float, default=1.0
         :math:`\beta`; 0 assigns each picture wholly to the nearest centre.
     normalised : bool, default=True
@@ -57,6 +62,8 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Mean of :math:`\|r_i - r_j\|^2` over all pairs i != j of training rows, or of
         :math:`\|r_i - d_k\|^2` over all rows and centres. Like `bandwidth` and `normalised`,
         `sigma` plays no part in `fit`: another reading needs no new clusters, but `set_params`.
+        Assignments do not depend on the unit of the embeddings; this does, and asking for it is a
+        ValueError where it is beyond the largest float.
     n_iter_ : int
         Iterations that k-means took.
     n_features_in_ : int
@@ -103,8 +110,11 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
         Raises
         ------
+        TypeError
+            If a number is not whole.
         ValueError
-            If `X` has fewer rows than `n_clusters` or than two, or a parameter is out of range.
+            If `X` has fewer distinct rows than `n_clusters`, or fewer than two rows, or k-means
+            cannot tell its rows apart, or a parameter is out of range.
         """
         self._check_parameters()
         X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
@@ -113,6 +123,15 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 f"n_clusters={self.n_clusters} is more than n_samples={len(X)}: pass more rows "
                 "or a smaller n_clusters"
             )
+        distinct = count_distinct(X, self.n_clusters)
+        if distinct < self.n_clusters:
+            raise ValueError(
+                f"n_clusters={self.n_clusters} is more than the {distinct} distinct rows among "
+                f"n_samples={len(X)}, and equal clusters would share what one should have: pass "
+                f"n_clusters={distinct} or fewer, or more pictures that differ"
+            )
+        self._exponent = unit_exponent(X)  # of the unit that all is computed in
+        X = in_unit(X, self._exponent)
         kmeans = KMeans(
             self.n_clusters,
             init=_sampled_start,
@@ -120,15 +139,17 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             max_iter=self.max_iter,
             random_state=self.random_state,
         ).fit(X)
-        self.cluster_centers_ = kmeans.cluster_centers_
+        _check_filled(len(np.unique(kmeans.labels_)), self.n_clusters)
+        self.cluster_centers_ = in_unit(kmeans.cluster_centers_, -self._exponent)
         self.n_iter_ = kmeans.n_iter_
-        self._sigma2 = _mean_squared_distances(X, self.cluster_centers_)
+        self._sigma2 = _mean_squared_distances(X, kmeans.cluster_centers_)
         return self
 
     @property
     def sigma2_(self) -> float:
         r"""Mean squared distance :math:`\sigma^2`, by the reading `sigma`."""
-        return self._sigma2[self.sigma]
+        sigma2 = in_unit(self._sigma2[self.sigma], -2 * self._exponent)
+        return float(check_finite(sigma2, "sigma2_"))
 
     def transform(self, X: ArrayLike) -> NDArray:
         """Assign each row of `X` to the visual words.
@@ -141,26 +162,40 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         -------
         ndarray of shape (n, n_clusters)
             Non-negative; rows sum to 1 if `normalised`. float32 for float32 input.
+
+        Raises
+        ------
+        TypeError
+            If a number is not whole.
+        ValueError
+            If a picture is so far from those of `fit` that distances are not finite, or a
+            parameter is out of range.
         """
         check_is_fitted(self)
         self._check_parameters()
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        origin = self.cluster_centers_.mean(axis=0)  # near the data, so squares do not cancel
-        centres = (self.cluster_centers_ - origin).astype(X.dtype)
+        centres = in_unit(self.cluster_centers_, self._exponent)
+        origin = centres.mean(axis=0)  # near the data, so squares do not cancel
+        centres = (centres - origin).astype(X.dtype)
         half_norms = np.einsum("ij,ij->i", centres, centres) / 2
         words = np.empty((len(X), len(centres)), dtype=X.dtype)
         block = max(1, _BLOCK_BYTES // (words.itemsize * len(centres)))
         for start in range(0, len(X), block):
-            rows = X[start : start + block] - origin.astype(X.dtype)
+            rows = in_unit(X[start : start + block], self._exponent) - origin.astype(X.dtype)
             affinity = words[start : start + block]
-            np.matmul(rows, centres.T, out=affinity)
-            affinity -= half_norms  # |r|^2 / 2 - |r - d|^2 / 2
-            self._soften(affinity, np.einsum("ij,ij->i", rows, rows) / 2)
+            with np.errstate(over="ignore", invalid="ignore"):  # checked below
+                np.matmul(rows, centres.T, out=affinity)
+                affinity -= half_norms  # |r|^2 / 2 - |r - d|^2 / 2
+                row_norms = np.einsum("ij,ij->i", rows, rows)
+            if not np.isfinite(row_norms).all():  # else |r.d| <= |r| |d| is finite, too
+                check_finite(affinity, "X: distances to the visual words")
+            self._soften(affinity, row_norms / 2)
         return words
 
     def _soften(self, affinity: NDArray, half_norms: NDArray) -> None:
         """Turn affinities into assignments, in place."""
-        scale = affinity.dtype.type(self.bandwidth * self.sigma2_ / 2)
+        scale = self.bandwidth * self._sigma2[self.sigma] / 2
+        scale = affinity.dtype.type(min(scale, np.finfo(affinity.dtype).max))
         if scale < np.finfo(scale).tiny:  # the limit of a vanishing bandwidth
             nearest = affinity.argmax(axis=1)
             affinity[:] = 0
@@ -178,10 +213,8 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             affinity /= affinity.sum(axis=1, keepdims=True)
 
     def _check_parameters(self) -> None:
-        for name in ("n_clusters", "max_iter"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or value < 1:
-                raise ValueError(f"{name}: expected a whole number of at least 1, got {value!r}")
+        check_whole(self.n_clusters, "n_clusters", 1)
+        check_whole(self.max_iter, "max_iter", 1)
         if not isinstance(self.bandwidth, Real) or not 0 <= self.bandwidth < np.inf:
             raise ValueError(
                 f"bandwidth: expected a finite number of at least 0, got {self.bandwidth!r}"
@@ -209,8 +242,21 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 def _sampled_start(X: NDArray, n_clusters: int, random_state: np.random.RandomState) -> NDArray:
     """K-means++ on a sample of rows: on all it takes longer than the iterations that follow."""
     n_rows = min(len(X), _START_ROWS * n_clusters)
-    rows = random_state.choice(len(X), n_rows, replace=False)
-    return kmeans_plusplus(X[rows], n_clusters, random_state=random_state)[0]
+    sample = X[random_state.choice(len(X), n_rows, replace=False)]
+    if count_distinct(sample, n_clusters) < n_clusters:  # nearly all rows are copies of a few
+        sample = np.unique(X, axis=0)
+        _check_filled(len(sample), n_clusters)  # here X is centred, and rounded by that
+    return kmeans_plusplus(sample, n_clusters, random_state=random_state)[0]
+
+
+def _check_filled(found: int, n_clusters: int) -> None:
+    """Refuse clusters without a row: k-means leaves one only where it takes two rows for one."""
+    if found < n_clusters:
+        raise ValueError(
+            f"n_clusters={n_clusters}, but k-means can tell only {found} clusters of these rows "
+            "apart: though distinct, some lie too close together for how far others are away. "
+            f"Pass n_clusters={found} or fewer, or leave out rows that are far from all others"
+        )
 
 
 def _mean_squared_distances(pictures: NDArray, centres: NDArray) -> dict[str, float]:
@@ -221,6 +267,48 @@ def _mean_squared_distances(pictures: NDArray, centres: NDArray) -> dict[str, fl
         "pairs": float(2 * within * len(pictures) / (len(pictures) - 1)),
         "centres": float(within + np.square(off_centre).sum(axis=1).mean()),
     }
+
+
+def count_distinct(X: ArrayLike, most: int) -> int:
+    """Count distinct rows, exactly, as far as asked.
+
+    Rows are looked at until `most` distinct ones are found: of pictures that nearly all differ, a
+    few thousand, however many there are.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, d)
+        Numbers; -0.0 equals 0.0.
+    most : int
+        Where to stop, at least 1; for instance the number of clusters wanted.
+
+    Returns
+    -------
+    int
+        The number of distinct rows, or `most` if there are more.
+
+    Raises
+    ------
+    TypeError
+        If `most` is no whole number.
+    ValueError
+        If `X` is not two-dimensional, is empty or holds a value that is not finite, or `most` is
+        less than 1.
+
+    Examples
+    --------
+    >>> count_distinct([[0.0, 1.0], [0.0, 2.0], [0.0, 1.0]], most=10)
+    2
+    """
+    check_whole(most, "most", 1)
+    X = check_array(X, input_name="X")
+    found: set[bytes] = set()
+    for start in range(0, len(X), _COUNTED_ROWS):
+        rows = np.ascontiguousarray(X[start : start + _COUNTED_ROWS] + X.dtype.type(0))  # no -0.0
+        found.update(row.tobytes() for row in rows)
+        if len(found) >= most:
+            return most
+    return len(found)
 
 
 def assignment_entropy(assignments: ArrayLike) -> NDArray[np.float64]:
