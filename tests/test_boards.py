@@ -254,7 +254,7 @@ def test_background_and_analysed_do_not_overlap_and_follow_the_seed(source):
 
 @pytest.mark.parametrize(
     ("n", "source", "message"),
-    [(3, "elsewhere", "known: active, rest"), (0, "active", "n_background is 0"),
+    [(3, "elsewhere", "known: active, rest"), (0, "active", "n_background: expected .* got 0"),
      (9, "active", "n_background is 9"), (1, "rest", "but 0 boards"), (2, "active", "leave 1")],
 )  # fmt: skip
 def test_impossible_backgrounds_are_refused(n, source, message):

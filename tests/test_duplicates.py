@@ -286,7 +286,7 @@ def test_impossible_settings_and_files_are_named(tmp_path):
         duplicates.duplicate_links(none, max_distance=65)
     with pytest.raises(ValueError, match=r"min_correlation: .* got 0"):
         duplicates.duplicate_links(none, min_correlation=0)
-    with pytest.raises(ValueError, match="n_workers: expected at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"n_workers: expected .* at least 1, got 0"):
         duplicates.picture_signatures([], n_workers=0)
     (tmp_path / "text.jpg").write_text("not a picture")
     with pytest.raises(ValueError, match=r"text\.jpg"):

@@ -59,7 +59,7 @@ def test_neither_size_nor_place_counts(tmp_path):
 
 def test_no_pictures_and_bad_ones(tmp_path):
     assert picture_palettes([]).shape == (0, 6)
-    with pytest.raises(ValueError, match="n_workers: expected at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"n_workers: expected .* at least 1, got 0"):
         picture_palettes([], n_workers=0)
     (tmp_path / "broken.png").write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"broken\.png"):

@@ -267,19 +267,31 @@ def test_a_pass_takes_every_pair_once(classes):
 
 def test_nan_inputs_stop_the_training(classes):
     features, labels = classes
+    wrong = np.where(np.arange(len(features)) == 7, np.nan, features.T).T
+    with pytest.raises(ValueError, match=r"features: values are not finite, .* in row\(s\) 7;"):
+        trained((wrong, labels))
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(classes):
+    features, labels = classes
     with pytest.raises(FloatingPointError, match=r"iteration 1 .*lr_last=0\.0001"):
-        trained((np.full_like(features, np.nan), labels))
+        trained((np.full_like(features, 3e38), labels))
 
 
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
         ({"lr_rest": 0.1}, "no backbone"),
-        ({"batch_size": 0}, "batch_size=0"),
-        ({"n_iterations": 0}, "n_iterations=0"),
-        ({"log_every": 0}, "log_every=0"),
+        ({"batch_size": 0}, "batch_size: expected .* got 0"),
+        ({"n_iterations": 0}, "n_iterations: expected .* got 0"),
+        ({"log_every": 0}, "log_every: expected .* got 0"),
         ({"similar_share": 1.5}, "similar_share=1.5"),
+        ({"similar_share": np.nan}, "similar_share=nan"),
         ({"margin": -1.0}, "margin"),
+        ({"margin": np.inf}, "margin"),
+        ({"lr_last": np.nan}, "lr_last"),
+        ({"lr_rest": -1.0}, "lr_rest"),
+        ({"momentum": np.inf}, "momentum"),
     ],
 )
 def test_bad_training_options_are_named(classes, changes, match):

@@ -271,7 +271,7 @@ class TestSimulateWorld:
         ],
     )  # fmt: skip
     def test_bad_input_names_the_parameter(self, name, value):
-        with pytest.raises(ValueError, match=f"{name}={value}"):
+        with pytest.raises(ValueError, match=f"{name}(=|: .* got ){value}"):
             simulate_world(**{name: value})
 
 
@@ -346,7 +346,7 @@ class TestFiles:
 
     @pytest.mark.parametrize("wrong", [{"n_per_class": 0}, {"n_per_class": 1, "n_jobs": 0}])
     def test_bad_input_writes_nothing(self, tmp_path, wrong):
-        with pytest.raises(ValueError, match="=0 must be at least 1"):
+        with pytest.raises(ValueError, match="at least 1, got 0"):
             write_scenes(tmp_path, **wrong)
         assert not list(tmp_path.iterdir())
 

@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 from PIL import ExifTags, Image
 
+from visprof.checks import check_table, check_whole
 from visprof.pictures import IMAGE_SUFFIXES, read_image
 
 __all__ = [
@@ -245,33 +246,44 @@ def filter_boards(
     Parameters
     ----------
     pins : DataFrame
-        A table of pins.
+        A table of pins, of any index.
     min_pins : int
-        Least number of pins of a board (the paper: 100).
+        Least number of pins of a board, at least 1 (the paper: 100).
     active_since : str, optional
-        A date; a board needs a pin at or after it (the paper: after June 2014).
+        A date or time as in a manifest, see `parse_times`; a board needs a pin at or after it (the
+        paper: after June 2014).
 
     Returns
     -------
     kept : DataFrame
-        The pins of the boards that pass.
+        The pins of the boards that pass; rows are numbered anew.
     funnel : DataFrame
         Boards and pins left after each filter, in order; columns ``step``, ``boards``, ``pins``.
 
     Raises
     ------
+    TypeError
+        If `min_pins` is no whole number, or boards have names of several kinds.
     ValueError
-        If no board passes.
+        If `min_pins` is less than 1, `active_since` is no date, a board, image or time is missing
+        (the rows are named), or no board passes.
     """
-    by_board = pins.groupby("board")
+    check_whole(min_pins, "min_pins", 1)
+    pins = check_table(pins, "pins", "board", ["image", "time"])
+    by_board = pins.groupby("board", observed=True)
     steps = {f"at least {min_pins} pins": by_board["image"].transform("size") >= min_pins}
     if active_since is not None:
-        since = pd.Timestamp(active_since, tz="UTC")
+        (since,) = parse_times([active_since])
+        if pd.isna(since):
+            raise ValueError(
+                f"active_since is {active_since!r}; pass a date of the years {YEARS[0]} to "
+                f"{YEARS[1]} such as 2014-07-01"
+            )
         steps[f"a pin since {since.date()}"] = by_board["time"].transform("max") >= since
     rows = [("all boards", pins["board"].nunique(), len(pins))]
     kept = pins
     for step, passes in steps.items():
-        kept = kept[passes[kept.index]]
+        kept = kept[passes[kept.index]]  # rows are numbered from 0
         rows.append((step, kept["board"].nunique(), len(kept)))
     if kept.empty:
         raise ValueError(
@@ -294,7 +306,7 @@ def background_split(
     Parameters
     ----------
     pins, kept : DataFrame
-        All pins, and those that `filter_boards` kept.
+        All pins, and those that `filter_boards` kept; of any index.
     n_background : int
         Number of boards (the paper: 1,800 of 5,790).
     source : {"active", "rest"}
@@ -306,16 +318,20 @@ def background_split(
     Returns
     -------
     background, analysed : DataFrame
-        Their pins. No board is in both.
+        Their pins; rows are numbered anew. No board is in both.
 
     Raises
     ------
+    TypeError
+        If `n_background` is no whole number, or boards have names of several kinds.
     ValueError
-        If `source` is unknown, or fewer boards than asked are there, or fewer than 2 would be left
-        to analyse.
+        If `source` is unknown, a board is missing (the rows are named), or fewer boards than asked
+        are there, or fewer than 2 would be left to analyse.
     """
     if source not in BACKGROUND_SOURCES:
         raise ValueError(f"source is {source!r}; known: {', '.join(BACKGROUND_SOURCES)}")
+    check_whole(n_background, "n_background", 1)
+    pins, kept = check_table(pins, "pins", "board"), check_table(kept, "kept", "board")
     candidates = kept if source == "active" else pins[~pins["board"].isin(kept["board"].unique())]
     boards = np.sort(candidates["board"].unique())
     if not 1 <= n_background <= len(boards):
@@ -340,31 +356,36 @@ def sample_pins(pins: pd.DataFrame, n: int, random_state: int = 0) -> np.ndarray
     Parameters
     ----------
     pins : DataFrame
-        A table of pins.
+        A table of pins, of any index.
     n : int
-        Pins a board.
+        Pins a board, at least 1.
     random_state : int
         Seed of the draw.
 
     Returns
     -------
     ndarray of int, shape (n_boards * n,)
-        Row numbers into `pins`, sorted by board and time.
+        Row numbers into `pins`, by place, sorted by board and time.
 
     Raises
     ------
+    TypeError
+        If `n` is no whole number, or boards have names of several kinds.
     ValueError
-        If a board has fewer than `n` pins; the boards are named.
+        If `n` is less than 1, a board is missing (the rows are named), or a board has fewer than
+        `n` pins; the boards are named.
     """
-    sizes = pins.groupby("board").size()
+    check_whole(n, "n", 1)
+    by_board = check_table(pins, "pins", "board").groupby("board", observed=True)
+    sizes = by_board.size()
     short = sizes[sizes < n]
-    if n < 1 or len(short):
+    if len(short):
         raise ValueError(
             f"cannot sample {n} pins a board: {_listed(f'{b} has {s}' for b, s in short.items())}. "
             "Lower the number of pins or raise min_pins"
         )
     rng = np.random.default_rng(random_state)
-    rows = pins.groupby("board").indices  # row numbers, in time order
+    rows = by_board.indices  # row numbers, in time order
     return np.concatenate(
         [np.sort(rng.choice(rows[board], n, replace=False)) for board in sizes.index]
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from visprof.checks import check_whole
 from visprof.sources.vectors import simulate_embeddings
 from visprof.sources.world import check_range, draw_taste
 
@@ -106,14 +107,17 @@ def draw_users(
 
     Raises
     ------
+    TypeError
+        If a number is not whole.
     ValueError
         If a parameter is out of its range.
     """
     for name, value, least in (
-        ("n_users", n_users, 1), ("n_pins", n_pins, 1), ("taste", taste, 0),
-        ("session_length", session_length, 1), ("random_state", random_state, 0),
+        ("n_users", n_users, 1), ("n_pins", n_pins, 1), ("random_state", random_state, 0),
     ):  # fmt: skip
-        check_range(name, value, least)
+        check_whole(value, name, least)
+    check_range("taste", taste, 0)
+    check_range("session_length", session_length, 1)
     rng = np.random.default_rng(random_state)
     sizes = np.diff(bank.starts)
     rows, sessions = np.empty((2, n_users, n_pins), np.int64)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from visprof.checks import check_table
 from visprof.duplicates import duplicate_summary
 
 __all__ = [
@@ -75,7 +76,8 @@ def describe(
     Parameters
     ----------
     pins : DataFrame
-        A table of n readable pins, before any filter; a column ``licence`` is used if there.
+        A table of n readable pins, before any filter, of any index; a column ``licence`` is used
+        if there.
     funnel : DataFrame
         From `visprof.boards.filter_boards`.
     unreadable : DataFrame
@@ -89,11 +91,15 @@ def describe(
 
     Raises
     ------
+    TypeError
+        If boards have names of several kinds.
     ValueError
-        If there are no pins, or not one cluster for each.
+        If there are no pins, a board, time, caption or cluster is missing (the rows are named), or
+        there is not one cluster for each pin.
     """
     if pins.empty:
         raise ValueError("pins: the table is empty; there is nothing to describe")
+    pins = check_table(pins, "pins", "board", ["time", "caption"])
     boards = time_resolution(pins)
     counts = {
         "boards": len(boards),
@@ -128,9 +134,17 @@ def time_resolution(pins: pd.DataFrame) -> pd.DataFrame:
         One row a board: ``board``, ``pins``, ``first`` and ``last`` time, ``days`` between them,
         ``distinct_times``, ``largest_batch`` (share of the board's pins at its commonest time) and
         ``tied`` (share of pins that share their time with another pin of the board).
+
+    Raises
+    ------
+    TypeError
+        If boards have names of several kinds.
+    ValueError
+        If there are no pins, or a board or time is missing (the rows are named).
     """
-    batch = pins.groupby(["board", "time"])["time"].transform("size")
-    by_board = pins.assign(batch=batch, tied=batch > 1).groupby("board")
+    pins = check_table(pins, "pins", "board", ["time"])
+    batch = pins.groupby(["board", "time"], observed=True)["time"].transform("size")
+    by_board = pins.assign(batch=batch, tied=batch > 1).groupby("board", observed=True)
     first, last = by_board["time"].min(), by_board["time"].max()
     resolution = {
         "pins": by_board.size(),
@@ -231,7 +245,15 @@ def licence_table(pins: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row a licence, the commonest first: ``licence``, ``boards``, ``pins``.
+
+    Raises
+    ------
+    TypeError
+        If boards have names of several kinds.
+    ValueError
+        If there are no pins, a column is not there, or a board is missing (the rows are named).
     """
+    pins = check_table(pins, "pins", "board")
     stated = pins["licence"].astype("string").fillna("").str.strip().replace("", NO_LICENCE)
     by_licence = pins.assign(licence=stated).groupby("licence")["board"].agg(["nunique", "size"])
     named = by_licence.reset_index().set_axis(["licence", "boards", "pins"], axis=1)

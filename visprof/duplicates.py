@@ -22,6 +22,7 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from visprof.checks import check_groups, check_table, check_whole
 from visprof.pictures import read_image
 
 __all__ = [
@@ -89,9 +90,10 @@ def picture_signatures(images: Sequence[str | Path], n_workers: int = 4) -> Sign
     FileNotFoundError, ValueError
         If a file is missing or cannot be decoded (see `visprof.boards.split_readable`), or
         `n_workers` is less than 1.
+    TypeError
+        If `n_workers` is no whole number.
     """
-    if n_workers < 1:
-        raise ValueError(f"n_workers: expected at least 1, got {n_workers}")
+    check_whole(n_workers, "n_workers", 1)
     with ThreadPoolExecutor(n_workers) as pool:
         rows = list(pool.map(_signature, images))
     shas, greys, thumbs = zip(*rows, strict=True) if rows else ((), (), ())
@@ -148,10 +150,12 @@ def duplicate_links(
 
     Raises
     ------
+    TypeError
+        If `max_distance` is no whole number.
     ValueError
         If `max_distance` is not in 0..64 or `min_correlation` not in (0, 1].
     """
-    if not 0 <= max_distance <= 64:
+    if check_whole(max_distance, "max_distance", 0) > 64:
         raise ValueError(f"max_distance: expected 0 to 64 bits, got {max_distance}")
     if not 0 < min_correlation <= 1:
         raise ValueError(f"min_correlation: expected a number in (0, 1], got {min_correlation}")
@@ -215,7 +219,7 @@ def duplicate_clusters(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         As `duplicate_links`.
     """
     links = duplicate_links(signatures, max_distance, min_correlation)
@@ -231,9 +235,9 @@ def duplicate_summary(pins: pd.DataFrame, clusters: ArrayLike) -> dict[str, int 
     Parameters
     ----------
     pins : DataFrame
-        A table of n pins.
+        A table of n pins, of any index.
     clusters : array of int, shape (n,)
-        Cluster of each pin's picture, from `duplicate_clusters`.
+        Cluster of each pin's picture, from `duplicate_clusters`; by place.
 
     Returns
     -------
@@ -246,8 +250,11 @@ def duplicate_summary(pins: pd.DataFrame, clusters: ArrayLike) -> dict[str, int 
 
     Raises
     ------
+    TypeError
+        If boards have names of several kinds.
     ValueError
-        If there are no pins, or not one cluster for each.
+        If there are no pins, or not one cluster for each, or a board or cluster is missing (the
+        rows are named).
     """
     found = _boards_of_clusters(pins, clusters)
     by_cluster = found.groupby("cluster")
@@ -267,14 +274,16 @@ def duplicate_summary(pins: pd.DataFrame, clusters: ArrayLike) -> dict[str, int 
 
 
 def _boards_of_clusters(pins: pd.DataFrame, clusters: ArrayLike) -> pd.DataFrame:
-    """Of each pin: board, cluster, the cluster's boards, and its pins on the pin's board."""
+    """Of each pin, by place: board, cluster, its boards, and its pins on the pin's board."""
     clusters = np.asarray(clusters)
     if clusters.shape != (len(pins),) or not len(pins):
         raise ValueError(
             f"clusters: expected one a pin, for at least one pin; got shape {clusters.shape} for "
             f"{len(pins)} pins. Compute them from the pictures of these very pins"
         )
-    found = pd.DataFrame({"board": pins["board"].to_numpy(), "cluster": clusters}, pins.index)
+    boards = check_table(pins, "pins", "board")["board"].to_numpy()
+    clusters = check_groups(clusters, len(pins), "clusters")
+    found = pd.DataFrame({"board": boards, "cluster": clusters})
     return found.assign(
         boards=found.groupby("cluster")["board"].transform("nunique"),
         on_board=found.groupby(["board", "cluster"])["board"].transform("size"),
@@ -289,9 +298,9 @@ def drop_duplicates(
     Parameters
     ----------
     pins : DataFrame
-        A table of n pins.
+        A table of n pins, of any index.
     clusters : array of int, shape (n,)
-        Cluster of each pin's picture, from `duplicate_clusters`.
+        Cluster of each pin's picture, from `duplicate_clusters`; by place.
     within : bool
         Whether each board keeps one pin of a cluster.
     across : bool
@@ -305,14 +314,18 @@ def drop_duplicates(
 
     Raises
     ------
+    TypeError
+        If boards have names of several kinds.
     ValueError
-        If there are no pins, or not one cluster for each.
+        If there are no pins, or not one cluster for each, or a board, time or cluster is missing
+        (the rows are named).
     """
     found = _boards_of_clusters(pins, clusters)
+    check_table(pins, "pins", "board", ["time"])
     found = found.iloc[np.argsort(pins["time"].to_numpy(), kind="stable")]
     kept = pd.Series(True, found.index)
     if within:
         kept &= ~found.duplicated(["board", "cluster"])
     if across:
         kept &= found["board"] == found.groupby("cluster")["board"].transform("first")
-    return pins[kept.reindex(pins.index)]
+    return pins[kept.sort_index().to_numpy()]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from visprof.checks import check_whole
 from visprof.pictures import read_image
 
 __all__ = ["picture_palettes"]
@@ -42,9 +43,10 @@ def picture_palettes(images: Sequence[str | Path], n_workers: int = 4) -> NDArra
     ------
     FileNotFoundError, ValueError
         If a file is missing or cannot be decoded, or `n_workers` is less than 1.
+    TypeError
+        If `n_workers` is no whole number.
     """
-    if n_workers < 1:
-        raise ValueError(f"n_workers: expected at least 1, got {n_workers}")
+    check_whole(n_workers, "n_workers", 1)
     with ThreadPoolExecutor(n_workers) as pool:
         palettes = list(pool.map(_palette, images))
     return np.array(palettes, np.float32).reshape(len(images), 6)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from visprof.checks import check_groups, check_table, check_whole, listed
 from visprof.pictures import IMAGE_SUFFIXES
 
 __all__ = ["read_scenes", "sample_pairs", "split_scenes"]
@@ -70,7 +71,7 @@ def split_scenes(
     Parameters
     ----------
     scenes : pandas.DataFrame
-        Columns ``image`` and ``label``, see :func:`read_scenes`.
+        Columns ``image`` and ``label``, see :func:`read_scenes`; of any index.
     test_share : float
         Share of each class that goes to the test part, between 0 and 1. Each part gets at least
         one photograph of every class.
@@ -82,22 +83,24 @@ def split_scenes(
 
     Raises
     ------
+    TypeError
+        If labels are of several kinds.
     ValueError
-        If ``test_share`` is not in (0, 1), a column is missing, or a class has one photograph.
+        If ``test_share`` is not in (0, 1), a column is not there, an image or label is missing (the
+        rows are named), or a class has one photograph.
     """
     if not 0 < test_share < 1:
         raise ValueError(f"test_share must lie between 0 and 1, not {test_share!r}")
-    if missing := {"image", "label"} - set(scenes.columns):
-        raise ValueError(f"scenes lacks the columns {sorted(missing)}; use read_scenes")
-    counts = scenes["label"].value_counts()
-    if len(alone := sorted(counts.index[counts < 2])):
-        raise ValueError(f"classes with one photograph cannot be split: {alone}")
+    scenes = check_table(scenes, "scenes", "label", ["image"])
+    labels = scenes["label"].to_numpy()
+    size = pd.Series(labels).groupby(labels).transform("size")
+    if len(alone := labels[size == 1]):
+        raise ValueError(f"classes with one photograph cannot be split: {listed(sorted(alone))}")
     hashes = [
         hashlib.sha256(f"{label}/{Path(image).name}".encode()).hexdigest()
-        for image, label in zip(scenes["image"], scenes["label"], strict=True)
+        for image, label in zip(scenes["image"], labels, strict=True)
     ]
-    place = pd.Series(hashes, index=scenes.index).groupby(scenes["label"]).rank(method="first")
-    size = scenes["label"].map(counts)
+    place = pd.Series(hashes).groupby(labels).rank(method="first")
     n_test = (size * test_share).round().clip(lower=1, upper=size - 1)
     is_test = place <= n_test
     return scenes[~is_test].reset_index(drop=True), scenes[is_test].reset_index(drop=True)
@@ -131,15 +134,18 @@ def sample_pairs(
 
     Raises
     ------
+    TypeError
+        If a number is not whole, or labels are of several kinds.
     ValueError
-        If ``labels`` is not one-dimensional, a number is negative or both are 0, there are too
-        few classes, or a class is too small for that many distinct pairs; the message names it.
+        If ``labels`` is not one-dimensional, a label is missing (the rows are named), a number is
+        negative or both are 0, there are too few classes, or a class is too small for that many
+        distinct pairs; the message names it.
     """
-    labels = np.asarray(labels)
-    if labels.ndim != 1:
-        raise ValueError(f"labels must have shape (n,), not {labels.shape}")
-    if min(n_similar, n_dissimilar) < 0 or n_similar + n_dissimilar == 0:
-        raise ValueError(f"{n_similar=} and {n_dissimilar=} must be >= 0 and not both 0")
+    labels = check_groups(labels, None, "labels")
+    check_whole(n_similar, "n_similar", 0)
+    check_whole(n_dissimilar, "n_dissimilar", 0)
+    if n_similar == n_dissimilar == 0:
+        raise ValueError(f"{n_similar=} and {n_dissimilar=} are both 0: there is no pair to draw")
     names, inverse, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     if len(names) < 1 + (n_dissimilar > 0):
         raise ValueError(f"labels hold {len(names)} classes: too few for these pairs")

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from visprof.backbones import Backbone
+from visprof.checks import check_finite, check_groups, check_whole, listed
 from visprof.embedding import autocast
 from visprof.pictures import read_image
 
@@ -51,7 +52,7 @@ def contrastive_loss(
     similar : Tensor or array-like of bool or 0/1, shape (n,)
         1 for similar pairs (l), 0 for dissimilar ones.
     margin : float
-        Distance m from which dissimilar pairs cost nothing, > 0.
+        Distance m from which dissimilar pairs cost nothing, > 0 and finite.
 
     Returns
     -------
@@ -62,10 +63,17 @@ def contrastive_loss(
     Raises
     ------
     ValueError
-        If the shapes do not fit, there is no pair, ``similar`` holds another value than 0 and 1,
-        or the margin is not positive.
+        If the shapes do not fit, there is no pair, a value of ``x`` or ``y`` is not finite,
+        ``similar`` holds another value than 0 and 1 (the rows are named), the margin is not
+        positive and finite, or the members of a pair are so far apart that the loss is not finite.
     """
     x, y, similar = _checked_pairs(x, y, similar, margin)
+    loss = _mean_loss(x, y, similar, margin)
+    check_finite(loss.detach().cpu(), "loss")
+    return loss
+
+
+def _mean_loss(x: Tensor, y: Tensor, similar: Tensor, margin: float) -> Tensor:
     squared = (x - y).square().sum(dim=1)
     hinge = (margin - _safe_sqrt(squared)).clamp(min=0)
     return (0.5 * torch.where(similar, squared, hinge.square())).mean()
@@ -82,21 +90,40 @@ def _checked_pairs(
 ) -> tuple[Tensor, Tensor, Tensor]:
     x, y = (torch.as_tensor(a) for a in (x, y))
     x, y = (a if a.is_floating_point() else a.to(torch.get_default_dtype()) for a in (x, y))
-    similar = torch.as_tensor(similar, device=x.device)
     if x.ndim != 2 or x.shape != y.shape or len(x) == 0:
         raise ValueError(
             f"x and y must both have shape (n, d) with n > 0, not {tuple(x.shape)} and "
             f"{tuple(y.shape)}"
         )
-    if similar.shape != x.shape[:1]:
+    for name, members in (("x", x), ("y", y)):
+        wrong = ~members.isfinite().all(dim=1)
+        if wrong.any():
+            rows = wrong.nonzero().flatten().tolist()
+            raise ValueError(f"{name}: values are not finite in row(s) {listed(rows)}")
+    if isinstance(similar, Tensor):
+        similar = similar.detach().cpu().numpy()
+    _check_positive(margin, "margin")
+    return x, y, torch.as_tensor(_checked_similar(similar, len(x)), device=x.device)
+
+
+def _checked_similar(similar: ArrayLike, n: int) -> np.ndarray:
+    """Whether each of `n` pairs is similar, as bool."""
+    similar = check_groups(similar, n, "similar")
+    wrong = np.flatnonzero((similar != 0) & (similar != 1))
+    if len(wrong):
+        values = listed(np.unique(similar[wrong]))
         raise ValueError(
-            f"similar must have shape ({len(x)},), one value a pair, not {tuple(similar.shape)}"
+            f"similar must hold 0 and 1 only, not {values}, as in row(s) {listed(wrong)}"
         )
-    if not ((similar == 0) | (similar == 1)).all():
-        raise ValueError(f"similar must hold 0 and 1 only, not {similar.unique().tolist()[:5]}")
-    if not margin > 0:
-        raise ValueError(f"margin must be positive, not {margin!r}")
-    return x, y, similar.bool()
+    return similar.astype(bool)
+
+
+def _check_positive(value: float, name: str, zero: bool = False) -> None:
+    """Refuse what is no finite number above 0, or at least 0."""
+    if not (value >= 0 if zero else value > 0) or value == float("inf"):
+        raise ValueError(
+            f"{name} must be a finite number {'of at least' if zero else 'above'} 0, not {value!r}"
+        )
 
 
 class SiameseEmbedding(nn.Module):
@@ -119,6 +146,13 @@ class SiameseEmbedding(nn.Module):
     random_state : int
         Seed of the last layer's weights: N(0, 0.01^2), zero bias, as AlexNet's own.
 
+    Raises
+    ------
+    TypeError
+        If a width is no whole number.
+    ValueError
+        If a width is less than 1, or not the backbone's, or ``normalise`` is unknown.
+
     Notes
     -----
     The trunk is always in evaluation mode (no dropout, batch-norm statistics kept), also where
@@ -134,6 +168,8 @@ class SiameseEmbedding(nn.Module):
         random_state: int = 0,
     ) -> None:
         super().__init__()
+        check_whole(in_features, "in_features", 1)
+        check_whole(n_outputs, "n_outputs", 1)
         if backbone is not None and backbone.feature_dim != in_features:
             raise ValueError(
                 f"in_features={in_features} but {backbone.name} has {backbone.feature_dim} features"
@@ -190,13 +226,48 @@ def calibrate(model: SiameseEmbedding, features: ArrayLike) -> SiameseEmbedding:
     -------
     SiameseEmbedding
         ``model``.
+
+    Raises
+    ------
+    ValueError
+        If ``features`` has another shape, fewer than two rows, or values that are not finite, or
+        so large that the statistics are not (``model`` is then left as it is).
     """
+    features = _checked_features(features, model)
+    if len(features) < 2:
+        raise ValueError(f"features: a variance needs at least 2 rows, got {len(features)}")
     if isinstance(model.normalise, nn.BatchNorm1d):
         with torch.inference_mode():
-            outputs = model.last(torch.from_numpy(np.array(features, dtype=np.float32)))
-            model.normalise.running_mean.copy_(outputs.mean(0))
-            model.normalise.running_var.copy_(outputs.var(0))
+            outputs = model.last(torch.from_numpy(_single_precision(features, 0)))
+            mean, var = outputs.mean(0), outputs.var(0)
+            check_finite(torch.stack([mean, var]), "statistics of the outputs")
+            model.normalise.running_mean.copy_(mean)
+            model.normalise.running_var.copy_(var)
     return model
+
+
+def _checked_features(features: ArrayLike, model: SiameseEmbedding) -> np.ndarray:
+    """Features as an array (n, in_features); rows of a memory map are not read."""
+    features = np.asarray(features)
+    if features.ndim != 2 or features.shape[1] != model.last.in_features:
+        raise ValueError(
+            f"features must have shape (n, {model.last.in_features}), not {features.shape}"
+        )
+    return features
+
+
+def _single_precision(features: np.ndarray, places: int | np.ndarray) -> np.ndarray:
+    """A copy in float32; errors name rows by `places`, or numbered from there."""
+    with np.errstate(over="ignore"):  # checked below
+        single = np.array(features, dtype=np.float32)
+    wrong = np.flatnonzero(~np.isfinite(single).all(axis=1))
+    if len(wrong):
+        rows = wrong + places if isinstance(places, int) else np.unique(places[wrong])
+        raise ValueError(
+            f"features: values are not finite, or too large for float32, in row(s) {listed(rows)}; "
+            "leave these pictures out"
+        )
+    return single
 
 
 def array_inputs(features: ArrayLike) -> Callable[[np.ndarray], Tensor]:
@@ -210,10 +281,11 @@ def array_inputs(features: ArrayLike) -> Callable[[np.ndarray], Tensor]:
     Returns
     -------
     callable
-        Takes positions (k,), returns a float32 tensor of shape (k, in_features).
+        Takes positions (k,), returns a float32 tensor of shape (k, in_features). ValueError if a
+        value is not finite there (the rows are named).
     """
     features = np.asarray(features)
-    return lambda positions: torch.from_numpy(features[positions].astype(np.float32))
+    return lambda positions: torch.from_numpy(_single_precision(features[positions], positions))
 
 
 def image_inputs(
@@ -234,7 +306,13 @@ def image_inputs(
     -------
     callable
         Takes positions (k,), returns a uint8 tensor of shape (k, 3, S, S).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``n_workers`` is no whole number of at least 1.
     """
+    check_whole(n_workers, "n_workers", 1)
 
     def inputs(positions: np.ndarray) -> Tensor:
         with ThreadPoolExecutor(n_workers) as pool:
@@ -317,15 +395,25 @@ def train_siamese(
 
     Raises
     ------
+    TypeError
+        If a number, or a position in ``pairs``, is not whole.
     ValueError
-        If shapes, rates or shares do not fit; the message says which. If the checkpoint is broken
-        or of a training with other settings.
+        If shapes, rates or shares do not fit, or ``similar`` holds another value than 0 and 1; the
+        message says which. If the checkpoint is broken or of a training with other settings.
     FloatingPointError
         If the loss is not finite; the message has the iteration and the learning rates.
     """
-    pairs, similar = np.asarray(pairs), np.asarray(similar)
-    _check_training(model, pairs, similar, lr_rest, batch_size, n_iterations, log_every)
-    similar, log_every = similar.astype(bool), log_every or max(1, n_iterations // 50)
+    pairs = np.asarray(pairs)
+    _check_training(model, pairs, lr_rest)
+    similar = _checked_similar(similar, len(pairs))
+    for name, number in (("batch_size", batch_size), ("n_iterations", n_iterations)):
+        check_whole(number, name, 1)
+    _check_positive(margin, "margin")
+    for name, number in (("lr_last", lr_last), ("lr_rest", lr_rest), ("momentum", momentum)):
+        _check_positive(number, name, zero=True)
+    if log_every is None:
+        log_every = max(1, n_iterations // 50)
+    check_whole(log_every, "log_every", 1)
     model.to(device).train()
     optimiser = torch.optim.SGD(_parameter_groups(model, lr_last, lr_rest), momentum=momentum)
     settings = {
@@ -349,7 +437,7 @@ def train_siamese(
     ):  # fmt: skip
         first, second = _embed(model, x.to(device), trains_trunk=lr_rest > 0).chunk(2)
         are_similar = torch.as_tensor(similar[batch], device=first.device)
-        loss = contrastive_loss(first, second, are_similar, margin)
+        loss = _mean_loss(first, second, are_similar, margin)
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"loss is {loss.item()} at iteration {iteration} with {lr_last=}, {lr_rest=}, "
@@ -423,23 +511,16 @@ def _fetched_ahead(
             yield batch, x.result()
 
 
-def _check_training(
-    model: SiameseEmbedding,
-    pairs: np.ndarray,
-    similar: np.ndarray,
-    lr_rest: float,
-    batch_size: int,
-    n_iterations: int,
-    log_every: int | None,
-) -> None:
+def _check_training(model: SiameseEmbedding, pairs: np.ndarray, lr_rest: float) -> None:
     if pairs.ndim != 2 or pairs.shape[1] != 2 or len(pairs) == 0:
         raise ValueError(f"pairs must have shape (m, 2) with m > 0, not {pairs.shape}")
-    if similar.shape != pairs.shape[:1]:
-        raise ValueError(f"similar must have shape ({len(pairs)},), not {similar.shape}")
+    if not np.issubdtype(pairs.dtype, np.integer):
+        raise TypeError(f"pairs: expected positions, whole numbers; got {pairs.dtype}")
+    if pairs.min() < 0:
+        rows = np.flatnonzero((pairs < 0).any(axis=1))
+        raise ValueError(f"pairs: positions are below 0 in row(s) {listed(rows)}")
     if lr_rest and model.backbone is None:
         raise ValueError(f"{lr_rest=}, but the model has no backbone to train; pass lr_rest=0")
-    if min(batch_size, n_iterations) < 1 or (log_every is not None and log_every < 1):
-        raise ValueError(f"{batch_size=}, {n_iterations=} and {log_every=} must be >= 1")
 
 
 def _parameter_groups(model: SiameseEmbedding, lr_last: float, lr_rest: float) -> list[dict]:
@@ -456,10 +537,11 @@ def _mini_batches(
     rng = np.random.default_rng(random_state)
     if similar_share is None:
         yield from _passes(np.arange(len(similar)), batch_size, rng)
-    n_similar = round(batch_size * similar_share)
+    groups = {kind: np.flatnonzero(similar == kind) for kind in (True, False)}
+    possible = 0 <= similar_share <= 1  # not of NaN, which cannot be rounded
+    n_similar = round(batch_size * similar_share) if possible else 0
     sizes = {True: n_similar, False: batch_size - n_similar}
-    groups = {kind: np.flatnonzero(similar == kind) for kind in sizes}
-    if not 0 <= similar_share <= 1 or any(sizes[k] and not len(groups[k]) for k in sizes):
+    if not possible or any(sizes[k] and not len(groups[k]) for k in sizes):
         raise ValueError(
             f"{similar_share=} is not between 0 and 1, or asks for a kind of pair that is not "
             f"there ({len(groups[True])} similar, {len(groups[False])} dissimilar given)"
@@ -551,21 +633,23 @@ def siamese_outputs(
 
     Raises
     ------
+    TypeError
+        If ``batch_size`` is no whole number.
     ValueError
-        If ``features`` has another shape.
+        If ``features`` has another shape, a value is not finite (the rows are named), or
+        the network's outputs of these are not, or ``batch_size`` is less than 1.
     """
-    features = np.asarray(features)
-    if features.ndim != 2 or features.shape[1] != model.last.in_features:
-        raise ValueError(
-            f"features must have shape (n, {model.last.in_features}), not {features.shape}"
-        )
+    check_whole(batch_size, "batch_size", 1)
+    features = _checked_features(features, model)
     was_training, device = model.training, model.last.weight.device
     outputs = np.empty((len(features), model.last.out_features), dtype=np.float32)
     model.eval()
-    with torch.inference_mode():
-        for start in range(0, len(features), batch_size):
-            rows = np.array(features[start : start + batch_size], dtype=np.float32)
-            embedded = model.head(torch.from_numpy(rows).to(device))
-            outputs[start : start + batch_size] = embedded.cpu().numpy()
-    model.train(was_training)
-    return outputs
+    try:
+        with torch.inference_mode():
+            for start in range(0, len(features), batch_size):
+                rows = _single_precision(features[start : start + batch_size], start)
+                embedded = model.head(torch.from_numpy(rows).to(device))
+                outputs[start : start + batch_size] = embedded.cpu().numpy()
+    finally:
+        model.train(was_training)
+    return check_finite(outputs, "outputs of the network")

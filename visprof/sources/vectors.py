@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from visprof.checks import check_finite, check_whole
 from visprof.sources.world import (
     BASE_SPREAD,
     SCENE_CLASSES,
@@ -105,17 +106,21 @@ def simulate_embeddings(
 
     Raises
     ------
+    TypeError
+        If a number is not whole.
     ValueError
-        If a parameter is out of its range.
+        If a parameter is out of its range, or so large that a vector is not finite.
     """
     for name, count in (
         ("n_users", n_users), ("n_pins", n_pins), ("n_dims", n_dims), ("n_classes", n_classes),
-        ("n_styles", n_styles), ("session_length", session_length),
+        ("n_styles", n_styles),
     ):  # fmt: skip
-        check_range(name, count, 1)
+        check_whole(count, name, 1)
+    check_whole(random_state, "random_state", 0)
+    check_range("session_length", session_length, 1)
     for name, value in (
         ("class_taste", class_taste), ("style_taste", style_taste), ("class_spread", class_spread),
-        ("style_spread", style_spread), ("decay", decay), ("random_state", random_state),
+        ("style_spread", style_spread), ("decay", decay),
     ):  # fmt: skip
         check_range(name, value, 0)
     check_range("repeat_share", repeat_share, 0, 1)
@@ -126,8 +131,11 @@ def simulate_embeddings(
     style_base = BASE_SPREAD * rng.standard_normal(n_styles)
     variance = np.arange(1, n_dims + 1) ** -float(decay)
     scale = np.sqrt(variance / variance.sum()).astype(np.float32)
-    class_centres = class_spread * scale * rng.standard_normal((n_classes, n_dims), np.float32)
-    style_centres = style_spread * scale * rng.standard_normal((n_styles, n_dims), np.float32)
+    with np.errstate(over="ignore"):  # checked
+        class_centres = class_spread * scale * rng.standard_normal((n_classes, n_dims), np.float32)
+        style_centres = style_spread * scale * rng.standard_normal((n_styles, n_dims), np.float32)
+        farthest = np.abs(class_centres).max() + np.abs(style_centres).max()
+    check_finite(farthest, "class_spread and style_spread: vectors")
 
     vectors = np.empty((n_users, n_pins, n_dims), np.float32)
     labels, styles = np.empty((2, n_users, n_pins), int)
@@ -202,18 +210,23 @@ def simulate_counts(
 
     Raises
     ------
+    TypeError
+        If a number is not whole.
     ValueError
-        If a parameter is out of its range.
+        If a parameter is out of its range, or so large that no profile can be drawn.
     """
-    for name, value, low, high in (
-        ("n_users", n_users, 1, np.inf), ("n_pins", n_pins, 1, np.inf),
-        ("n_clusters", n_clusters, 2, np.inf), ("taste", taste, 0, np.inf),
-        ("concentration", concentration, np.finfo(float).tiny, np.inf),
-        ("own_share", own_share, 0, 1), ("random_state", random_state, 0, np.inf),
+    for name, value, least in (
+        ("n_users", n_users, 1), ("n_pins", n_pins, 1), ("n_clusters", n_clusters, 2),
+        ("random_state", random_state, 0),
     ):  # fmt: skip
-        check_range(name, value, low, high)
+        check_whole(value, name, least)
+    check_range("taste", taste, 0)
+    check_range("concentration", concentration, np.finfo(float).tiny)
+    check_range("own_share", own_share, 0, 1)
     population, *users = np.random.SeedSequence(random_state).spawn(1 + n_users)
     profile = np.random.default_rng(population).dirichlet(np.full(n_clusters, concentration))
+    if not np.isclose(profile.sum(), 1):
+        raise ValueError(f"concentration={concentration!r} is too large to draw a profile with")
     base = np.log(np.maximum(profile, np.finfo(float).tiny))
     counts = np.empty((n_users, n_clusters), np.float32)
     for u, user in enumerate(users):

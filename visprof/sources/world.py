@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from visprof.checks import check_finite, check_table, check_whole, listed
 from visprof.sources.painters import SCENE_CLASSES, STYLES, draw_scene
 
 __all__ = [
@@ -156,11 +157,13 @@ def simulate_world(
 
     Raises
     ------
+    TypeError
+        If a number is not whole.
     ValueError
         If a parameter is out of its range, or repeats and repins make more than all pins.
     """
     for name, count in (("n_users", n_users), ("n_pins", n_pins)):
-        check_range(name, count, 1)
+        check_whole(count, name, 1)
     for name, strength in (("class_taste", class_taste), ("style_taste", style_taste)):
         check_range(name, strength, 0)
     for name, share in (
@@ -174,7 +177,7 @@ def simulate_world(
             "most 1: a pin is a repeat or a repin, not both"
         )
     check_range("session_length", session_length, 1)
-    check_range("random_state", random_state, 0)
+    check_whole(random_state, "random_state", 0)
 
     population, *users, sharing = np.random.SeedSequence(random_state).spawn(n_users + 2)
     rng = np.random.default_rng(population)
@@ -228,7 +231,7 @@ def taste_recovery(world: World, n_pins: Sequence[int]) -> pd.DataFrame:
     Parameters
     ----------
     world : World
-        From `simulate_world`.
+        From `simulate_world`; its table of pins may have any index.
     n_pins : sequence of int
         Numbers of first pins to look at, each at most the pins of a board.
 
@@ -240,14 +243,25 @@ def taste_recovery(world: World, n_pins: Sequence[int]) -> pd.DataFrame:
 
     Raises
     ------
+    TypeError
+        If a number is not whole.
     ValueError
-        If a number is not between 1 and the pins of a board.
+        If a number is not between 1 and the pins of a board, a board or scene is missing or a scene
+        is unknown (the rows are named), or the world has tastes of another number of users.
     """
-    users, numbers = np.unique(world.pins["board"], return_inverse=True)
-    place = world.pins.groupby("board").cumcount().to_numpy()
-    classes = pd.Categorical(world.pins["scene"], categories=SCENE_CLASSES).codes
+    pins = check_table(world.pins, "world.pins", "board", ["scene"])
+    users, numbers = np.unique(pins["board"], return_inverse=True)
+    if len(users) != len(world.class_taste):
+        raise ValueError(
+            f"world: {len(users)} boards, but the tastes of {len(world.class_taste)} users"
+        )
+    place = pins.groupby("board", observed=True).cumcount().to_numpy()
+    classes = pd.Categorical(pins["scene"], categories=SCENE_CLASSES).codes
+    if len(unknown := np.flatnonzero(classes < 0)):
+        raise ValueError(f"world.pins: scene is none of SCENE_CLASSES in row(s) {listed(unknown)}")
     tables = []
     for n in n_pins:
+        check_whole(n, "n_pins", 1)
         check_range("n_pins", n, 1, place.max() + 1)
         counts = np.zeros(world.class_taste.shape)
         np.add.at(counts, (numbers[place < n], classes[place < n]), 1)
@@ -267,7 +281,7 @@ def write_world(world: World, folder: str | Path, *, size: int = 96, n_jobs: int
     Parameters
     ----------
     world : World
-        From `simulate_world`.
+        From `simulate_world`; its table of pins may have any index.
     folder : path
         Where to write; made if absent. Boards of the same name there are written over.
     size : int
@@ -279,9 +293,19 @@ def write_world(world: World, folder: str | Path, *, size: int = 96, n_jobs: int
     -------
     Path
         The folder ``boards``.
+
+    Raises
+    ------
+    TypeError
+        If a number is not whole.
+    ValueError
+        If a number is too small, or a value is missing in the table (the rows are named).
     """
-    check_range("n_jobs", n_jobs, 1)
-    pins, boards = world.pins, Path(folder) / "boards"
+    check_whole(n_jobs, "n_jobs", 1)
+    check_whole(size, "size", 1)
+    columns = ["image", "time", "caption", "scene", "style", "seed"]
+    pins = check_table(world.pins, "world.pins", "board", columns)
+    boards = Path(folder) / "boards"
     manifest = boards / "manifest.csv"
     manifest.unlink(missing_ok=True)  # an interrupted run must not look complete
     pictures = pins[["image", "scene", "style", "seed"]].itertuples(index=False)
@@ -329,10 +353,18 @@ def write_scenes(
     -------
     Path
         The folder ``scenes``.
+
+    Raises
+    ------
+    TypeError
+        If a number is not whole.
+    ValueError
+        If a number is too small.
     """
-    check_range("n_per_class", n_per_class, 1)
-    check_range("random_state", random_state, 0)
-    check_range("n_jobs", n_jobs, 1)
+    check_whole(n_per_class, "n_per_class", 1)
+    check_whole(size, "size", 1)
+    check_whole(random_state, "random_state", 0)
+    check_whole(n_jobs, "n_jobs", 1)
     scenes = Path(folder) / "scenes"
 
     def tasks() -> Iterator[Task]:
@@ -364,7 +396,9 @@ def check_range(name: str, value: float, low: float, high: float = np.inf) -> No
 
 def draw_taste(base: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Return (2, k): an early and a late taste around the population's."""
-    logits = base + strength * rng.standard_normal((2, len(base)))
+    with np.errstate(over="ignore"):  # checked
+        logits = base + strength * rng.standard_normal((2, len(base)))
+    check_finite(logits, "strength of taste: log-preferences")
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))
     return weights / weights.sum(axis=1, keepdims=True)
 
