@@ -154,7 +154,7 @@ GOOD = {"counts": [[1.0, 2.0], [3.0, 4.0]], "background": [1.0, 1.0], "alpha": 0
     [
         ({"counts": [[1.0, np.nan], [3.0, 4.0]]}, "counts: expected finite .* 1 NaN"),
         ({"counts": [[1.0, -2.0], [3.0, 4.0]]}, "counts: .* 1 negative"),
-        ({"counts": [[1.0, 2.0], [0.0, 0.0]]}, r"counts: all zero for the users in rows \[1\]"),
+        ({"counts": [[1.0, 2.0], [0.0, 0.0]]}, r"counts: all zero for the users in rows 1;"),
         ({"counts": [[1.0, 2.0]]}, r"n >= 2 users, got \(1, 2\)"),
         ({"counts": [1.0, 2.0]}, r"counts: expected shape \(n, k\)"),
         ({"background": [0.0, 0.0]}, "background: all counts are zero"),

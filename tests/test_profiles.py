@@ -49,7 +49,7 @@ def test_sums_may_be_signed():
         (np.ones((3, 2)), [0, 1], r"users: expected shape \(3,\)"),
         (np.ones((2, 2)), [[0], [1]], "users: expected shape"),
         ([[1.0, -1.0]], [0], "assignments: found a negative"),
-        ([[0.0, 0.0], [1.0, 0.0]], ["x", "y"], r"all zero for users \['x'\]"),
+        ([[0.0, 0.0], [1.0, 0.0]], ["x", "y"], r"all zero for users x;"),
         ([[np.nan, 0.0]], [0], "assignments contains NaN"),
         (np.ones(3), [0, 1, 2], "2D array"),
     ],

@@ -146,7 +146,7 @@ def test_perfect_embedding_and_lone_query():
         (np.ones(3), [0, 0, 1], "2D array"),
         (np.ones((1, 2)), [0], "minimum of 2"),
         ([[np.nan], [1.0]], [0, 0], "features contains NaN"),
-        (np.float32([[1e30], [-1e30]]), [0, 0], "features: squared distances overflow float32"),
+        ([[1e300], [1e-300]], [0, 0], "features: magnitudes from 1e-300 to 1e.300 are too far"),
     ],
 )
 def test_bad_input_is_named(features, labels, message):

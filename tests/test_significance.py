@@ -338,7 +338,7 @@ def test_share_of_pairs_checks_the_number_of_pairs():
         ({"assignments": np.ones((6, 1)), "background": np.ones(1)}, "1 cluster"),
         (
             {"users": np.zeros(6), "pairs": [[0, 0]]},
-            r"pairs: .* of the 1 from 0 to 0, got \[0, 0\]",
+            r"pairs: expected two different users, got \[0, 0\] at row 0",
         ),
         ({"users": np.zeros(5)}, "users: expected shape"),
         ({"pairs": [[0, 3]]}, r"pairs: .*got \[0, 3\]"),
@@ -349,7 +349,7 @@ def test_share_of_pairs_checks_the_number_of_pairs():
         ({"alpha": np.nan}, "alpha"),
         ({"variance": "three-term"}, "variance"),
         ({"ties": "half"}, "ties: .*'half'"),
-        ({"n_permutations": 0}, "n_permutations: expected at least 1, got 0"),
+        ({"n_permutations": 0}, "n_permutations: expected a whole number of at least 1, got 0"),
         ({"sessions": np.zeros(5)}, r"sessions: expected shape \(6,\)"),
     ],
 )
@@ -432,8 +432,8 @@ def test_sampled_share_covers_users_and_pairs():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([], np.zeros((0, 2))), "m >= 1"),
-        (([True], [[0, 1], [1, 2]]), r"pairs \(2, 2\)"),
+        (([], np.zeros((0, 2), int)), "m >= 1"),
+        (([True], [[0, 1], [1, 2]]), r"chosen: expected shape \(2,\), got \(1,\)"),
         (([True], [[0, 1]], 1.0), "level"),
     ],
 )

@@ -116,7 +116,7 @@ class TestSimulateEmbeddings:
         ],
     )  # fmt: skip
     def test_bad_input_names_the_parameter(self, name, value):
-        with pytest.raises(ValueError, match=f"{name}(=|: .* got ){value}"):
+        with pytest.raises(ValueError, match=f"{name}: .* got {value}"):
             simulate_embeddings(**{"n_users": 2, "n_pins": 2, "n_dims": 2, name: value})
 
 
@@ -186,5 +186,5 @@ class TestSimulateCounts:
         ],
     )  # fmt: skip
     def test_bad_input_names_the_parameter(self, name, value):
-        with pytest.raises(ValueError, match=f"{name}(=|: .* got ){value}"):
+        with pytest.raises(ValueError, match=f"{name}: .* got {value}"):
             simulate_counts(**{name: value})

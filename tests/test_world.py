@@ -271,7 +271,7 @@ class TestSimulateWorld:
         ],
     )  # fmt: skip
     def test_bad_input_names_the_parameter(self, name, value):
-        with pytest.raises(ValueError, match=f"{name}(=|: .* got ){value}"):
+        with pytest.raises(ValueError, match=f"{name}: .* got {value}"):
             simulate_world(**{name: value})
 
 
@@ -432,5 +432,5 @@ def test_taste_recovery_is_the_total_variation_of_the_first_pins():
         shares = [(first["scene"] == scene).mean() for scene in SCENE_CLASSES]
         expected = sum(abs(a - b) for a, b in zip(shares, users.class_taste[number], strict=True))
         assert row.error == pytest.approx(expected / 2)
-    with pytest.raises(ValueError, match="n_pins=41"):
+    with pytest.raises(ValueError, match="n_pins: expected at most 40 of a board, got 41"):
         taste_recovery(users, [41])

@@ -13,7 +13,7 @@ from sklearn.utils import check_array
 from visprof.checks import check_groups
 from visprof.intervals import resample_counts
 from visprof.prediction import distance_points
-from visprof.scale import in_unit, unit_exponent
+from visprof.scaling import scale_exponent, scaled
 
 __all__ = ["most_alike", "resampled_profiles"]
 
@@ -48,7 +48,7 @@ def resampled_profiles(
     pins = check_array(
         assignments, dtype=np.float64, ensure_non_negative=True, input_name="assignments"
     )
-    pins = in_unit(pins, unit_exponent(pins))
+    pins = scaled(pins, scale_exponent(pins))
     sums = resample_counts(len(pins), n_resamples, random_state) @ pins
     totals = sums.sum(axis=1, keepdims=True)
     if not totals.all():
@@ -110,7 +110,7 @@ def most_alike(
         input_name="assignments",
     )
     of_pins = check_groups(users, len(pins), "users")
-    pins = in_unit(pins, unit_exponent(pins))
+    pins = scaled(pins, scale_exponent(pins))
     others = [name for name in np.unique(of_pins) if name != user]
     if user not in of_pins or not others:
         raise ValueError(

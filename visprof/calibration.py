@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visprof.checks import check_whole
+from visprof.checks import check_finite, check_number, check_whole
 from visprof.sources.vectors import simulate_embeddings
-from visprof.sources.world import check_range, draw_taste
+from visprof.sources.world import draw_taste
 
 __all__ = ["PinBank", "draw_users", "pin_bank"]
 
@@ -55,7 +55,16 @@ def pin_bank(n_pins: int, random_state: int) -> PinBank:
     Returns
     -------
     PinBank
+
+    Raises
+    ------
+    TypeError
+        If a number is not whole.
+    ValueError
+        If a number is less than its least.
     """
+    n_pins = check_whole(n_pins, "n_pins", 1)
+    random_state = check_whole(random_state, "random_state", 0)
     world = simulate_embeddings(
         n_users=1, n_pins=n_pins, class_taste=0, style_taste=0, random_state=random_state
     )
@@ -108,16 +117,14 @@ def draw_users(
     Raises
     ------
     TypeError
-        If a number is not whole.
+        If a parameter is no number, or not whole where things are counted.
     ValueError
-        If a parameter is out of its range.
+        If a parameter is out of its range, or the taste is too strong to compute with.
     """
-    for name, value, least in (
-        ("n_users", n_users, 1), ("n_pins", n_pins, 1), ("random_state", random_state, 0),
-    ):  # fmt: skip
-        check_whole(value, name, least)
-    check_range("taste", taste, 0)
-    check_range("session_length", session_length, 1)
+    n_users, n_pins = check_whole(n_users, "n_users", 1), check_whole(n_pins, "n_pins", 1)
+    taste = check_number(taste, "taste", least=0)
+    session_length = check_number(session_length, "session_length", least=1)
+    random_state = check_whole(random_state, "random_state", 0)
     rng = np.random.default_rng(random_state)
     sizes = np.diff(bank.starts)
     rows, sessions = np.empty((2, n_users, n_pins), np.int64)
@@ -128,7 +135,9 @@ def draw_users(
                 (bank.class_shares, bank.labels),
                 (bank.style_shares, bank.styles),
             ):
-                weights *= (draw_taste(np.log(shares), taste, rng)[0] / shares)[cells]
+                with np.errstate(over="ignore", invalid="ignore"):
+                    own = draw_taste(np.log(shares), taste, rng)[0]
+                weights *= (check_finite(own, f"shares by taste={taste:g}") / shares)[cells]
         session = np.cumsum(rng.random(n_pins) < 1 / session_length)
         session -= session[0]
         below = np.cumsum(weights)

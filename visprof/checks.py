@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from numbers import Integral, Real
 
@@ -9,7 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["check_finite", "check_groups", "check_table", "check_whole", "listed"]
+__all__ = [
+    "check_finite", "check_groups", "check_number", "check_numbers", "check_table", "check_whole",
+    "listed",
+]  # fmt: skip
 
 
 def listed(items: Iterable[object], most: int = 5) -> str:
@@ -150,6 +154,93 @@ def check_whole(value: object, name: str, least: int) -> int:
     if value < least:
         raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}")
     return int(value)
+
+
+def check_number(
+    value: object,
+    name: str,
+    *,
+    least: float = -math.inf,
+    most: float = math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> float:
+    """Check a finite real number, such as a level, a threshold or a weight.
+
+    Parameters
+    ----------
+    value : object
+        A number, of Python or NumPy; not a bool.
+    name : str
+        Name of the parameter, for messages.
+    least, most : float, optional
+        Smallest and largest value allowed.
+    above, below : float, optional
+        Open ends of what is allowed.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError
+        If it is no real number.
+    ValueError
+        If it is NaN, infinite or out of the range.
+    """
+    bounds = [
+        f" {word} {bound:g}"
+        for word, bound in (
+            ("of at least", least),
+            ("above", above),
+            ("at most", most),
+            ("below", below),
+        )
+        if math.isfinite(bound)
+    ]
+    message = f"{name}: expected a finite number{' and'.join(bounds)}, got {value!r}"
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(message)
+    if not (math.isfinite(value) and least <= value <= most and above < value < below):
+        raise ValueError(message)
+    return float(value)
+
+
+def check_numbers(values: ArrayLike, n: int | None, name: str) -> NDArray[np.float64]:
+    """Check scores, shares or other numbers: one for each row, none missing, all finite.
+
+    Parameters
+    ----------
+    values : array-like of shape (n,)
+    n : int or None
+        Number of rows that they belong to; None: any but none.
+    name : str
+        What they are, for messages.
+
+    Returns
+    -------
+    ndarray of shape (n,), float64
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, or a value is missing or infinite; the rows are named.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.astype(np.float64).filled(np.nan)
+    missing = pd.isna(np.asarray(values))
+    array = np.where(missing, np.nan, values).astype(np.float64)
+    if array.ndim != 1 or not len(array) or (n is not None and len(array) != n):
+        expected = "(n,), n >= 1" if n is None else f"({n},)"
+        raise ValueError(f"{name}: expected shape {expected}, got {array.shape}")
+    rows = np.flatnonzero(~np.isfinite(array))
+    if len(rows):
+        raise ValueError(
+            f"{name}: {len(rows)} of {len(array)} values are NaN or infinite, at row(s) "
+            f"{listed(rows)}; leave these rows out"
+        )
+    return array
 
 
 def check_finite(result: ArrayLike, what: str) -> NDArray:

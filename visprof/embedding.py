@@ -30,7 +30,7 @@ from tqdm import tqdm
 from visprof.backbones import Backbone
 from visprof.checks import check_whole
 from visprof.pictures import read_image
-from visprof.scale import in_unit, unit_exponent
+from visprof.scaling import scale_exponent, scaled
 
 __all__ = ["FeatureStore", "Features", "autocast", "embed_images", "hybrid_embedding"]
 
@@ -384,7 +384,7 @@ def hybrid_embedding(
 def _of_unit_spread(block: np.ndarray, name: str) -> np.ndarray:
     """Divide a block by the root mean square distance of its rows to their mean; in float32."""
     block = check_array(block, dtype=[np.float64, np.float32], input_name=name)
-    block = in_unit(block, unit_exponent(block)).astype(np.float32, copy=False)
+    block = scaled(block, scale_exponent(block)).astype(np.float32, copy=False)
     return block / _spread(block)
 
 

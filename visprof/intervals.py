@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from visprof.checks import check_whole
+from visprof.checks import check_number, check_numbers, check_whole
 
 __all__ = ["percentile_interval", "resample_counts"]
 
@@ -16,11 +16,11 @@ def resample_counts(n: int, n_resamples: int, random_state: int) -> NDArray[np.i
     Parameters
     ----------
     n : int
-        Number of units.
+        Number of units, at least 1.
     n_resamples : int
-        Number of draws.
+        Number of draws, at least 1.
     random_state : int
-        Seed.
+        Seed, at least 0.
 
     Returns
     -------
@@ -30,21 +30,22 @@ def resample_counts(n: int, n_resamples: int, random_state: int) -> NDArray[np.i
     Raises
     ------
     TypeError
-        If `n_resamples` is no whole number.
+        If a number is not whole.
     ValueError
-        If `n_resamples` is less than 1.
+        If a number is less than its least.
     """
-    check_whole(n_resamples, "n_resamples", 1)
+    n, n_resamples = check_whole(n, "n", 1), check_whole(n_resamples, "n_resamples", 1)
+    check_whole(random_state, "random_state", 0)
     rng = np.random.default_rng(random_state)
     return rng.multinomial(n, np.full(n, 1 / n), size=n_resamples)
 
 
-def percentile_interval(draws: NDArray[np.float64], level: float) -> tuple[float, float]:
+def percentile_interval(draws: ArrayLike, level: float) -> tuple[float, float]:
     """Percentile interval of bootstrap draws (Efron and Tibshirani 1993, chapter 13).
 
     Parameters
     ----------
-    draws : ndarray
+    draws : array-like of shape (b,)
         One value a draw.
     level : float
         Coverage, between 0 and 1.
@@ -55,10 +56,14 @@ def percentile_interval(draws: NDArray[np.float64], level: float) -> tuple[float
 
     Raises
     ------
+    TypeError
+        If `level` is no number.
     ValueError
-        If `level` is not between 0 and 1.
+        If `level` is not between 0 and 1, there is no draw, or one is NaN or infinite.
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level: expected a number between 0 and 1, got {level}")
+    draws, level = (
+        check_numbers(draws, None, "draws"),
+        check_number(level, "level", above=0, below=1),
+    )
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

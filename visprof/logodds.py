@@ -23,9 +23,12 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
 
+from visprof.checks import check_finite, check_number, check_whole, listed
+
 __all__ = ["log_odds_z", "logits_and_variances", "pair_users", "pairwise_max_z"]
 
 _VARIANCES = ("two-term", "four-term")
+_HEADROOM = 64  # bits: fewer than 2**64 counts are added up
 
 
 def log_odds_z(
@@ -58,8 +61,10 @@ def log_odds_z(
     ------
     ValueError
         If shapes differ, a count is negative or not finite, a user has none, alpha is not
-        positive, or all mass of a user and the background is in one cluster, where the log-odds
-        are undefined.
+        positive, a count with its prior overflows, or all mass of a user and the background is in
+        one cluster, where the log-odds are undefined.
+    TypeError
+        If alpha is no number.
     """
     for name, y in (("y_i", y_i), ("y_j", y_j)):
         if np.ndim(y) != 1:
@@ -104,8 +109,7 @@ def pairwise_max_z(
     empty = np.flatnonzero(~np.any(counts, axis=1))
     if len(empty):
         raise ValueError(
-            f"counts: all zero for the users in rows {empty[:5].tolist()}; leave out users "
-            "without pins"
+            f"counts: all zero for the users in rows {listed(empty)}; leave out users without pins"
         )
     return _pairwise_max(*logits_and_variances(counts, background, alpha, variance))
 
@@ -118,14 +122,34 @@ def pair_users(places: ArrayLike, n_users: int) -> NDArray[np.int64]:
     places : array-like of int, shape (m,)
         From 0 to n (n - 1) / 2 - 1.
     n_users : int
-        Number of users n.
+        Number of users n, at least 2.
 
     Returns
     -------
     ndarray of int, shape (m, 2)
         The smaller number first.
+
+    Raises
+    ------
+    TypeError
+        If a number is not whole.
+    ValueError
+        If a place is out of range, or there are fewer than two users.
     """
-    places, first = np.asarray(places), np.arange(n_users - 1)
+    n_users = check_whole(n_users, "n_users", 2)
+    places, n_pairs = np.asarray(places), n_users * (n_users - 1) // 2
+    if places.ndim != 1 or (len(places) and places.dtype.kind not in "iu"):
+        raise TypeError(
+            f"places: expected whole numbers of shape (m,), got {places.dtype} of shape "
+            f"{places.shape}"
+        )
+    wrong = (places < 0) | (places >= n_pairs)
+    if wrong.any():
+        raise ValueError(
+            f"places: expected 0 to {n_pairs - 1}, for n_users={n_users}, got "
+            f"{listed(places[wrong])}"
+        )
+    places, first = places.astype(np.int64), np.arange(n_users - 1)
     starts = first * (n_users - 1) - first * (first - 1) // 2  # where the pairs of `first` begin
     i = np.searchsorted(starts, places, side="right") - 1
     return np.stack([i, places - starts[i] + i + 1], axis=1)
@@ -162,12 +186,14 @@ def logits_and_variances(
         )
     if background.sum() == 0:
         raise ValueError("background: all counts are zero; the prior needs some mass")
-    if not (np.isfinite(alpha) and alpha > 0):
-        raise ValueError(f"alpha: expected a positive finite number, got {alpha!r}")
+    alpha = check_number(alpha, "alpha", above=0)
     if variance not in _VARIANCES:
         raise ValueError(f"variance: expected one of {_VARIANCES}, got {variance!r}")
-    inside = counts + alpha * background
-    outside = _sum_of_others(inside)
+    with np.errstate(over="ignore"):
+        inside = check_finite(counts + alpha * background, "counts + alpha * background")
+    # numbers near the largest there is are added up in smaller units, by a power of two
+    unit = _HEADROOM if inside.max() > 2.0 ** (1023 - _HEADROOM) else 0
+    outside = _sum_of_others(np.ldexp(inside, -unit) if unit else inside)
     if not outside.all():
         user = int(np.argmin(outside.min(axis=1)))
         raise ValueError(
@@ -177,10 +203,15 @@ def logits_and_variances(
         )
     empty = inside == 0
     inside[empty] = 1.0
-    logit = np.log(inside / outside)
-    spread = 1 / inside
-    if variance == "four-term":
-        spread += 1 / outside
+    with np.errstate(over="ignore", under="ignore"):
+        odds = inside / outside
+        spread = 1 / inside
+        if variance == "four-term":
+            spread += np.ldexp(1 / outside, -unit)
+    if unit or odds.min() < np.finfo(float).tiny or odds.max() == np.inf:
+        logit = np.log(inside) - (np.log(outside) + unit * np.log(2))
+    else:
+        logit = np.log(odds)
     logit[empty], spread[empty] = 0.0, np.inf
     return logit, spread
 
@@ -211,7 +242,12 @@ _TILE = 64  # users: two tiles' logits and variances fit a core's cache
 
 def _pairwise_max(logit: NDArray, variance: NDArray) -> NDArray[np.float64]:
     # the tiles on and above the diagonal: about equal work for every thread
-    return _tiled_max(logit, variance, *np.triu_indices(-(-len(logit) // _TILE)))
+    tiles = np.triu_indices(-(-len(logit) // _TILE))
+    if variance.min() > 2.0**-900:
+        return _tiled_max(logit, variance, *tiles)
+    # squares of z would overflow: variances in larger units
+    with np.errstate(over="ignore"):
+        return np.ldexp(_tiled_max(logit, np.ldexp(variance, 200), *tiles), 100)
 
 
 @njit(parallel=True, cache=True, fastmath=_FAST_MATH)

@@ -12,7 +12,16 @@ from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_array
 
+from visprof.checks import (
+    check_finite,
+    check_groups,
+    check_number,
+    check_numbers,
+    check_whole,
+    listed,
+)
 from visprof.intervals import percentile_interval, resample_counts
+from visprof.scaling import near_one
 
 __all__ = [
     "chance_purity",
@@ -28,6 +37,7 @@ __all__ = [
 ]
 
 _BLOCK_MIB = 64  # of distances at a time
+_LOST = 2.0**-20  # of a length: squares of distances as small keep less than 13 bits
 
 
 # ---------------------------------------------------------------- the plane
@@ -35,7 +45,7 @@ _BLOCK_MIB = 64  # of distances at a time
 
 def largest_perplexity(n: int) -> float:
     """Largest perplexity of t-SNE for `n` points: it looks at three times as many neighbours."""
-    return (n - 1) / 3
+    return (check_whole(n, "n", 1) - 1) / 3
 
 
 def tsne_plane(
@@ -62,14 +72,18 @@ def tsne_plane(
 
     Raises
     ------
+    TypeError
+        If the perplexity is no number or the seed is not whole.
     ValueError
         If `features` is not a finite 2-D array of at least two columns that are not all constant,
-        or the perplexity is out of range.
+        or a parameter is out of range.
     """
     from openTSNE import TSNE  # here, since it takes a second that others need not wait for
 
     x = check_array(features, dtype=np.float64, ensure_min_features=2, input_name="features")
-    n = len(x)
+    n, perplexity = len(x), check_number(perplexity, "perplexity")
+    if check_whole(random_state, "random_state", 0) >= 2**32:
+        raise ValueError(f"random_state: expected a seed below 2**32, got {random_state}")
     if not 1 <= perplexity <= largest_perplexity(n):
         raise ValueError(
             f"perplexity: got {perplexity:g} for {n} points; it must be at least 1 and at most "
@@ -84,7 +98,7 @@ def tsne_plane(
         random_state=random_state,
         n_jobs=1,  # more wait for each other at every step, which takes longer on a busy machine
     )
-    return np.array(tsne.fit(x))
+    return check_finite(np.array(tsne.fit(near_one(x, "features"))), "plane of the features")
 
 
 # ---------------------------------------------------------------- neighbours
@@ -92,7 +106,7 @@ def tsne_plane(
 
 def neighbourhood(n: int) -> int:
     """Neighbours to look at on a map of `n` points: 10, or as many as `trust` is defined for."""
-    return min(10, (n - 1) // 2)
+    return min(10, (check_whole(n, "n", 1) - 1) // 2)
 
 
 def nearest_neighbours(points: ArrayLike, k: int) -> NDArray[np.int64]:
@@ -113,17 +127,56 @@ def nearest_neighbours(points: ArrayLike, k: int) -> NDArray[np.int64]:
 
     Raises
     ------
+    TypeError
+        If `k` is not whole.
     ValueError
         If `points` is not a finite 2-D array, or `k` is out of range.
     """
     x = check_array(points, dtype=np.float64, ensure_min_samples=2, input_name="points")
-    if not 1 <= k < len(x):
+    if not check_whole(k, "k", 0) or k >= len(x):
         raise ValueError(
             f"k: got {k} neighbours for {len(x)} points; each has {len(x) - 1} others at most"
         )
-    x = x - x.mean(axis=0)  # distances are computed from squares, which cancel far from 0
+    x = near_one(x, "points")
+    centred = x - x.mean(axis=0)  # distances are computed from squares, which cancel far from 0
     # without an argument, kneighbors leaves each point out by its index
-    return NearestNeighbors(n_neighbors=k).fit(x).kneighbors(return_distance=False)
+    distances, neighbours = NearestNeighbors(n_neighbors=k).fit(centred).kneighbors()
+    for row in _rows_in_doubt(distances, neighbours, 0, centred, _row_codes(x)):
+        exact = _distances_to(x, row)
+        exact[row] = np.inf
+        neighbours[row] = np.argsort(exact, kind="stable")[:k]
+    return neighbours
+
+
+def _row_codes(x: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Numbers of the rows: equal where rows are."""
+    rows = np.ascontiguousarray(x) + 0.0  # -0.0 becomes 0.0: bytes equal if values are
+    return np.unique(rows.view(np.dtype((np.void, rows.strides[0])))[:, 0], return_inverse=True)[1]
+
+
+def _rows_in_doubt(
+    distances: NDArray[np.float64],
+    columns: NDArray[np.int64],
+    start: int,
+    centred: NDArray[np.float64],
+    codes: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Rows with a distance too small, against their length, to be told from squares of lengths.
+
+    Row i of `distances` has those of the point ``start + i`` to the points `columns`. Equal points
+    are at no distance, and in no doubt.
+    """
+    lengths = np.linalg.norm(centred[start : start + len(distances)], axis=1, keepdims=True)
+    row, place = np.nonzero(distances <= np.maximum(_LOST * lengths, 1e-140))
+    other = columns[row, place] if columns.ndim == 2 else columns[place]
+    return np.unique(row[codes[start + row] != codes[other]])
+
+
+def _distances_to(x: NDArray[np.float64], row: int) -> NDArray[np.float64]:
+    """Distances of all points to one, from differences: nothing cancels, overflows or vanishes."""
+    differences = x - x[row]
+    exponent = np.frexp(np.abs(differences).max(axis=1))[1]
+    return np.ldexp(np.linalg.norm(np.ldexp(differences, -exponent[:, None]), axis=1), exponent)
 
 
 def preservation(embedded: ArrayLike, planar: ArrayLike) -> NDArray[np.float64]:
@@ -143,10 +196,10 @@ def preservation(embedded: ArrayLike, planar: ArrayLike) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If the shapes differ.
+        If the shapes differ, or a neighbour is not the number of a point.
     """
-    embedded, planar = np.asarray(embedded), np.asarray(planar)
-    if embedded.ndim != 2 or embedded.shape != planar.shape:
+    embedded, planar = _checked(embedded, "embedded"), _checked(planar, "planar")
+    if embedded.shape != planar.shape:
         raise ValueError(
             "embedded, planar: expected the same shape (n, k), got "
             f"{embedded.shape} and {planar.shape}"
@@ -180,27 +233,31 @@ def trust(features: ArrayLike, planar: ArrayLike) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If `features` is not a finite 2-D array, the shapes do not match, or k is too large.
+        If `features` is not a finite 2-D array, the shapes do not match, k is too large, or a
+        neighbour is not the number of a point.
     """
     x = check_array(features, dtype=np.float64, input_name="features")
-    n, planar = len(x), np.asarray(planar)
-    if planar.ndim != 2 or len(planar) != n or not 1 <= planar.shape[1] < n / 2:
+    n, shape = len(x), np.shape(planar)
+    if len(shape) != 2 or shape[0] != n or not 1 <= shape[1] < n / 2:
         raise ValueError(
-            f"planar: expected shape ({n}, k) with k from 1 to below {n / 2:g}, got {planar.shape}"
+            f"planar: expected shape ({n}, k) with k from 1 to below {n / 2:g}, got {shape}"
         )
-    k = planar.shape[1]
+    planar, k = _checked(planar, "planar"), shape[1]
+    x = near_one(x, "features")
+    centred, codes, every = x - x.mean(axis=0), _row_codes(x), np.arange(n)
 
     def excess(distances: NDArray[np.float64], start: int) -> NDArray[np.int64]:
         rows = np.arange(len(distances))
         distances[rows, start + rows] = np.inf  # no point is its own neighbour
+        for row in _rows_in_doubt(distances, every, start, centred, codes):
+            distances[row] = _distances_to(x, start + row)
+            distances[row, start + row] = np.inf
         neighbours = planar[start + rows]
         reach = np.take_along_axis(distances, neighbours, axis=1)
         nearer = [np.count_nonzero(distances < at[:, None], axis=1) for at in reach.T]
         return np.maximum(0, np.stack(nearer) + 1 - k).sum(axis=0)
 
-    blocks = pairwise_distances_chunked(
-        x - x.mean(axis=0), reduce_func=excess, working_memory=_BLOCK_MIB
-    )
+    blocks = pairwise_distances_chunked(centred, reduce_func=excess, working_memory=_BLOCK_MIB)
     return 1 - 2 / (k * (2 * n - 3 * k - 1)) * np.concatenate(list(blocks))
 
 
@@ -213,8 +270,17 @@ def chance_trust(n: int, k: int) -> float:
     Parameters
     ----------
     n, k : int
-        Points, and neighbours of each; k below n / 2.
+        Points, at least 3, and neighbours of each; k from 1 to below n / 2.
+
+    Raises
+    ------
+    TypeError
+        If a number is not whole.
+    ValueError
+        If a number is out of range.
     """
+    if check_whole(k, "k", 1) >= check_whole(n, "n", 3) / 2:
+        raise ValueError(f"k: expected less than n / 2 = {n / 2:g}, got {k}")
     return 1 - (n - 1 - k) * (n - k) / ((n - 1) * (2 * n - 3 * k - 1))
 
 
@@ -235,14 +301,13 @@ def label_purity(neighbours: ArrayLike, labels: ArrayLike) -> NDArray[np.float64
     Raises
     ------
     ValueError
-        If there is not one label for each point.
+        If there is not one label for each point, one is missing, or a neighbour is not the number
+        of another point.
+    TypeError
+        If labels are of several kinds, such as numbers and texts.
     """
-    neighbours, labels = np.asarray(neighbours), np.asarray(labels)
-    if neighbours.ndim != 2 or labels.shape != neighbours.shape[:1]:
-        raise ValueError(
-            "labels: expected one for each row of neighbours (n, k), got "
-            f"{labels.shape} for {neighbours.shape}"
-        )
+    neighbours = _checked(neighbours, "neighbours")
+    labels = check_groups(labels, len(neighbours), "labels")
     return (labels[neighbours] == labels[:, None]).mean(axis=1)
 
 
@@ -260,13 +325,32 @@ def chance_purity(labels: ArrayLike) -> float:
     Raises
     ------
     ValueError
-        If there are fewer than two labels.
+        If there are fewer than two labels, or one is missing.
+    TypeError
+        If labels are of several kinds.
     """
-    _, sizes = np.unique(np.asarray(labels), return_counts=True)
+    _, sizes = np.unique(check_groups(labels, None, "labels"), return_counts=True)
     n = sizes.sum()
     if n < 2:
         raise ValueError(f"labels: expected at least two, got {n}")
     return float(sizes @ (sizes - 1) / (n * (n - 1)))
+
+
+def _checked(neighbours: ArrayLike, name: str) -> NDArray[np.int64]:
+    neighbours = np.asarray(neighbours)
+    if neighbours.ndim != 2 or not neighbours.size or neighbours.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name}: expected whole numbers of shape (n, k), got {neighbours.dtype} of shape "
+            f"{neighbours.shape}"
+        )
+    n = len(neighbours)
+    rows = np.flatnonzero(((neighbours < 0) | (neighbours >= n)).any(axis=1))
+    if len(rows):
+        raise ValueError(
+            f"{name}: expected numbers of points from 0 to {n - 1}, got others at row(s) "
+            f"{listed(rows)}"
+        )
+    return neighbours
 
 
 # ---------------------------------------------------------------- aggregates
@@ -305,16 +389,19 @@ def mean_interval(
     Raises
     ------
     ValueError
-        If the shapes differ, there are fewer than two groups, or a parameter is out of range.
+        If the shapes differ, a score or group is missing or a score infinite, there are fewer than
+        two groups, a parameter is out of range, or sums of scores overflow.
+    TypeError
+        If a parameter is no number, or not whole where things are counted, or groups are of several
+        kinds.
     """
-    scores, groups = np.asarray(scores, dtype=np.float64), np.asarray(groups)
-    if scores.ndim != 1 or groups.shape != scores.shape:
-        raise ValueError(
-            f"groups: expected one for each score (n,), got {groups.shape} for {scores.shape}"
-        )
+    scores = check_numbers(scores, None, "scores")
+    groups = check_groups(groups, len(scores), "groups")
     names, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     if len(names) < 2:
         raise ValueError(f"groups: a bootstrap over groups needs at least two, got {len(names)}")
+    with np.errstate(over="ignore"):
+        check_finite(np.abs(scores).sum() * len(scores), "sums of scores")
     sums = np.bincount(codes, scores)
     times = resample_counts(len(names), n_resamples, random_state)
     low, high = percentile_interval((times @ sums) / (times @ sizes), level)

@@ -14,7 +14,7 @@ from sklearn.utils import check_array
 
 from visprof.checks import check_finite, check_table, check_whole
 from visprof.intervals import percentile_interval, resample_counts
-from visprof.scale import in_unit, unit_exponent
+from visprof.scaling import scale_exponent, scaled
 
 __all__ = [
     "DISTANCES",
@@ -68,7 +68,7 @@ def rank_users(train: ArrayLike, test: ArrayLike, distance: str = "euclidean") -
     precision; where that cannot tell two distances apart, by the bound on its rounding error
     (Higham 2002, section 3.1), both are summed again in double precision, term by term. So the
     ranks are those of a plain loop in double precision, ties included. Very large and very small
-    profiles are ranked in a unit of their size (see `visprof.scale`).
+    profiles are ranked in a unit of their size (see `visprof.scaling`).
 
     Parameters
     ----------
@@ -98,8 +98,8 @@ def rank_users(train: ArrayLike, test: ArrayLike, distance: str = "euclidean") -
     n, k = train.shape
     if n < 2:
         raise ValueError("train and test: expected at least 2 users to rank, got 1")
-    exponent = unit_exponent(train, test)
-    train, test = in_unit(train, exponent), in_unit(test, exponent)
+    exponent = scale_exponent(train, test)
+    train, test = scaled(train, exponent), scaled(test, exponent)
     origin = test.mean(axis=0)  # near the data, so squares do not cancel
     a, b = train - origin, test - origin
     scale = max(np.abs(a).max(), np.abs(b).max()) or 1.0
@@ -190,11 +190,11 @@ def join_profiles(
             distance_points(side, distance, name)
             for side, name in zip(pair, ("train", "test"), strict=True)
         )
-        exponent = unit_exponent(train)
-        spread = np.sqrt(in_unit(train, exponent).var(axis=0, dtype=np.float64).sum())
+        exponent = scale_exponent(train)
+        spread = np.sqrt(scaled(train, exponent).var(axis=0, dtype=np.float64).sum())
         if spread:
             with np.errstate(over="ignore"):  # checked below
-                train, test = (in_unit(side, exponent) / spread for side in (train, test))
+                train, test = (scaled(side, exponent) / spread for side in (train, test))
         joined.append((train, check_finite(test, "test, in units of the spread of train")))
     train, test = (np.hstack(side) for side in zip(*joined, strict=True))
     return train, test

@@ -6,7 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
+from visprof.checks import check_finite, check_groups, listed
+
 __all__ = ["user_profiles"]
+
+_HEADROOM = 64  # bits: fewer than 2**64 numbers are added up
 
 
 def user_profiles(
@@ -33,33 +37,35 @@ def user_profiles(
     Raises
     ------
     ValueError
-        If the shapes do not match, a value is not finite, or a unit-sum profile is asked for
-        and a value is negative or a user's sum is zero.
+        If the shapes do not match, a user is missing, a value or a sum is not finite, or a
+        unit-sum profile is asked for and a value is negative or a user's sum is zero.
+    TypeError
+        If users are of several kinds, such as numbers and texts.
     """
     pins = check_array(assignments, dtype=[np.float64, np.float32], input_name="assignments")
-    users = np.asarray(users)
-    if users.shape != (len(pins),):
-        raise ValueError(
-            f"users: expected shape ({len(pins)},), one for each row of assignments, "
-            f"got {users.shape}"
-        )
-    labels, codes = np.unique(users, return_inverse=True)
+    labels, codes = np.unique(check_groups(users, len(pins), "users"), return_inverse=True)
     if np.any(np.diff(codes) < 0):
         order = np.argsort(codes, kind="stable")
         pins, codes = pins[order], codes[order]
     starts = np.searchsorted(codes, np.arange(len(labels)))
-    sums = np.add.reduceat(pins, starts, axis=0, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        sums = np.add.reduceat(pins, starts, axis=0, dtype=np.float64)
     if counts:
-        return labels, sums
+        return labels, check_finite(sums, "sums of the assignments")
     if pins.min() < 0:
         raise ValueError(
             f"assignments: found a negative value ({pins.min()}); a profile of unit sum needs "
             "non-negative assignments"
         )
-    totals = sums.sum(axis=1, keepdims=True)
+    with np.errstate(over="ignore"):
+        totals = sums.sum(axis=1, keepdims=True)
+    if not np.isfinite(totals).all():  # a profile is finite, though its sums are not
+        huge = ~np.isfinite(totals[:, 0])
+        sums[huge] = np.add.reduceat(np.ldexp(pins, -_HEADROOM), starts, axis=0)[huge]
+        totals[huge] = sums[huge].sum(axis=1, keepdims=True)
     if np.any(totals == 0):
         raise ValueError(
-            f"assignments: all zero for users {labels[totals[:, 0] == 0][:5].tolist()}; "
+            f"assignments: all zero for users {listed(labels[totals[:, 0] == 0].tolist())}; "
             "drop them or ask for counts=True"
         )
     return labels, sums / totals

@@ -6,6 +6,7 @@ query's label are relevant. The query itself is removed by its index, so a dupli
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from sklearn.utils import check_array
 
+from visprof.checks import check_groups
 from visprof.intervals import resample_counts
+from visprof.scaling import near_one, scale_exponent, scaled
 
 __all__ = [
     "RankingMetrics",
@@ -26,6 +29,7 @@ __all__ = [
 
 _BLOCK_BYTES = 64 * 2**20  # one block of query-to-item products, or of resampled curves
 _CELLS_PER_POSITIVE = 32  # of the grid that counts items between positives
+_DOUBT = 512  # a squared distance of so many units in the last place of a squared length
 
 
 @dataclass(frozen=True)
@@ -78,14 +82,17 @@ def ranking_metrics(features: ArrayLike, labels: ArrayLike) -> RankingMetrics:
     :func:`sklearn.metrics.average_precision_score`, and makes the result independent of the
     order of the rows. Duplicated rows tie exactly, and so do equal distances between features
     that are whole numbers or other short binary fractions; other distances are compared at the
-    precision of `features` (float32 stays float32).
+    precision of `features` (float32 stays float32). Distances to pictures much nearer to the query
+    than the query is to the middle of all, as where groups are far apart, would lose their digits
+    in products of rows; such a query's are summed in double precision, difference by difference.
+    The scale of the features does not matter.
 
     Parameters
     ----------
     features : array-like of shape (n, d)
         Embeddings, one picture a row.
     labels : array-like of shape (n,)
-        Class of each picture; any sortable type.
+        Class of each picture; any sortable type, none missing.
 
     Returns
     -------
@@ -95,8 +102,11 @@ def ranking_metrics(features: ArrayLike, labels: ArrayLike) -> RankingMetrics:
     Raises
     ------
     ValueError
-        If `features` is not a finite 2-D array of at least two rows or too large to square, if
-        `labels` does not match it, or if no two pictures share a label.
+        If `features` is not a finite 2-D array of at least two rows, or has magnitudes about
+        300 orders apart; if `labels` does not match it or has missing values, or if no two pictures
+        share a label.
+    TypeError
+        If labels are of several kinds, such as numbers and texts.
     """
     x = check_array(
         features, dtype=[np.float64, np.float32], ensure_min_samples=2, input_name="features"
@@ -109,13 +119,12 @@ def ranking_metrics(features: ArrayLike, labels: ArrayLike) -> RankingMetrics:
             f"labels: all {n} labels differ, so no query has a relevant picture; "
             "pass labels of which at least two are equal"
         )
-    items, item_of, copies = _distinct_rows(_centred(x))
+    if x.dtype == np.float64:
+        near_1 = x = near_one(x, "features")
+    else:
+        near_1 = scaled(x, scale_exponent(x))  # small ones may vanish, but x is kept for them
+    items, first, item_of, copies = _distinct_rows(_centred(near_1), x)
     half_norms = np.einsum("ij,ij->i", items, items) / 2
-    if not np.isfinite(4 * half_norms.max()):
-        raise ValueError(
-            f"features: squared distances overflow {x.dtype}; scale the features down "
-            f"(largest magnitude {np.abs(x).max():.3g})"
-        )
     members = np.argsort(codes, kind="stable")
     sizes = np.bincount(codes)
     starts = np.concatenate([[0], np.cumsum(sizes)])
@@ -125,12 +134,12 @@ def ranking_metrics(features: ArrayLike, labels: ArrayLike) -> RankingMetrics:
     queries = members[scored[members]]  # class by class
     block = max(1, _BLOCK_BYTES // (items.itemsize * len(items)))
     buffer = np.empty((min(block, len(queries)), len(items)), dtype=items.dtype)
-    for first in range(0, len(queries), block):
-        q = queries[first : first + block]
+    for start in range(0, len(queries), block):
+        q = queries[start : start + block]
         products = np.matmul(items[item_of[q]], items.T, out=buffer[: len(q)])
         ranks = np.zeros((len(q), n_relevant[q].max()), dtype=np.int64)  # 0: no such positive
         average_precision[q] = _rank_positives(
-            products, half_norms, q, item_of, copies, codes, members, starts, ranks
+            products, half_norms, q, x, first, item_of, copies, codes, members, starts, ranks
         )
         hits.append(_count_hits(codes[q], ranks, n))
 
@@ -183,7 +192,9 @@ def random_mean_ap(labels: ArrayLike) -> float:
     Raises
     ------
     ValueError
-        If there are fewer than two labels or all of them differ.
+        If there are fewer than two labels, all of them differ, or one is missing.
+    TypeError
+        If labels are of several kinds.
     """
     sizes, n_others = _scored_sizes(labels)
     harmonic = np.sum(1 / np.arange(1, n_others + 1))
@@ -210,7 +221,9 @@ def random_pr_area(labels: ArrayLike) -> float:
     Raises
     ------
     ValueError
-        If there are fewer than two labels or all of them differ.
+        If there are fewer than two labels, all of them differ, or one is missing.
+    TypeError
+        If labels are of several kinds.
     """
     sizes, n_others = _scored_sizes(labels)
     return float(np.average((sizes - 1) / n_others, weights=sizes))
@@ -247,8 +260,10 @@ def resampled_metrics(
     Raises
     ------
     ValueError
-        If `labels` is not of the ranking's shape, fewer than two classes have a query with a
-        relevant picture, or `n_resamples` is less than 1.
+        If `labels` is not of the ranking's shape or has missing values, fewer than two classes have
+        a query with a relevant picture, or `n_resamples` is less than 1.
+    TypeError
+        If `n_resamples` or the seed is not whole, or labels are of several kinds.
     """
     scored = ranking.class_sizes > 1
     if scored.sum() < 2:
@@ -271,11 +286,7 @@ def resampled_metrics(
 
 
 def _class_codes(labels: ArrayLike, n: int | None = None) -> NDArray[np.int64]:
-    labels = np.asarray(labels)
-    if labels.ndim != 1 or (n is not None and len(labels) != n):
-        expected = "(n,)" if n is None else f"({n},), one for each row"
-        raise ValueError(f"labels: expected shape {expected}, got {labels.shape}")
-    return np.unique(labels, return_inverse=True)[1]
+    return np.unique(check_groups(labels, n, "labels"), return_inverse=True)[1]
 
 
 def _scored_sizes(labels: ArrayLike) -> tuple[NDArray[np.float64], float]:
@@ -301,19 +312,24 @@ def _centred(x: NDArray) -> NDArray:
     return x - (np.rint(mean / unit) * unit).astype(x.dtype)
 
 
-def _distinct_rows(x: NDArray) -> tuple[NDArray, NDArray[np.int64], NDArray[np.int64]]:
-    """Distinct rows, the distinct row of each row, and the number of copies of each.
+def _distinct_rows(
+    centred: NDArray, x: NDArray
+) -> tuple[NDArray, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Distinct rows, centred; where each is first; the distinct row of each; their copies.
 
     A matrix product may round equal columns differently; equal rows are therefore multiplied
-    once, which makes their distances to a query equal to the last bit.
+    once, which makes their distances to a query equal to the last bit. Rows that only centring
+    makes equal are not.
     """
-    x = np.ascontiguousarray(x) + x.dtype.type(0)  # -0.0 becomes 0.0: bytes equal if values are
-    if len(np.unique(_as_bytes(x[:, :4]))) == len(x):  # a few columns tell them apart
-        return x, np.arange(len(x)), np.ones(len(x), np.int32)
+    # -0.0 becomes 0.0: bytes equal if values are
+    centred = np.ascontiguousarray(centred) + centred.dtype.type(0)
+    if len(np.unique(_as_bytes(centred[:, :4]))) == len(x):  # a few columns tell them apart
+        return centred, np.arange(len(x)), np.arange(len(x)), np.ones(len(x), np.int32)
     _, first, inverse, copies = np.unique(
-        _as_bytes(x), return_index=True, return_inverse=True, return_counts=True
-    )
-    return np.ascontiguousarray(x[first]), inverse, copies.astype(np.int32)
+        _as_bytes(np.hstack([centred, x + x.dtype.type(0)])),
+        return_index=True, return_inverse=True, return_counts=True,
+    )  # fmt: skip
+    return np.ascontiguousarray(centred[first]), first, inverse, copies.astype(np.int32)
 
 
 def _as_bytes(x: NDArray) -> NDArray[np.void]:
@@ -345,71 +361,138 @@ def _gap(value, positives, first, last):  # pragma: no cover  (compiled)
 
 @njit(parallel=True, cache=True)
 def _rank_positives(
-    products, half_norms, queries, item_of, copies, codes, members, starts, ranks
+    products, half_norms, queries, x, first, item_of, copies, codes, members, starts, ranks
 ):  # pragma: no cover  (compiled)
-    """Fill `ranks` with the rank of each query's positives; return average precisions.
-
-    The sorted positives p_0 <= p_1 <= ... cut the line of distances; every item is dropped in
-    the gap it falls in, and the cumulative counts are the ranks: no full sort is needed.
-    """
-    n_queries, n_items = products.shape
-    average_precision = np.empty(n_queries)
-    for row in prange(n_queries):
+    """Fill `ranks` with the rank of each query's positives; return average precisions."""
+    average_precision = np.empty(len(queries))
+    for row in prange(len(queries)):
         query = queries[row]
-        start, stop = starts[codes[query]], starts[codes[query] + 1]
-        n_relevant = stop - start - 1
+        own = item_of[query]
         # |x - y|^2 orders as |y|^2 / 2 - x.y for a given query x
         far = half_norms - products[row]
-        positives = np.empty(n_relevant, dtype=far.dtype)
-        p = 0
-        for m in range(start, stop):
-            if members[m] != query:
-                positives[p] = far[item_of[members[m]]]
-                p += 1
-        positives.sort()
-
-        # A grid over the positives' range: cells without a positive inside lie in one gap whole,
-        # so their items need only be counted; the few others are compared one by one
-        low, n_cells = positives[0], _CELLS_PER_POSITIVE * n_relevant
-        extent = positives[-1] - low
-        scale = far.dtype.type(n_cells / extent if extent > 1e-30 else 0.0)  # 0: one cell
-        one, top = far.dtype.type(1), far.dtype.type(n_cells + 2)
-        bounds = np.zeros(n_cells + 4, dtype=np.int32)
-        for p in range(n_relevant):
-            bounds[_cell(positives[p], low, scale, one, top) + 1] += 1
-        mixed = (bounds[1:] > 0).astype(np.int32)
-        bounds = np.cumsum(bounds)
-        cells = np.empty(n_items, dtype=np.uint32)
-        for item in range(n_items):
-            cells[item] = _cell(far[item], low, scale, one, top)
-        # neighbours are added up apart, for a sum must wait for the one before in the same cell
-        in_cell = np.zeros((2, n_cells + 3), dtype=np.int32)
-        compared, n_compared = np.empty(n_items + 1, dtype=np.int32), 0
-        for item in range(n_items):  # no branch, hence fast
-            cell = cells[item]
-            in_cell[item & 1, cell] += copies[item]
-            compared[n_compared] = item
-            n_compared += mixed[cell]
-        count = np.zeros(n_relevant + 1, dtype=np.int64)
-        for cell in range(n_cells + 3):
-            if not mixed[cell]:
-                count[bounds[cell]] += in_cell[0, cell] + in_cell[1, cell]
-        for c in range(n_compared):
-            item = compared[c]
-            gap = _gap(far[item], positives, bounds[cells[item]], bounds[cells[item] + 1])
-            count[gap] += copies[item]
-        count[_gap(far[item_of[query]], positives, 0, n_relevant)] -= 1  # the query itself
-
-        total, rank = 0.0, 0
-        p = 0
-        while p < n_relevant:
-            rank += count[p]
-            tied = p + 1  # one past the positives that share this distance
-            while tied < n_relevant and positives[tied] == positives[p]:
-                tied += 1
-            for t in range(p, tied):
-                ranks[row, t] = rank
-            total += (tied - p) * tied / rank
-            p = tied
-        average_precision[row] = total / n_relevant
+        positives = _positives(far, query, item_of, codes, members, starts)
+        if _in_doubt(far, own, half_norms[own], positives[0], copies[own]):
+            exact = _exact_distances(x, query, first)
+            positives_exact = _positives(exact, query, item_of, codes, members, starts)
+            average_precision[row] = _rank(exact, positives_exact, own, copies, ranks[row])
+        else:
+            average_precision[row] = _rank(far, positives, own, copies, ranks[row])
     return average_precision
+
+
+@njit
+def _positives(far, query, item_of, codes, members, starts):  # pragma: no cover  (compiled)
+    """Sorted distances of the others of the query's class."""
+    start, stop = starts[codes[query]], starts[codes[query] + 1]
+    positives = np.empty(stop - start - 1, dtype=far.dtype)
+    p = 0
+    for m in range(start, stop):
+        if members[m] != query:
+            positives[p] = far[item_of[members[m]]]
+            p += 1
+    positives.sort()
+    return positives
+
+
+@njit
+def _in_doubt(far, own, half_norm, nearest, n_copies):  # pragma: no cover  (compiled)
+    """Whether rounding may decide the order of the nearest items, a positive among them.
+
+    ``far`` is half the squared distance less ``half_norm``, and is rounded in its last places, so a
+    distance that is small against the norm has few digits left.
+    """
+    ulp = np.finfo(far.dtype).eps
+    limit = far[own] + _DOUBT * ulp * half_norm + np.finfo(far.dtype).tiny / ulp
+    if nearest > limit:
+        return False
+    n_near = 0
+    for item in range(len(far)):
+        n_near += far[item] <= limit
+    return n_near > 2 or (n_near == 2 and n_copies > 1)
+
+
+@njit(fastmath={"reassoc"})
+def _exact_distances(x, query, first):  # pragma: no cover  (compiled)
+    """Squared distances of items to the query; plain ones if the square of one vanishes."""
+    distances = np.empty(len(first))
+    for item in range(len(first)):
+        other, total = first[item], 0.0
+        for c in range(x.shape[1]):
+            difference = np.float64(x[other, c]) - np.float64(x[query, c])
+            total += difference * difference
+        distances[item] = total
+    for item in range(len(first)):
+        if distances[item] < 1e-280 and _largest_difference(x, query, first[item]) > 0:
+            break
+    else:
+        return distances
+    for item in range(len(first)):
+        other, total = first[item], 0.0
+        exponent = math.frexp(_largest_difference(x, query, other))[1]
+        for c in range(x.shape[1]):
+            difference = np.float64(x[other, c]) - np.float64(x[query, c])
+            total += math.ldexp(difference, -exponent) ** 2
+        distances[item] = math.ldexp(math.sqrt(total), exponent)
+    return distances
+
+
+@njit
+def _largest_difference(x, query, other):  # pragma: no cover  (compiled)
+    largest = 0.0
+    for c in range(x.shape[1]):
+        largest = max(largest, abs(np.float64(x[other, c]) - np.float64(x[query, c])))
+    return largest
+
+
+@njit
+def _rank(far, positives, own, copies, ranks):  # pragma: no cover  (compiled)
+    """Fill `ranks` with the ranks of a query's sorted positives; return its average precision.
+
+    The positives p_0 <= p_1 <= ... cut the line of distances; every item is dropped in the gap it
+    falls in, and the cumulative counts are the ranks: no full sort is needed.
+    """
+    n_items, n_relevant = len(far), len(positives)
+    # A grid over the positives' range: cells without a positive inside lie in one gap whole,
+    # so their items need only be counted; the few others are compared one by one
+    low, n_cells = positives[0], _CELLS_PER_POSITIVE * n_relevant
+    extent = positives[-1] - low
+    scale = far.dtype.type(n_cells / extent if extent > 1e-30 else 0.0)  # 0: one cell
+    one, top = far.dtype.type(1), far.dtype.type(n_cells + 2)
+    bounds = np.zeros(n_cells + 4, dtype=np.int32)
+    for p in range(n_relevant):
+        bounds[_cell(positives[p], low, scale, one, top) + 1] += 1
+    mixed = (bounds[1:] > 0).astype(np.int32)
+    bounds = np.cumsum(bounds)
+    cells = np.empty(n_items, dtype=np.uint32)
+    for item in range(n_items):
+        cells[item] = _cell(far[item], low, scale, one, top)
+    # neighbours are added up apart, for a sum must wait for the one before in the same cell
+    in_cell = np.zeros((2, n_cells + 3), dtype=np.int32)
+    compared, n_compared = np.empty(n_items + 1, dtype=np.int32), 0
+    for item in range(n_items):  # no branch, hence fast
+        cell = cells[item]
+        in_cell[item & 1, cell] += copies[item]
+        compared[n_compared] = item
+        n_compared += mixed[cell]
+    count = np.zeros(n_relevant + 1, dtype=np.int64)
+    for cell in range(n_cells + 3):
+        if not mixed[cell]:
+            count[bounds[cell]] += in_cell[0, cell] + in_cell[1, cell]
+    for c in range(n_compared):
+        item = compared[c]
+        gap = _gap(far[item], positives, bounds[cells[item]], bounds[cells[item] + 1])
+        count[gap] += copies[item]
+    count[_gap(far[own], positives, 0, n_relevant)] -= 1  # the query itself
+
+    total, rank = 0.0, 0
+    p = 0
+    while p < n_relevant:
+        rank += count[p]
+        tied = p + 1  # one past the positives that share this distance
+        while tied < n_relevant and positives[tied] == positives[p]:
+            tied += 1
+        for t in range(p, tied):
+            ranks[t] = rank
+        total += (tied - p) * tied / rank
+        p = tied
+    return total / n_relevant

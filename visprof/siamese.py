@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from visprof.backbones import Backbone
-from visprof.checks import check_finite, check_groups, check_whole, listed
+from visprof.checks import check_finite, check_groups, check_number, check_whole, listed
 from visprof.embedding import autocast
 from visprof.pictures import read_image
 
@@ -102,7 +102,7 @@ def _checked_pairs(
             raise ValueError(f"{name}: values are not finite in row(s) {listed(rows)}")
     if isinstance(similar, Tensor):
         similar = similar.detach().cpu().numpy()
-    _check_positive(margin, "margin")
+    check_number(margin, "margin", above=0)
     return x, y, torch.as_tensor(_checked_similar(similar, len(x)), device=x.device)
 
 
@@ -116,14 +116,6 @@ def _checked_similar(similar: ArrayLike, n: int) -> np.ndarray:
             f"similar must hold 0 and 1 only, not {values}, as in row(s) {listed(wrong)}"
         )
     return similar.astype(bool)
-
-
-def _check_positive(value: float, name: str, zero: bool = False) -> None:
-    """Refuse what is no finite number above 0, or at least 0."""
-    if not (value >= 0 if zero else value > 0) or value == float("inf"):
-        raise ValueError(
-            f"{name} must be a finite number {'of at least' if zero else 'above'} 0, not {value!r}"
-        )
 
 
 class SiameseEmbedding(nn.Module):
@@ -408,9 +400,9 @@ def train_siamese(
     similar = _checked_similar(similar, len(pairs))
     for name, number in (("batch_size", batch_size), ("n_iterations", n_iterations)):
         check_whole(number, name, 1)
-    _check_positive(margin, "margin")
+    check_number(margin, "margin", above=0)
     for name, number in (("lr_last", lr_last), ("lr_rest", lr_rest), ("momentum", momentum)):
-        _check_positive(number, name, zero=True)
+        check_number(number, name, least=0)
     if log_every is None:
         log_every = max(1, n_iterations // 50)
     check_whole(log_every, "log_every", 1)

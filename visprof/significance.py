@@ -9,9 +9,18 @@ from scipy import stats
 from scipy.spatial.distance import squareform
 from sklearn.utils import check_array
 
+from visprof.checks import (
+    check_finite,
+    check_groups,
+    check_number,
+    check_numbers,
+    check_whole,
+    listed,
+)  # fmt: skip
 from visprof.intervals import percentile_interval, resample_counts
 from visprof.logodds import logits_and_variances, pair_users
 from visprof.profiles import user_profiles
+from visprof.scaling import scale_exponent, scaled
 
 __all__ = [
     "dealt_counts", "max_z_pvalue", "max_z_pvalues", "sample_pairs", "sampled_share",
@@ -46,10 +55,12 @@ def dealt_counts(
 
     Raises
     ------
-    ValueError
-        See :func:`visprof.profiles.user_profiles`.
+    ValueError, TypeError
+        See :func:`visprof.profiles.user_profiles`, or if the seed is no whole number >= 0.
     """
-    dealt = np.random.default_rng(random_state).permutation(np.asarray(users))
+    check_whole(random_state, "random_state", 0)
+    users = check_groups(users, len(assignments), "users")  # by row, before they are dealt
+    dealt = np.random.default_rng(random_state).permutation(users)
     return user_profiles(assignments, dealt, counts=True)[1]
 
 
@@ -87,15 +98,19 @@ def share_of_pairs(
 
     Raises
     ------
+    TypeError
+        If a parameter is no number, or not whole where things are counted.
     ValueError
-        If the number of values does not fit `n_users`, or a parameter is out of range.
+        If the number of values does not fit `n_users`, a value is NaN or infinite, or a parameter
+        is out of range.
     """
-    above = np.asarray(values) > threshold
-    if above.shape != (n_users * (n_users - 1) // 2,) or n_users < 2:
+    n_users = check_whole(n_users, "n_users", 2)
+    values = check_numbers(values, None, "values")
+    if len(values) != n_users * (n_users - 1) // 2:
         raise ValueError(
-            f"values: expected shape (n (n - 1) / 2,) with n_users={n_users} >= 2, "
-            f"got {above.shape}"
+            f"values: expected shape (n (n - 1) / 2,) with n_users={n_users}, got {values.shape}"
         )
+    above = values > check_number(threshold, "threshold")
     times = resample_counts(n_users, n_resamples, random_state).astype(float)
     counted = np.einsum("bi,bi->b", times @ squareform(above).astype(float), times)
     pairs = n_users**2 - np.einsum("bi,bi->b", times, times)
@@ -144,7 +159,7 @@ def max_z_pvalue(
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If the users have different numbers of clusters, only one has sessions, or as
         :func:`max_z_pvalues`.
     """
@@ -156,6 +171,14 @@ def max_z_pvalue(
         )
     if (sessions_i is None) != (sessions_j is None):
         raise ValueError("sessions_i and sessions_j: pass both, or neither to shuffle pins")
+    sessions = None
+    if sessions_i is not None:  # by number: names of the two may be of different kinds
+        sessions = np.concatenate(
+            [
+                _codes(sessions_i, len(pins_i), "sessions_i"),
+                _codes(sessions_j, len(pins_j), "sessions_j"),
+            ]
+        )
     max_z, p_value = max_z_pvalues(
         np.concatenate([pins_i, pins_j]),
         np.repeat([0, 1], [len(pins_i), len(pins_j)]),
@@ -165,7 +188,7 @@ def max_z_pvalue(
         n_permutations,
         variance,
         random_state,
-        sessions=None if sessions_i is None else np.concatenate([sessions_i, sessions_j]),
+        sessions=sessions,
     )
     return float(max_z[0]), float(p_value[0])
 
@@ -227,19 +250,28 @@ def max_z_pvalues(
     Raises
     ------
     ValueError
-        If shapes do not match, an assignment is negative or not finite, a pair is not of two
-        users, the background is in fewer than two clusters, n_permutations is less than 1, or as
-        :func:`visprof.logodds.log_odds_z`.
+        If shapes do not match, an assignment is negative or not finite, a user or session is
+        missing, a pair is not of two users, the background is in fewer than two clusters,
+        n_permutations is less than 1, or as :func:`visprof.logodds.log_odds_z`.
+    TypeError
+        If n_permutations or the seed is not whole, or users or sessions are of several kinds.
     """
     pins = _checked_pins(assignments, "assignments")
     if ties not in ("count", "random"):
         raise ValueError(f"ties: expected 'count' or 'random', got {ties!r}")
-    if n_permutations < 1:
-        raise ValueError(f"n_permutations: expected at least 1, got {n_permutations}")
+    n_permutations = check_whole(n_permutations, "n_permutations", 1)
+    check_whole(random_state, "random_state", 0)
     names, counts = user_profiles(pins, users, counts=True)
-    pairs = _checked_pairs(pairs, len(names))
+    pairs = _checked_pairs(pairs)
+    wrong = (pairs < 0).any(axis=1) | (pairs >= len(names)).any(axis=1)
+    if wrong.any():
+        raise ValueError(
+            f"pairs: expected users of the {len(names)} from 0 to {len(names) - 1}, "
+            f"got {listed(pairs[wrong].tolist())}"
+        )
     logit, spread = logits_and_variances(counts, background, alpha, variance)
     background = np.asarray(background, np.float64)
+    prior = float(alpha) * background
     if np.count_nonzero(background) < 2:
         raise ValueError(
             "background: expected mass in at least two clusters, or some shuffle may leave the "
@@ -247,17 +279,27 @@ def max_z_pvalues(
         )
     i, j = pairs.T
     max_z = np.max(np.abs(logit[i] - logit[j]) / np.sqrt(spread[i] + spread[j]), axis=1)
+    check_finite(max_z, "z-scores")
 
     units, sizes, starts = _units(pins, users, sessions)
+    # Counts and prior 4**h times smaller make all z-scores 2**h times smaller, and none of the
+    # products in the search for them overflows
+    half = -(-scale_exponent(units, prior) // 2)
+    largest = counts.max(axis=1)[pairs].max(axis=1) + prior.max()
+    if half:
+        units, prior = scaled(units.astype(np.float64), 2 * half), scaled(prior, 2 * half)
     seeds = np.random.SeedSequence(random_state).generate_state(len(pairs), np.uint64)
 
     def reached(cuts: NDArray[np.float64]) -> NDArray[np.int64]:
         return _count_reached(
-            units, sizes, starts, pairs, alpha * background, cuts, variance == "four-term", seeds,
+            units, sizes, starts, pairs, prior, scaled(cuts, half), variance == "four-term", seeds,
             n_permutations,
         )  # fmt: skip
 
-    rounding = _TOLERANCE * (1 + max_z)
+    rounding = np.maximum(
+        _TOLERANCE * (min(1.0, 2.0**half) + max_z),
+        16 * np.finfo(float).eps * np.sqrt(largest),  # more only where counts drown in the prior
+    )
     n_reached = reached(max_z - rounding)
     if ties == "random":
         rng = np.random.default_rng(random_state)
@@ -284,13 +326,13 @@ def sample_pairs(n_users: int, n_pairs: int, random_state: int) -> NDArray[np.in
 
     Raises
     ------
+    TypeError
+        If a number is not whole.
     ValueError
         If `n_users` or `n_pairs` is out of range.
     """
-    if n_users < 2:
-        raise ValueError(f"n_users: a pair needs at least 2 users, got {n_users}")
-    if n_pairs < 1:
-        raise ValueError(f"n_pairs: expected at least 1, got {n_pairs}")
+    n_users, n_pairs = check_whole(n_users, "n_users", 2), check_whole(n_pairs, "n_pairs", 1)
+    check_whole(random_state, "random_state", 0)
     total = n_users * (n_users - 1) // 2
     places = np.arange(total)
     if n_pairs < total:
@@ -325,16 +367,21 @@ def sampled_share(
 
     Raises
     ------
+    TypeError
+        If the level is no number.
     ValueError
-        If shapes do not match, there is no pair, or the level is out of range.
+        If shapes do not match, there is no pair or one of a user with itself, a value of `chosen`
+        is missing or neither true nor false, or the level is out of range.
     """
-    chosen, pairs = np.asarray(chosen, float), np.asarray(pairs)
-    if chosen.ndim != 1 or not len(chosen) or pairs.shape != (len(chosen), 2):
+    pairs = _checked_pairs(pairs)
+    chosen = check_numbers(chosen, len(pairs), "chosen")
+    level = check_number(level, "level", above=0, below=1)
+    wrong = np.flatnonzero((chosen != 0) & (chosen != 1))
+    if len(wrong):
         raise ValueError(
-            f"chosen {chosen.shape} and pairs {pairs.shape}: expected (m,) and (m, 2), m >= 1"
+            f"chosen: expected true or false (1 or 0) of each pair, got {chosen[wrong[0]]:g} at "
+            f"row {wrong[0]}, and {len(wrong)} such value(s) in all"
         )
-    if not 0 < level < 1:
-        raise ValueError(f"level: expected a number between 0 and 1, got {level}")
     share = float(chosen.mean())
     users, codes = np.unique(pairs, return_inverse=True)
     by_user = np.bincount(codes.ravel(), np.repeat(chosen - share, 2))
@@ -368,42 +415,43 @@ def _checked_pins(assignments: ArrayLike, name: str) -> NDArray:
     return pins
 
 
-def _checked_pairs(pairs: ArrayLike, n_users: int) -> NDArray[np.int64]:
+def _checked_pairs(pairs: ArrayLike) -> NDArray[np.int64]:
     pairs = np.asarray(pairs)
     if pairs.ndim != 2 or pairs.shape[1] != 2 or not len(pairs) or pairs.dtype.kind not in "iu":
         raise ValueError(
             f"pairs: expected whole numbers of shape (m, 2), m >= 1, got {pairs.dtype} "
             f"of shape {pairs.shape}"
         )
-    wrong = (pairs < 0).any(axis=1) | (pairs >= n_users).any(axis=1) | (pairs[:, 0] == pairs[:, 1])
-    if wrong.any():
+    same = np.flatnonzero(pairs[:, 0] == pairs[:, 1])
+    if len(same):
         raise ValueError(
-            f"pairs: expected two different users of the {n_users} from 0 to {n_users - 1}, "
-            f"got {pairs[wrong][0].tolist()}"
+            f"pairs: expected two different users, got {pairs[same[0]].tolist()} at row {same[0]}"
         )
     return pairs.astype(np.int64)
+
+
+def _codes(groups: ArrayLike, n: int, name: str) -> NDArray[np.int64]:
+    """Numbers of groups of n pins, in sorted order."""
+    return np.unique(check_groups(groups, n, name), return_inverse=True)[1]
 
 
 def _units(
     pins: NDArray, users: ArrayLike, sessions: ArrayLike | None
 ) -> tuple[NDArray, NDArray[np.int64], NDArray[np.int64]]:
     """What is dealt, pins or sums of sessions, by user; their sizes; and where users start."""
-    owners = np.unique(np.asarray(users), return_inverse=True)[1]
+    owners = _codes(users, len(pins), "users")
     if sessions is None:
         if np.any(np.diff(owners) < 0):
             order = np.argsort(owners, kind="stable")
             pins, owners = pins[order], owners[order]
         sizes = np.ones(len(pins), np.int64)
     else:
-        names, codes = np.unique(np.asarray(sessions), return_inverse=True)
-        if codes.shape != owners.shape:
-            raise ValueError(
-                f"sessions: expected shape {owners.shape}, one for each pin, got {codes.shape}"
-            )
-        own = owners * len(names) + codes
+        codes = _codes(sessions, len(pins), "sessions")
+        n_sessions = codes.max() + 1
+        own = owners * n_sessions + codes
         sizes = np.unique(own, return_counts=True)[1]
         own, pins = user_profiles(pins, own, counts=True)
-        owners = own // len(names)
+        owners = own // n_sessions
     return pins, sizes, np.searchsorted(owners, np.arange(owners[-1] + 2))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr
@@ -12,8 +10,8 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from visprof.checks import check_finite, check_whole
-from visprof.scale import in_unit, unit_exponent
+from visprof.checks import check_finite, check_number, check_whole
+from visprof.scaling import scale_exponent, scaled
 
 __all__ = ["VisualVocabulary", "assignment_entropy", "count_distinct"]
 
@@ -111,7 +109,7 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Raises
         ------
         TypeError
-            If a number is not whole.
+            If `bandwidth` is no number, or another not whole.
         ValueError
             If `X` has fewer distinct rows than `n_clusters`, or fewer than two rows, or k-means
             cannot tell its rows apart, or a parameter is out of range.
@@ -130,8 +128,8 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 f"n_samples={len(X)}, and equal clusters would share what one should have: pass "
                 f"n_clusters={distinct} or fewer, or more pictures that differ"
             )
-        self._exponent = unit_exponent(X)  # of the unit that all is computed in
-        X = in_unit(X, self._exponent)
+        self._exponent = scale_exponent(X)  # of the unit that all is computed in
+        X = scaled(X, self._exponent)
         kmeans = KMeans(
             self.n_clusters,
             init=_sampled_start,
@@ -140,7 +138,7 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             random_state=self.random_state,
         ).fit(X)
         _check_filled(len(np.unique(kmeans.labels_)), self.n_clusters)
-        self.cluster_centers_ = in_unit(kmeans.cluster_centers_, -self._exponent)
+        self.cluster_centers_ = scaled(kmeans.cluster_centers_, -self._exponent)
         self.n_iter_ = kmeans.n_iter_
         self._sigma2 = _mean_squared_distances(X, kmeans.cluster_centers_)
         return self
@@ -148,7 +146,8 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     @property
     def sigma2_(self) -> float:
         r"""Mean squared distance :math:`\sigma^2`, by the reading `sigma`."""
-        sigma2 = in_unit(self._sigma2[self.sigma], -2 * self._exponent)
+        with np.errstate(over="ignore"):  # checked below
+            sigma2 = scaled(self._sigma2[self.sigma], -2 * self._exponent)
         return float(check_finite(sigma2, "sigma2_"))
 
     def transform(self, X: ArrayLike) -> NDArray:
@@ -166,7 +165,7 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Raises
         ------
         TypeError
-            If a number is not whole.
+            If `bandwidth` is no number, or another not whole.
         ValueError
             If a picture is so far from those of `fit` that distances are not finite, or a
             parameter is out of range.
@@ -174,16 +173,16 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         check_is_fitted(self)
         self._check_parameters()
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        centres = in_unit(self.cluster_centers_, self._exponent)
+        centres = scaled(self.cluster_centers_, self._exponent)
         origin = centres.mean(axis=0)  # near the data, so squares do not cancel
         centres = (centres - origin).astype(X.dtype)
         half_norms = np.einsum("ij,ij->i", centres, centres) / 2
         words = np.empty((len(X), len(centres)), dtype=X.dtype)
         block = max(1, _BLOCK_BYTES // (words.itemsize * len(centres)))
         for start in range(0, len(X), block):
-            rows = in_unit(X[start : start + block], self._exponent) - origin.astype(X.dtype)
             affinity = words[start : start + block]
             with np.errstate(over="ignore", invalid="ignore"):  # checked below
+                rows = scaled(X[start : start + block], self._exponent) - origin.astype(X.dtype)
                 np.matmul(rows, centres.T, out=affinity)
                 affinity -= half_norms  # |r|^2 / 2 - |r - d|^2 / 2
                 row_norms = np.einsum("ij,ij->i", rows, rows)
@@ -215,10 +214,7 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def _check_parameters(self) -> None:
         check_whole(self.n_clusters, "n_clusters", 1)
         check_whole(self.max_iter, "max_iter", 1)
-        if not isinstance(self.bandwidth, Real) or not 0 <= self.bandwidth < np.inf:
-            raise ValueError(
-                f"bandwidth: expected a finite number of at least 0, got {self.bandwidth!r}"
-            )
+        check_number(self.bandwidth, "bandwidth", least=0)
         if not isinstance(self.normalised, bool | np.bool_):
             raise ValueError(f"normalised: expected True or False, got {self.normalised!r}")
         if self.bandwidth == 0 and not self.normalised:

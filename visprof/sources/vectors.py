@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visprof.checks import check_finite, check_whole
+from visprof.checks import check_finite, check_number, check_whole
 from visprof.sources.world import (
     BASE_SPREAD,
     SCENE_CLASSES,
     STYLES,
-    check_range,
     draw_items,
     draw_repeats,
     draw_taste,
@@ -117,13 +116,13 @@ def simulate_embeddings(
     ):  # fmt: skip
         check_whole(count, name, 1)
     check_whole(random_state, "random_state", 0)
-    check_range("session_length", session_length, 1)
+    check_number(session_length, "session_length", least=1)
     for name, value in (
         ("class_taste", class_taste), ("style_taste", style_taste), ("class_spread", class_spread),
         ("style_spread", style_spread), ("decay", decay),
     ):  # fmt: skip
-        check_range(name, value, 0)
-    check_range("repeat_share", repeat_share, 0, 1)
+        check_number(value, name, least=0)
+    check_number(repeat_share, "repeat_share", least=0, most=1)
 
     population, *users = np.random.SeedSequence(random_state).spawn(1 + n_users)
     rng = np.random.default_rng(population)
@@ -220,13 +219,13 @@ def simulate_counts(
         ("random_state", random_state, 0),
     ):  # fmt: skip
         check_whole(value, name, least)
-    check_range("taste", taste, 0)
-    check_range("concentration", concentration, np.finfo(float).tiny)
-    check_range("own_share", own_share, 0, 1)
+    check_number(taste, "taste", least=0)
+    check_number(concentration, "concentration", above=0)
+    check_number(own_share, "own_share", least=0, most=1)
     population, *users = np.random.SeedSequence(random_state).spawn(1 + n_users)
     profile = np.random.default_rng(population).dirichlet(np.full(n_clusters, concentration))
     if not np.isclose(profile.sum(), 1):
-        raise ValueError(f"concentration={concentration!r} is too large to draw a profile with")
+        raise ValueError(f"concentration={concentration!r} is too far from 1 to draw with")
     base = np.log(np.maximum(profile, np.finfo(float).tiny))
     counts = np.empty((n_users, n_clusters), np.float32)
     for u, user in enumerate(users):

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from visprof.checks import check_finite, check_table, check_whole, listed
+from visprof.checks import check_finite, check_number, check_table, check_whole, listed
 from visprof.sources.painters import SCENE_CLASSES, STYLES, draw_scene
 
 __all__ = [
@@ -165,18 +165,18 @@ def simulate_world(
     for name, count in (("n_users", n_users), ("n_pins", n_pins)):
         check_whole(count, name, 1)
     for name, strength in (("class_taste", class_taste), ("style_taste", style_taste)):
-        check_range(name, strength, 0)
+        check_number(strength, name, least=0)
     for name, share in (
         ("drift", drift), ("repeat_share", repeat_share), ("shared_share", shared_share),
         ("caption_words", caption_words),
     ):  # fmt: skip
-        check_range(name, share, 0, 1)
+        check_number(share, name, least=0, most=1)
     if repeat_share + shared_share > 1:
         raise ValueError(
             f"repeat_share={repeat_share!r} and shared_share={shared_share!r} must add up to at "
             "most 1: a pin is a repeat or a repin, not both"
         )
-    check_range("session_length", session_length, 1)
+    check_number(session_length, "session_length", least=1)
     check_whole(random_state, "random_state", 0)
 
     population, *users, sharing = np.random.SeedSequence(random_state).spawn(n_users + 2)
@@ -261,8 +261,8 @@ def taste_recovery(world: World, n_pins: Sequence[int]) -> pd.DataFrame:
         raise ValueError(f"world.pins: scene is none of SCENE_CLASSES in row(s) {listed(unknown)}")
     tables = []
     for n in n_pins:
-        check_whole(n, "n_pins", 1)
-        check_range("n_pins", n, 1, place.max() + 1)
+        if check_whole(n, "n_pins", 1) > place.max() + 1:
+            raise ValueError(f"n_pins: expected at most {place.max() + 1} of a board, got {n}")
         counts = np.zeros(world.class_taste.shape)
         np.add.at(counts, (numbers[place < n], classes[place < n]), 1)
         error = np.abs(counts / n - world.class_taste).sum(axis=1) / 2
@@ -385,13 +385,6 @@ def write_scenes(
 
 
 # --------------------------------------------------------------------------------------- draws
-
-
-def check_range(name: str, value: float, low: float, high: float = np.inf) -> None:
-    """Raise ValueError unless low <= value <= high and value is finite."""
-    if not (np.isfinite(value) and low <= value <= high):
-        bounds = f"at least {low}" if np.isinf(high) else f"in [{low}, {high}]"
-        raise ValueError(f"{name}={value!r} must be {bounds} and finite")
 
 
 def draw_taste(base: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
