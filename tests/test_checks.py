@@ -1,10 +1,19 @@
 """The shared checks of arguments."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from visprof.checks import check_finite, check_groups, check_table, check_whole, listed
+from visprof.checks import (
+    check_finite,
+    check_groups,
+    check_number,
+    check_table,
+    check_whole,
+    listed,
+)
 
 MISSING = {
     "NaN": np.array([1.0, np.nan, 2.0]),
@@ -48,6 +57,15 @@ def test_groups_of_several_kinds_are_named():
         TypeError, match=r"labels: .* number at row 0 \(1\) and str at row 2 \('x'\)"
     ):
         check_groups(np.array([1, 2, "x"], object), 3, "labels")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[pd.Timestamp("2015-01-01"), "x"], [b"a", "a"], [pd.Timestamp("2015"), date(2015, 1, 1)]],
+)
+def test_times_bytes_and_texts_are_kinds_of_their_own(values):
+    with pytest.raises(TypeError, match="labels: values of several kinds"):
+        check_groups(np.array(values, object), 2, "labels")
 
 
 @pytest.mark.parametrize(("values", "n"), [([1, 2], 3), ([[1], [2]], None), (5, None)])
@@ -112,3 +130,18 @@ def test_what_a_table_lacks_is_named(table, message):
 def test_groups_of_a_table_are_of_one_kind():
     with pytest.raises(TypeError, match="pins: board: values of several kinds"):
         check_table(TABLE.assign(board=["a", 2, "a"]), "pins", "board")
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [(0.5, None), (0, None), (1, None), (np.float32(0.25), None), (1.5, ValueError),
+     (-0.1, ValueError), (np.nan, ValueError), (True, TypeError), ("1", TypeError)],
+)  # fmt: skip
+def test_a_share_is_from_0_to_1(value, error):
+    if error is None:
+        assert check_number(value, "share", least=0, most=1) == value
+    else:
+        with pytest.raises(
+            error, match="share: expected a finite number of at least 0 and at most 1, got"
+        ):
+            check_number(value, "share", least=0, most=1)

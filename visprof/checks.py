@@ -15,6 +15,8 @@ __all__ = [
     "listed",
 ]  # fmt: skip
 
+_ONE_KIND = ("string", "bytes", "integer", "floating", "boolean")  # as pandas infers, fast
+
 
 def listed(items: Iterable[object], most: int = 5) -> str:
     """Return the first items as text, and how many more there are."""
@@ -61,7 +63,7 @@ def check_groups(values: ArrayLike, n: int | None, name: str) -> NDArray:
             f"{name}: {len(rows)} of {len(array)} values are missing, at row(s) {listed(rows)}; "
             "leave these rows out, or give the values a name of their own"
         )
-    if array.dtype == object:
+    if array.dtype == object and pd.api.types.infer_dtype(array) not in _ONE_KIND:
         kinds = [_kind(value) for value in array]
         if len(set(kinds)) > 1:
             other = next(row for row, kind in enumerate(kinds) if kind != kinds[0])
