@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import csv
 import json
+from itertools import product
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from PIL import Image
 from rocrate.rocrate import ROCrate
 
 from visprof import footer, pages
@@ -104,12 +106,14 @@ def test_the_foot_says_what_the_preset_settled_and_hides_where_files_lie(tmp_pat
 
 
 def test_data_are_known_by_their_content(tmp_path):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "a.txt").write_text("1")
-    study = Study("boards", data=str(tmp_path / "mine"), home=tmp_path / "home")
-    before = made_here(preset="boards", seed=None, ledger="", study=study).data
-    (tmp_path / "mine" / "a.txt").write_text("12")
-    after = made_here(preset="boards", seed=None, ledger="", study=study).data
+    for board, number in product("ab", range(20)):
+        picture = tmp_path / "mine" / "boards" / board / f"{number}.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4), (number, 0, ord(board))).save(picture)
+    study = Study("own", data=str(tmp_path / "mine"), home=tmp_path / "home")
+    before = made_here(preset="own", seed=None, ledger="", study=study).data
+    picture.unlink()
+    after = made_here(preset="own", seed=None, ledger="", study=study).data
     assert before != after
     assert "“mine”" in before
     assert str(tmp_path) not in before

@@ -15,9 +15,9 @@ import pytest
 
 from visprof import runs
 from visprof.book import BookError, chapter_parameters, execute_chapter
+from visprof.parameters import PRESETS, Parameters
 from visprof.results import Ledger
 from visprof.runs import compare_runs, list_parameters, parameter_table, read_run, run_chapter
-from visprof.study import PRESETS, Parameters
 
 ROOT = Path(__file__).resolve().parent.parent
 FRONT = """---

@@ -58,6 +58,8 @@ class PageProvenance:
         Value by name, of all parameters of the page.
     of_preset : dict
         Values of the study for those that the page leaves to its preset.
+    fitted : dict of str to str
+        Parameters that are not the preset's since the data do not allow those, and why.
     data : str
         What the study looks at, and its fingerprint.
     code, environment : dict
@@ -73,6 +75,7 @@ class PageProvenance:
     page: str
     parameters: dict[str, Any]
     of_preset: dict[str, Any]
+    fitted: dict[str, str]
     data: str
     code: dict[str, str]
     environment: dict[str, str]
@@ -96,7 +99,15 @@ class PageProvenance:
         """
         parameters = {name: variables[name] for name in names}
         study = variables.get("study")
-        settled = dataclasses.asdict(study.parameters) if study is not None else {}
+        settled, fitted = {}, {}
+        if study is not None:
+            settled = dataclasses.asdict(study.parameters)
+            fitted = {choice.name: str(choice) for choice in study.fit.choices}
+            # of its study: a page may use the name of a parameter for something else later on
+            parameters |= {
+                name: getattr(study.asked, name) if name in study.given else None
+                for name in parameters.keys() & settled.keys()
+            }
         versions = provenance()
         return cls(
             page=page,
@@ -106,6 +117,7 @@ class PageProvenance:
                 for name, value in parameters.items()
                 if value is None and name in settled
             },
+            fitted=fitted,
             data=_data(settled),
             code={key: versions[key] for key in ("visprof", "commit", "source_sha256")},
             environment={
@@ -143,6 +155,7 @@ class PageProvenance:
         rows = {
             "parameters of the page": _values(given, hidden),
             "left to the preset": _values(self.of_preset, hidden),
+            "fitted to the data": "; ".join(self.fitted.values()),
             "data": self.data,
             "code": f"visprof {code['visprof']}, commit `{code['commit']}`, source "
             f"`{code['source_sha256'][:12]}`",

@@ -6,7 +6,7 @@ import base64
 import csv
 import io
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,10 @@ from nbformat import NotebookNode
 
 from visprof import footer
 
-__all__ = ["add_foot", "link_figures", "page_provenance", "save_figures", "status_table"]
+__all__ = [
+    "add_foot", "add_note", "link_figures", "page_provenance", "parameters_note", "save_figures",
+    "status_table",
+]  # fmt: skip
 
 # The files of a figure, by MIME type: suffix, and what the page calls them
 FILES = {
@@ -45,6 +48,31 @@ def add_foot(notebook: NotebookNode, page: str, parameters: Iterable[str]) -> No
     cell = nbformat.v4.new_code_cell(textwrap.dedent(code))
     cell.metadata.update({"tags": ["remove-input"], "mystnb": {"markdown_format": "myst"}})
     notebook.cells.append(cell)
+
+
+def parameters_note(preset: str, lines: Sequence[str]) -> str:
+    """Name the parameters that are not the preset's, as MyST markdown; no lines, no text."""
+    if not lines:
+        return ""
+    listing = "\n".join(f"- {line}" for line in lines)
+    return (
+        f"```{{admonition}} Other parameters than those of the preset `{preset}`\n"
+        f":class: note parameters\n\n{listing}\n```"
+    )
+
+
+def add_note(notebook: NotebookNode, note: str) -> None:
+    """Put a text below the title of a page that has not run yet; changed in place."""
+    if not note:
+        return
+    for cell in notebook.cells:
+        lines = cell.source.split("\n")
+        titles = [at for at, line in enumerate(lines) if line.startswith("# ")]
+        if cell.cell_type == "markdown" and titles:
+            after = titles[0] + 1
+            cell.source = "\n".join([*lines[:after], "", note, *lines[after:]])
+            return
+    notebook.cells.insert(0, nbformat.v4.new_markdown_cell(note, id="parameters-note"))
 
 
 def page_provenance(notebook: NotebookNode) -> dict[str, Any] | None:

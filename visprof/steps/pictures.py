@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from visprof.steps.registry import step
 
 __all__ = [
     "BoardSplit", "Pins", "SceneSplit", "board_split", "data_folder", "data_sheet",
-    "near_duplicates", "pins", "scene_split",
+    "near_duplicates", "picture_contents", "pins", "scene_split",
 ]  # fmt: skip
 
 log = logging.getLogger("visprof")
@@ -80,6 +82,18 @@ def pins(data_folder: Path) -> Pins:
         named = "; ".join(unreadable["reason"].head())
         log.warning("%d unreadable pictures were skipped: %s", len(unreadable), named)
     return Pins(readable, unreadable)
+
+
+@step
+def picture_contents(pins: Pins) -> np.ndarray:
+    """Digest of each readable pin's file, (n,): equal ones show the same picture."""
+    with ThreadPoolExecutor() as pool:
+        return np.array(list(pool.map(_content, pins.readable["image"])), dtype="S40")
+
+
+def _content(image: str) -> str:
+    with open(image, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
 
 
 @dataclass(frozen=True)
