@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from visprof import sizing
 from visprof.boards import background_split, filter_boards, sample_pins
@@ -157,3 +158,15 @@ def test_what_a_fit_asks_for_can_be_had(sizes, preset, seed):
     assert len(sample_pins(analysed, made.n_pins)) == made.n_pins * analysed["board"].nunique()
     assert made.n_clusters <= max(2, len(background) / sizing.PINS_PER_CLUSTER)
     assert made.perplexity <= largest_perplexity(min(made.n_map, len(background)))
+
+
+def test_a_folder_that_lacks_all_is_told_all_at_once(tmp_path):
+    for number in range(3):
+        picture = tmp_path / "boards" / "garden" / f"{number}.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4), (number, 0, 0)).save(picture)
+    (tmp_path / "scenes").mkdir()
+    with pytest.raises(ValueError, match="the data hold too little") as raised:
+        _ = Study("boards", data=str(tmp_path), home=tmp_path / "home").parameters
+    parts = [line.split(":")[0] for line in str(raised.value).splitlines()[1:]]
+    assert parts == ["  - network", "  - scenes", "  - boards"]

@@ -50,7 +50,7 @@ class Census:
     n_test_scenes : int
         Scenes of the test part.
     problems : tuple of str
-        What is wrong with the scenes, if they cannot be used at all.
+        What else is missing, such as scenes or the network's weights.
     """
 
     pins: pd.DataFrame

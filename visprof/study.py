@@ -110,6 +110,11 @@ class Study:
         """What there is of boards and scenes; of simulated ones, without drawing them."""
         asked = self.asked
         problems: list[str] = []
+        if asked.data and asked.weights not in ("", "random") and not Path(self._weights).is_file():
+            problems.append(
+                f"network: no file of weights at {self._weights}; put it there, or pass "
+                "backbone=efficientnet-lite0, whose weights come with a package"
+            )
         train, n_test = pd.Series(dtype=int), 0
         if asked.data and asked.scenes == "own":
             try:
