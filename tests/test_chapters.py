@@ -130,7 +130,7 @@ def test_a_book_is_one_study(tmp_path, monkeypatch):
     for page in ["index", *stems]:
         text = nbformat.read(pages / f"{page}.ipynb", as_version=4).cells[0].source
         assert "Other parameters than those of the preset `tiny`" in text
-        assert "- `n_clusters` is `4` instead of `8` (given)" in text
+        assert "- `n_clusters` is 4 instead of 8 &#40;given&#41;" in text
 
 
 def test_an_unknown_parameter_lists_the_known_ones(tmp_path):

@@ -103,7 +103,27 @@ def test_captions_without_any_word_give_zero_not_an_error():
         "mean_words": 0.0,
         "named_by_board": 0.0,
         "only_named_by_board": 0.0,
+        "with_serials": 0.5,
+        "with_single_letters": 0.0,
+        "left_out": 1.0,
     }
+
+
+def test_what_is_no_word_is_counted_and_said():
+    captions = ["A lake, IMG_2041", "lake", "i see a lake", ""]
+    pins = table([("a", day, caption) for day, caption in enumerate(captions)])
+    quality = datasheet.caption_quality(pins).iloc[0]
+    assert quality["with_serials"] == 1 / 4
+    assert quality["with_single_letters"] == 2 / 4
+    assert quality["left_out"] == 5 / 9  # a, img, 2041, i, a
+    text = " ".join(datasheet.known_problems(sheet(pins)))
+    assert "56 % of what stands in captions is left out as no word. 25 % of pins" in text
+    assert "50 % single letters." in text
+
+
+def test_words_of_scripts_with_marks_count_as_words():
+    pins = table([("a", day, caption) for day, caption in enumerate(["नदी", "नदी", "海", "海"])])
+    assert datasheet.caption_quality(pins).iloc[0][["wordless", "mean_words"]].tolist() == [0, 1]
 
 
 def test_licences_are_counted_and_missing_ones_named():

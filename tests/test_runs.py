@@ -201,6 +201,8 @@ def test_long_names_of_runs_are_cut_and_stay_apart(root):
     )
     assert a != b
     assert len(a) == len(b) == runs.LONGEST_NAME
+    foreign = runs._run_name("09-your-boards", {"board": "海の写真" * 40}, None)
+    assert len(foreign.encode()) <= runs.LONGEST_NAME
     assert re.fullmatch(r"[\w.=,+-]+", a)
 
 

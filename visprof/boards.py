@@ -17,7 +17,6 @@ Pins of one board that share a time keep the order in which they were read.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +26,7 @@ import pandas as pd
 from PIL import ExifTags, Image
 
 from visprof.pictures import IMAGE_SUFFIXES, read_image
+from visprof.words import runs
 
 __all__ = [
     "BACKGROUND_SOURCES",
@@ -160,8 +160,7 @@ def _picture_time(image: Path) -> pd.Timestamp:
 
 def name_words(name: str) -> str:
     """Return the words of a file's name or path, in lower case; camelCase counts as two words."""
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFC", name))
-    return " ".join(re.findall(r"[^\W_]+", text)).lower()
+    return " ".join(runs(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)))
 
 
 def split_readable(pins: pd.DataFrame, n_threads: int = 4) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -51,6 +51,7 @@ from traitlets.config import Config
 
 from visprof import pages as page_files
 from visprof.crate import describe_book
+from visprof.footer import as_markdown
 from visprof.inputs import (
     FILES,
     TRACE,
@@ -668,7 +669,8 @@ def study_note(root: Path, preset: str, values: Mapping[str, object]) -> str:
         value, of_preset = getattr(study.parameters, name), getattr(usual, name)
         if name != "data" and value != of_preset:
             why = fitted[name].reason if name in fitted else "given"
-            lines.append(f"`{name}` is `{value!r}` instead of `{of_preset!r}` ({why})")
+            told = as_markdown(f"{value!r} instead of {of_preset!r} ({why})")
+            lines.append(f"`{name}` is {told}")
     return page_files.parameters_note(preset, lines)
 
 

@@ -7,7 +7,6 @@ them.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from visprof.duplicates import duplicate_summary
+from visprof.words import tokens
 
 __all__ = [
     "Datasheet",
@@ -167,9 +167,9 @@ def board_quantiles(boards: pd.DataFrame) -> pd.DataFrame:
 def caption_quality(pins: pd.DataFrame) -> pd.DataFrame:
     """How much captions can tell.
 
-    A word has three letters or more, more letters than digits, and is on two captions at least:
-    what is left out are serial numbers and ids, and words that nothing can be learned from. In
-    scripts that put no space between words nearly all captions count as wordless.
+    A word is one of `visprof.words.words`, as text profiles see it, and is on two captions at
+    least: nothing can be learned from others. In scripts that put no space between words, other
+    than Chinese, nearly all captions count as wordless.
 
     Parameters
     ----------
@@ -182,11 +182,17 @@ def caption_quality(pins: pd.DataFrame) -> pd.DataFrame:
         One row: ``empty``, share of pins without a caption; ``wordless``, share with a caption
         but no word; ``mean_words``, words of a pin on average; ``named_by_board``, share of pins
         with a word that is on half of their board's captions at least (a habit of naming: it may
-        tell boards apart, but not the pins of one); ``only_named_by_board``, share with no others.
+        tell boards apart, but not the pins of one); ``only_named_by_board``, share with no others;
+        ``with_serials`` and ``with_single_letters``, shares of pins with serial numbers and with
+        single letters in their caption, which are no words; ``left_out``, their share of all
+        tokens.
     """
     empty = pins["caption"].str.strip().to_numpy() == ""
     boards = pins["board"].tolist()
-    found = [set(_words(caption)) for caption in pins["caption"]]
+    captions = [tokens(caption) for caption in pins["caption"]]
+    n_left_out = sum(len(of.serials) + len(of.single_letters) for of in captions)
+    n_tokens = n_left_out + sum(len(of.words) for of in captions)
+    found = [set(of.words) for of in captions]
     captions_with = Counter(word for words in found for word in words)
     found = [[word for word in words if captions_with[word] > 1] for words in found]
     n_words = np.array([len(words) for words in found])
@@ -206,17 +212,11 @@ def caption_quality(pins: pd.DataFrame) -> pd.DataFrame:
         "mean_words": float(n_words.mean()),
         "named_by_board": float((n_naming > 0).mean()),
         "only_named_by_board": float(((n_naming > 0) & (n_naming == n_words)).mean()),
+        "with_serials": float(np.mean([bool(of.serials) for of in captions])),
+        "with_single_letters": float(np.mean([bool(of.single_letters) for of in captions])),
+        "left_out": n_left_out / max(n_tokens, 1),
     }
     return pd.DataFrame([quality])
-
-
-def _words(caption: str) -> list[str]:
-    """Tokens of three letters or more and more letters than digits, in lower case."""
-    return [
-        token
-        for token in re.findall(r"[^\W_]+", caption.lower())
-        if (letters := sum(map(str.isalpha, token))) >= 3 and 2 * letters > len(token)
-    ]
 
 
 def licence_table(pins: pd.DataFrame) -> pd.DataFrame:
@@ -321,6 +321,12 @@ def _caption_problems(captions: pd.Series) -> list[str]:
             f"{_percent(captions['named_by_board'])} of pins carry a word that is on at least half "
             "of their board's captions: text may tell boards apart by habits of naming, not by "
             f"taste. {_percent(captions['only_named_by_board'])} carry no other word."
+        )
+    if captions["left_out"]:
+        problems.append(
+            f"{_percent(captions['left_out'])} of what stands in captions is left out as no word. "
+            f"{_percent(captions['with_serials'])} of pins have serial numbers or ids there, "
+            f"{_percent(captions['with_single_letters']).lower()} single letters."
         )
     return problems
 

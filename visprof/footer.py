@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
+import re
 import resource
 import sys
 import time
@@ -24,7 +25,7 @@ from visprof.inputs import environment_version
 from visprof.memo import digest, fingerprint
 from visprof.results import PACKAGE, provenance
 
-__all__ = ["KEY", "PageProvenance", "hardware"]
+__all__ = ["KEY", "PageProvenance", "as_markdown", "hardware"]
 
 KEY = "visprof"  # of the metadata of the output that is a page's foot
 LOCK = PACKAGE.parent / "constraints.txt"  # the versions that were tested; in a checkout
@@ -155,7 +156,7 @@ class PageProvenance:
         rows = {
             "parameters of the page": _values(given, hidden),
             "left to the preset": _values(self.of_preset, hidden),
-            "fitted to the data": "; ".join(self.fitted.values()),
+            "fitted to the data": as_markdown("; ".join(self.fitted.values())),
             "data": self.data,
             "code": f"visprof {code['visprof']}, commit `{code['commit']}`, source "
             f"`{code['source_sha256'][:12]}`",
@@ -171,9 +172,20 @@ class PageProvenance:
         return {name: text for name, text in rows.items() if text}
 
 
+def as_markdown(text: str) -> str:
+    """Return Markdown that shows a text as it is: signs stand as character references."""
+    return "".join(c if c.isalnum() or c in " ,./" else f"&#{ord(c)};" for c in text)
+
+
 def _values(values: Mapping[str, Any], hidden: set[str]) -> str:
-    shown = (f"`{name}={value!r}`" for name, value in values.items() if name not in hidden)
+    shown = (_code(f"{name}={value!r}") for name, value in values.items() if name not in hidden)
     return ", ".join(shown)
+
+
+def _code(text: str) -> str:
+    """A text that neither begins nor ends with "`", as code in a cell of a Markdown table."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{text}{fence}".replace("|", r"\|")
 
 
 def _data(settled: Mapping[str, Any]) -> str:
@@ -181,7 +193,7 @@ def _data(settled: Mapping[str, Any]) -> str:
         return ""
     if settled["data"]:
         folder = Path(settled["data"])
-        return f"the folder “{folder.name}”, fingerprint `{fingerprint(folder)[:12]}`"
+        return f"the folder “{as_markdown(folder.name)}”, fingerprint `{fingerprint(folder)[:12]}`"
     return f"simulated from the parameters, seed {settled['seed']}"
 
 

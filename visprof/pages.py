@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import html
 import io
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -16,9 +17,11 @@ from nbformat import NotebookNode
 from visprof import footer
 
 __all__ = [
-    "add_foot", "add_note", "link_figures", "page_provenance", "parameters_note", "save_figures",
-    "status_table",
+    "NAMES", "add_foot", "add_note", "link_figures", "page_provenance", "parameters_note",
+    "save_figures", "status_table",
 ]  # fmt: skip
+
+NAMES = "visprof-names"  # of the metadata of a figure: names that it cuts or numbers, by label
 
 # The files of a figure, by MIME type: suffix, and what the page calls them
 FILES = {
@@ -101,7 +104,8 @@ def save_figures(notebook: NotebookNode, folder: Path) -> dict[str, list[Path]]:
     """
     saved: dict[str, list[Path]] = {}
     for position, cell in enumerate(notebook.cells):
-        for name, data in _figures(cell, position):
+        for name, output in _figures(cell, position):
+            data = output["data"]
             folder.mkdir(parents=True, exist_ok=True)
             for mime in FILES.keys() & data.keys():
                 path = folder / f"{name}.{FILES[mime][0]}"
@@ -112,26 +116,30 @@ def save_figures(notebook: NotebookNode, folder: Path) -> dict[str, list[Path]]:
 
 
 def link_figures(notebook: NotebookNode, folder: str) -> None:
-    """Put links to the files of each figure below it.
+    """Put links to the files of each figure below it, and the names that it cuts or numbers.
 
     Parameters
     ----------
     notebook : NotebookNode
         Executed page; changed in place. Pixels and numbers leave the outputs, for the page shows
-        the vectors.
+        the vectors. Alternative texts get those names too.
     folder : str
         Address of the folder of the files, relative to that of the page.
     """
     cells = []
     for position, cell in enumerate(notebook.cells):
         cells.append(cell)
-        for name, data in _figures(cell, position):
+        for name, output in _figures(cell, position):
+            data, names = output["data"], output.get("metadata", {}).get(NAMES, {})
             links = ", ".join(
                 f'<a href="{folder}/{name}.{suffix}">{shown}</a>'
                 for mime, (suffix, shown) in FILES.items()
                 if mime in data
             )
             text = f'<p class="figure-files">Download: {links}</p>'
+            if names:
+                text += "\n" + _names_table(names)
+                _name_in_alternative(cell, names)
             # by default a cell's id is random, and the page would differ in every build
             cells.append(nbformat.v4.new_markdown_cell(text, id=f"files-{position}-{len(cells)}"))
             for mime in BESIDE:
@@ -139,14 +147,33 @@ def link_figures(notebook: NotebookNode, folder: str) -> None:
     notebook.cells = cells
 
 
-def _figures(cell: NotebookNode, position: int) -> list[tuple[str, dict[str, Any]]]:
-    """Name and data of each figure that a cell shows."""
+def _names_table(names: dict[str, str]) -> str:
+    """Names by their labels in a figure, as HTML."""
+    rows = "".join(
+        f"<tr><td>{html.escape(label)}</td><td>{html.escape(name)}</td></tr>"
+        for label, name in names.items()
+    )
+    return (
+        '<table class="dataframe figure-names"><thead><tr><th scope="col">in the figure</th>'
+        f'<th scope="col">name</th></tr></thead><tbody>{rows}</tbody></table>'
+    )
+
+
+def _name_in_alternative(cell: NotebookNode, names: dict[str, str]) -> None:
+    image = cell.metadata.get("mystnb", {}).get("image", {})
+    if "alt" in image:
+        told = "; ".join(f"{label}: {name}" for label, name in names.items())
+        image["alt"] = f"{image['alt']} Names: {told}"
+
+
+def _figures(cell: NotebookNode, position: int) -> list[tuple[str, NotebookNode]]:
+    """Name and output of each figure that a cell shows."""
     named = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
     named = named or cell.metadata.get("name", f"cell-{position}")
-    outputs = [output.get("data", {}) for output in cell.get("outputs", [])]
-    shown = [data for data in outputs if FILES.keys() & data.keys()]
+    outputs = cell.get("outputs", [])
+    shown = [output for output in outputs if FILES.keys() & output.get("data", {}).keys()]
     name = named.removeprefix("fig-")
-    return [(f"{name}-{n}" if n > 1 else name, data) for n, data in enumerate(shown, start=1)]
+    return [(f"{name}-{n}" if n > 1 else name, output) for n, output in enumerate(shown, start=1)]
 
 
 def status_table(pages: dict[str, tuple[NotebookNode, list[str]]]) -> str:
@@ -164,5 +191,5 @@ def status_table(pages: dict[str, tuple[NotebookNode, list[str]]]) -> str:
         if (made := page_provenance(notebook)) is not None:
             seconds, memory = f"{made['seconds']:,.0f} s", f"{made['peak_bytes'] / 2**20:,.0f} MiB"
             row = [name, made["date"], seconds, memory, made["code"]["commit"]]
-            table.writerow([*row, ", ".join(reasons).replace("visprof.", "")])
+            table.writerow([*row, footer.as_markdown(", ".join(reasons).replace("visprof.", ""))])
     return text.getvalue()

@@ -56,7 +56,7 @@ __all__ = [
 ]
 
 NUMBERS, RECORD = "numbers.json", "run.json"
-LONGEST_NAME = 100
+LONGEST_NAME = 100  # bytes
 COMPUTED = re.compile(r"\{(?:code-cell|eval-rst)\}")  # made by code, not of text alone
 FIELDS = {field.name: field for field in dataclasses.fields(Parameters)}
 
@@ -317,7 +317,9 @@ def _run_name(chapter: str, values: Mapping[str, object], name: str | None) -> s
         return name
     text = "_".join([chapter, *(f"{key}={value}" for key, value in values.items())])
     text = re.sub(r"[^\w.=+,-]+", "-", text)
-    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 9]}-{digest(text)[:8]}"
+    if len(text.encode()) <= LONGEST_NAME:
+        return text
+    return f"{text.encode()[: LONGEST_NAME - 9].decode(errors='ignore')}-{digest(text)[:8]}"
 
 
 def _reject_other(target: Path, chapter: str, values: Mapping[str, Any]) -> None:
