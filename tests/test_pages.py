@@ -139,7 +139,8 @@ NAME = "$$$ `b` **c** | <img src=x onerror=alert(1)> {{x}} $5 - $10 \\n _d_ it's
 
 
 def test_names_are_text_on_a_page(tmp_path):
-    study = Study("own", data=str(few_boards(tmp_path / NAME)), home=tmp_path / "home")
+    data = str(few_boards(tmp_path / NAME))
+    study = Study("own", data=data, home=tmp_path / "home", board=NAME)
     made = footer.PageProvenance.here("page", ["board"], {"board": NAME, "study": study})
     data, metadata = made._repr_mimebundle_()
     glued = {"application/papermill.record/text/plain": repr(NAME)}
