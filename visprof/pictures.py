@@ -6,9 +6,11 @@ regular file is opened; whatever a decoder raises becomes one error with a short
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import stat
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,6 +70,8 @@ TURNS = {  # what makes a picture of each EXIF orientation upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+EXIF = b"Exif\0\0"  # begins EXIF data
+WHOLE_NUMBERS = {3: "H", 4: "L", 8: "h", 9: "l"}  # EXIF types, as `struct` reads them
 SIDEWAYS = (5, 6, 7, 8)  # orientations in which width is height
 DATES = {  # EXIF tags of a date, the likeliest first, and the tag of the zone of each
     ExifTags.Base.DateTimeOriginal: ExifTags.Base.OffsetTimeOriginal,
@@ -205,7 +209,7 @@ def open_picture(file: BinaryIO) -> Iterator[Image.Image]:
         If it is no picture, damaged, or has no or more than 160 million pixels.
     """
     try:
-        with Image.open(file, formats=FORMATS) as picture:
+        with _open(file) as picture:
             width, height = picture.size
             if width < 1 or height < 1:
                 raise PictureError("no pixels")
@@ -220,6 +224,23 @@ def open_picture(file: BinaryIO) -> Iterator[Image.Image]:
         raise PictureError(f"more than {MAX_PIXELS} pixels") from error
     except Exception as error:  # decoders raise nearly anything on hostile bytes
         raise PictureError("truncated or damaged picture") from error
+
+
+def _open(file: BinaryIO) -> Image.Image:
+    try:
+        return Image.open(file, formats=FORMATS)
+    except UnidentifiedImageError:
+        file.seek(0)
+        data = file.read()
+        if not data.startswith(b"\xff\xd8\xff") or EXIF not in data:
+            raise
+    # Pillow looks up the resolution in the EXIF data of a JPEG, and takes it for no picture if that
+    # is of an unexpected type: hide these data until it is open
+    picture = Image.open(io.BytesIO(data.replace(EXIF, EXIF.lower(), 1)), formats=("JPEG",))
+    for _, segment in picture.applist:
+        if segment.startswith(EXIF.lower()):
+            picture.info["exif"] = EXIF + segment.removeprefix(EXIF.lower())
+    return picture
 
 
 def _unknown(file: BinaryIO) -> str:
@@ -253,12 +274,32 @@ def decode(picture: Image.Image) -> tuple[Image.Image, int]:
         for pointer in ExifTags.IFD:
             if pointer in exif:
                 del exif[pointer]
-    rgb = to_rgb(picture)
-    try:  # now: some formats know it once decoded
-        orientation = picture.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # EXIF data of any kind of damage say nothing, and the pixels are good
-        return rgb, 1
+    rgb = to_rgb(picture)  # first: some formats know their EXIF data once decoded
+    orientation = _stated_orientation(picture.info.get("exif"))
+    if orientation is None:
+        try:
+            orientation = picture.getexif().get(ExifTags.Base.Orientation)  # of a TIFF, or in XMP
+        except Exception:  # data of any kind of damage say nothing, and the pixels are good
+            return rgb, 1
     return rgb, orientation if isinstance(orientation, int) and orientation in TURNS else 1
+
+
+def _stated_orientation(exif: object) -> int | None:
+    """Look for the orientation tag alone in a block of EXIF data, whatever the others hold."""
+    block = exif.removeprefix(EXIF) if isinstance(exif, bytes) else b""
+    order = {b"II": "<", b"MM": ">"}.get(block[:2])
+    if order is None:
+        return None
+    try:
+        (place,) = struct.unpack_from(order + "L", block, 4)
+        (n_tags,) = struct.unpack_from(order + "H", block, place)
+        for entry in range(place + 2, place + 2 + 12 * n_tags, 12):
+            tag, kind, count = struct.unpack_from(order + "HHL", block, entry)
+            if tag == ExifTags.Base.Orientation and kind in WHOLE_NUMBERS and count == 1:
+                return struct.unpack_from(order + WHOLE_NUMBERS[kind], block, entry + 8)[0]
+    except struct.error:  # the block ends before
+        pass
+    return None
 
 
 def upright(picture: Image.Image, orientation: int) -> Image.Image:
@@ -315,8 +356,9 @@ def picture_date(path: str | Path) -> str | None:
     """
     try:
         with open_regular(path) as file, open_picture(file) as picture:
-            exif = picture.getexif()
-            tags = dict(exif) | exif.get_ifd(ExifTags.IFD.Exif)
+            exif = picture.getexif()  # of which one odd tag must not spoil the others
+            tags = {tag: exif.get(tag) for pair in DATES.items() for tag in pair}
+            tags |= exif.get_ifd(ExifTags.IFD.Exif)
     except (FileNotFoundError, PictureError):  # `read_image` says what is wrong with it
         return None
     dates = (_iso_date(tags.get(date), tags.get(zone)) for date, zone in DATES.items())
