@@ -401,7 +401,7 @@ def test_entries_of_a_folder_have_their_reasons(odd_places):
         "board/text.txt": "not a picture (.txt)",
         "circle.jpg": "too many levels of symbolic links",
         "dangling.jpg": "a link to nothing",
-        "empty.jpg": "beside the folders, in none of them",
+        "empty.jpg": "in no sub-folder",
         "pipe.jpg": "not a regular file",
     }
 

@@ -143,9 +143,14 @@ def survey_boards(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         pins, left_out = _read_folders(path)
     else:
         raise ValueError(f"{path} is neither a regular file nor a folder")
-    pins["board"] = [unicodedata.normalize("NFC", name).strip() for name in pins["board"]]
+    pins["board"] = [_board_name(name) for name in pins["board"]]
     _tell_alike(pins["board"].unique())
     return pins.sort_values(["board", "time"], kind="stable", ignore_index=True), left_out
+
+
+def _board_name(name: str) -> str:
+    """Write a name as others write it: é is one letter or two, and blanks around say nothing."""
+    return unicodedata.normalize("NFC", name).strip()
 
 
 def _tell_alike(boards: Iterable[str]) -> None:
@@ -302,6 +307,8 @@ def _leads_out(folder: Path, images: Iterable[str]) -> list[bool]:
 def _read_folders(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     found, left_out = [], []
     for image, reason in list_entries(path):
+        if not reason and not _board_name(image.relative_to(path).parts[0]):
+            reason = "its folder has no name but blanks: rename it"
         if reason:
             left_out.append((image, reason))
         else:

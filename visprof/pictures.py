@@ -411,7 +411,7 @@ def list_entries(folder: str | Path) -> list[tuple[Path, str]]:
             if not is_hidden(entry.name) and entry.is_dir(follow_symlinks=False):
                 waiting.append(here / entry.name)
             else:
-                beside = "beside the folders, in none of them" if here == Path(folder) else ""
+                beside = "in no sub-folder" if here == Path(folder) else ""
                 found.append((here / entry.name, _why_not(entry, root) or beside))
     return sorted(found)
 

@@ -255,14 +255,17 @@ def write_manifest(out: Path, rows: Iterable[Mapping[str, object]], columns: Seq
     manifest = Path(out) / MANIFEST
 
     def check(written: Path) -> None:
-        table = read_manifest(written)
-        if [list(table.columns), *table.to_numpy().tolist()] != [list(columns), *lines]:
-            raise ValueError("it is not what was to be written")
+        try:
+            table = read_manifest(written)
+            if [list(table.columns), *table.to_numpy().tolist()] != [list(columns), *lines]:
+                raise ValueError("it is not what was to be written")
+        except ValueError as error:
+            why = str(error).replace(str(written), str(manifest))
+            raise ValueError(
+                f"{manifest} was not written, since it would not read: {why}"
+            ) from None
 
-    try:
-        _write_whole(manifest, text.getvalue().encode(), check if lines else lambda written: None)
-    except ValueError as error:
-        raise ValueError(f"{manifest} was not written, since it would not read: {error}") from error
+    _write_whole(manifest, text.getvalue().encode(), check if lines else lambda written: None)
     return manifest
 
 
