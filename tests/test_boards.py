@@ -381,6 +381,17 @@ def test_a_date_outside_of_the_years_or_the_calendar_gives_way_to_the_files_time
     assert (pins["time"] == pd.Timestamp(10**18 + 1, tz="UTC")).all()
 
 
+def test_of_several_dates_the_first_that_exists_counts(tmp_path):
+    exif = Image.Exif()
+    exif[0x0132] = "2013:02:03 04:05:06"
+    exif.get_ifd(0x8769).update({0x9003: "0000:00:00 00:00:00", 0x9004: "2015:02:30 00:00:00"})
+    (tmp_path / "a").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "a" / "x.jpg", exif=exif)
+    pins = boards.read_boards(tmp_path)
+    assert pins["time"].tolist() == [pd.Timestamp("2013-02-03 04:05:06", tz="UTC")]
+    assert pins["time_source"].tolist() == ["exif"]
+
+
 def test_composed_and_decomposed_names_and_blanks_are_one_board_and_case_is_told(tmp_path, caplog):
     for number, name in enumerate(["Caf\u00e9", "Cafe\u0301", " Caf\u00e9 ", "caf\u00e9"]):
         save_picture(tmp_path / name / f"{number}.png")

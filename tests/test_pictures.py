@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, UnidentifiedImageError
 
 from visprof import pictures
-from visprof.pictures import is_hidden, list_entries, picture_date, read_image, why_unreadable
+from visprof.pictures import is_hidden, list_entries, picture_dates, read_image, why_unreadable
 from visprof.sources.collect import collect_folder, save_picture
 
 
@@ -141,7 +141,7 @@ def test_pictures_are_turned_by_their_orientation_whatever_else_exif_data_hold(
         file.write_bytes(with_exif(block, kind))
         expected = PLAIN[orientation](stored)
         assert np.array_equal(np.asarray(read_image(file)), expected), (number, block)
-        assert isinstance(picture_date(file), str | None)
+        assert all(isinstance(date, str) for date in picture_dates(file))
         save_picture(file.read_bytes(), tmp_path / "saved.jpg")
         with Image.open(tmp_path / "saved.jpg") as saved:
             assert saved.size == expected.shape[1::-1], (number, block)
@@ -241,14 +241,13 @@ def test_dates_of_usual_forms_are_read_and_no_others(tmp_path, case, kind):
     inner = exif.get_ifd(0x8769)
     inner.update({tag: value for tag, value in tags.items() if tag != CHANGED})
     Image.fromarray(PIXELS).save(tmp_path / "dated", kind, exif=exif.tobytes())
-    assert picture_date(tmp_path / "dated") == expected
+    assert next(iter(picture_dates(tmp_path / "dated")), None) == expected
 
 
 def test_what_is_no_picture_has_no_date(tmp_path):
     (tmp_path / "text.jpg").write_text("2015:06:01 10:00:00")
-    assert picture_date(tmp_path / "text.jpg") is None
-    assert picture_date(tmp_path / "none.jpg") is None
-    assert picture_date(tmp_path) is None
+    for name in ("text.jpg", "none.jpg", "."):
+        assert picture_dates(tmp_path / name) == []
 
 
 # --- files of any kind ----------------------------------------------------------------------------
@@ -302,7 +301,7 @@ def test_an_orientation_of_heic_and_avif_is_applied_once(tmp_path):
         assert read.shape == (96, 64, 3)
         assert read[:40].min() > 200, kind
         assert read[56:].max() < 50, kind
-        assert picture_date(tmp_path / "turned") == "2015-06-01T10:00:00"
+        assert picture_dates(tmp_path / "turned") == ["2015-06-01T10:00:00"]
 
 
 def test_without_its_extra_a_heic_picture_says_what_brings_it(tmp_path, monkeypatch):

@@ -34,7 +34,7 @@ import numpy as np
 import pandas as pd
 
 from visprof.checks import listed
-from visprof.pictures import IMAGE_SUFFIXES, list_entries, picture_date, why_unreadable
+from visprof.pictures import IMAGE_SUFFIXES, list_entries, picture_dates, why_unreadable
 
 __all__ = [
     "BACKGROUND_SOURCES",
@@ -311,13 +311,17 @@ def _read_folders(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
             reason = "its folder has no name but blanks: rename it"
         if reason:
             left_out.append((image, reason))
-        else:
-            found.append((image, picture_date(image), image.stat().st_mtime_ns))
-    taken = parse_times(date for _, date, _ in found)
+            continue
+        try:
+            found.append((image, picture_dates(image), image.stat().st_mtime_ns))
+        except FileNotFoundError:  # gone meanwhile
+            left_out.append((image, "no such file"))
+    parsed = iter(parse_times(date for _, dates, _ in found for date in dates))
     rows = []
-    for (image, _, changed), time in zip(found, taken, strict=True):
-        source = "file" if pd.isna(time) else "exif"
-        if source == "file":
+    for image, dates, changed in found:
+        times = [next(parsed) for _ in dates]
+        time, source = next(((time, "exif") for time in times if not pd.isna(time)), (None, "file"))
+        if time is None:
             if not abs(changed) < 2**63:
                 left_out.append((image, f"its time is not of the years {YEARS[0]} to {YEARS[1]}"))
                 continue

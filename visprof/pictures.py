@@ -39,7 +39,7 @@ __all__ = [
     "list_entries",
     "open_picture",
     "open_regular",
-    "picture_date",
+    "picture_dates",
     "read_image",
     "to_rgb",
     "upright",
@@ -336,13 +336,13 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def picture_date(path: str | Path) -> str | None:
-    """Return when a picture was taken, by its EXIF data.
+def picture_dates(path: str | Path) -> list[str]:
+    """Return when a picture was taken, by its EXIF data, the likeliest date first.
 
-    The tags DateTimeOriginal, DateTimeDigitized and DateTime are looked at in this order. The form
-    of the standard, ``2015:06:01 10:00:00``, and its usual variants are known: other signs between
-    the numbers, ``T``, a fraction, a zone (there or in the tag of its own), blanks around; what is
-    no single text of such a form counts as absent.
+    That is what the tags DateTimeOriginal, DateTimeDigitized and DateTime hold. The form of the
+    standard, ``2015:06:01 10:00:00``, and its usual variants are known: other signs between the
+    numbers, ``T``, a fraction, a zone (there or in the tag of its own), blanks around; what is no
+    single text of such a form counts as absent.
 
     Parameters
     ----------
@@ -351,8 +351,8 @@ def picture_date(path: str | Path) -> str | None:
 
     Returns
     -------
-    str or None
-        In ISO 8601, not checked against the calendar; None if no date is there, or no picture.
+    list of str
+        In ISO 8601, not checked against the calendar; empty if it has none, or is no picture.
     """
     try:
         with open_regular(path) as file, open_picture(file) as picture:
@@ -360,9 +360,9 @@ def picture_date(path: str | Path) -> str | None:
             tags = {tag: exif.get(tag) for pair in DATES.items() for tag in pair}
             tags |= exif.get_ifd(ExifTags.IFD.Exif)
     except (FileNotFoundError, PictureError):  # `read_image` says what is wrong with it
-        return None
+        return []
     dates = (_iso_date(tags.get(date), tags.get(zone)) for date, zone in DATES.items())
-    return next(filter(None, dates), None)
+    return [date for date in dates if date]
 
 
 def _iso_date(date: object, zone: object) -> str | None:

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -388,12 +389,20 @@ def _stated(board: pd.DataFrame, root: Path) -> list[list[object]]:
     """List what a board's copy depends on: its pins and the state of their files."""
     stated = []
     for pin in board.to_dict("records"):
-        file = pin["image"]
-        state = (os.stat(file).st_size, os.stat(file).st_mtime_ns) if os.path.isfile(file) else ()
+        file = Path(pin["image"])
         further = [pin[column] for column in _further(board)]
-        source = _source(Path(file), root)
-        stated.append([source, pin["time"].isoformat(), pin["caption"], *further, *state])
+        stated.append(
+            [_source(file, root), pin["time"].isoformat(), pin["caption"], *further, *_state(file)]
+        )
     return stated
+
+
+def _state(file: Path) -> tuple[int, ...]:
+    try:
+        found = os.stat(file)
+    except (OSError, ValueError):  # nothing is there, or it cannot be the path of anything
+        return ()
+    return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else ()
 
 
 def _source(file: Path, root: Path) -> str:
