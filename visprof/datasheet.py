@@ -8,6 +8,7 @@ them.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,12 @@ class Datasheet:
         One row, from `visprof.duplicates.duplicate_summary`; None if no clusters were given.
     licences : DataFrame or None
         From `licence_table`; None if the pins have no column ``licence``.
+    left_out : DataFrame
+        One row a reason, the commonest first: ``reason``, ``entries`` of the folder and pins that
+        were left out for it before.
+    time_sources : DataFrame or None
+        One row a kind, the commonest first: ``time_source``, ``pins``; None if the pins have no
+        column ``time_source``.
     """
 
     counts: pd.DataFrame
@@ -62,6 +69,8 @@ class Datasheet:
     captions: pd.DataFrame
     duplicates: pd.DataFrame | None
     licences: pd.DataFrame | None
+    left_out: pd.DataFrame
+    time_sources: pd.DataFrame | None
 
 
 def describe(
@@ -69,19 +78,23 @@ def describe(
     funnel: pd.DataFrame,
     unreadable: pd.DataFrame,
     clusters: ArrayLike | None = None,
+    left_out: pd.DataFrame | None = None,
 ) -> Datasheet:
     """Describe a table of pins.
 
     Parameters
     ----------
     pins : DataFrame
-        A table of n readable pins, before any filter; a column ``licence`` is used if there.
+        A table of n readable pins, before any filter; columns ``licence`` and ``time_source`` are
+        used if there.
     funnel : DataFrame
         From `visprof.boards.filter_boards`.
     unreadable : DataFrame
         The pins set aside by `visprof.boards.split_readable`.
     clusters : array of int, shape (n,), optional
         From `visprof.duplicates.duplicate_clusters` of these pins' pictures.
+    left_out : DataFrame, optional
+        The entries of a folder that `visprof.boards.survey_boards` left out.
 
     Returns
     -------
@@ -111,7 +124,20 @@ def describe(
         captions=caption_quality(pins),
         duplicates=duplicates,
         licences=licence_table(pins) if "licence" in pins else None,
+        left_out=_count(
+            [*unreadable["reason"], *([] if left_out is None else left_out["reason"])],
+            "reason",
+            "entries",
+        ),
+        time_sources=_count(pins["time_source"], "time_source", "pins")
+        if "time_source" in pins
+        else None,
     )
+
+
+def _count(values: Iterable[str], name: str, counted: str) -> pd.DataFrame:
+    counts = sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
+    return pd.DataFrame(counts, columns=[name, counted])
 
 
 def time_resolution(pins: pd.DataFrame) -> pd.DataFrame:
@@ -254,6 +280,7 @@ def known_problems(datasheet: Datasheet) -> list[str]:
     return [
         *_count_problems(datasheet),
         *_time_problems(datasheet.boards),
+        *_time_source_problems(datasheet.time_sources),
         *_caption_problems(datasheet.captions.iloc[0]),
         *_duplicate_problems(datasheet.duplicates),
         *_licence_problems(datasheet.licences),
@@ -269,6 +296,12 @@ def _count_problems(datasheet: Datasheet) -> list[str]:
         problems.append(
             f"{found['unreadable']:,} of {found['pins'] + found['unreadable']:,} pictures cannot "
             "be read and are left out."
+        )
+    n_entries = int(datasheet.left_out["entries"].sum() - found["unreadable"])
+    if n_entries:
+        problems.append(
+            f"{n_entries:,} other entries of the folder are left out; what is left out, and why, "
+            "is in the table below."
         )
     if len(funnel) > 1 and funnel["pins"].iloc[-1] < funnel["pins"].iloc[0]:
         start, end = funnel.iloc[0], funnel.iloc[-1]
@@ -305,6 +338,20 @@ def _time_problems(boards: pd.DataFrame) -> list[str]:
             f"On {batch:,} of {len(boards):,} boards more than half of the pins came at one time."
         )
     return problems
+
+
+def _time_source_problems(time_sources: pd.DataFrame | None) -> list[str]:
+    """Say how many pins have the time of a file: it decides which are a user's next ones."""
+    if time_sources is None:
+        return []
+    n = int(time_sources.loc[time_sources["time_source"] == "file", "pins"].sum())
+    total = int(time_sources["pins"].sum())
+    if not n:
+        return []
+    return [
+        f"{n:,} of {total:,} pins have the time of their file, since the picture has no EXIF date: "
+        "where files were copied or unpacked, which pin is earlier and which is next is chance."
+    ]
 
 
 def _caption_problems(captions: pd.Series) -> list[str]:

@@ -68,20 +68,26 @@ def data_folder(
 
 @dataclass(frozen=True)
 class Pins:
-    """All pins of the data: those whose picture can be read, and the others with the reason."""
+    """All pins of the data: those whose picture can be read, and the others with the reason.
+
+    Entries of a folder that are no pins have a reason, too.
+    """
 
     readable: pd.DataFrame
     unreadable: pd.DataFrame
+    left_out: pd.DataFrame
 
 
 @step
 def pins(data_folder: Path) -> Pins:
     """All pins of the data."""
-    readable, unreadable = boards.split_readable(boards.read_boards(data_folder / "boards"))
+    found, left_out = boards.survey_boards(data_folder / "boards")
+    readable, unreadable = boards.split_readable(found)
     if len(unreadable):
-        named = "; ".join(unreadable["reason"].head())
+        first = unreadable.head().itertuples()
+        named = "; ".join(f"{pin.image}: {pin.reason}" for pin in first)
         log.warning("%d unreadable pictures were skipped: %s", len(unreadable), named)
-    return Pins(readable, unreadable)
+    return Pins(readable, unreadable, left_out)
 
 
 @step
@@ -139,7 +145,9 @@ def data_sheet(
     pins: Pins, board_split: BoardSplit, near_duplicates: np.ndarray
 ) -> datasheet.Datasheet:
     """Counts, spans, time resolution, captions, duplicates and licences of all pins."""
-    return datasheet.describe(pins.readable, board_split.funnel, pins.unreadable, near_duplicates)
+    return datasheet.describe(
+        pins.readable, board_split.funnel, pins.unreadable, near_duplicates, pins.left_out
+    )
 
 
 @dataclass(frozen=True)
