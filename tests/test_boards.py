@@ -84,6 +84,7 @@ def test_folder_of_folders_takes_exif_or_file_time_and_words_of_the_name(tmp_pat
     save_picture(tmp_path / "city" / "x.png")
     (tmp_path / "city" / "notes.txt").write_text("not a picture")
     pins = boards.read_boards(tmp_path)
+    assert pins["time_source"].tolist() == ["exif", "file", "file"]
     assert pins["board"].tolist() == ["alps", "alps", "city"]
     assert pins["time"].iloc[0] == pd.Timestamp("2013-02-03 04:05:06", tz="UTC")
     assert pins["time"].iloc[1] == pd.Timestamp(1.5e9, unit="s", tz="UTC")
@@ -217,7 +218,9 @@ def test_unreadable_pictures_are_set_aside_with_a_reason(tmp_path):
     assert sorted(os.path.basename(image) for image in unreadable["image"]) == [
         "cut.png", "gone.jpg", "text.jpg",
     ]  # fmt: skip
-    assert unreadable["reason"].str.len().min() > 0
+    assert sorted(unreadable["reason"]) == [
+        "no such file", "not a picture", "truncated or damaged picture",
+    ]  # fmt: skip
 
 
 def test_nothing_readable_is_an_error(tmp_path):
@@ -293,9 +296,9 @@ def test_real_boards(shared_data):
 
 NO_TIMES = [
     "now", "today", "yesterday", "", "1433152800", "20150601", "2015-06", "03/04/2022",
-    "2015-02-30", "2015-06-01T24:00", "2015-06-01T10:00:60", "2015-06-01T10:00+25:00", "2015-06-01 10:00 PM",
-    "2015-06-01T10:00:00.1234567891", "1600-01-01", "9999-12-31", "\u0662\u066015-06-01", 1433152800, None,
-    float("nan"), ["2015-06-01"],
+    "2015-02-30", "2015-06-01T24:00", "2015-06-01T10:00:60", "2015-06-01T10:00+25:00",
+    "2015-06-01 10:00 PM", "2015-06-01T10:00:00.1234567891", "1600-01-01", "9999-12-31",
+    "\u0662\u066015-06-01", 1433152800, None, float("nan"), ["2015-06-01"],
 ]  # fmt: skip
 
 
@@ -324,3 +327,205 @@ def test_a_time_is_the_same_whatever_times_are_beside_it():
 def test_what_isoformat_writes_is_read_back(moment):
     read = boards.parse_times([moment.isoformat(), f"{moment.isoformat(' ')}+00:00"])
     assert read[0] == read[1] == pd.Timestamp(moment, tz="UTC")
+
+
+# --- folders of strangers -------------------------------------------------------------------------
+
+
+def test_what_a_phone_gives_is_a_pin_and_the_rest_is_left_out_by_reason(tmp_path, caplog):
+    board = tmp_path / "alps"
+    for name in ("a.jfif", "0a1b2c", "deep/b.webp"):
+        (board / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(board / name, "JPEG")
+    for name in (".DS_Store", "Thumbs.db", "notes.txt", "film.mov"):
+        (board / name).write_text("x")
+    (tmp_path / "readme.txt").write_text("x")
+    save_picture(tmp_path / "__MACOSX" / "alps" / "._a.jpg")
+    save_picture(tmp_path / "beside.jpg")
+    pins, left_out = boards.survey_boards(tmp_path)
+    assert pins["board"].unique().tolist() == ["alps"]
+    assert sorted(pins["caption"]) == ["0a1b2c", "a", "b"]
+    assert left_out["reason"].value_counts().to_dict() == {
+        "hidden or of the system": 3,
+        "not a picture (.txt)": 2,
+        "not a picture (.mov)": 1,
+        "in no sub-folder": 1,
+    }
+    pd.testing.assert_frame_equal(boards.read_boards(tmp_path), pins)
+    assert "7 entries were left out: 3 hidden or of the system, 2 not a picture" in caplog.text
+
+
+def test_a_file_of_a_year_that_no_table_holds_is_left_out_unless_its_picture_is_dated(tmp_path):
+    exif = Image.Exif()
+    exif[0x0132] = "2013:02:03 04:05:06"
+    for name, options in (("dated", {"exif": exif}), ("old", {}), ("good", {})):
+        (tmp_path / "a").mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "a" / f"{name}.jpg", **options)
+    for name in ("dated", "old"):
+        os.utime(tmp_path / "a" / f"{name}.jpg", (13e9, 13e9))  # of 2381
+    pins, left_out = boards.survey_boards(tmp_path)
+    assert pins["caption"].tolist() == ["dated", "good"]
+    assert left_out["reason"].tolist() == ["its time is not of the years 1678 to 2261"]
+
+
+def test_a_date_outside_of_the_years_or_the_calendar_gives_way_to_the_files_time(tmp_path):
+    for name, date in (("a", "1600:01:01 00:00:00"), ("b", "2015:02:30 00:00:00"),
+                       ("c", "0000:00:00 00:00:00"), ("d", "9999:01:01 00:00:00")):  # fmt: skip
+        exif = Image.Exif()
+        exif[0x0132] = date
+        (tmp_path / "a").mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "a" / f"{name}.jpg", exif=exif)
+        os.utime(tmp_path / "a" / f"{name}.jpg", ns=(10**18, 10**18 + 1))
+    pins = boards.read_boards(tmp_path)
+    assert pins["time_source"].unique().tolist() == ["file"]
+    assert (pins["time"] == pd.Timestamp(10**18 + 1, tz="UTC")).all()
+
+
+def test_of_several_dates_the_first_that_exists_counts(tmp_path):
+    exif = Image.Exif()
+    exif[0x0132] = "2013:02:03 04:05:06"
+    exif.get_ifd(0x8769).update({0x9003: "0000:00:00 00:00:00", 0x9004: "2015:02:30 00:00:00"})
+    (tmp_path / "a").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "a" / "x.jpg", exif=exif)
+    pins = boards.read_boards(tmp_path)
+    assert pins["time"].tolist() == [pd.Timestamp("2013-02-03 04:05:06", tz="UTC")]
+    assert pins["time_source"].tolist() == ["exif"]
+
+
+def test_composed_and_decomposed_names_and_blanks_are_one_board_and_case_is_told(tmp_path, caplog):
+    for number, name in enumerate(["Caf\u00e9", "Cafe\u0301", " Caf\u00e9 ", "caf\u00e9"]):
+        save_picture(tmp_path / name / f"{number}.png")
+    pins = boards.read_boards(tmp_path)
+    assert pins.groupby("board").size().to_dict() == {"Caf\u00e9": 3, "caf\u00e9": 1}
+    assert "boards 'Caf\u00e9' and 'caf\u00e9' differ only by upper and lower case" in caplog.text
+    rows = [(name, "x.jpg", "2014-01-01", "") for name in ("Cafe\u0301", "Caf\u00e9 ")]
+    (tmp_path / "listed").mkdir()
+    write_manifest(tmp_path / "listed", rows)
+    assert boards.read_boards(tmp_path / "listed")["board"].tolist() == ["Caf\u00e9"] * 2
+
+
+def test_a_folder_without_pictures_says_what_was_left_out(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.txt").write_text("x")
+    with pytest.raises(
+        ValueError, match=r"no pictures below .* Left out: 1 not a picture \(\.txt\)"
+    ):
+        boards.read_boards(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="neither a regular file nor a folder"):
+        boards.read_boards(tmp_path / "pipe")
+
+
+# --- manifests of strangers -----------------------------------------------------------------------
+
+GOOD = "a,x.jpg,2014-01-01,first"
+HEADER = "board_id,image,added_at,caption"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty; its first line must name board_id"),
+        (f"{HEADER},caption\n{GOOD},\n", "has more than one column caption"),
+        (f"{HEADER}\n{GOOD}\n{GOOD},\n", r"has 4 columns, but .* in line 3 \(5 fields\)"),
+        (f"{HEADER}\n{GOOD},\n{GOOD},\n", r"line 2 \(5 fields\), line 3 \(5 fields\): a text"),
+        (f"{HEADER}\na,x.jpg,2014-01-01\n", r"line 2 \(3 fields\)"),
+        (f'{HEADER}\na,x.jpg,2014-01-01,"two\nlines"\nb,x.jpg,now,\n', r"line 4 \('now'\)"),
+        (f'{HEADER}\n{GOOD}\na,x.jpg,2014-01-01,"open\n', "row that begins in line 3 is not CSV"),
+        (f'{HEADER}\na,x.jpg,2014-01-01,"a"b\n', "row that begins in line 2 is not CSV"),
+        (f"{HEADER}\n{GOOD}\n".encode("utf-16"), "is in UTF-16, by line 1: save it as UTF-8"),
+        (f"{HEADER}\n{GOOD}\na,x.jpg,2014-01-01,caf\u00e9\n".encode("latin-1"),
+         "is in another encoding, by line 3: save it as UTF-8"),
+        (f"{HEADER}\na,x.jpg,1433152800,\n", r"not an ISO 8601 time .* in line 2 \('1433152800'\)"),
+        (f"{HEADER}\na,x.jpg,03/04/2022,\n", r"not an ISO 8601 time .* in line 2 \('03/04/2022'\)"),
+        (f"{HEADER}\na,x.jpg,2015-02-30,\n", "does not exist in line 2"),
+        (f"{HEADER}\na,x.jpg,1600-01-01,\na,x.jpg,2014-01-01T00:00:00.000000001,\n",
+         r"not of the years 1678 to 2261 in line 2 \('1600-01-01'\)$"),
+    ],
+)  # fmt: skip
+def test_a_manifest_that_cannot_be_read_is_named_with_its_line(tmp_path, content, message):
+    file = tmp_path / "manifest.csv"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ValueError, match=message) as refused:
+        boards.read_boards(tmp_path)
+    assert str(file) in str(refused.value)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_line_ends_of_all_systems_a_mark_and_empty_lines_are_read(tmp_path, end, mark):
+    text = mark + end.join([HEADER, GOOD, "", 'b,"y, z.jpg",2015-01-01,"so ""called"""', ""])
+    (tmp_path / "manifest.csv").write_bytes(text.encode())
+    pins = boards.read_boards(tmp_path)
+    assert pins["caption"].tolist() == ["first", 'so "called"']
+    assert pins["image"].tolist() == [str(tmp_path / "x.jpg"), str(tmp_path / "y, z.jpg")]
+
+
+def test_captions_longer_than_the_csv_module_allows_are_read(tmp_path):
+    write_manifest(tmp_path, [("a", "x.jpg", "2014-01-01", "long " * 50_000)])
+    assert len(boards.read_boards(tmp_path)["caption"][0]) == 250_000
+
+
+@pytest.fixture
+def with_secret(tmp_path):
+    """A folder for a manifest, and a picture beside it that is none of its business."""
+    save_picture(tmp_path / "secret.png")
+    for name in ("a/good.png", "a/b/deep.png"):
+        save_picture(tmp_path / "shared" / name)
+    (tmp_path / "shared" / "link.png").symlink_to(tmp_path / "secret.png")
+    (tmp_path / "shared" / "up").symlink_to(tmp_path)
+    (tmp_path / "shared" / "circle.png").symlink_to("circle.png")
+    (tmp_path / "shared" / "inside.png").symlink_to("a/good.png")
+    (tmp_path / "shared2").mkdir()
+    save_picture(tmp_path / "shared2" / "x.png")
+    return tmp_path / "shared"
+
+
+def write_any(folder, kind, images):
+    table = pd.DataFrame(
+        {"board_id": "a", "image": images, "added_at": "2014-01-01", "caption": ""}
+    )
+    if kind == "csv":
+        table.to_csv(folder / "manifest.csv", index=False)
+    else:
+        table.to_parquet(folder / "manifest.parquet")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    "image",
+    ["../secret.png", "a/../../secret.png", "{}/secret.png", "link.png", "up/secret.png", "..",
+     "../shared2/x.png", "no/../../secret.png", "up/shared/up/secret.png", "../gone.png"],
+)  # fmt: skip
+def test_a_manifest_that_points_out_of_its_folder_is_refused(with_secret, kind, image):
+    image = image.format(with_secret.parent)
+    write_any(with_secret, kind, ["a/good.png", image])
+    place = {"csv": "line 3", "parquet": "row 2"}[kind]
+    with pytest.raises(
+        ValueError, match=f"image leads out of the folder .* in {place} "
+    ) as refused:
+        boards.read_boards(with_secret)
+    assert repr(image) in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_paths_inside_of_the_folder_are_read_and_hopeless_ones_set_aside(with_secret, kind):
+    inside = ["a/good.png", "./a/good.png", "a/b/../good.png", "inside.png", "up/shared/a/good.png",
+              str(with_secret / "a" / "good.png")]  # fmt: skip
+    hopeless = {
+        "a": "not a regular file",
+        ".": "not a regular file",
+        "x" * 300: "file name too long",
+        "circle.png": "too many levels of symbolic links",
+        "gone.png": "no such file",
+    } | ({"a\0b.png": "its name holds a NUL"} if kind == "csv" else {})
+    write_any(with_secret, kind, [*inside, *hopeless])
+    readable, unreadable = boards.split_readable(boards.read_boards(with_secret))
+    assert len(readable) == len(inside)
+    assert unreadable["reason"].tolist() == list(hopeless.values())
+
+
+def test_where_a_time_is_from_is_kept_if_the_manifest_says_so(tmp_path):
+    rows = [("a", "x.jpg", "2014-01-01", "", "commit"), ("a", "y.jpg", "2014-01-02", "", "exif")]
+    write_manifest(tmp_path, rows, (*HEADER.split(","), "time_source"))
+    assert boards.read_boards(tmp_path)["time_source"].tolist() == ["commit", "exif"]

@@ -188,11 +188,15 @@ def test_a_missing_chapter_is_named(tmp_path):
         ("int | None", "None", None),
         ("int | None", "7", 7),
         ("float | int", "7", 7),
+        ("tuple[int, ...]", "5, 10", (5, 10)),
+        ("tuple[int, ...] | None", "(5, 10)", (5, 10)),
+        ("tuple[int, ...]", "[5]", (5,)),
         ("str | None", "a=b", "a=b"),
     ],
 )
 def test_text_becomes_a_value_of_the_declared_type(kind, text, value):
-    default = {"bool": True, "str": "x", "str | None": None, "int | None": None}.get(kind, 1)
+    defaults = {"bool": True, "str": "x", "str | None": None, "int | None": None}
+    default = (1,) if "tuple" in kind else defaults.get(kind, 1)
     parsed = book.Parameter("p", kind, default, "").parse(text)
     assert parsed == value
     assert type(parsed) is type(value)
@@ -248,9 +252,50 @@ def test_an_unknown_parameter_lists_the_known_ones(root, tmp_path):
 def test_a_failing_cell_is_named_and_leaves_no_notebook(tmp_path):
     source = chapter(tmp_path, cell("1 + 1", "fine") + "\n" + cell("1 / 0", "wrong"))
     target = tmp_path / "out" / "chapter.ipynb"
-    with pytest.raises(book.BookError, match=r"(?s)chapter\.md: cell 2 failed.*ZeroDivisionError"):
+    told = r"chapter\.md: cell 2 failed: ZeroDivisionError: division by zero$"
+    with pytest.raises(book.BookError, match=told) as raised:
         book.execute_chapter(source, target, root=tmp_path)
+    assert "1 / 0" in raised.value.traceback
     assert list(target.parent.iterdir()) == []
+
+
+def test_what_a_kernel_says_of_itself_is_not_for_the_terminal(tmp_path, capfd):
+    said = "import os\nos.write(2, b'KeyboardInterrupt caught in kernel')\n"
+    source = chapter(tmp_path, cell(said, "fine"))
+    book.execute_chapter(source, tmp_path / "out" / "chapter.ipynb", root=tmp_path)
+    assert "KeyboardInterrupt" not in "".join(capfd.readouterr())
+
+
+def test_a_kernel_that_dies_is_told_with_its_last_words(tmp_path):
+    died = "import os\nos.write(2, b'no memory left')\nos._exit(1)\n"
+    source = chapter(tmp_path, cell(died, "wrong"))
+    with pytest.raises(book.BookError, match="the kernel died") as raised:
+        book.execute_chapter(source, tmp_path / "out" / "chapter.ipynb", root=tmp_path)
+    assert "no memory left" in raised.value.traceback
+
+
+def test_a_traceback_goes_into_a_file_that_is_named(tmp_path):
+    file = tmp_path / "new" / "page.traceback.txt"
+    with (
+        pytest.raises(book.BookError, match=rf"(?s)^failed\n\(traceback: {file}\)$"),
+        book.traceback_kept(file),
+    ):
+        raise book.BookError("failed", "line 1\nline 2")
+    assert file.read_text() == "line 1\nline 2"
+    with book.traceback_kept(file):
+        pass
+    assert not file.exists()
+
+
+def test_what_killed_processes_left_is_removed_and_the_rest_kept(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for name in (f".partial-{ended.pid}-a", ".partial-old", f".partial-{os.getpid()}-b"):
+        (tmp_path / name / "inside").mkdir(parents=True)
+    with book.partial_folder(tmp_path) as folder:
+        made = {path.name for path in tmp_path.iterdir()}
+        assert made == {f".partial-{os.getpid()}-b", folder.name}
+    assert not folder.exists()
 
 
 # --- the book
@@ -469,6 +514,7 @@ def test_a_killed_build_is_followed_by_a_right_one(root, tmp_path, seed):
     assert re.search(r"There were <span[^>]*>7\.0</span>", (html / "book/index.html").read_text())
     assert Ledger(out / "results" / "demo.json").read()["clusters"]["value"] == 7
     assert not list((out / "demo" / "pages").rglob("*.tmp"))
+    assert not list((out / "demo" / "pages").rglob(".partial-*"))
 
 
 @pytest.mark.slow

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+from itertools import combinations
 from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 
 from visprof import book
-from visprof.results import Ledger
-from visprof.study import Parameters
+from visprof.parameters import Parameters
+from visprof.results import Ledger, estimates
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = [page for page in book.book_pages(ROOT) if book.chapter_parameters(ROOT / page)]
@@ -55,11 +58,11 @@ def test_chapters_stand_in_the_order_of_their_numbers():
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
 def test_parameters_are_typed_explained_and_those_of_a_study(chapter):
-    of_the_page = {"preset", "ledger", "n_shown", "n_users_shown", "n_blocks", "n_hover"}
-    known = set(Parameters.__dataclass_fields__) | of_the_page
+    known = set(Parameters.__dataclass_fields__) | {"preset", "ledger"}
     parameters = book.chapter_parameters(ROOT / chapter)
     assert set(parameters) <= known
     assert all(parameter.type and parameter.help for parameter in parameters.values())
+    assert book.has_study(ROOT / chapter)  # so it has all other parameters of the book too
 
 
 @pytest.mark.slow
@@ -91,6 +94,43 @@ def test_a_changed_parameter_shows(tmp_path):
     assert before["mrr.image.10"]["value"] != after["mrr.image.10"]["value"]
     assert after["mrr.image.10"]["run"]["parameters"]["n_clusters"] == 5
     assert after["mrr.random"]["value"] == before["mrr.random"]["value"]
+
+
+@pytest.mark.slow
+def test_a_book_is_one_study(tmp_path, monkeypatch):
+    """A parameter that a page does not list reaches it, and pages agree on every number."""
+    root, stems = tmp_path / "root", ["04-map", "05-pairwise", "06-prediction"]
+    (root / "book").mkdir(parents=True)
+    for page in ["index", *stems]:
+        shutil.copy(ROOT / "book" / f"{page}.md", root / "book")
+    shutil.copy(ROOT / "_config.yml", root)
+    chapters = [{"file": f"book/{page}"} for page in stems]
+    toc = {"format": "jb-book", "root": "book/index", "chapters": chapters}
+    (root / "_toc.yml").write_text(yaml.safe_dump(toc))
+    monkeypatch.setattr(book, "_render", lambda root, pages, out: out)  # the pages are enough
+    given = {"n_clusters": "4", "n_background": "3", "train_sizes": "4,10"}
+    assert "n_clusters" not in book.chapter_parameters(ROOT / "book" / "index.md")
+
+    book.build_book(root, "tiny", parameters=given, out=tmp_path / "out")
+
+    pages = tmp_path / "out" / "tiny" / "pages" / "book"
+    ledgers = {page: Ledger(pages / f"{page}.ledger.json").read() for page in ["index", *stems]}
+    shared = 0
+    for one, other in combinations(ledgers.values(), 2):
+        for key in one.keys() & other.keys():
+            shared += 1
+            assert estimates(one)[key] == estimates(other)[key], key
+    assert shared > 40
+    whole = Ledger(tmp_path / "out" / "results" / "tiny.json").read()
+    assert set(whole) == set().union(*ledgers.values())
+    for entry in whole.values():
+        parameters = entry["run"]["parameters"]
+        assert (parameters["n_clusters"], parameters["n_background"]) == (4, 3)
+        assert parameters["train_sizes"] == [4, 10]
+    for page in ["index", *stems]:
+        text = nbformat.read(pages / f"{page}.ipynb", as_version=4).cells[0].source
+        assert "Other parameters than those of the preset `tiny`" in text
+        assert "- `n_clusters` is 4 instead of 8 &#40;given&#41;" in text
 
 
 def test_an_unknown_parameter_lists_the_known_ones(tmp_path):

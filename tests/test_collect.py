@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import struct
+import unicodedata
 import zlib
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from visprof.boards import read_boards
+from visprof.boards import read_boards, read_manifest, split_readable, survey_boards
 from visprof.sources import collect
 from visprof.sources.collect import (
     CollectSummary,
@@ -243,10 +245,108 @@ def test_rows_and_columns_that_lack_something_are_named(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=12)  # lone surrogates, too
+ODD_TEXT = st.one_of(
+    ANY_TEXT,
+    st.text(st.sampled_from("\r\n\0\",;|\t \\'\ufeff\u2028\x1a\ud800ae\u0301"), max_size=12),
+)
+
+
+def kept_text(text: str) -> str:
+    """What a file in UTF-8 holds of it."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    st.lists(
+        st.tuples(
+            ODD_TEXT.filter(lambda text: kept_text(text).strip()),
+            ODD_TEXT.map(lambda text: "x" + text.replace("/", "").replace("\\", "")),
+            ODD_TEXT,
+            ODD_TEXT,
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_any_text_that_is_written_is_read_back(tmp_path_factory, texts):
+    out = tmp_path_factory.mktemp("out")
+    columns = (*COLUMNS, "licence", "title")
+    rows = [
+        {"board_id": board, "image": image, "added_at": f"2015-06-0{day}", "caption": caption,
+         "licence": other, "title": other}
+        for day, (board, image, caption, other) in enumerate(texts, start=1)
+    ]  # fmt: skip
+    write_manifest(out, rows, columns)
+    table = read_manifest(out / "manifest.csv")
+    assert list(table.columns) == list(columns)
+    written = [tuple(kept_text(row[column]) for column in columns) for row in rows]
+    assert sorted(map(tuple, table.to_numpy().tolist())) == sorted(written)
+    pins = read_boards(out)
+    read = pins[["board", "image", "caption", "licence"]].to_numpy().tolist()
+    assert sorted(read) == sorted(
+        [unicodedata.normalize("NFC", row[0]).strip(), str(out / row[1]), row[3], row[4]]
+        for row in written
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image": "../up.jpg"}, "leads out of the folder"),
+        ({"image": "/etc/hostname"}, "leads out of the folder"),
+        ({"image": "link/x.jpg"}, "leads out of the folder"),
+        ({"image": ""}, "image is empty"),
+        ({"board_id": "\r\n"}, "board_id is empty"),
+        ({"added_at": "now"}, "'now' is not an ISO 8601 time"),
+        ({"added_at": "2400-01-01"}, "'2400-01-01' is not an ISO 8601 time of the years 1678 to"),
+    ],
+)
+def test_a_manifest_that_would_not_read_does_not_replace_an_earlier_one(tmp_path, change, message):
+    out = tmp_path / "out"
+    write_manifest(out, ROWS, COLUMNS)
+    (out / "link").symlink_to(tmp_path)
+    before = (out / "manifest.csv").read_bytes()
+    with pytest.raises(ValueError, match=message):
+        write_manifest(out, [*ROWS, ROWS[0] | change], COLUMNS)
+    assert (out / "manifest.csv").read_bytes() == before
+    assert sorted(os.listdir(out)) == ["link", "manifest.csv"]
+
+
+def test_a_disk_that_loses_bytes_is_noticed(tmp_path, monkeypatch):
+    write = Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", lambda self, data: write(self, data[:-2]))
+    with pytest.raises(
+        ValueError, match=r"manifest\.csv was not written.*line 6 is not CSV"
+    ) as lost:
+        write_manifest(tmp_path / "out", ROWS, COLUMNS)
+    assert ".part" not in str(lost.value)
+    monkeypatch.setattr(
+        Path, "write_bytes", lambda self, data: write(self, data[: data.rindex(b"b,")])
+    )
+    with pytest.raises(ValueError, match=r"manifest\.csv was not written.*not what was to be"):
+        write_manifest(tmp_path / "out", ROWS, COLUMNS)
+    assert not list((tmp_path / "out").iterdir())
+
+
 def test_a_board_has_a_safe_folder_of_its_own():
-    names = ["plain-1", "../up", "a/b", "a b", "", "..", ".git", "é", "x" * 300, "a_b", "CON "]
+    names = [
+        "\ud800",
+        "plain-1",
+        "../up",
+        "a/b",
+        "a b",
+        "",
+        "..",
+        ".git",
+        "é",
+        "x" * 300,
+        "a_b",
+        "CON ",
+    ]
     folders = [board_folder(name) for name in names]
-    assert folders[0] == "plain-1"
+    assert folders[1] == "plain-1"
     assert len(set(folders)) == len(names)
     for folder in folders:
         assert folder == os.path.basename(folder)
@@ -264,6 +364,8 @@ def test_the_summary_says_what_was_kept_and_why_not_the_rest():
         ["2", "not a picture"],
     ]
     assert lines[5].strip() == "b: gone"
+    timed = CollectSummary(7, Counter(), 3, file_times=2)
+    assert str(timed).splitlines()[1].startswith("2 of them have the time of their file")
 
 
 def test_a_kept_board_is_loaded_until_something_else_is_asked(tmp_path):
@@ -355,11 +457,161 @@ def test_a_manifest_is_copied_and_missing_pictures_are_counted(folder, tmp_path)
 
 
 def test_large_files_are_not_read(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(collect, "MAX_BYTES", 10)
+    (folder / "sea" / "small.gif").write_bytes(encoded(Image.new("L", (1, 1)), "GIF"))
+    monkeypatch.setattr(collect, "MAX_BYTES", 100)
     summary = collect_folder(folder, tmp_path / "out", progress=False)
-    assert summary.left_out["more than 10 bytes"] == 9
+    assert (summary.kept, summary.left_out["more than 100 bytes"]) == (1, 9)
 
 
 def test_the_copy_may_not_lie_inside_of_the_source(folder):
     with pytest.raises(ValueError, match="is inside of"):
         collect_folder(folder, folder / "out", progress=False)
+
+
+def test_where_times_and_licences_are_from_is_kept(folder, tmp_path):
+    exif = Image.Exif()
+    exif[0x0132] = "2013:02:03 04:05:06"
+    (folder / "sea" / "dated.jpg").write_bytes(encoded(Image.new("RGB", (9, 9)), "JPEG", exif=exif))
+    summary = collect_folder(folder, tmp_path / "out", progress=False)
+    assert (summary.kept, summary.file_times) == (10, 9)
+    pins = read_boards(tmp_path / "out")
+    assert pins["time_source"].value_counts().to_dict() == {"file": 9, "exif": 1}
+    listed = read_manifest(tmp_path / "out" / "manifest.csv").assign(licence="CC0-1.0")
+    listed.to_csv(tmp_path / "out" / "manifest.csv", index=False)
+    again = collect_folder(tmp_path / "out", tmp_path / "more", progress=False)
+    assert again.file_times == 9
+    more = read_boards(tmp_path / "more")
+    assert list(more["time_source"]) == list(pins["time_source"])
+    assert set(more["licence"]) == {"CC0-1.0"}
+
+
+def test_a_folder_of_which_nothing_is_left_is_an_error_with_the_reasons(tmp_path):
+    (tmp_path / "src" / "a").mkdir(parents=True)
+    (tmp_path / "src" / "a" / "x.jpg").write_bytes(b"nothing")
+    (tmp_path / "src" / "a" / "y.jpg").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"no pin is left of .*: not a picture \(1\), empty file"):
+        collect_folder(tmp_path / "src", tmp_path / "out", progress=False)
+    assert not (tmp_path / "out" / "manifest.csv").exists()
+
+
+def test_a_manifest_from_someone_else_cannot_fetch_pictures_of_the_reader(tmp_path):
+    (tmp_path / "secret.jpg").write_bytes(encoded(Image.fromarray(pixels()), "JPEG"))
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "manifest.csv").write_text(
+        "board_id,image,added_at,caption\na,../secret.jpg,2015-06-01,\n"
+    )
+    with pytest.raises(ValueError, match=r"leads out of the folder .* in line 2"):
+        collect_folder(tmp_path / "src", tmp_path / "out", progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+# what is made of each kind of entry, its suffix, and what becomes of it
+GOOD = encoded(Image.fromarray(pixels(20, 15)), "PNG")
+OUT_OF_FOLDER = "a link out of the folder: put a copy in its place"
+ENTRIES = {
+    "picture": (GOOD, ".png", None),
+    "picture under another name": (GOOD, ".JPG", None),
+    "picture without suffix": (GOOD, "", None),
+    "cut picture": (GOOD[:200], ".png", "truncated or damaged picture"),
+    "cut picture without suffix": (GOOD[:200], "", "truncated or damaged picture"),
+    "text as picture": (b"text", ".jpg", "not a picture"),
+    "empty picture": (b"", ".gif", "empty file"),
+    "bomb": (png_header(60_000, 60_000), ".png", "more than 160000000 pixels"),
+    "bomb without suffix": (png_header(60_000, 60_000), "", "more than 160000000 pixels"),
+    "ribbon": (png_header(30_000, 2), ".png", "one side more than 50 times the other"),
+    "text": (b"text", ".txt", "not a picture (.txt)"),
+    "nothing": (b"", "", "not a picture (no usual suffix)"),
+    "hidden": (GOOD, ".png", "hidden or of the system"),
+    "of 2381": (GOOD, ".png", "its time is not of the years 1678 to 2261"),
+    "bytes": (GOOD, ".png", "its name is not UTF-8: rename it"),
+    "pipe": (None, ".png", "not a regular file"),
+    "link to nothing": (None, ".png", "a link to nothing"),
+    "link in a circle": (None, ".png", "too many levels of symbolic links"),
+    "link out": (None, ".png", OUT_OF_FOLDER),
+    "link inside": (None, ".png", None),
+    "link to a folder": (None, ".png", "a link to a folder: put a copy in its place"),
+    "link to a folder out": (None, "", OUT_OF_FOLDER),
+    "hidden folder": (None, "", "hidden or of the system"),
+    "empty folder": (None, ".jpg", ""),
+}
+ODD_NAMES = [
+    "plain", "two\nlines", "cr\rhere", 'a "b", c', " blanks ", "$5 - $10", "<b>", "é", "e\u0301",
+    "写真", "-rf", "x" * 120, "..two", "%s", "a\\b",
+]  # fmt: skip
+PLACES = ["one", "one/deep/er", "two\r", "Two ", "cafe\u0301", "caf\u00e9", "album.jpg"]
+
+
+def make_entry(root: Path, target: Path, kind: str, content: bytes | None) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if content is not None:
+        target.write_bytes(content)
+    if kind == "of 2381":
+        os.utime(target, (13e9, 13e9))
+    elif kind == "pipe":
+        os.mkfifo(target)
+    elif kind.startswith("link"):
+        to = {
+            "link to nothing": root / "gone.png",
+            "link in a circle": target,
+            "link out": root.parent / "secret.png",
+            "link inside": root / "one" / "always.png",
+            "link to a folder": root / "one",
+            "link to a folder out": root.parent,
+        }[kind]
+        target.symlink_to(to)
+    elif kind in ("hidden folder", "empty folder"):
+        target.mkdir()
+        if kind == "hidden folder":
+            (target / "picture.png").write_bytes(GOOD)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(PLACES), st.sampled_from(ODD_NAMES), st.sampled_from([*ENTRIES])),
+        max_size=14,
+    ),
+    st.booleans(),
+)
+def test_no_entry_of_a_folder_ends_a_collection_and_all_are_counted(
+    tmp_path_factory, entries, one_is_good
+):
+    above = tmp_path_factory.mktemp("above")
+    root = above / "boards"
+    root.mkdir()
+    (above / "secret.png").write_bytes(GOOD)
+    expected: Counter[str | None] = Counter()
+    if one_is_good or any(kind == "link inside" for _, _, kind in entries):
+        make_entry(root, root / "one" / "always.png", "picture", GOOD)
+        expected[None] += 1
+    for number, (place, name, kind) in enumerate(entries):
+        content, suffix, reason = ENTRIES[kind]
+        name = {"hidden": "._" + name, "hidden folder": "." + name, "bytes": name + "\udcff"}.get(
+            kind, name.lstrip(".")
+        )
+        make_entry(root, root / place / f"{name}{number}{suffix}", kind, content)
+        expected[reason] += reason != ""
+    expected += Counter()  # without those of no entry
+    kept = expected.pop(None, 0)
+    n_entries = sum(
+        len(files) + sum(name.startswith(".") or os.path.islink(os.path.join(here, name))
+                         for name in folders)
+        for here, folders, files in os.walk(root)
+        if "/." not in here[len(str(root)):]
+    )  # fmt: skip
+    assert kept + expected.total() == n_entries
+    if not kept:
+        with pytest.raises(ValueError, match=r"no pictures below|no pin is left"):
+            collect_folder(root, above / "out", short_side=10, progress=False)
+        return
+    summary = collect_folder(root, above / "out", short_side=10, progress=False)
+    assert summary.kept == kept
+    assert summary.left_out == expected
+    pins = read_boards(above / "out")
+    assert len(pins) == kept
+    assert pins["image"].map(os.path.isfile).all()
+    found, left_out = survey_boards(root)  # who reads the folder itself is told the same
+    readable, unreadable = split_readable(found)
+    assert len(found) + len(left_out) == n_entries
+    assert len(readable) == kept
+    assert len(unreadable) + len(left_out) == expected.total()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
 
 from visprof import boards, datasheet, figures
+from visprof.steps import pictures as steps
 
 START = pd.Timestamp("2015-03-01", tz="UTC")
 
@@ -36,11 +40,12 @@ PINS = table(
 )
 CLEAN = table([(board, day, "sea") for board in "ab" for day in range(20)])
 NOTHING = PINS.iloc[:0].assign(reason="")
+BROKEN = PINS.iloc[:3].assign(reason=["empty file", "not a picture", "empty file"])
 
 
-def sheet(pins, min_pins=1, unreadable=NOTHING, clusters=None):
+def sheet(pins, min_pins=1, unreadable=NOTHING, clusters=None, left_out=None):
     _, funnel = boards.filter_boards(pins, min_pins)
-    return datasheet.describe(pins, funnel, unreadable, clusters)
+    return datasheet.describe(pins, funnel, unreadable, clusters, left_out)
 
 
 def test_counts_and_spans():
@@ -103,7 +108,27 @@ def test_captions_without_any_word_give_zero_not_an_error():
         "mean_words": 0.0,
         "named_by_board": 0.0,
         "only_named_by_board": 0.0,
+        "with_serials": 0.5,
+        "with_single_letters": 0.0,
+        "left_out": 1.0,
     }
+
+
+def test_what_is_no_word_is_counted_and_said():
+    captions = ["A lake, IMG_2041", "lake", "i see a lake", ""]
+    pins = table([("a", day, caption) for day, caption in enumerate(captions)])
+    quality = datasheet.caption_quality(pins).iloc[0]
+    assert quality["with_serials"] == 1 / 4
+    assert quality["with_single_letters"] == 2 / 4
+    assert quality["left_out"] == 5 / 9  # a, img, 2041, i, a
+    text = " ".join(datasheet.known_problems(sheet(pins)))
+    assert "56 % of what stands in captions is left out as no word. 25 % of pins" in text
+    assert "50 % single letters." in text
+
+
+def test_words_of_scripts_with_marks_count_as_words():
+    pins = table([("a", day, caption) for day, caption in enumerate(["नदी", "नदी", "海", "海"])])
+    assert datasheet.caption_quality(pins).iloc[0][["wordless", "mean_words"]].tolist() == [0, 1]
 
 
 def test_licences_are_counted_and_missing_ones_named():
@@ -128,7 +153,7 @@ def test_problems_carry_the_numbers_of_the_tables():
     pins = table([*rows, ("d", 0, "x")])
     clusters = np.arange(61)
     clusters[[0, 1, 20]] = 0  # twice on a, once on b
-    found = sheet(pins, min_pins=20, unreadable=PINS.iloc[:3], clusters=clusters)
+    found = sheet(pins, min_pins=20, unreadable=BROKEN, clusters=clusters)
     text = " ".join(datasheet.known_problems(found))
     for sentence in (
         "3 of 64 pictures cannot be read",
@@ -144,6 +169,54 @@ def test_problems_carry_the_numbers_of_the_tables():
         "No licence is recorded",
     ):
         assert sentence in text
+
+
+def test_what_is_left_out_is_counted_by_reason():
+    left_out = pd.DataFrame(
+        {"entry": ["a", "b", "c"], "reason": ["hidden", "empty file", "hidden"]}
+    )
+    found = sheet(PINS, unreadable=BROKEN, left_out=left_out)
+    assert found.left_out.to_numpy().tolist() == [
+        ["empty file", 3], ["hidden", 2], ["not a picture", 1],
+    ]  # fmt: skip
+    text = " ".join(datasheet.known_problems(found))
+    assert "3 of 11 pictures cannot be read" in text
+    assert "3 other entries of the folder are left out" in text
+    assert sheet(PINS).left_out.empty
+
+
+def test_pins_with_the_time_of_their_file_are_a_known_problem():
+    pins = PINS.assign(time_source=["file", "exif"] * 3 + ["commit", "file"])
+    assert sheet(pins).time_sources.to_numpy().tolist() == [["file", 4], ["exif", 3], ["commit", 1]]
+    text = " ".join(datasheet.known_problems(sheet(pins)))
+    assert "4 of 8 pins have the time of their file, since the picture has no EXIF date" in text
+    for pins in (PINS, PINS.assign(time_source="commit"), PINS.assign(time_source="exif")):
+        assert "time of their file" not in " ".join(datasheet.known_problems(sheet(pins)))
+    assert sheet(PINS).time_sources is None
+
+
+def test_a_folder_that_is_read_without_collecting_is_described_with_its_bad_entries(tmp_path):
+    board = tmp_path / "boards" / "alps"
+    board.mkdir(parents=True)
+    for number in range(3):
+        Image.new("RGB", (9, 9), (60 * number, 0, 0)).save(board / f"{number}.jpg")
+    (board / "cut.jpg").write_bytes((board / "0.jpg").read_bytes()[:300])
+    (board / "album.jpg").mkdir()
+    (board / "gone.jpg").symlink_to("nowhere")
+    os.mkfifo(board / "pipe.jpg")
+    with open(os.fsencode(board) + b"/caf\xe9.jpg", "wb"):
+        pass
+    pins = steps.pins(tmp_path)
+    assert len(pins.readable) == 3
+    _, funnel = boards.filter_boards(pins.readable, 1)
+    found = datasheet.describe(pins.readable, funnel, pins.unreadable, None, pins.left_out)
+    assert dict(found.left_out.to_numpy().tolist()) == {
+        "a link to nothing": 1,
+        "its name is not UTF-8: rename it": 1,
+        "not a regular file": 1,
+        "truncated or damaged picture": 1,
+    }
+    assert found.time_sources.to_numpy().tolist() == [["file", 3]]
 
 
 def test_small_shares_are_not_called_none_and_large_ones_not_all():

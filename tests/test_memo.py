@@ -50,6 +50,13 @@ def test_a_failed_or_killed_computation_leaves_nothing_to_trust(tmp_path, monkey
     assert joblib.load(tmp_path / "key" / "value.joblib") == "whole"
 
 
+def test_a_name_that_is_no_utf_8_has_a_fingerprint(tmp_path):
+    before = memo.fingerprint(tmp_path)
+    with open(os.fsencode(tmp_path) + b"/caf\xe9.jpg", "wb"):
+        pass
+    assert memo.fingerprint(tmp_path) != before
+
+
 def test_fingerprint_changes_with_any_file(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x.txt").write_text("1")

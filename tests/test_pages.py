@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import copy
 import csv
+import html
 import json
+import re
+from itertools import product
+from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+import yaml
+from docutils.core import publish_string
+from myst_nb.docutils_ import Parser
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 from rocrate.rocrate import ROCrate
 
-from visprof import footer, pages
+from visprof import figures, footer, pages
 from visprof.crate import describe_book
 from visprof.study import Study
 
@@ -36,6 +45,15 @@ def notebook():
     ])  # fmt: skip
 
 
+def few_boards(folder):
+    """A folder that is just enough for the preset "own"."""
+    for board, number in product("ab", range(20)):
+        picture = folder / "boards" / board / f"{number}.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4), (number, 0, ord(board))).save(picture)
+    return folder
+
+
 def made_here(**variables):
     return footer.PageProvenance.here("03-metric", ["preset", "seed", "ledger"], variables)
 
@@ -48,6 +66,20 @@ def test_figures_become_files_named_as_they_are(notebook, tmp_path):
     }  # fmt: skip
     assert (tmp_path / "figures" / "curve.csv").read_text() == "x\n1\n"
     assert (tmp_path / "figures" / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_names_that_a_figure_cuts_or_numbers_stand_below_it_and_in_its_alternative(notebook):
+    told = {"board 1": "海の写真", "long…": "long <b>name</b>"}
+    notebook.cells[0].metadata["mystnb"]["image"] = {"alt": "Two boards."}
+    notebook.cells[0].outputs[0]["metadata"] = {pages.NAMES: told}
+    pages.link_figures(notebook, "../figures")
+    below = notebook.cells[1].source
+    found = [html.unescape(cell) for cell in re.findall("<td>(.*?)</td>", below)]
+    assert dict(zip(found[::2], found[1::2], strict=True)) == told
+    assert "<b>" not in below
+    alternative = notebook.cells[0].metadata["mystnb"]["image"]["alt"]
+    assert alternative == "Two boards. Names: board 1: 海の写真; long…: long <b>name</b>"
+    assert "<table" not in notebook.cells[-1].source
 
 
 def test_a_page_without_figures_makes_no_folder(tmp_path):
@@ -103,13 +135,56 @@ def test_the_foot_says_what_the_preset_settled_and_hides_where_files_lie(tmp_pat
     assert len(made.environment["tested packages"]) == len(made.environment["installed packages"])
 
 
+NAME = "$$$ `b` **c** | <img src=x onerror=alert(1)> {{x}} $5 - $10 \\n _d_ it's"
+
+
+def test_names_are_text_on_a_page(tmp_path):
+    data = str(few_boards(tmp_path / NAME))
+    study = Study("own", data=data, home=tmp_path / "home", board=NAME)
+    made = footer.PageProvenance.here("page", ["board"], {"board": NAME, "study": study})
+    data, metadata = made._repr_mimebundle_()
+    glued = {"application/papermill.record/text/plain": repr(NAME)}
+    scrap = {"name": "board", "mime_prefix": "application/papermill.record/"}
+    table = figures.table(pd.DataFrame({NAME: [NAME]})).to_html()
+    outputs = [
+        new_output("display_data", glued, metadata={"scrapbook": scrap}),
+        new_output("execute_result", {"text/html": table}),
+        new_output("execute_result", data, metadata=metadata),
+    ]
+    cells = [new_code_cell("cell", outputs=[output]) for output in outputs]
+    cells[2].metadata["mystnb"] = {"markdown_format": "myst"}
+    cells.insert(1, new_markdown_cell("The board **{glue:text}`board`**."))
+    language = {"language_info": {"name": "python", "pygments_lexer": "python"}}
+    shown = rendered(new_notebook(cells=cells, metadata=language))
+    assert "<img" not in shown
+    assert "math" not in shown.replace("mathjax_ignore", "")
+    text = html.unescape(re.sub("<[^>]*>", "", shown))
+    assert text.count(NAME) == 4  # glued, a column's name and value, the folder
+    assert f"board={NAME!r}" in text
+
+
+def rendered(notebook):
+    """HTML of a page with the book's own settings."""
+    config = yaml.safe_load((Path(__file__).parent.parent / "_config.yml").read_text("utf-8"))
+    settings = {
+        "myst_enable_extensions": config["parse"]["myst_enable_extensions"],
+        "nb_execution_mode": "off",
+        "embed_stylesheet": False,
+        "output_encoding": "unicode",
+        "report_level": 1,
+        "halt_level": 2,
+    }
+    page = publish_string(
+        nbformat.writes(notebook), parser=Parser(), writer_name="html5", settings_overrides=settings
+    )
+    return page[page.index("<body") :]
+
+
 def test_data_are_known_by_their_content(tmp_path):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "a.txt").write_text("1")
-    study = Study("boards", data=str(tmp_path / "mine"), home=tmp_path / "home")
-    before = made_here(preset="boards", seed=None, ledger="", study=study).data
-    (tmp_path / "mine" / "a.txt").write_text("12")
-    after = made_here(preset="boards", seed=None, ledger="", study=study).data
+    study = Study("own", data=str(few_boards(tmp_path / "mine")), home=tmp_path / "home")
+    before = made_here(preset="own", seed=None, ledger="", study=study).data
+    (tmp_path / "mine" / "boards" / "a" / "0.png").unlink()
+    after = made_here(preset="own", seed=None, ledger="", study=study).data
     assert before != after
     assert "“mine”" in before
     assert str(tmp_path) not in before
@@ -130,6 +205,13 @@ def test_status_has_a_row_for_each_page_with_a_foot():
     assert row["page"] == "03-metric"
     assert row["executed for"] == "its text, data"
     assert row["memory"].endswith(" MiB")
+
+
+def test_status_shows_names_of_folders_as_text():
+    table = pages.status_table({"page": (executed(), ["its text", "file ../<img>/a_b*c*"])})
+    (row,) = csv.DictReader(table.splitlines())
+    assert html.unescape(row["executed for"]) == "its text, file ../<img>/a_b*c*"
+    assert not {*"<>_*"} & {*row["executed for"]}
 
 
 def test_the_description_names_pages_software_parameters_and_files(tmp_path):

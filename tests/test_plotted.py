@@ -13,6 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
+from visprof.pages import NAMES
 from visprof.plotted import figure_files, plotted_data
 
 
@@ -96,16 +97,19 @@ def test_a_figure_of_no_numbers_has_no_table(figure):
     assert plotted_data(Figure()).empty
 
 
-def test_a_notebook_gets_all_files_of_a_figure():
+def test_a_notebook_gets_all_files_of_a_figure_and_the_names_that_it_cuts():
     code = (
         "from IPython.core.interactiveshell import InteractiveShell\n"
         "shell = InteractiveShell.instance()\n"
         "from visprof import figures\n"
         "figures.use_book_style()\n"
         "figure = figures.max_z_ecdf({'users': [1.0, 2.0]})\n"
-        "print(sorted(shell.display_formatter.format(figure)[0]))\n"
+        "figure.label(['a long name'], 'user', 5)\n"
+        "data, metadata = shell.display_formatter.format(figure)\n"
+        "print(sorted(data), metadata)\n"
     )
     shown = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
-    assert shown.strip() == "['image/png', 'image/svg+xml', 'text/csv', 'text/plain']"
+    types = "['image/png', 'image/svg+xml', 'text/csv', 'text/plain']"
+    assert shown.strip() == f"{types} {{'{NAMES}': {{'a lo…': 'a long name'}}}}"

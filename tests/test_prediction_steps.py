@@ -256,7 +256,9 @@ def leaking(n_users=30, n_pins=12, seed=0, **changes):
         "assignments": Assignments(np.zeros(0), np.exp(embedded)),
         "pin_embedding": np.vstack([np.zeros((N_BACKGROUND, 6)), embedded]),
         "board_split": split_of(analysed),
-        "pins": Pins(pd.concat([others, analysed], ignore_index=True), pd.DataFrame()),
+        "pins": Pins(
+            pd.concat([others, analysed], ignore_index=True), pd.DataFrame(), pd.DataFrame()
+        ),
         "near_duplicates": np.concatenate([[900, 900, 901], clusters]),
         "n_pins": 12,
         "n_test": 6,

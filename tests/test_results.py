@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from visprof.results import (
+    PAGE,
     Estimate,
     Ledger,
+    LedgerConflictError,
     ledger_scorecard,
     provenance,
     scorecard,
@@ -39,12 +41,52 @@ def test_ledger_keeps_numbers_with_their_provenance(tmp_path):
     assert len(json.loads(ledger.path.read_text())["runs"]) == 1
 
 
-def test_ledger_forgets_runs_without_numbers(tmp_path):
+def test_ledger_forgets_runs_without_numbers(tmp_path, monkeypatch):
+    monkeypatch.setenv(PAGE, "06-prediction")  # a page may replace its own numbers
     ledger = Ledger(tmp_path / "demo.json")
     ledger.write({"a": Estimate(1.0)}, {"seed": 1}, "demo")
     ledger.write({"a": Estimate(2.0)}, {"seed": 2}, "demo")
     assert ledger.read()["a"]["run"]["parameters"] == {"seed": 2}
     assert len(json.loads(ledger.path.read_text())["runs"]) == 1
+
+
+def test_a_number_has_one_value_whichever_page_finds_it(tmp_path, monkeypatch):
+    ledger = Ledger(tmp_path / "demo.json")
+    monkeypatch.setenv(PAGE, "05-pairwise")
+    ledger.write({"a": Estimate(0.25, 0.2, 0.3), "b": Estimate(1.0)}, {"n": 4}, "demo")
+    monkeypatch.setenv(PAGE, "index")
+    ledger.write({"a": Estimate(0.25, 0.2, 0.3)}, {"n": 4}, "demo")
+    before = ledger.path.read_bytes()
+    told = r"a is 0.25 \(0.2 to 0.3\) by index and 0.39 by 05-pairwise; a book is one study"
+    monkeypatch.setenv(PAGE, "05-pairwise")
+    with pytest.raises(LedgerConflictError, match=told):
+        ledger.write({"a": Estimate(0.39), "c": Estimate(2.0)}, {"n": 8}, "demo")
+    assert ledger.path.read_bytes() == before
+
+
+def test_pages_run_by_hand_into_one_ledger_may_not_disagree(tmp_path):
+    ledger = Ledger(tmp_path / "mine.json")
+    ledger.write({"a": Estimate(0.25)}, {"n": 4}, "demo")
+    ledger.write({"a": Estimate(0.25)}, {"n": 4}, "demo")
+    with pytest.raises(LedgerConflictError, match="or delete this one"):
+        ledger.write({"a": Estimate(0.5)}, {"n": 5}, "demo")
+
+
+def test_a_book_whose_pages_disagree_has_no_ledger(tmp_path, monkeypatch):
+    for page, value in (("05-pairwise", 0.39), ("index", 0.27)):
+        monkeypatch.setenv(PAGE, page)
+        Ledger(tmp_path / f"{page}.json").write({"a": Estimate(value)}, {}, "demo")
+    parts = [tmp_path / "05-pairwise.json", tmp_path / "absent.json", tmp_path / "index.json"]
+    whole = Ledger(tmp_path / "all.json")
+    with pytest.raises(LedgerConflictError, match=r"a is 0.39 by 05-pairwise and 0.27 by index"):
+        whole.replace_by(parts)
+    assert not whole.path.exists()
+
+
+def test_what_the_data_made_of_a_preset_is_kept_with_the_run(tmp_path):
+    ledger = Ledger(tmp_path / "boards.json")
+    ledger.write({"a": Estimate(1.0)}, {}, "boards", fitted={"n_background": "6 boards"})
+    assert ledger.read()["a"]["run"]["fitted"] == {"n_background": "6 boards"}
 
 
 def test_ledger_loses_nothing_when_chapters_write_at_once(tmp_path):

@@ -15,9 +15,9 @@ import pytest
 
 from visprof import runs
 from visprof.book import BookError, chapter_parameters, execute_chapter
+from visprof.parameters import PRESETS, Parameters
 from visprof.results import Ledger
 from visprof.runs import compare_runs, list_parameters, parameter_table, read_run, run_chapter
-from visprof.study import PRESETS, Parameters
 
 ROOT = Path(__file__).resolve().parent.parent
 FRONT = """---
@@ -201,6 +201,8 @@ def test_long_names_of_runs_are_cut_and_stay_apart(root):
     )
     assert a != b
     assert len(a) == len(b) == runs.LONGEST_NAME
+    foreign = runs._run_name("09-your-boards", {"board": "海の写真" * 40}, None)
+    assert len(foreign.encode()) <= runs.LONGEST_NAME
     assert re.fullmatch(r"[\w.=,+-]+", a)
 
 

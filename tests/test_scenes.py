@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from itertools import combinations
 from time import perf_counter
@@ -35,6 +36,26 @@ def test_scenes_are_listed_class_by_class_in_order(scene_folder):
     assert scenes["image"].tolist() == [
         str(scene_folder / c / f"{i}.png") for c in ("desert", "park") for i in range(3)
     ]
+
+
+def test_only_regular_pictures_inside_of_the_folder_are_scenes(scene_folder, caplog):
+    expected = read_scenes(scene_folder)["image"].tolist()
+    os.mkfifo(scene_folder / "park" / "pipe.jpg")
+    (scene_folder / "park" / "gone.jpg").symlink_to("nowhere")
+    (scene_folder / "park" / "out.jpg").symlink_to("/etc/hostname")
+    (scene_folder / "park" / "folder.jpg").mkdir()
+    (scene_folder / "linked").symlink_to(scene_folder / "park")
+    for folder in ("__MACOSX", "@eaDir", ".thumbnails"):
+        (scene_folder / folder).mkdir()
+        Image.new("RGB", (8, 6)).save(scene_folder / folder / "x.jpg")
+    Image.new("RGB", (8, 6)).save(scene_folder / "beside.jpg")
+    assert read_scenes(scene_folder)["image"].tolist() == expected
+    for part in ("4 hidden or of the system", "2 not a picture (.txt)", "1 a link to nothing",
+                 "11 entries were left out"):  # fmt: skip
+        assert part in caplog.text
+    Image.new("RGB", (8, 6)).save(scene_folder / "park" / "phone.jfif")
+    Image.new("RGB", (8, 6)).save(scene_folder / "park" / "suffixless", "PNG")
+    assert len(read_scenes(scene_folder)) == len(expected) + 2
 
 
 def test_missing_folder_is_named(tmp_path):

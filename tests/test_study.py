@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from visprof import inputs
+from visprof import backbones, boards, inputs, parameters, prediction
+from visprof.parameters import PRESETS, Parameters, allowed_values
 from visprof.results import scorecard
 from visprof.sources.vectors import simulate_embeddings
 from visprof.steps import STEPS, VARIANTS
-from visprof.study import PRESETS, Parameters, Study, allowed_values
+from visprof.study import Study
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,19 @@ def steps_computed(study, name, caplog):
 def test_every_preset_is_made_of_known_parameters():
     known = {field.name for field in dataclasses.fields(Parameters)}
     assert all(set(values) <= known for values in PRESETS.values())
+
+
+def test_choices_are_what_the_library_has():
+    assert parameters.BACKBONES == backbones.BACKBONES
+    assert parameters.DISTANCES == prediction.DISTANCES
+    assert (*boards.BACKGROUND_SOURCES, "all") == parameters.BACKGROUND_SOURCES
+
+
+def test_a_page_gives_its_study_all_parameters_that_it_has():
+    page = {"preset": "tiny", "n_clusters": 5, "alpha": None, "ledger": "", "figures": 3}
+    study = Study.of_page(page)
+    assert (study.n_clusters, study.alpha) == (5, PRESETS["tiny"].get("alpha", 0.01))
+    assert study.given == {"n_clusters"}
 
 
 def test_every_need_of_a_step_is_a_step_or_a_parameter():
@@ -72,7 +86,22 @@ def test_unknown_parameter_lists_the_known_ones():
         ({"drift": 1.5}, "at least 0, at most 1 .*share of a taste"),
         ({"alpha": 0.0}, "alpha is 0.0; it must be above 0"),
         ({"alpha": float("nan")}, "alpha is nan; it must be above 0"),
+        ({"alpha": float("inf")}, "alpha is inf; it must be finite and of type float"),
+        ({"bandwidth": float("inf")}, "bandwidth is inf; it must be finite"),
+        ({"bandwidth": 0.0, "normalised": False}, "bandwidth is 0, which assignments that are not"),
+        ({"seed": 4294967296}, "seed is 4294967296; it must be at least 0, at most 2147483647"),
+        ({"active_since": "yesterday"}, "active_since is 'yesterday'; it must be a day such as"),
+        ({"active_since": "2014-7-1"}, "it must be a day such as 2014-07-01"),
+        ({"active_since": "9999-01-01"}, "from 1678 to 2261"),
         ({"train_sizes": (5, "10")}, "train_sizes is .*; it must be of type tuple"),
+        ({"train_sizes": ()}, r"train_sizes is \(\); it must be one or more, increasing, each at"),
+        ({"train_sizes": (0, 5)}, "train_sizes is .* each at least 1"),
+        ({"train_sizes": (5, 5)}, "train_sizes is .* increasing"),
+        ({"train_sizes": (5, 11)}, "train_sizes end at 11, which with n_test=10 makes more than"),
+        ({"n_shown": 0}, "n_shown is 0; it must be at least 1"),
+        ({"n_shown": -3}, "n_shown is -3; it must be at least 1"),
+        ({"scenes": "simulated"}, "scenes is 'simulated', .* pass data=FOLDER"),
+        ({"data": "x", "drawn": False}, "data is 'x', but drawn=False .* looks at no picture"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_it_must_be(wrong, message):
@@ -245,7 +274,8 @@ def test_a_study_notes_the_code_and_files_that_it_used(own_pictures, tmp_path, m
     monkeypatch.setenv(inputs.TRACE, str(tmp_path / "trace"))
     study["board_split"]
     noted = inputs.noted_inputs(tmp_path / "trace")
-    used = ("data_folder", "pins", "board_split")
+    # what the data hold decides how many boards are set aside
+    used = ("data_folder", "pins", "board_split", "picture_contents", "scene_split")
     steps = {f"step visprof.steps.pictures.{name}" for name in used}
     assert set(noted) == {*steps, f"files {own_pictures.resolve()}"}
     assert inputs.changed_inputs(noted, {}) == []
@@ -299,7 +329,8 @@ def test_changed_pictures_change_the_key(own_pictures, tmp_path):
 
 
 def test_board_with_too_few_pins_stops_the_run(tiny, home):
-    with pytest.raises(ValueError, match=r"cannot sample 30 pins a board: .* has 20"):
+    told = r"boards: 0 of 12 have at least 30 pins .* \(the largest of these has 20\)"
+    with pytest.raises(ValueError, match=told):
         Study("tiny", home=home, n_pins=30)["reciprocal_ranks"]
 
 

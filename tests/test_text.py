@@ -4,15 +4,16 @@ import os
 import pickle
 import subprocess
 import sys
+import unicodedata
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from gensim.models.keyedvectors import pseudorandom_weak_vector
-from gensim.utils import simple_preprocess
 
 from visprof.text import ParagraphVectors, repeated_words
+from visprof.words import words
 
 BEACH = ["white sand beach by the blue sea", "sunny beach with sand and palm", "sea waves on beach"]
 SNOW = ["snow on the mountain in winter", "winter hike to snowy mountain", "mountain snow and ice"]
@@ -41,9 +42,9 @@ def test_shape_and_type(fitted):
 def test_captions_of_one_subject_are_nearer():
     rng = np.random.default_rng(0)
     letters = list("abcdefghijklmnopqrstuvwxyz")
-    words = np.array(["".join(rng.choice(letters, size=6)) for _ in range(60)]).reshape(2, 30)
+    made = np.array(["".join(rng.choice(letters, size=6)) for _ in range(60)]).reshape(2, 30)
     subject = np.arange(400) % 2
-    captions = [" ".join(rng.choice(words[s], size=10)) for s in subject]
+    captions = [" ".join(rng.choice(made[s], size=10)) for s in subject]
     vectors = ParagraphVectors(vector_size=16, epochs=60).fit_transform(captions)
     vectors -= vectors.mean(axis=0)  # PV-DM vectors share a large common part
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -67,8 +68,8 @@ def test_inference_equals_gensims_own_from_the_same_start(fitted, monkeypatch):
     )
     for caption in CAPTIONS[:6]:
         fitted.model_.random = np.random.RandomState(fitted.random_state)
-        words = [word for word in simple_preprocess(caption) if word in fitted.model_.wv]
-        expected = fitted.model_.infer_vector(words)
+        known = [word for word in words(caption) if word in fitted.model_.wv]
+        expected = fitted.model_.infer_vector(known)
         np.testing.assert_allclose(fitted.transform([caption])[0], expected, rtol=1e-4, atol=1e-6)
 
 
@@ -139,3 +140,42 @@ def test_captions_must_be_strings(captions, message):
 def test_repeated_words_are_counted_and_rare_ones_left_out():
     assert repeated_words(["red sea", "red hill", "00012"]) == {"red": 2}
     assert repeated_words(["00012", ""]) == {}
+
+
+def test_words_of_any_script_and_length_are_counted():
+    captions = ["नदी", "हिन्दी", "பாடல்", "ทะเลสวยมาก", "海", "Donaudampfschifffahrt"]
+    counts = repeated_words([f"{caption} {caption}" for caption in captions])
+    assert counts == {caption.lower(): 2 for caption in captions}
+
+
+def test_composed_and_decomposed_captions_have_equal_vectors():
+    captions = ["café on the hill", "old café by the sea", "boots on sand"] * 6
+    model = ParagraphVectors(vector_size=8).fit(captions)
+    decomposed = [unicodedata.normalize("NFD", caption) for caption in captions]
+    assert decomposed[0] != captions[0]
+    np.testing.assert_array_equal(model.transform(decomposed), model.transform(captions))
+
+
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("vector_size", 1), ("epochs", 1), ("window", 1), ("min_count", 1), ("random_state", 0)],
+)
+def test_parameters_are_whole_numbers_in_their_range(fitted, name, least):
+    copy = pickle.loads(pickle.dumps(fitted))
+    for wrong, error in ((least - 1, ValueError), (2.5, TypeError), (True, TypeError)):
+        with pytest.raises(error, match=f"{name}: expected a whole number of at least {least}"):
+            ParagraphVectors(**{name: wrong}).fit(CAPTIONS)
+        with pytest.raises(error, match=f"{name}: expected a whole number"):
+            copy.set_params(**{name: wrong}).transform(CAPTIONS)
+
+
+def test_seeds_are_those_of_numpy():
+    largest = ParagraphVectors(vector_size=4, epochs=1, random_state=np.uint32(2**32 - 1))
+    assert np.isfinite(largest.fit_transform(CAPTIONS)).all()
+    with pytest.raises(ValueError, match="random_state: expected a seed of at most 4294967295"):
+        ParagraphVectors(random_state=2**32).fit(CAPTIONS)
+
+
+def test_least_times_of_a_word_are_checked():
+    with pytest.raises(ValueError, match="min_count: expected a whole number of at least 1"):
+        repeated_words(CAPTIONS, 0)

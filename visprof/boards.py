@@ -7,42 +7,56 @@ column   type                 meaning
 ======== ==================== =====================================================
 board    str                  the board (in the paper: one board, one user)
 image    str                  path of the picture file
-time     datetime64, UTC      when it was pinned
+time     datetime64[ns, UTC]  when it was pinned
 caption  str                  its text, maybe empty
 ======== ==================== =====================================================
 
-Pins of one board that share a time keep the order in which they were read.
+and, where it is known, ``licence`` and ``time_source`` (where the time is from: ``exif``, ``file``
+or ``commit``, say). Pins of one board that share a time keep the order in which they were
+read.
 """
 
 from __future__ import annotations
 
+import csv
+import functools
+import io
+import logging
+import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import ExifTags, Image
 
-from visprof.checks import check_table, check_whole
-from visprof.pictures import IMAGE_SUFFIXES, read_image
+from visprof.checks import check_table, check_whole, listed
+from visprof.pictures import IMAGE_SUFFIXES, list_entries, picture_dates, why_unreadable
+from visprof.words import runs
 
 __all__ = [
     "BACKGROUND_SOURCES",
+    "FURTHER_COLUMNS",
     "background_split",
     "filter_boards",
     "name_words",
     "parse_times",
     "read_boards",
+    "read_manifest",
     "sample_pins",
     "split_readable",
+    "survey_boards",
 ]
+
+log = logging.getLogger("visprof")
 
 MANIFEST = "manifest.csv"
 PARQUET_MANIFEST = "manifest.parquet"
 MANIFEST_COLUMNS = {"board_id": "board", "image": "image", "added_at": "time", "caption": "caption"}
+FURTHER_COLUMNS = ("licence", "time_source")  # kept if they are there
 BACKGROUND_SOURCES = ("active", "rest")
 YEARS = (1678, 2261)  # whole years that nanoseconds in 64 bits reach
 ISO_TIME = re.compile(
@@ -58,46 +72,124 @@ def read_boards(path: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     path : path
-        A ``manifest.csv`` or ``manifest.parquet``, a folder that holds one (the CSV file goes
-        first), or a folder with one sub-folder a board. A manifest has the columns ``board_id``,
-        ``image`` (path relative to the manifest), ``added_at`` (ISO 8601, or a Parquet timestamp)
-        and ``caption``; ``licence`` is kept if it is there, further columns are left out. In a
-        folder of folders the time is the picture's EXIF date or else the file's modification
-        time, and the caption is made of the words of the file name.
+        A ``manifest.csv`` (UTF-8) or ``manifest.parquet``, a folder that holds one (the CSV file
+        goes first), or a folder with one sub-folder a board.
+
+        A manifest has the columns ``board_id``, ``image`` (path relative to the manifest, not out
+        of its folder), ``added_at`` (see `parse_times`; or a Parquet timestamp) and ``caption``;
+        ``licence`` and ``time_source`` are kept if they are there, further columns are left out.
+
+        In a folder of folders the time is the picture's EXIF date or else the file's modification
+        time, the column ``time_source`` says which (``exif`` or ``file``), and the caption is made
+        of the words of the file name. Sub-folders of a board belong to it. Pictures are known by
+        their suffix or content; the rest is left out, see `survey_boards`.
 
     Returns
     -------
     DataFrame
-        A table of pins (see the module's text). No picture is opened but for its EXIF date:
-        see `split_readable`.
+        A table of pins (see the module's text). No picture is decoded: see `split_readable`. Names
+        of boards are in Unicode's composed form (NFC), without blanks around.
 
     Raises
     ------
     FileNotFoundError
         If there is nothing at `path`.
     ValueError
-        If a column is missing, a value cannot be read (the lines are named), or no pin is found.
+        If a manifest cannot be read, lacks a column, holds a value that cannot be one or a picture
+        outside of its folder (the lines are named), or no pin is found.
+    """
+    pins, left_out = survey_boards(path)
+    if len(left_out):
+        counts = left_out["reason"].value_counts()
+        named = listed(f"{n} {reason}" for reason, n in counts.items())
+        log.warning("%s: %d entries were left out: %s", path, len(left_out), named)
+    return pins
+
+
+def survey_boards(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read pins as `read_boards` does, and list what is left out of a folder of folders.
+
+    Parameters
+    ----------
+    path : path
+        As in `read_boards`.
+
+    Returns
+    -------
+    pins : DataFrame
+        A table of pins.
+    left_out : DataFrame
+        Columns ``entry`` (its path; bytes that are no text are written with backslashes) and
+        ``reason``, the same for all alike. Every file, link or other entry below the folder is
+        either a pin or here; a hidden folder, or one that cannot be read, is one entry. Of a
+        manifest nothing is left out.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `read_boards`.
     """
     path = Path(path)
-    if not path.exists():
+    if not os.path.lexists(path):
         raise FileNotFoundError(
             f"no boards at {path}: pass a {MANIFEST} or {PARQUET_MANIFEST}, a folder that holds "
             "one, or a folder with one sub-folder of pictures a board"
         )
-    if path.is_file():
-        pins = _read_manifest(path)
-    elif (path / MANIFEST).is_file():
-        pins = _read_manifest(path / MANIFEST)
-    elif (path / PARQUET_MANIFEST).is_file():
-        pins = _read_manifest(path / PARQUET_MANIFEST)
+    manifests = [
+        file for file in (path, path / MANIFEST, path / PARQUET_MANIFEST) if file.is_file()
+    ]
+    if manifests:
+        pins, left_out = _manifest_pins(manifests[0]), pd.DataFrame(columns=["entry", "reason"])
+    elif path.is_dir():
+        pins, left_out = _read_folders(path)
     else:
-        pins = _read_folders(path)
-    return pins.sort_values(["board", "time"], kind="stable", ignore_index=True)
+        raise ValueError(f"{path} is neither a regular file nor a folder")
+    pins["board"] = [_board_name(name) for name in pins["board"]]
+    _tell_alike(pins["board"].unique())
+    return pins.sort_values(["board", "time"], kind="stable", ignore_index=True), left_out
 
 
-def _read_manifest(path: Path) -> pd.DataFrame:
-    parquet = path.suffix.lower() == ".parquet"
-    table = _read_parquet(path) if parquet else pd.read_csv(path, dtype=str, keep_default_na=False)
+def _board_name(name: str) -> str:
+    """Write a name as others write it: é is one letter or two, and blanks around say nothing."""
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def _tell_alike(boards: Iterable[str]) -> None:
+    """Warn of boards that may be one."""
+    alike: dict[str, list[str]] = {}
+    for board in boards:
+        alike.setdefault(board.casefold(), []).append(board)
+    for names in alike.values():
+        if len(names) > 1:
+            named = " and ".join(map(repr, sorted(names)))
+            log.warning("boards %s differ only by upper and lower case: they are kept apart", named)
+
+
+# --- manifests ------------------------------------------------------------------------------------
+
+
+def read_manifest(path: str | Path) -> pd.DataFrame:
+    """Read all columns of a manifest as text, and check what `read_boards` needs of it.
+
+    Parameters
+    ----------
+    path : path
+        A CSV file in UTF-8, or a Parquet file (named ``.parquet``), whose nulls are empty text.
+
+    Returns
+    -------
+    DataFrame of str
+        Its rows and columns.
+
+    Raises
+    ------
+    ValueError
+        If it is empty, in another encoding or damaged, has rows of different length, a column
+        twice or not at all, an empty board or image, a time that `parse_times` does not read, or a
+        picture outside of its folder. Lines (of Parquet: rows) are named.
+    """
+    path = Path(path)
+    table, places = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
     missing = [column for column in MANIFEST_COLUMNS if column not in table.columns]
     if missing:
         raise ValueError(
@@ -106,64 +198,148 @@ def _read_manifest(path: Path) -> pd.DataFrame:
         )
     if table.empty:
         raise ValueError(f"{path} lists no pins")
+
+    def refuse(column: str, wrong: Iterable[bool], what: str) -> None:
+        """Stop if any value is wrong, naming the first lines (or rows) that hold one."""
+        rows = np.flatnonzero(list(wrong))
+        if len(rows):
+            named = listed(f"{places[row]} ({table[column].iloc[row]!r})" for row in rows)
+            raise ValueError(f"{path}: column {column} {what} in {named}")
+
     for column in ("board_id", "image"):
-        _refuse(path, column, table[column], table[column].str.strip() == "", "is empty")
-    time = pd.to_datetime(table["added_at"], utc=True, format="ISO8601", errors="coerce")
-    _refuse(path, "added_at", table["added_at"], time.isna(), "is not an ISO 8601 time")
-    columns = [*MANIFEST_COLUMNS, *(column for column in ("licence",) if column in table)]
+        refuse(column, (not value.strip() for value in table[column]), "is empty")
+    forms = [ISO_TIME.fullmatch(value.strip()) for value in table["added_at"]]
+    wrong_form = (form is None for form in forms)
+    refuse("added_at", wrong_form, "is not an ISO 8601 time (2015-06-01T10:00:00+02:00, say)")
+    first, last = YEARS
+    wrong_year = (not first <= int(form["year"]) <= last for form in forms)
+    refuse("added_at", wrong_year, f"is not of the years {first} to {last}")
+    no_time = parse_times(table["added_at"]).isna()
+    refuse("added_at", no_time, "is a day or a time that does not exist")
+    out = f"leads out of the folder of the manifest (put a copy of the picture into {path.parent})"
+    refuse("image", _leads_out(path.parent, table["image"]), out)
+    return table
+
+
+def _manifest_pins(path: Path) -> pd.DataFrame:
+    table = read_manifest(path)
+    columns = [*MANIFEST_COLUMNS, *(column for column in FURTHER_COLUMNS if column in table)]
     pins = table[columns].rename(columns=MANIFEST_COLUMNS)
-    return pins.assign(image=[str(path.parent / image) for image in pins["image"]], time=time)
+    images = [str(path.parent / image) for image in pins["image"]]
+    return pins.assign(image=images, time=parse_times(pins["time"]))
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def _read_csv(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Read a CSV table as text, and the line at which each row begins."""
+    text = _utf8_text(path)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a caption may be a whole book
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows, places, line = [], [], 1
+    try:
+        for row in reader:
+            if row:  # no empty line
+                rows.append(row)
+                places.append(f"line {line}")
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(
+            f"{path}: the row that begins in line {line} is not CSV ({error}); a text that begins "
+            'with a quote must end with one, and have those inside of it doubled: "a ""b"" c"'
+        ) from error
+    if not rows:
+        raise ValueError(f"{path} is empty; its first line must name {', '.join(MANIFEST_COLUMNS)}")
+    header = [name.strip() for name in rows.pop(0)]
+    if repeated := [name for name, n in Counter(header).items() if n > 1]:
+        raise ValueError(f"{path} has more than one column {', '.join(repeated)}")
+    places = places[1:]
+    if uneven := [row for row, fields in enumerate(rows) if len(fields) != len(header)]:
+        named = listed(f"{places[row]} ({len(rows[row])} fields)" for row in uneven)
+        raise ValueError(
+            f"{path} has {len(header)} columns, but not so many fields in {named}: a text that "
+            "holds a comma must stand in quotes, and no row may end with a comma too many"
+        )
+    return pd.DataFrame(rows, columns=header, dtype=str), places
+
+
+def _utf8_text(path: Path) -> str:
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        found = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "another encoding"
+        raise ValueError(f"{path} is in {found}, by line {line}: save it as UTF-8") from error
+
+
+def _read_parquet(path: Path) -> tuple[pd.DataFrame, list[str]]:
     """Read a Parquet table as the same text that a CSV file would hold; nulls are empty."""
     try:
         table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's errors derive from these
+        table = table.reset_index(drop=True).astype("string").fillna("").astype(str)
+    except Exception as error:  # pyarrow raises nearly anything on damaged bytes
         raise ValueError(f"{path} is not a Parquet file that can be read: {error}") from error
-    return table.reset_index(drop=True).astype("string").fillna("").astype(str)
+    return table, [f"row {row}" for row in range(1, len(table) + 1)]
 
 
-def _refuse(path: Path, column: str, values: pd.Series, wrong: pd.Series, what: str) -> None:
-    """Stop if any value is wrong, naming the first lines (or rows) that hold one."""
-    if wrong.any():
-        rows = np.flatnonzero(wrong)
-        unit, first = ("row", 1) if path.suffix.lower() == ".parquet" else ("line", 2)
-        named = ", ".join(f"{unit} {row + first} ({values.iloc[row]!r})" for row in rows[:5])
-        more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
-        raise ValueError(f"{path}: column {column} {what} in {named}{more}")
+def _leads_out(folder: Path, images: Iterable[str]) -> list[bool]:
+    """Whether each path leads out of the folder, by itself or through a link."""
+    root = os.path.realpath(folder)
+    inside = root.rstrip(os.sep) + os.sep
+    real_folder = functools.cache(os.path.realpath)  # most pictures share theirs
+
+    def leads_out(image: str) -> bool:
+        path = os.path.join(folder, image)
+        above, name = os.path.split(path)
+        try:
+            if name in ("", ".", "..") or os.path.islink(path):
+                real = os.path.realpath(path)
+            else:
+                real = os.path.join(real_folder(above), name)
+        except (OSError, ValueError):  # it cannot be the path of anything
+            return False
+        return real != root and not real.startswith(inside)
+
+    return [leads_out(image) for image in images]
 
 
-def _read_folders(path: Path) -> pd.DataFrame:
-    rows = [
-        (folder.name, str(image), _picture_time(image), name_words(image.stem))
-        for folder in sorted(path.iterdir())
-        if folder.is_dir()
-        for image in sorted(folder.rglob("*"))
-        if image.suffix.lower() in IMAGE_SUFFIXES
-    ]
+# --- folders --------------------------------------------------------------------------------------
+
+
+def _read_folders(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    found, left_out = [], []
+    for image, reason in list_entries(path):
+        if not reason and not _board_name(image.relative_to(path).parts[0]):
+            reason = "its folder has no name but blanks: rename it"
+        if reason:
+            left_out.append((image, reason))
+            continue
+        try:
+            found.append((image, picture_dates(image), image.stat().st_mtime_ns))
+        except FileNotFoundError:  # gone meanwhile
+            left_out.append((image, "no such file"))
+    parsed = iter(parse_times(date for _, dates, _ in found for date in dates))
+    rows = []
+    for image, dates, changed in found:
+        times = [next(parsed) for _ in dates]
+        time, source = next(((time, "exif") for time in times if not pd.isna(time)), (None, "file"))
+        if time is None:
+            if not abs(changed) < 2**63:
+                left_out.append((image, f"its time is not of the years {YEARS[0]} to {YEARS[1]}"))
+                continue
+            time = pd.Timestamp(changed, unit="ns", tz="UTC")
+        board = image.relative_to(path).parts[0]
+        rows.append((board, str(image), time, name_words(image.stem), source))
+    shown = [(os.fsencode(entry).decode(errors="backslashreplace"), why) for entry, why in left_out]
+    rest = pd.DataFrame(shown, columns=["entry", "reason"])
     if not rows:
+        counts = rest["reason"].value_counts()
         raise ValueError(
             f"no pictures below {path}: put each board's pictures ({', '.join(IMAGE_SUFFIXES)}) "
-            f"into a sub-folder of its own, or add a {MANIFEST}"
+            f"into a sub-folder of its own, or add a {MANIFEST}. Left out: "
+            f"{listed(f'{n} {reason}' for reason, n in counts.items()) or 'nothing'}"
         )
-    pins = pd.DataFrame(rows, columns=["board", "image", "time", "caption"])
-    return pins.assign(time=pd.to_datetime(pins["time"], utc=True))
-
-
-def _picture_time(image: Path) -> pd.Timestamp:
-    """EXIF date of a picture, taken as UTC, or else its file's modification time."""
-    try:
-        with Image.open(image) as opened:
-            exif = opened.getexif()
-        date = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
-        date = date or exif.get(ExifTags.Base.DateTime)
-    except (OSError, SyntaxError):  # Pillow's errors for a broken file; `split_readable` names it
-        date = None
-    stamp = pd.to_datetime(date, format="%Y:%m:%d %H:%M:%S", errors="coerce", utc=True)
-    if date is None or pd.isna(stamp):
-        stamp = pd.Timestamp(image.stat().st_mtime, unit="s", tz="UTC")
-    return stamp
+    pins = pd.DataFrame(rows, columns=["board", "image", "time", "caption", "time_source"])
+    return pins.assign(time=pd.DatetimeIndex(pins["time"]).as_unit("ns")), rest
 
 
 def parse_times(values: Iterable[object]) -> pd.DatetimeIndex:
@@ -195,8 +371,7 @@ def _is_supported(text: str) -> bool:
 
 def name_words(name: str) -> str:
     """Return the words of a file's name or path, in lower case; camelCase counts as two words."""
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFC", name))
-    return " ".join(re.findall(r"[^\W_]+", text)).lower()
+    return " ".join(runs(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)))
 
 
 def split_readable(pins: pd.DataFrame, n_threads: int = 4) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -214,7 +389,7 @@ def split_readable(pins: pd.DataFrame, n_threads: int = 4) -> tuple[pd.DataFrame
     readable : DataFrame
         The pins whose picture decodes.
     unreadable : DataFrame
-        The others, with a column ``reason``.
+        The others, with a column ``reason``, the same for all alike.
 
     Raises
     ------
@@ -222,20 +397,15 @@ def split_readable(pins: pd.DataFrame, n_threads: int = 4) -> tuple[pd.DataFrame
         If no picture at all can be read.
     """
     with ThreadPoolExecutor(n_threads) as pool:
-        reason = pd.Series(list(pool.map(_why_unreadable, pins["image"])), index=pins.index)
-    broken = reason.notna()
+        reason = pd.Series(list(pool.map(why_unreadable, pins["image"])), index=pins.index)
+    broken = reason != ""
     if broken.all():
-        raise ValueError(f"none of {len(pins)} pictures can be read; the first: {reason.iloc[0]}")
+        raise ValueError(
+            f"none of {len(pins)} pictures can be read; the first: {pins['image'].iloc[0]}: "
+            f"{reason.iloc[0]}"
+        )
     readable = pins[~broken].reset_index(drop=True)
     return readable, pins[broken].assign(reason=reason[broken]).reset_index(drop=True)
-
-
-def _why_unreadable(image: str) -> str | None:
-    try:
-        read_image(image)
-    except (FileNotFoundError, ValueError) as error:
-        return str(error)
-    return None
 
 
 def filter_boards(

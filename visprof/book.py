@@ -4,12 +4,18 @@ A chapter is a MyST text notebook (jupytext).  Its parameters are the assignment
 tagged ``parameters``: literal, annotated, and explained by the comment that trails them.
 
     n_clusters: int = 200  # clusters of the visual vocabulary
+
+One book is one study: a page that makes its study of its variables (`Study.of_page`) gets every
+parameter that the book was given, whether its own cell lists it or not.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
+import dataclasses
+import functools
 import hashlib
 import io
 import json
@@ -21,7 +27,7 @@ import sys
 import tempfile
 import time
 import tokenize
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,19 +35,23 @@ from pathlib import Path
 import jupytext
 import nbformat
 import papermill
+import psutil
 import yaml
 from filelock import FileLock, Timeout
 from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 from sphinx_external_toc.parsing import parse_toc_yaml
+from traitlets import Unicode
 from traitlets.config import Config
 
 from visprof import pages as page_files
 from visprof.crate import describe_book
+from visprof.footer import as_markdown
 from visprof.inputs import (
     FILES,
     TRACE,
@@ -51,7 +61,8 @@ from visprof.inputs import (
     page_inputs,
 )
 from visprof.memo import SOURCES, digest
-from visprof.results import Ledger
+from visprof.parameters import Parameters, preset_parameters
+from visprof.results import PAGE, Ledger
 
 __all__ = [
     "BookError",
@@ -61,22 +72,37 @@ __all__ = [
     "chapter_parameters",
     "execute_chapter",
     "find_chapter",
+    "has_study",
+    "page_parameters",
+    "partial_folder",
     "seen_from",
+    "study_note",
+    "traceback_kept",
 ]
 
 KERNEL = "python3"
 FIGURES = "figures"  # folder of the built book: the files of each page's figures
 STATUS = "book/status.csv"  # what the status page shows
 CODE_CELL = re.compile(r"^(?:`{3,}|:{3,}|~{3,})\{code-cell\}", re.MULTILINE)
-# Other users of a shared machine cannot listen to a kernel that speaks through encrypted sockets.
-ENCRYPTED = Config({"KernelManager": {"transport_encryption": "auto"}})
+OF_PAGE = "Study.of_page("  # a page whose code says so has all parameters of a study
+PARTIAL = ".partial-"  # folder of what is being made, then the id of the process that makes it
 # The `jupyter-book` script, by the interpreter that runs this: `python -m jupyter_book.cli.main`
 # would do nothing and succeed.
 JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
 
 
 class BookError(RuntimeError):
-    """A chapter failed, or the pages could not be made into a book."""
+    """A chapter failed, or the pages could not be made into a book.
+
+    Attributes
+    ----------
+    traceback : str
+        Where in the chapter's code; empty if that is not known.
+    """
+
+    def __init__(self, message: str, traceback: str = "") -> None:
+        super().__init__(message)
+        self.traceback = traceback
 
 
 # --- parameters of a chapter ----------------------------------------------------------------------
@@ -91,8 +117,19 @@ def _parse_bool(text: str) -> bool:
     return {"true": True, "false": False}[text.lower()]
 
 
+def _parse_numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.split(r"[\s,]+", text.strip(" ()[],")) if part)
+
+
 # Tried in this order, so that "None" and "true" are not taken for strings.
-_PARSERS = {"None": _parse_none, "bool": _parse_bool, "int": int, "float": float, "str": str}
+_PARSERS: dict[str, Callable[[str], object]] = {
+    "None": _parse_none,
+    "bool": _parse_bool,
+    "int": int,
+    "float": float,
+    "tuple[int, ...]": _parse_numbers,
+    "str": str,
+}
 
 
 @dataclass(frozen=True)
@@ -103,8 +140,8 @@ class Parameter:
     ----------
     name : str
     type : str
-        The annotation: ``int``, ``float``, ``str``, ``bool``, ``None``, or a union such as
-        ``int | None``.
+        The annotation: ``int``, ``float``, ``str``, ``bool``, ``tuple[int, ...]``, ``None``, or a
+        union such as ``int | None``.
     default : object
         Value in the chapter's text.
     help : str
@@ -139,11 +176,11 @@ class Parameter:
         Parameters
         ----------
         text : str
-            For example ``"50"``, ``"0.5"``, ``"true"``, ``"None"``.
+            For example ``"50"``, ``"0.5"``, ``"true"``, ``"10, 20"``, ``"None"``.
 
         Returns
         -------
-        int, float, str, bool or None
+        int, float, str, bool, tuple of int or None
 
         Raises
         ------
@@ -178,6 +215,33 @@ def _with_foot(path: Path, parameters: Iterable[str]) -> NotebookNode:
     if _is_executable(path):
         page_files.add_foot(notebook, path.stem, parameters)
     return notebook
+
+
+def has_study(path: str | Path) -> bool:
+    """Whether a page makes its study of its variables, and so takes all parameters of one."""
+    return _is_executable(Path(path)) and OF_PAGE in Path(path).read_text("utf-8")
+
+
+def page_parameters(path: str | Path) -> dict[str, Parameter]:
+    """Parameters that a page takes: those of its own cell, then the others of its study.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `chapter_parameters`.
+    """
+    own = chapter_parameters(path)
+    return own | {n: p for n, p in _study_parameters().items() if n not in own and has_study(path)}
+
+
+def _study_parameters() -> dict[str, Parameter]:
+    """Every parameter of a study, as a page would declare it."""
+    return {
+        parameter.name: Parameter(
+            parameter.name, f"{parameter.type} | None", None, parameter.metadata["meaning"]
+        )
+        for parameter in dataclasses.fields(Parameters)
+    }
 
 
 def _is_executable(path: Path) -> bool:
@@ -290,6 +354,7 @@ def execute_chapter(
     target: str | Path,
     parameters: Mapping[str, object] | None = None,
     root: str | Path = ".",
+    note: str = "",
 ) -> Path:
     """Execute one chapter into a notebook.
 
@@ -303,6 +368,8 @@ def execute_chapter(
         Values by name, as text or of the declared type.
     root : path
         Working directory of the chapter's code: the repository's root.
+    note : str
+        Text to put below the page's title.
 
     Returns
     -------
@@ -317,28 +384,48 @@ def execute_chapter(
         If a cell fails; the message names the chapter and the cell.
     """
     source, target = Path(source), Path(target)
-    known = chapter_parameters(source)
+    known = page_parameters(source)
     _reject_unknown(parameters or {}, known, str(source))
     values = _changed_values(known, parameters or {})
     _require_own_kernel()
 
-    notebook = _with_foot(source, known)
+    notebook = _with_foot(source, dict.fromkeys([*chapter_parameters(source), *values]))
     notebook.metadata.pop("jupytext", None)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as folder:
-        plain, executed = Path(folder, "plain.ipynb"), Path(folder, target.name)
+    page_files.add_note(notebook, note)
+    with partial_folder(target.parent) as folder:
+        plain, executed = folder / "plain.ipynb", folder / target.name
         nbformat.write(notebook, plain)
         if values:
             _inject(plain, values)
-        _run_notebook(plain, executed, Path(root), source)
+        with _environment_variable(PAGE, source.stem):
+            _run_notebook(plain, executed, Path(root), source)
         os.replace(executed, target)
     return target
+
+
+@contextmanager
+def partial_folder(parent: Path) -> Iterator[Path]:
+    """A folder for what is being made, which goes when that is done, or else the next time.
+
+    Parameters
+    ----------
+    parent : Path
+        Where it is; made if absent. What processes that were killed have left in it goes now.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob(f"{PARTIAL}*"):
+        owner = left.name.removeprefix(PARTIAL).partition("-")[0]
+        if not (owner.isdigit() and psutil.pid_exists(int(owner))):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=f"{PARTIAL}{os.getpid()}-") as folder:
+        yield Path(folder)
 
 
 def _inject(plain: Path, values: Mapping[str, object]) -> None:
     notebook = parameterize_notebook(
         load_notebook_node(str(plain)),
-        values,
+        # papermill would write a tuple as text
+        {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()},
         kernel_name=KERNEL,
         language="python",
         comment="Changed parameters",
@@ -353,21 +440,62 @@ def _inject(plain: Path, values: Mapping[str, object]) -> None:
     nbformat.write(notebook, plain)
 
 
+class LoggedKernelManager(AsyncKernelManager):
+    """Starts kernels whose own messages go to a file: none of them is for who waits for a page.
+
+    On Python 3.13 a kernel that is busy when it is told to end says so, for example.
+    """
+
+    log_path = Unicode(os.devnull, config=True, help="file that a kernel writes to")
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: object) -> None:
+        with open(self.log_path, "ab") as log:
+            await super()._async_launch_kernel(kernel_cmd, stdout=log, stderr=log, **kw)
+
+
 def _run_notebook(plain: Path, executed: Path, root: Path, source: Path) -> None:
+    log = executed.with_suffix(".log")
+    config = Config(
+        {
+            "NotebookClient": {"kernel_manager_class": LoggedKernelManager},
+            # other users of a shared machine cannot listen to encrypted sockets
+            "KernelManager": {"transport_encryption": "auto"},
+            "LoggedKernelManager": {"log_path": str(log.resolve())},
+        }
+    )
     try:
         notebook = papermill.execute_notebook(
-            plain, executed, kernel_name=KERNEL, cwd=root, progress_bar=False, config=ENCRYPTED
+            plain, executed, kernel_name=KERNEL, cwd=root, progress_bar=False, config=config
         )
     except PapermillExecutionError as error:
         raise BookError(
-            f"{source}: cell {error.exec_count} failed\n\n{error.source}\n{error}"
+            f"{source}: cell {error.exec_count} failed: {error.ename}: {error.evalue}",
+            f"{error.source}\n{error}",
         ) from error
     except DeadKernelError as error:
-        raise BookError(f"{source}: the kernel died, perhaps for want of memory") from error
+        said = log.read_text("utf-8", errors="replace") if log.exists() else ""
+        raise BookError(f"{source}: the kernel died, perhaps for want of memory", said) from error
     # Readers download this notebook: where it lay while it ran is none of its business.
     for key in ("input_path", "output_path"):
         notebook.metadata.papermill.pop(key, None)
     nbformat.write(notebook, executed)
+
+
+@contextmanager
+def traceback_kept(file: Path) -> Iterator[None]:
+    """Write where a chapter failed into a file, and name that file in the error."""
+    try:
+        yield
+    except BookError as error:
+        if not error.traceback:
+            raise
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(error.traceback, "utf-8")
+        except OSError as full:
+            raise BookError(f"{error}\n(the traceback could not be kept: {full})") from error
+        raise BookError(f"{error}\n(traceback: {file})", error.traceback) from error
+    file.unlink(missing_ok=True)
 
 
 # --- the book -------------------------------------------------------------------------------------
@@ -434,7 +562,7 @@ def build_book(
         Value of every chapter's parameter ``data``; relative paths are relative to where the
         build is started, not to `root`.
     parameters : mapping, optional
-        Values for every chapter that has a parameter of that name.
+        Values for every page that has a parameter of that name, or has a study.
     out : path
         Executed pages and their inputs are kept in ``out/preset/pages``; the book goes to
         ``out/preset/html``, and what chapters write into the file named by their parameter
@@ -450,13 +578,16 @@ def build_book(
     FileNotFoundError
         If a page, or `data`, is missing.
     ValueError
-        If no chapter has a parameter given, or a value is not of its declared type.
+        If no chapter has a parameter given, a value is none that it may have, or the data hold too
+        little (all that is too little is listed).
     BookError
         If a cell or the rendering fails.
+    visprof.results.LedgerConflictError
+        If two pages found different values of one number.
     """
     root, results, out = Path(root), Path(out) / "results", Path(out) / preset
     pages = book_pages(root)
-    known = {page: chapter_parameters(root / page) for page in pages}
+    known = {page: page_parameters(root / page) for page in pages}
     anywhere = {name: parameter for page in pages for name, parameter in known[page].items()}
     given = dict(parameters or {})
     _reject_unknown(given, anywhere, "the book")
@@ -469,15 +600,17 @@ def build_book(
         values[page] = {name: value for name, value in given.items() if name in known[page]}
     for page in pages:
         _changed_values(known[page], values[page])  # a wrong value fails now, not after minutes
-    if parameters:
-        _check_study(preset, {**given, **_changed_values(anywhere, parameters)})
+    of_study = _of_study({**given, **_changed_values(anywhere, parameters or {})})
+    if "preset" in anywhere:
+        preset_parameters(preset, of_study)
+    note = _note_once(root, preset, of_study)
 
     out.mkdir(parents=True, exist_ok=True)
     with _alone(out):
         for number, page in enumerate(pages, start=1):
             start = time.perf_counter()
             print(f"[{number}/{len(pages)}] {page} ", end="", flush=True)
-            reasons = _make_page(root, page, out / "pages", values[page])
+            reasons = _make_page(root, page, out / "pages", values[page], note)
             why = f"executed for {_listed(reasons)}, " if reasons else ""
             print(f"{why}{time.perf_counter() - start:.1f} s", flush=True)
         ledgers = [_beside(out / "pages" / page, "ledger.json") for page in pages]
@@ -486,12 +619,59 @@ def build_book(
         return _render(root, pages, out)
 
 
-def _check_study(preset: str, values: Mapping[str, object]) -> None:
-    """Raise ValueError if a study would not take these values."""
-    from visprof.study import Parameters, Study  # with all of the library: seconds
+def _of_study(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: values[name] for name in _study_parameters().keys() & values.keys()}
 
-    names = Parameters.__dataclass_fields__.keys()
-    Study(preset, **{name: value for name, value in values.items() if name in names})
+
+def _note_once(root: Path, preset: str, values: Mapping[str, object]) -> Callable[[], str]:
+    """What a study's pages say below their title; found when the first page is made.
+
+    It looks at the data, so what these are too few for is told before any page runs.
+    """
+
+    @functools.cache
+    def note() -> str:
+        return study_note(root, preset, values)
+
+    return note
+
+
+def study_note(root: Path, preset: str, values: Mapping[str, object]) -> str:
+    """Say which parameters of a study are not those of its preset, and why.
+
+    Parameters
+    ----------
+    root : Path
+        Folder that the study's ``data`` is relative to.
+    preset : str
+        Its preset.
+    values : mapping
+        Values that were given.
+
+    Returns
+    -------
+    str
+        MyST markdown; empty if all are the preset's.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the data are not there, or hold too little; all that is too little is listed.
+    """
+    from visprof.study import Study  # with all of the library: seconds
+
+    with contextlib.chdir(root):  # what is kept names pictures as the pages do
+        study = Study(preset, **values)
+        fitted = {choice.name: choice for choice in study.fit.choices}
+    usual = preset_parameters(preset, {"data": study.data})
+    lines = []
+    for name in (parameter.name for parameter in dataclasses.fields(Parameters)):
+        value, of_preset = getattr(study.parameters, name), getattr(usual, name)
+        if name != "data" and value != of_preset:
+            why = fitted[name].reason if name in fitted else "given"
+            told = as_markdown(f"{value!r} instead of {of_preset!r} ({why})")
+            lines.append(f"`{name}` is {told}")
+    return page_files.parameters_note(preset, lines)
 
 
 @contextmanager
@@ -542,7 +722,9 @@ def seen_from(root: Path, path: Path) -> str:
     return os.path.relpath(path.resolve(), root.resolve())
 
 
-def _make_page(root: Path, page: Path, kept: Path, values: Mapping[str, object]) -> list[str]:
+def _make_page(
+    root: Path, page: Path, kept: Path, values: Mapping[str, object], note: Callable[[], str]
+) -> list[str]:
     """Bring one page up to date in the folder of kept pages; return why it was executed.
 
     Its inputs are written last, with the digest of the notebook, so a page that a killed build
@@ -552,7 +734,7 @@ def _make_page(root: Path, page: Path, kept: Path, values: Mapping[str, object])
         return []
     target, record = (_beside(kept / page, suffix) for suffix in ("ipynb", "inputs.json"))
     text = (root / page).read_text("utf-8")
-    notebook = _with_foot(root / page, chapter_parameters(root / page))
+    notebook = _with_foot(root / page, values)
     cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     now = page_inputs(text, cells, values)
     before = _kept_inputs(target, record)
@@ -564,8 +746,12 @@ def _make_page(root: Path, page: Path, kept: Path, values: Mapping[str, object])
     for left in ("ledger.json", "trace"):
         _beside(kept / page, left).unlink(missing_ok=True)
     trace = _beside(kept / page, "trace")
-    with _environment_variable(TRACE, str(trace.resolve())):
-        execute_chapter(root / page, target, values, root)
+    below_title = note() if has_study(root / page) else ""
+    with (
+        _environment_variable(TRACE, str(trace.resolve())),
+        traceback_kept(_beside(kept / page, "traceback.txt")),
+    ):
+        execute_chapter(root / page, target, values, root, below_title)
     inputs = {**now, **noted_inputs(trace)}
     trace.unlink(missing_ok=True)
     made = {"notebook": _file_digest(target), "executed for": reasons, "inputs": inputs}

@@ -112,7 +112,7 @@ def cite_number(key: str, ledger: Ledger) -> str:
     ValueError
         If there is no such number; keys like it are named.
     """
-    from visprof.study import PRESETS, Parameters  # with all of the library: seconds
+    from visprof.parameters import PRESETS, Parameters
 
     entries = _read(ledger)
     if key not in entries:

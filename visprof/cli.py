@@ -162,8 +162,8 @@ def _compare(options: argparse.Namespace) -> int:
 def _parameters(options: argparse.Namespace) -> int:
     """List the parameters of a chapter: type, default, meaning, and the values allowed."""
     from visprof.book import chapter_parameters, find_chapter
+    from visprof.parameters import PRESETS
     from visprof.runs import list_parameters
-    from visprof.study import PRESETS
 
     if options.preset not in PRESETS:
         raise ValueError(f"preset is {options.preset!r}; known: {', '.join(PRESETS)}")

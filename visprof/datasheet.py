@@ -7,8 +7,8 @@ them.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from visprof.checks import check_table
 from visprof.duplicates import duplicate_summary
+from visprof.words import tokens
 
 __all__ = [
     "Datasheet",
@@ -54,6 +55,12 @@ class Datasheet:
         One row, from `visprof.duplicates.duplicate_summary`; None if no clusters were given.
     licences : DataFrame or None
         From `licence_table`; None if the pins have no column ``licence``.
+    left_out : DataFrame
+        One row a reason, the commonest first: ``reason``, ``entries`` of the folder and pins that
+        were left out for it before.
+    time_sources : DataFrame or None
+        One row a kind, the commonest first: ``time_source``, ``pins``; None if the pins have no
+        column ``time_source``.
     """
 
     counts: pd.DataFrame
@@ -63,6 +70,8 @@ class Datasheet:
     captions: pd.DataFrame
     duplicates: pd.DataFrame | None
     licences: pd.DataFrame | None
+    left_out: pd.DataFrame
+    time_sources: pd.DataFrame | None
 
 
 def describe(
@@ -70,20 +79,23 @@ def describe(
     funnel: pd.DataFrame,
     unreadable: pd.DataFrame,
     clusters: ArrayLike | None = None,
+    left_out: pd.DataFrame | None = None,
 ) -> Datasheet:
     """Describe a table of pins.
 
     Parameters
     ----------
     pins : DataFrame
-        A table of n readable pins, before any filter, of any index; a column ``licence`` is used
-        if there.
+        A table of n readable pins, before any filter, of any index; columns ``licence`` and
+        ``time_source`` are used if there.
     funnel : DataFrame
         From `visprof.boards.filter_boards`.
     unreadable : DataFrame
         The pins set aside by `visprof.boards.split_readable`.
     clusters : array of int, shape (n,), optional
         From `visprof.duplicates.duplicate_clusters` of these pins' pictures.
+    left_out : DataFrame, optional
+        The entries of a folder that `visprof.boards.survey_boards` left out.
 
     Returns
     -------
@@ -117,7 +129,20 @@ def describe(
         captions=caption_quality(pins),
         duplicates=duplicates,
         licences=licence_table(pins) if "licence" in pins else None,
+        left_out=_count(
+            [*unreadable["reason"], *([] if left_out is None else left_out["reason"])],
+            "reason",
+            "entries",
+        ),
+        time_sources=_count(pins["time_source"], "time_source", "pins")
+        if "time_source" in pins
+        else None,
     )
+
+
+def _count(values: Iterable[str], name: str, counted: str) -> pd.DataFrame:
+    counts = sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
+    return pd.DataFrame(counts, columns=[name, counted])
 
 
 def time_resolution(pins: pd.DataFrame) -> pd.DataFrame:
@@ -181,9 +206,9 @@ def board_quantiles(boards: pd.DataFrame) -> pd.DataFrame:
 def caption_quality(pins: pd.DataFrame) -> pd.DataFrame:
     """How much captions can tell.
 
-    A word has three letters or more, more letters than digits, and is on two captions at least:
-    what is left out are serial numbers and ids, and words that nothing can be learned from. In
-    scripts that put no space between words nearly all captions count as wordless.
+    A word is one of `visprof.words.words`, as text profiles see it, and is on two captions at
+    least: nothing can be learned from others. In scripts that put no space between words, other
+    than Chinese, nearly all captions count as wordless.
 
     Parameters
     ----------
@@ -196,11 +221,17 @@ def caption_quality(pins: pd.DataFrame) -> pd.DataFrame:
         One row: ``empty``, share of pins without a caption; ``wordless``, share with a caption
         but no word; ``mean_words``, words of a pin on average; ``named_by_board``, share of pins
         with a word that is on half of their board's captions at least (a habit of naming: it may
-        tell boards apart, but not the pins of one); ``only_named_by_board``, share with no others.
+        tell boards apart, but not the pins of one); ``only_named_by_board``, share with no others;
+        ``with_serials`` and ``with_single_letters``, shares of pins with serial numbers and with
+        single letters in their caption, which are no words; ``left_out``, their share of all
+        tokens.
     """
     empty = pins["caption"].str.strip().to_numpy() == ""
     boards = pins["board"].tolist()
-    found = [set(_words(caption)) for caption in pins["caption"]]
+    captions = [tokens(caption) for caption in pins["caption"]]
+    n_left_out = sum(len(of.serials) + len(of.single_letters) for of in captions)
+    n_tokens = n_left_out + sum(len(of.words) for of in captions)
+    found = [set(of.words) for of in captions]
     captions_with = Counter(word for words in found for word in words)
     found = [[word for word in words if captions_with[word] > 1] for words in found]
     n_words = np.array([len(words) for words in found])
@@ -220,17 +251,11 @@ def caption_quality(pins: pd.DataFrame) -> pd.DataFrame:
         "mean_words": float(n_words.mean()),
         "named_by_board": float((n_naming > 0).mean()),
         "only_named_by_board": float(((n_naming > 0) & (n_naming == n_words)).mean()),
+        "with_serials": float(np.mean([bool(of.serials) for of in captions])),
+        "with_single_letters": float(np.mean([bool(of.single_letters) for of in captions])),
+        "left_out": n_left_out / max(n_tokens, 1),
     }
     return pd.DataFrame([quality])
-
-
-def _words(caption: str) -> list[str]:
-    """Tokens of three letters or more and more letters than digits, in lower case."""
-    return [
-        token
-        for token in re.findall(r"[^\W_]+", caption.lower())
-        if (letters := sum(map(str.isalpha, token))) >= 3 and 2 * letters > len(token)
-    ]
 
 
 def licence_table(pins: pd.DataFrame) -> pd.DataFrame:
@@ -276,6 +301,7 @@ def known_problems(datasheet: Datasheet) -> list[str]:
     return [
         *_count_problems(datasheet),
         *_time_problems(datasheet.boards),
+        *_time_source_problems(datasheet.time_sources),
         *_caption_problems(datasheet.captions.iloc[0]),
         *_duplicate_problems(datasheet.duplicates),
         *_licence_problems(datasheet.licences),
@@ -291,6 +317,12 @@ def _count_problems(datasheet: Datasheet) -> list[str]:
         problems.append(
             f"{found['unreadable']:,} of {found['pins'] + found['unreadable']:,} pictures cannot "
             "be read and are left out."
+        )
+    n_entries = int(datasheet.left_out["entries"].sum() - found["unreadable"])
+    if n_entries:
+        problems.append(
+            f"{n_entries:,} other entries of the folder are left out; what is left out, and why, "
+            "is in the table below."
         )
     if len(funnel) > 1 and funnel["pins"].iloc[-1] < funnel["pins"].iloc[0]:
         start, end = funnel.iloc[0], funnel.iloc[-1]
@@ -329,6 +361,20 @@ def _time_problems(boards: pd.DataFrame) -> list[str]:
     return problems
 
 
+def _time_source_problems(time_sources: pd.DataFrame | None) -> list[str]:
+    """Say how many pins have the time of a file: it decides which are a user's next ones."""
+    if time_sources is None:
+        return []
+    n = int(time_sources.loc[time_sources["time_source"] == "file", "pins"].sum())
+    total = int(time_sources["pins"].sum())
+    if not n:
+        return []
+    return [
+        f"{n:,} of {total:,} pins have the time of their file, since the picture has no EXIF date: "
+        "where files were copied or unpacked, which pin is earlier and which is next is chance."
+    ]
+
+
 def _caption_problems(captions: pd.Series) -> list[str]:
     problems = []
     if captions["empty"]:
@@ -343,6 +389,12 @@ def _caption_problems(captions: pd.Series) -> list[str]:
             f"{_percent(captions['named_by_board'])} of pins carry a word that is on at least half "
             "of their board's captions: text may tell boards apart by habits of naming, not by "
             f"taste. {_percent(captions['only_named_by_board'])} carry no other word."
+        )
+    if captions["left_out"]:
+        problems.append(
+            f"{_percent(captions['left_out'])} of what stands in captions is left out as no word. "
+            f"{_percent(captions['with_serials'])} of pins have serial numbers or ids there, "
+            f"{_percent(captions['with_single_letters']).lower()} single letters."
         )
     return problems
 

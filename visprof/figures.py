@@ -33,13 +33,20 @@ from bokeh.plotting import figure as bokeh_figure
 from bokeh.resources import INLINE
 from IPython.display import HTML
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
-from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter, StrMethodFormatter
+from matplotlib.text import Text
+from matplotlib.ticker import (
+    LogLocator,
+    NullFormatter,
+    NullLocator,
+    PercentFormatter,
+    StrMethodFormatter,
+)
 from pandas.io.formats.style import Styler
 from PIL import ImageOps
 from scipy import stats
 
+from visprof.names import Figure
 from visprof.pictures import read_image
 from visprof.plotted import show_with_files
 
@@ -112,7 +119,7 @@ def use_book_style() -> None:
 
 
 def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> Styler:
-    """Show a table whole: no index, no cut text, words to the left.
+    """Show a table whole: no index, no cut text, words to the left; text is text, not HTML.
 
     Parameters
     ----------
@@ -121,9 +128,11 @@ def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> Styl
     formats : mapping of str to str, optional
         Format of a column's values, such as ``"{:.3f}"``.
     """
-    shown = frame.style.hide(axis="index").format(formats).set_properties(**{"text-align": "left"})
-    # the theme leaves tables of this class in its own colours, light or dark
-    return shown.set_table_attributes('class="dataframe"')
+    shown = frame.style.hide(axis="index").format(formats, escape="html")
+    shown.format_index(escape="html", axis="columns").set_properties(**{"text-align": "left"})
+    # the theme leaves tables of the first class in its own colours, light or dark; notebooks do not
+    # look for mathematics in the others
+    return shown.set_table_attributes('class="dataframe tex2jax_ignore mathjax_ignore"')
 
 
 def verdicts(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -188,9 +197,10 @@ def labelled_pictures(pictures: Mapping[str, np.ndarray], n_columns: int) -> Fig
     axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for axis in axes:
         axis.set_axis_off()
-    for axis, (label, pixels) in zip(axes, pictures.items(), strict=False):
+    labels = figure.label(pictures, "picture", 100 // n_columns)
+    for axis, (name, pixels) in zip(axes, pictures.items(), strict=False):
         axis.imshow(pixels)
-        axis.set_title(label, fontsize="small", pad=3)
+        axis.set_title(labels[str(name)], fontsize="small", pad=3)
     return figure
 
 
@@ -261,6 +271,7 @@ def time_resolution(boards: pd.DataFrame) -> Figure:
     times.set(xlabel="pins of a board", ylabel="distinct times", title="Each point a board")
     for axis in (times.xaxis, times.yaxis):
         axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axis.set_minor_formatter(NullFormatter())
     times.legend(loc="upper left", fontsize="small")
     ecdf = stats.ecdf(boards["largest_batch"]).cdf
     batches.step(
@@ -299,18 +310,21 @@ def board_samples(
     axes = figure.subplots(-(-len(users) // 2), 2, squeeze=False).ravel()
     for axis in axes:
         axis.set_axis_off()
+    labels = figure.label(users, "board", width=44, n_lines=2)
     for axis, user in zip(axes, users, strict=False):
         images = pins.loc[pins["board"] == user, "image"].to_numpy()
         chosen = np.sort(rng.choice(len(images), min(n, len(images)), replace=False))
         axis.imshow(_mosaic(list(images[chosen]), n_columns, 96))
-        axis.set_title(user, fontsize="small")
+        axis.set_title(labels[str(user)], fontsize="small")
     return figure
 
 
 # ---------------------------------------------------------------- Figures 2 and 3
 
 
-def _box(axis: Axes, x: float, y: float, text: str, colour: str, width: float, height: float):
+def _box(
+    axis: Axes, x: float, y: float, text: str, colour: str, width: float, height: float
+) -> Text:
     axis.add_patch(
         FancyBboxPatch(
             (x - width / 2, y - height / 2),
@@ -322,7 +336,7 @@ def _box(axis: Axes, x: float, y: float, text: str, colour: str, width: float, h
             linewidth=1.3,
         )
     )
-    axis.text(x, y, text, ha="center", va="center", fontsize=DIAGRAM_FONT, linespacing=1.3)
+    return axis.text(x, y, text, ha="center", va="center", fontsize=DIAGRAM_FONT, linespacing=1.3)
 
 
 def _arrow(
@@ -413,6 +427,7 @@ def framework(n_cnn: int, n_siamese: int, n_clusters: int) -> Figure:
         fontsize=SMALL_FONT,
         style="italic",
     )
+    figure.formulas(*figure.findobj(Text))
     return figure
 
 
@@ -435,9 +450,11 @@ def siamese_network(
     figure, axis = _canvas(9.4, 3.4)
     top = {"batch": "batch\nnorm", "l2": "unit\nlength"}[normalise]
     trunk = trunk.replace("-", "-\n", 1)  # the names of networks are long
+    named = []
     for y, picture, output in ((2.5, "picture $x$", "$f(x)$"), (0.9, "picture $y$", "$f(y)$")):
         _box(axis, 0.6, y, picture, COLOURS["grey"], 1.1, 0.6)
-        _box(axis, 2.25, y, f"{trunk}\nwithout last layer", COLOURS["blue"], 1.75, 0.95)
+        text = f"{trunk}\nwithout last layer"
+        named.append(_box(axis, 2.25, y, text, COLOURS["blue"], 1.75, 0.95))
         _box(axis, 4.15, y, f"linear\n{n_features} to {n_outputs}", COLOURS["orange"], 1.25, 0.8)
         _box(axis, 5.65, y, top, COLOURS["orange"], 0.85, 0.8)
         _arrow(axis, (1.15, y), (1.37, y))
@@ -463,6 +480,7 @@ def siamese_network(
         2.3,
         1.6,
     )
+    figure.formulas(*{*figure.findobj(Text)} - {*named})
     return figure
 
 
@@ -562,7 +580,9 @@ def class_mean_ap(table: pd.DataFrame) -> Figure:
     axis.hlines(places, ordered.min(axis=1), ordered.max(axis=1), color="#cccccc", lw=1, zorder=0)
     for (name, values), colour, marker in zip(ordered.items(), CYCLE, MARKERS, strict=False):
         axis.plot(values, places, marker, ls="", color=colour, label=name, ms=6)
-    axis.set_yticks(places, [str(name).replace("_", " ") for name in ordered.index])
+    names = [str(name).replace("_", " ") for name in ordered.index]
+    labels = figure.label(names, "class", width=32)
+    axis.set_yticks(places, [labels[name] for name in names])
     axis.set(xlabel="mean average precision of the class", xlim=(0, 1.02))
     axis.grid(axis="x", color="#eeeeee")
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(ordered.columns))
@@ -586,6 +606,9 @@ def neighbour_strips(
     width = len(queries["neighbours"].iloc[0])
     figure = Figure(figsize=(9, 1.42 * len(queries)), layout="constrained")
     axes = figure.subplots(len(queries), width + 1, squeeze=False)
+    shown = {place for row in queries.itertuples() for place in (row.query, *row.neighbours)}
+    names = {place: str(labels[place]).replace("_", " ") for place in sorted(shown)}
+    drawn = figure.label(names.values(), "class", width=14, n_lines=2)
     for row, (query, neighbours, score) in zip(
         axes,
         queries[["query", "neighbours", "average_precision"]].itertuples(index=False),
@@ -600,7 +623,7 @@ def neighbour_strips(
                 colour = "black"
             for spine in axis.spines.values():
                 spine.set(visible=True, color=colour, linestyle=dash, linewidth=2.5)
-            name = labels[position].replace("_", " ")
+            name = drawn[names[position]]
             title = f"{name}\nAP {score:.2f}" if position == query else name
             axis.set_title(title, fontsize=8.5, pad=3, loc="center")
     return figure
@@ -700,13 +723,14 @@ def scene_map(plane: np.ndarray, labels: Sequence[str], n_columns: int = 3) -> F
     n_rows = -(-(len(named) + rest.any()) // n_columns)
     width, height = np.ptp(plane, axis=0)
     figure, axis = _axes(5.6, 5.6 * np.clip(height / max(width, 1e-12), 0.5, 1.2) + 0.22 * n_rows)
+    drawn = figure.label([str(label).replace("_", " ") for label in named], "class", width=24)
     if rest.any():
         axis.scatter(*plane[rest].T, s=5, color="#bbbbbb", lw=0, label="other classes")
     for label, (colour, marker) in zip(named, looks, strict=False):
         points = plane[(labels == label).to_numpy()]
         axis.scatter(
             *points.T, s=24, color=colour, marker=marker, alpha=0.8, lw=0.3, ec="white",
-            label=label.replace("_", " "),
+            label=drawn[str(label).replace("_", " ")],
         )  # fmt: skip
     axis.set(aspect="equal", xticks=[], yticks=[])  # neither position nor scale has a meaning
     axis.spines[:].set_visible(False)
@@ -944,6 +968,7 @@ def max_z_ecdf(distributions: Mapping[str, np.ndarray], largest: float | None = 
     axis.set(
         xlabel="$Z_{ij}$, the largest $|z|$ over clusters", ylabel="share of pairs at or below"
     )
+    figure.formulas(axis.xaxis.label)
     axis.legend(loc="lower right")
     return figure
 
@@ -963,22 +988,19 @@ def cluster_contrasts(table: pd.DataFrame, size: int = 80) -> Figure:
     n_clusters = max(len(rows) for _, rows in pairs)
     figure = Figure(figsize=(9, 2.75 * len(pairs)), layout="constrained")
     parts = figure.subfigures(len(pairs), 1, squeeze=False).flat
+    labels = figure.label(pd.concat([table["user_i"], table["user_j"]]), "user", width=36)
     for part, (_, rows) in zip(parts, pairs, strict=True):
         first = rows.iloc[0]
-        a, b = (str(first[name]).replace("$", r"\$") for name in ("user_i", "user_j"))
+        a, b = (labels[str(first[name])] for name in ("user_i", "user_j"))
+        # in regular weight: a bold font may have fewer letters
         part.suptitle(
-            f"A: {a}    B: {b}    $Z$ = {first['max_z']:.1f}",
-            x=0.01, ha="left", fontsize="medium", fontweight="bold",
-        )  # fmt: skip
+            f"A: {a}    B: {b}    Z = {first['max_z']:.1f}", x=0.01, ha="left", fontsize="medium"
+        )
         axes = part.subplots(1, n_clusters, squeeze=False).flat
         for axis, row in zip(axes, rows.itertuples(), strict=False):
             axis.imshow(_mosaic(row.images, 3, size))
-            axis.set_title(
-                f"$z$ = {row.z:+.1f}   (A {row.count_i:.2g}, B {row.count_j:.2g})".replace(
-                    "-", "−"
-                ),
-                fontsize="small",
-            )
+            title = f"$z$ = {row.z:+.1f}   (A {row.count_i:.2g}, B {row.count_j:.2g})"
+            figure.formulas(axis.set_title(title.replace("-", "−"), fontsize="small"))
         for axis in part.axes:
             axis.set_axis_off()
     return figure
@@ -1042,11 +1064,13 @@ def reading_curves(table: pd.DataFrame) -> Figure:
                     lw=2.4 if row.chosen else 1.3,
                 )  # fmt: skip
         axis.legend(loc="lower right", fontsize="x-small", handlelength=1.3)
-        axis.set(title=_READINGS[parameter], xlim=(0, largest), ylim=(0, 1))
+        figure.formulas(axis.set_title(_READINGS[parameter]))
+        axis.set(xlim=(0, largest), ylim=(0, 1))
         axis.tick_params(labelbottom=True)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
-    figure.supxlabel("$Z_{ij}$, the largest $|z|$ over clusters", fontsize="medium")
+    below = figure.supxlabel("$Z_{ij}$, the largest $|z|$ over clusters", fontsize="medium")
+    figure.formulas(below)
     figure.supylabel("share of pairs at or below", fontsize="medium")
     return figure
 
@@ -1267,7 +1291,9 @@ def false_positive_rates(table: pd.DataFrame, level: float) -> Figure:
         _plain_ticks(axis, rows["n_pins"])
     axes[0].set(ylabel="pairs called different", ylim=(-0.02, 1.02))
     axes[0].yaxis.set_major_formatter(PercentFormatter(1))
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    handles, labels = axes[0].get_legend_handles_labels()
+    legend = figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    figure.formulas(*legend.get_texts())
     return figure
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
+import re
 import resource
 import sys
 import time
@@ -24,7 +25,7 @@ from visprof.inputs import environment_version
 from visprof.memo import digest, fingerprint
 from visprof.results import PACKAGE, provenance
 
-__all__ = ["KEY", "PageProvenance", "hardware"]
+__all__ = ["KEY", "PageProvenance", "as_markdown", "hardware"]
 
 KEY = "visprof"  # of the metadata of the output that is a page's foot
 LOCK = PACKAGE.parent / "constraints.txt"  # the versions that were tested; in a checkout
@@ -58,6 +59,8 @@ class PageProvenance:
         Value by name, of all parameters of the page.
     of_preset : dict
         Values of the study for those that the page leaves to its preset.
+    fitted : dict of str to str
+        Parameters that are not the preset's since the data do not allow those, and why.
     data : str
         What the study looks at, and its fingerprint.
     code, environment : dict
@@ -73,6 +76,7 @@ class PageProvenance:
     page: str
     parameters: dict[str, Any]
     of_preset: dict[str, Any]
+    fitted: dict[str, str]
     data: str
     code: dict[str, str]
     environment: dict[str, str]
@@ -96,7 +100,15 @@ class PageProvenance:
         """
         parameters = {name: variables[name] for name in names}
         study = variables.get("study")
-        settled = dataclasses.asdict(study.parameters) if study is not None else {}
+        settled, fitted = {}, {}
+        if study is not None:
+            settled = dataclasses.asdict(study.parameters)
+            fitted = {choice.name: str(choice) for choice in study.fit.choices}
+            # of its study: a page may use the name of a parameter for something else later on
+            parameters |= {
+                name: getattr(study.asked, name) if name in study.given else None
+                for name in parameters.keys() & settled.keys()
+            }
         versions = provenance()
         return cls(
             page=page,
@@ -106,6 +118,7 @@ class PageProvenance:
                 for name, value in parameters.items()
                 if value is None and name in settled
             },
+            fitted=fitted,
             data=_data(settled),
             code={key: versions[key] for key in ("visprof", "commit", "source_sha256")},
             environment={
@@ -143,6 +156,7 @@ class PageProvenance:
         rows = {
             "parameters of the page": _values(given, hidden),
             "left to the preset": _values(self.of_preset, hidden),
+            "fitted to the data": as_markdown("; ".join(self.fitted.values())),
             "data": self.data,
             "code": f"visprof {code['visprof']}, commit `{code['commit']}`, source "
             f"`{code['source_sha256'][:12]}`",
@@ -158,9 +172,20 @@ class PageProvenance:
         return {name: text for name, text in rows.items() if text}
 
 
+def as_markdown(text: str) -> str:
+    """Return Markdown that shows a text as it is: signs stand as character references."""
+    return "".join(c if c.isalnum() or c in " ,./" else f"&#{ord(c)};" for c in text)
+
+
 def _values(values: Mapping[str, Any], hidden: set[str]) -> str:
-    shown = (f"`{name}={value!r}`" for name, value in values.items() if name not in hidden)
+    shown = (_code(f"{name}={value!r}") for name, value in values.items() if name not in hidden)
     return ", ".join(shown)
+
+
+def _code(text: str) -> str:
+    """A text that neither begins nor ends with "`", as code in a cell of a Markdown table."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{text}{fence}".replace("|", r"\|")
 
 
 def _data(settled: Mapping[str, Any]) -> str:
@@ -168,7 +193,7 @@ def _data(settled: Mapping[str, Any]) -> str:
         return ""
     if settled["data"]:
         folder = Path(settled["data"])
-        return f"the folder “{folder.name}”, fingerprint `{fingerprint(folder)[:12]}`"
+        return f"the folder “{as_markdown(folder.name)}”, fingerprint `{fingerprint(folder)[:12]}`"
     return f"simulated from the parameters, seed {settled['seed']}"
 
 

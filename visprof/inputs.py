@@ -31,7 +31,10 @@ __all__ = [
 TRACE = "VISPROF_TRACE"  # environment variable: the file that a study writes its inputs to
 STEP, FILES = "step ", "files "
 # A study reaches every step, and the page uses a few: those are noted one by one.
-MACHINERY = ("visprof.study", "visprof.memo", "visprof.steps.registry")
+MACHINERY = (
+    "visprof.study", "visprof.parameters", "visprof.sizing", "visprof.memo",
+    "visprof.steps.registry",
+)  # fmt: skip
 
 
 def note_inputs(steps: Mapping[str, str], files: Mapping[str, str]) -> None:

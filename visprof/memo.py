@@ -30,8 +30,8 @@ SOURCES = {_module_name(path): path.read_text("utf-8") for path in sorted(PACKAG
 
 
 def digest(*parts: str) -> str:
-    """Return a short hash of texts."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
+    """Return a short hash of texts, also of names of files that are no UTF-8."""
+    return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()[:20]
 
 
 def fingerprint(path: str | Path) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import csv
+import html
 import io
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,12 @@ from nbformat import NotebookNode
 
 from visprof import footer
 
-__all__ = ["add_foot", "link_figures", "page_provenance", "save_figures", "status_table"]
+__all__ = [
+    "NAMES", "add_foot", "add_note", "link_figures", "page_provenance", "parameters_note",
+    "save_figures", "status_table",
+]  # fmt: skip
+
+NAMES = "visprof-names"  # of the metadata of a figure: names that it cuts or numbers, by label
 
 # The files of a figure, by MIME type: suffix, and what the page calls them
 FILES = {
@@ -47,6 +53,31 @@ def add_foot(notebook: NotebookNode, page: str, parameters: Iterable[str]) -> No
     notebook.cells.append(cell)
 
 
+def parameters_note(preset: str, lines: Sequence[str]) -> str:
+    """Name the parameters that are not the preset's, as MyST markdown; no lines, no text."""
+    if not lines:
+        return ""
+    listing = "\n".join(f"- {line}" for line in lines)
+    return (
+        f"```{{admonition}} Other parameters than those of the preset `{preset}`\n"
+        f":class: note parameters\n\n{listing}\n```"
+    )
+
+
+def add_note(notebook: NotebookNode, note: str) -> None:
+    """Put a text below the title of a page that has not run yet; changed in place."""
+    if not note:
+        return
+    for cell in notebook.cells:
+        lines = cell.source.split("\n")
+        titles = [at for at, line in enumerate(lines) if line.startswith("# ")]
+        if cell.cell_type == "markdown" and titles:
+            after = titles[0] + 1
+            cell.source = "\n".join([*lines[:after], "", note, *lines[after:]])
+            return
+    notebook.cells.insert(0, nbformat.v4.new_markdown_cell(note, id="parameters-note"))
+
+
 def page_provenance(notebook: NotebookNode) -> dict[str, Any] | None:
     """What the foot of an executed page says; None if it has none."""
     for cell in reversed(notebook.cells):
@@ -73,7 +104,8 @@ def save_figures(notebook: NotebookNode, folder: Path) -> dict[str, list[Path]]:
     """
     saved: dict[str, list[Path]] = {}
     for position, cell in enumerate(notebook.cells):
-        for name, data in _figures(cell, position):
+        for name, output in _figures(cell, position):
+            data = output["data"]
             folder.mkdir(parents=True, exist_ok=True)
             for mime in FILES.keys() & data.keys():
                 path = folder / f"{name}.{FILES[mime][0]}"
@@ -84,26 +116,30 @@ def save_figures(notebook: NotebookNode, folder: Path) -> dict[str, list[Path]]:
 
 
 def link_figures(notebook: NotebookNode, folder: str) -> None:
-    """Put links to the files of each figure below it.
+    """Put links to the files of each figure below it, and the names that it cuts or numbers.
 
     Parameters
     ----------
     notebook : NotebookNode
         Executed page; changed in place. Pixels and numbers leave the outputs, for the page shows
-        the vectors.
+        the vectors. Alternative texts get those names too.
     folder : str
         Address of the folder of the files, relative to that of the page.
     """
     cells = []
     for position, cell in enumerate(notebook.cells):
         cells.append(cell)
-        for name, data in _figures(cell, position):
+        for name, output in _figures(cell, position):
+            data, names = output["data"], output.get("metadata", {}).get(NAMES, {})
             links = ", ".join(
                 f'<a href="{folder}/{name}.{suffix}">{shown}</a>'
                 for mime, (suffix, shown) in FILES.items()
                 if mime in data
             )
             text = f'<p class="figure-files">Download: {links}</p>'
+            if names:
+                text += "\n" + _names_table(names)
+                _name_in_alternative(cell, names)
             # by default a cell's id is random, and the page would differ in every build
             cells.append(nbformat.v4.new_markdown_cell(text, id=f"files-{position}-{len(cells)}"))
             for mime in BESIDE:
@@ -111,14 +147,33 @@ def link_figures(notebook: NotebookNode, folder: str) -> None:
     notebook.cells = cells
 
 
-def _figures(cell: NotebookNode, position: int) -> list[tuple[str, dict[str, Any]]]:
-    """Name and data of each figure that a cell shows."""
+def _names_table(names: dict[str, str]) -> str:
+    """Names by their labels in a figure, as HTML."""
+    rows = "".join(
+        f"<tr><td>{html.escape(label)}</td><td>{html.escape(name)}</td></tr>"
+        for label, name in names.items()
+    )
+    return (
+        '<table class="dataframe figure-names"><thead><tr><th scope="col">in the figure</th>'
+        f'<th scope="col">name</th></tr></thead><tbody>{rows}</tbody></table>'
+    )
+
+
+def _name_in_alternative(cell: NotebookNode, names: dict[str, str]) -> None:
+    image = cell.metadata.get("mystnb", {}).get("image", {})
+    if "alt" in image:
+        told = "; ".join(f"{label}: {name}" for label, name in names.items())
+        image["alt"] = f"{image['alt']} Names: {told}"
+
+
+def _figures(cell: NotebookNode, position: int) -> list[tuple[str, NotebookNode]]:
+    """Name and output of each figure that a cell shows."""
     named = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
     named = named or cell.metadata.get("name", f"cell-{position}")
-    outputs = [output.get("data", {}) for output in cell.get("outputs", [])]
-    shown = [data for data in outputs if FILES.keys() & data.keys()]
+    outputs = cell.get("outputs", [])
+    shown = [output for output in outputs if FILES.keys() & output.get("data", {}).keys()]
     name = named.removeprefix("fig-")
-    return [(f"{name}-{n}" if n > 1 else name, data) for n, data in enumerate(shown, start=1)]
+    return [(f"{name}-{n}" if n > 1 else name, output) for n, output in enumerate(shown, start=1)]
 
 
 def status_table(pages: dict[str, tuple[NotebookNode, list[str]]]) -> str:
@@ -136,5 +191,5 @@ def status_table(pages: dict[str, tuple[NotebookNode, list[str]]]) -> str:
         if (made := page_provenance(notebook)) is not None:
             seconds, memory = f"{made['seconds']:,.0f} s", f"{made['peak_bytes'] / 2**20:,.0f} MiB"
             row = [name, made["date"], seconds, memory, made["code"]["commit"]]
-            table.writerow([*row, ", ".join(reasons).replace("visprof.", "")])
+            table.writerow([*row, footer.as_markdown(", ".join(reasons).replace("visprof.", ""))])
     return text.getvalue()

@@ -23,6 +23,9 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import FixedLocator
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
+from visprof import names
+from visprof.pages import NAMES
+
 __all__ = ["figure_files", "plotted_data", "show_with_files"]
 
 PNG_DPI = 200
@@ -43,8 +46,8 @@ def plotted_data(figure: Figure) -> pd.DataFrame:
     DataFrame
         One row a point, in the order of drawing: panel (its title, or its number), series (its
         label in the legend), drawn as, x axis and y axis (their labels), x, y (numbers or, on an
-        axis of names, names) and, of a matrix, value. An interval has a row for either end. Empty
-        columns are left out.
+        axis of names, names) and, of a matrix, value. An interval has a row for either end. Names
+        are whole, also where the figure cuts or numbers them. Empty columns are left out.
     """
     tables = [
         table.assign(panel=axis.get_title(loc="left") or axis.get_title() or str(number))
@@ -54,20 +57,22 @@ def plotted_data(figure: Figure) -> pd.DataFrame:
     if not tables:
         return pd.DataFrame(columns=COLUMNS)
     data = pd.concat(tables, ignore_index=True).reindex(columns=COLUMNS)
+    if isinstance(figure, names.Figure):
+        data = data.replace(figure.names)
     return data.replace("", np.nan).dropna(axis="columns", how="all")
 
 
 def _drawn(axis: Axes) -> Iterator[pd.DataFrame]:
-    names: dict[Artist, str] = {
+    series: dict[Artist, str] = {
         child: str(container.get_label())
         for container in axis.containers
         for child in container.get_children()
     }
 
     def table(artist: Artist | None, kind: str, x, y, value: Any = "") -> pd.DataFrame:
-        series = names.get(artist, str(artist.get_label())) if artist is not None else ""
+        name = series.get(artist, str(artist.get_label())) if artist is not None else ""
         return pd.DataFrame({
-            "series": "" if series.startswith("_") else series,
+            "series": "" if name.startswith("_") else name,
             "drawn as": kind,
             "x axis": axis.get_xlabel(),
             "x": _named(axis.xaxis, x),
@@ -169,4 +174,10 @@ def show_with_files() -> None:
     shell = get_ipython()
     if shell is not None:
         set_matplotlib_formats()  # matplotlib's own would go before
-        shell.display_formatter.mimebundle_formatter.for_type(Figure, figure_files)
+        shell.display_formatter.mimebundle_formatter.for_type(Figure, _files_and_names)
+
+
+def _files_and_names(figure: Figure) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Data and metadata of a figure that a notebook shows."""
+    told = figure.told() if isinstance(figure, names.Figure) else {}
+    return figure_files(figure), {NAMES: told} if told else {}

@@ -20,8 +20,10 @@ import visprof
 from visprof.memo import digest
 
 __all__ = [
+    "PAGE",
     "Estimate",
     "Ledger",
+    "LedgerConflictError",
     "estimates",
     "ledger_scorecard",
     "provenance",
@@ -31,6 +33,7 @@ __all__ = [
 ]
 
 PACKAGE = Path(visprof.__file__).parent
+PAGE = "VISPROF_PAGE"  # environment variable: the page that is being made
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,15 @@ class Estimate:
         return format(self.value, spec) + (f" ({interval})" if interval else "")
 
 
+class LedgerConflictError(ValueError):
+    """Two pages found different values of one number."""
+
+
 class Ledger:
     """A JSON file of headline numbers, each with the run that it comes from.
 
     The file has ``numbers``, by key, and ``runs``: parameters and code version, which the numbers
-    refer to.
+    refer to. A book is one study, so a number has one value, whichever pages find it.
 
     Parameters
     ----------
@@ -91,9 +98,13 @@ class Ledger:
         }
 
     def write(
-        self, estimates: Mapping[str, Estimate], parameters: Mapping[str, Any], preset: str
+        self,
+        estimates: Mapping[str, Estimate],
+        parameters: Mapping[str, Any],
+        preset: str,
+        fitted: Mapping[str, str] | None = None,
     ) -> None:
-        """Add or replace numbers; chapters that run at once do not lose each other's.
+        """Add numbers, or replace a page's own; chapters that run at once lose none of each other.
 
         Parameters
         ----------
@@ -103,15 +114,29 @@ class Ledger:
             All parameters of the study.
         preset : str
             Its preset.
+        fitted : mapping of str to str, optional
+            Parameters that are not the preset's since the data do not allow those, and why.
+
+        Raises
+        ------
+        LedgerConflictError
+            If another page has recorded another value of one of the numbers.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         run = {"preset": preset, "parameters": dict(parameters), **provenance()}
+        if fitted:
+            run["fitted"] = dict(fitted)
         name = digest(json.dumps(run, sort_keys=True, default=str))
         with FileLock(f"{self.path}.lock"):
             kept = self._kept()
+            page = {"page": os.environ[PAGE]} if PAGE in os.environ else {}
             for key, estimate in estimates.items():
                 number = {k: v for k, v in vars(estimate).items() if v not in (None, "")}
-                kept["numbers"][key] = {**number, "run": name}
+                number |= {**page, "run": name}
+                earlier = kept["numbers"].get(key, number)
+                if earlier.get("page") != number.get("page") or not page:
+                    _refuse_conflict(key, earlier, number, self.path)
+                kept["numbers"][key] = number
             kept["runs"][name] = run
             self._write(kept)
 
@@ -125,17 +150,50 @@ class Ledger:
         os.replace(temporary, self.path)
 
     def replace_by(self, parts: Iterable[str | Path]) -> None:
-        """Make this ledger of the numbers of others, such as one a page; later ones go first."""
+        """Make this ledger of the numbers of others, such as one a page.
+
+        Parameters
+        ----------
+        parts : iterable of path
+            Ledgers; one that is not there holds no number.
+
+        Raises
+        ------
+        LedgerConflictError
+            If two of them hold different values of one number.
+        """
         kept: dict[str, Any] = {"numbers": {}, "runs": {}}
         for part in map(Ledger, parts):
-            for section, entries in part._kept().items():
-                kept[section] |= entries
+            of_part = part._kept()
+            for key, number in of_part["numbers"].items():
+                earlier = kept["numbers"].setdefault(key, number)
+                _refuse_conflict(key, earlier, number, part.path)
+            kept["runs"] |= of_part["runs"]
         self._write(kept)
 
     def _kept(self) -> dict[str, dict[str, Any]]:
         if not self.path.exists():
             return {"numbers": {}, "runs": {}}
         return json.loads(self.path.read_text("utf-8"))
+
+
+def _refuse_conflict(
+    key: str, earlier: Mapping[str, Any], number: Mapping[str, Any], path: Path
+) -> None:
+    """Raise LedgerConflictError if two entries of one number differ in more than who made them."""
+    values = [
+        {name: value for name, value in entry.items() if name not in ("page", "run")}
+        for entry in (earlier, number)
+    ]
+    if values[0] != values[1]:
+        told = [
+            f"{estimates({key: entry})[key]:.6g} by {entry.get('page', 'a page without a name')}"
+            for entry in (earlier, number)
+        ]
+        raise LedgerConflictError(
+            f"{path}: {key} is {' and '.join(told)}; a book is one study, whose pages have the "
+            "same parameters: give them the same, or another ledger, or delete this one"
+        )
 
 
 def estimates(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Estimate]:

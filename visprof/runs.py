@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,12 +34,17 @@ from visprof.book import (
     chapter_parameters,
     execute_chapter,
     find_chapter,
+    has_study,
+    page_parameters,
+    partial_folder,
     seen_from,
+    study_note,
+    traceback_kept,
 )
 from visprof.memo import digest
 from visprof.pages import link_figures, save_figures
+from visprof.parameters import PRESETS, Parameters, allowed_values, preset_parameters
 from visprof.results import Estimate, Ledger, estimates, provenance
-from visprof.study import PRESETS, Parameters, Study, allowed_values
 
 __all__ = [
     "Run",
@@ -52,7 +56,7 @@ __all__ = [
 ]
 
 NUMBERS, RECORD = "numbers.json", "run.json"
-LONGEST_NAME = 100
+LONGEST_NAME = 100  # bytes
 COMPUTED = re.compile(r"\{(?:code-cell|eval-rst)\}")  # made by code, not of text alone
 FIELDS = {field.name: field for field in dataclasses.fields(Parameters)}
 
@@ -155,11 +159,14 @@ def _defaults(parameter: Parameter) -> str:
 
 
 def _checked(
-    chapter: Path, known: Mapping[str, Parameter], given: Mapping[str, object]
+    root: Path, chapter: Path, known: Mapping[str, Parameter], given: Mapping[str, object]
 ) -> dict[str, Any]:
     """Values of the declared types, which a study would take too."""
     preset = str(given.get("preset", "demo"))
-    listing = list_parameters(known, preset if preset in PRESETS else "demo")
+    own = {name: known[name] for name in chapter_parameters(root / chapter)}
+    listing = list_parameters(own, preset if preset in PRESETS else "demo")
+    if len(own) < len(known):
+        listing += "\n  and every other parameter of a study (see the book's page of parameters)"
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
@@ -169,11 +176,14 @@ def _checked(
         values = {name: known[name].parse(str(value)) for name, value in given.items()}
         if "preset" in known:
             page = {name: parameter.default for name, parameter in known.items()} | values
-            of_study = {name: value for name, value in page.items() if name in FIELDS}
-            Study(page["preset"], **of_study)
+            preset_parameters(page["preset"], _of_study(page))
     except ValueError as error:
         raise ValueError(f"{error}\n{chapter} has the parameters\n{listing}") from None
     return values
+
+
+def _of_study(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name in FIELDS}
 
 
 # --- one run --------------------------------------------------------------------------------------
@@ -247,29 +257,35 @@ def run_chapter(
     """
     root, out, given = Path(root), Path(out), dict(parameters or {})
     page = find_chapter(chapter, root)
-    known = chapter_parameters(root / page)
+    known = page_parameters(root / page)
     if given.get("data"):
         given["data"] = seen_from(root, _folder(Path(str(given["data"]))))
     if given.get("ledger"):
         raise ValueError(f"ledger: a run keeps its numbers in its own {NUMBERS}; do not give it")
-    values = _checked(page, known, given)
+    values = _checked(root, page, known, given)
     values = {name: value for name, value in values.items() if value != known[name].default}
     target = out / _run_name(page.stem, values, name)
     _reject_other(target, page.stem, values)
 
     start, started = time.perf_counter(), datetime.now(UTC)
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".partial-") as partial:
-        folder = Path(partial, "run")
+    note = ""
+    if has_study(root / page):
+        preset = str(values.get("preset", known["preset"].default))
+        note = study_note(root, preset, _of_study(values))
+    with partial_folder(out) as partial:
+        folder = partial / "run"
         folder.mkdir()
         if "ledger" in known:
             values["ledger"] = seen_from(root, folder / NUMBERS)
-        notebook = execute_chapter(root / page, folder / f"{page.stem}.ipynb", values, root)
+        with traceback_kept(out / f"{target.name}.traceback.txt"):
+            notebook = execute_chapter(
+                root / page, folder / f"{page.stem}.ipynb", values, root, note
+            )
         _name_folder(notebook, seen_from(root, folder), seen_from(root, target))
         values.pop("ledger", None)
         save_figures(nbformat.read(notebook, as_version=4), folder / FIGURES)
         (folder / f"{NUMBERS}.lock").unlink(missing_ok=True)
-        _render_page(root, page, notebook, Path(partial), folder / "html")
+        _render_page(root, page, notebook, partial, folder / "html")
         defaults = {n: parameter.default for n, parameter in known.items() if n != "ledger"}
         record = {
             "chapter": page.stem,
@@ -281,7 +297,7 @@ def run_chapter(
         }
         (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", "utf-8")
         if target.exists():
-            os.replace(target, Path(partial, "old"))
+            os.replace(target, partial / "old")
         os.replace(folder, target)
     return read_run(target)
 
@@ -301,7 +317,9 @@ def _run_name(chapter: str, values: Mapping[str, object], name: str | None) -> s
         return name
     text = "_".join([chapter, *(f"{key}={value}" for key, value in values.items())])
     text = re.sub(r"[^\w.=+,-]+", "-", text)
-    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 9]}-{digest(text)[:8]}"
+    if len(text.encode()) <= LONGEST_NAME:
+        return text
+    return f"{text.encode()[: LONGEST_NAME - 9].decode(errors='ignore')}-{digest(text)[:8]}"
 
 
 def _reject_other(target: Path, chapter: str, values: Mapping[str, Any]) -> None:

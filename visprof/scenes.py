@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +13,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from visprof.checks import check_groups, check_table, check_whole, listed
-from visprof.pictures import IMAGE_SUFFIXES
+from visprof.pictures import is_hidden, list_entries
 
 __all__ = ["read_scenes", "sample_pairs", "split_scenes"]
+
+log = logging.getLogger("visprof")
 
 
 def read_scenes(path: str | Path) -> pd.DataFrame:
@@ -21,14 +26,15 @@ def read_scenes(path: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     path : str or Path
-        Folder whose sub-folders are named after the classes and hold the photographs. Hidden
-        entries and files that are not pictures (by suffix) are passed over.
+        Folder whose sub-folders are named after the classes and hold the photographs, maybe in
+        sub-folders of their own. What `visprof.pictures.list_entries` gives a reason for (hidden
+        entries, what is no picture, links out of the folder) is left out, and logged.
 
     Returns
     -------
     pandas.DataFrame
         Columns ``image`` (path, str) and ``label`` (class folder's name), sorted by class, then
-        by file name.
+        by path.
 
     Raises
     ------
@@ -42,22 +48,25 @@ def read_scenes(path: str | Path) -> pd.DataFrame:
         raise FileNotFoundError(
             f"no folder of scenes at {str(folder)!r}; pass a folder that holds one per class"
         )
-    classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    entries = list_entries(folder)
+    images = [image for image, reason in entries if not reason]
+    rows = [(str(image), image.relative_to(folder).parts[0]) for image in images]
+    left_out = Counter(reason for _, reason in entries if reason)
+    if left_out:
+        named = listed(f"{n} {reason}" for reason, n in left_out.most_common())
+        log.warning("%s: %d entries were left out: %s", folder, left_out.total(), named)
+    classes = {
+        entry.name
+        for entry in os.scandir(folder)
+        if entry.is_dir(follow_symlinks=False) and not is_hidden(entry.name)
+    }
     if not classes:
         raise ValueError(f"{str(folder)!r} has no class folder; expected <class>/<photo>.jpg")
-    rows = [(str(image), c.name) for c in classes for image in _pictures(c)]
+    if empty := sorted(classes - {label for _, label in rows}):
+        raise ValueError(
+            f"the class folder {str(folder / empty[0])!r} has no picture; fill or remove it"
+        )
     return pd.DataFrame(rows, columns=["image", "label"])
-
-
-def _pictures(folder: Path) -> list[Path]:
-    pictures = sorted(
-        p
-        for p in folder.iterdir()
-        if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")
-    )
-    if not pictures:
-        raise ValueError(f"the class folder {str(folder)!r} has no picture; fill or remove it")
-    return pictures
 
 
 def split_scenes(

@@ -9,12 +9,16 @@ from collections.abc import Sequence
 import numpy as np
 from gensim.models.doc2vec import Doc2Vec, TaggedDocument, train_document_dm
 from gensim.models.keyedvectors import pseudorandom_weak_vector
-from gensim.utils import simple_preprocess
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from visprof.checks import check_whole
+from visprof.words import words
+
 __all__ = ["ParagraphVectors", "repeated_words"]
+
+_LARGEST_SEED = 2**32 - 1  # of numpy's generators
 
 
 class ParagraphVectors(TransformerMixin, BaseEstimator):
@@ -22,6 +26,8 @@ class ParagraphVectors(TransformerMixin, BaseEstimator):
 
     The same captions and seed give the same numbers in every process, and a caption's vector
     depends on nothing but the caption and the fitted model: not on the rows around it.
+
+    Words are those of `visprof.words.words`, which also says what is no word.
 
     A caption with no word of the vocabulary (an empty one, say) gets the zero vector. All such
     captions are then equal: they fall in one visual word, and ties are left to the mid-rank.
@@ -37,7 +43,7 @@ class ParagraphVectors(TransformerMixin, BaseEstimator):
     min_count : int, default=2
         Words seen less often are dropped.
     random_state : int, default=0
-        Seed.
+        Seed, from 0 to 2**32 - 1.
 
     Attributes
     ----------
@@ -75,24 +81,26 @@ class ParagraphVectors(TransformerMixin, BaseEstimator):
         Raises
         ------
         TypeError
-            If `captions` is not a sequence of strings.
+            If `captions` is not a sequence of strings, or a parameter is no whole number.
         ValueError
-            If no word is seen `min_count` times.
+            If no word is seen `min_count` times, or a parameter is out of range: all are at least
+            1, the seed at least 0.
         """
+        given = self._checked()
         if not repeated_words(captions, self.min_count):
             raise ValueError(
                 f"captions: no word in {len(captions)} captions is seen min_count="
                 f"{self.min_count} times; pass more text or a smaller min_count"
             )
-        documents = [TaggedDocument(words, [i]) for i, words in enumerate(_tokens(captions))]
+        documents = [TaggedDocument(found, [i]) for i, found in enumerate(_tokens(captions))]
         self.model_ = Doc2Vec(
             documents,
             dm=1,
-            vector_size=self.vector_size,
-            epochs=self.epochs,
-            window=self.window,
-            min_count=self.min_count,
-            seed=self.random_state,
+            vector_size=given["vector_size"],
+            epochs=given["epochs"],
+            window=given["window"],
+            min_count=given["min_count"],
+            seed=given["random_state"],
             workers=1,  # threads would make the order of updates, and the numbers, random
         )
         return self
@@ -111,28 +119,42 @@ class ParagraphVectors(TransformerMixin, BaseEstimator):
         Raises
         ------
         TypeError
-            If `captions` is not a sequence of strings.
+            If `captions` is not a sequence of strings, or a parameter is no whole number.
+        ValueError
+            If a parameter is out of range.
         """
         check_is_fitted(self)
+        self._checked()
         inferred: dict[tuple[str, ...], NDArray[np.float32]] = {}
-        documents = [tuple(words) for words in _tokens(captions)]
-        vectors = np.zeros((len(documents), self.vector_size), dtype=np.float32)
-        for row, words in enumerate(documents):
-            if words not in inferred:
-                inferred[words] = self._infer(words)
-            vectors[row] = inferred[words]
+        documents = [tuple(document) for document in _tokens(captions)]
+        vectors = np.zeros((len(documents), self.model_.vector_size), dtype=np.float32)
+        for row, document in enumerate(documents):
+            if document not in inferred:
+                inferred[document] = self._infer(document)
+            vectors[row] = inferred[document]
         return vectors
 
-    def _infer(self, words: tuple[str, ...]) -> NDArray[np.float32]:
-        known = [word for word in words if word in self.model_.wv]
+    def _checked(self) -> dict[str, int]:
+        """The parameters, each a whole number in its range."""
+        least = {"vector_size": 1, "epochs": 1, "window": 1, "min_count": 1, "random_state": 0}
+        given = {name: check_whole(getattr(self, name), name, of) for name, of in least.items()}
+        if given["random_state"] > _LARGEST_SEED:
+            raise ValueError(
+                f"random_state: expected a seed of at most {_LARGEST_SEED}, got "
+                f"{given['random_state']}"
+            )
+        return given
+
+    def _infer(self, document: tuple[str, ...]) -> NDArray[np.float32]:
+        known = [word for word in document if word in self.model_.wv]
         if not known:
-            return np.zeros(self.vector_size, dtype=np.float32)
+            return np.zeros(self.model_.vector_size, dtype=np.float32)
         # Doc2Vec.infer_vector is not used: it starts from Python's salted hash of the text and
         # carries on the model's generator from caption to caption. These are its steps without
         # either.
         model = self.model_
         model.random = np.random.RandomState(self.random_state)
-        vector = pseudorandom_weak_vector(self.vector_size, " ".join(known), _stable_hash)
+        vector = pseudorandom_weak_vector(model.vector_size, " ".join(known), _stable_hash)
         for alpha in np.linspace(model.alpha, model.min_alpha, self.epochs):
             train_document_dm(
                 model,
@@ -165,9 +187,12 @@ def repeated_words(captions: Sequence[str], min_count: int = 2) -> dict[str, int
     Raises
     ------
     TypeError
-        If `captions` is not a sequence of strings.
+        If `captions` is not a sequence of strings, or `min_count` is no whole number.
+    ValueError
+        If `min_count` is less than 1.
     """
-    seen = Counter(word for words in _tokens(captions) for word in words)
+    check_whole(min_count, "min_count", 1)
+    seen = Counter(word for found in _tokens(captions) for word in found)
     return {word: times for word, times in seen.items() if times >= min_count}
 
 
@@ -185,4 +210,4 @@ def _tokens(captions: Sequence[str]) -> list[list[str]]:
                 f"captions: expected strings, got {caption!r} at position {i}; "
                 "use '' for a missing caption"
             )
-    return [simple_preprocess(caption) for caption in captions]
+    return [words(caption) for caption in captions]

@@ -12,18 +12,26 @@ import io
 import json
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image
 from tqdm import tqdm
 
-from visprof.boards import read_boards
-from visprof.pictures import to_rgb
+from visprof.boards import FURTHER_COLUMNS, parse_times, read_manifest, survey_boards
+from visprof.pictures import (
+    SIDEWAYS,
+    PictureError,
+    decode,
+    open_picture,
+    open_regular,
+    upright,
+)
 
 __all__ = [
     "CollectSummary",
@@ -40,27 +48,11 @@ REQUIRED = ("board_id", "image", "added_at", "caption")
 FOLDER_COLUMNS = (*REQUIRED, "source", "sha256", "width", "height")
 ROWS = ".rows"  # sub-folder with one file a finished board
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # no EPS: Pillow would run Ghostscript
 MAX_BYTES = 64 * 2**20
-MAX_PIXELS = 160_000_000  # a wallpaper of 16K has 133 million
 MAX_ASPECT = 50  # long side over short side
 JPEG_QUALITY = 90
-TURNS = {  # what makes a picture of each EXIF orientation upright
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-SIDEWAYS = (5, 6, 7, 8)
 
 Row = dict[str, object]
-
-
-class PictureError(ValueError):
-    """A picture cannot be used; the message is a short reason, the same for all alike."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +69,23 @@ class CollectSummary:
         Boards with at least one pin.
     failed : dict of str to str
         Boards that could not be collected at all, and why.
+    file_times : int
+        Pins whose time is that of their file, since the picture has no EXIF date.
     """
 
     kept: int
     left_out: Counter[str]
     boards: int
     failed: dict[str, str] = field(default_factory=dict)
+    file_times: int = 0
 
     def __str__(self) -> str:
         lines = [f"kept {self.kept} pins on {self.boards} boards"]
+        if self.file_times:
+            lines.append(
+                f"{self.file_times} of them have the time of their file, since the picture says "
+                "none: if files were copied or unpacked, their order means nothing"
+            )
         if self.left_out:
             lines.append(f"left out {self.left_out.total()}:")
             ordered = sorted(self.left_out.items(), key=lambda item: (-item[1], item[0]))
@@ -116,7 +116,7 @@ def save_picture(
     Parameters
     ----------
     data : bytes
-        A picture file: JPEG, PNG, WebP, GIF, BMP or TIFF.
+        A picture file, of a format that `visprof.pictures.read_image` knows.
     path : path
         The JPEG file to write; its folder is made if absent.
     max_side, short_side : int, optional
@@ -157,40 +157,17 @@ def _decode(
     data: bytes, max_side: int | None, short_side: int | None
 ) -> tuple[Image.Image, tuple[int, int]]:
     """Return the scaled RGB picture and the size of the upright original."""
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-            width, height = opened.size
-            _refuse_absurd(width, height)
-            scaled = _scaled_size(width, height, max_side, short_side)
-            opened.draft(None, (2 * scaled[0], 2 * scaled[1]))  # JPEG: skips work, not quality
-            if opened.mode == "F":
-                raise PictureError("floating-point picture, of unknown range")
-            picture = to_rgb(opened)
-            orientation = opened.getexif().get(ExifTags.Base.Orientation)
+    with open_picture(io.BytesIO(data)) as opened:
+        width, height = opened.size
+        if max(width, height) > MAX_ASPECT * min(width, height):  # judged by the header
+            raise PictureError(f"one side more than {MAX_ASPECT} times the other")
+        scaled = _scaled_size(width, height, max_side, short_side)
+        opened.draft(None, (2 * scaled[0], 2 * scaled[1]))  # JPEG: skips work, not quality
+        picture, orientation = decode(opened)
         if scaled != (width, height):
             picture = picture.resize(scaled, Image.Resampling.LANCZOS)
-    except PictureError:
-        raise
-    except UnidentifiedImageError as error:
-        raise PictureError("not a picture") from error
-    except Image.DecompressionBombError as error:
-        raise PictureError(f"more than {MAX_PIXELS} pixels") from error
-    except Exception as error:  # decoders raise nearly anything on hostile bytes
-        raise PictureError("truncated or damaged picture") from error
-    if orientation not in TURNS:
-        return picture, (width, height)
-    turned = orientation in SIDEWAYS
-    return picture.transpose(TURNS[orientation]), (height, width) if turned else (width, height)
-
-
-def _refuse_absurd(width: int, height: int) -> None:
-    """Judge by the header, before any pixel is decoded."""
-    if width < 1 or height < 1:
-        raise PictureError("no pixels")
-    if width * height > MAX_PIXELS:
-        raise PictureError(f"more than {MAX_PIXELS} pixels")
-    if max(width, height) > MAX_ASPECT * min(width, height):
-        raise PictureError(f"one side more than {MAX_ASPECT} times the other")
+    size = (height, width) if orientation in SIDEWAYS else (width, height)
+    return upright(picture, orientation), size
 
 
 def _scaled_size(
@@ -204,11 +181,18 @@ def _scaled_size(
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is whole or absent, whenever the process is killed."""
+def _write_whole(
+    path: Path, data: bytes, check: Callable[[Path], None] = lambda written: None
+) -> None:
+    """Write a file that is whole and checked, or absent, whenever the process is killed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     temporary.write_bytes(data)
+    try:
+        check(temporary)
+    except BaseException:
+        temporary.unlink()
+        raise
     temporary.replace(path)
 
 
@@ -217,6 +201,10 @@ def _write_whole(path: Path, data: bytes) -> None:
 
 def write_manifest(out: Path, rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> Path:
     """Write ``manifest.csv``, sorted; the same rows in any order give the same bytes.
+
+    Any text is kept, but for lone surrogates (bytes that are no text), which no file in UTF-8 can
+    hold: they are written with a backslash, ``\\udcff`` say. What was written is read back before
+    it takes the place of an earlier manifest.
 
     Parameters
     ----------
@@ -236,7 +224,9 @@ def write_manifest(out: Path, rows: Iterable[Mapping[str, object]], columns: Seq
     Raises
     ------
     ValueError
-        If a needed column is missing, a row lacks a column, or a time is not ISO 8601.
+        If a needed column is missing, a row lacks a column, a time is none that `parse_times`
+        reads, or the manifest is none that `visprof.boards.read_manifest` reads: a picture outside
+        of its folder, say.
     """
     missing = [column for column in REQUIRED if column not in columns]
     if missing:
@@ -246,25 +236,42 @@ def write_manifest(out: Path, rows: Iterable[Mapping[str, object]], columns: Seq
         lacking = [column for column in columns if column not in row]
         if lacking:
             raise ValueError(f"the row {dict(row)} lacks {', '.join(lacking)}")
-        lines.append([str(row[column]) for column in columns])
-    first = [columns.index("board_id"), columns.index("added_at")]
+        lines.append([_writable(row[column]) for column in columns])
+    board, added_at = columns.index("board_id"), columns.index("added_at")
     name = columns.index("path" if "path" in columns else "image")
-    lines.sort(key=lambda line: (line[first[0]], _moment(line[first[1]]), line[name], line))
+    moments = parse_times(line[added_at] for line in lines)
+    if moments.isna().any():
+        wrong = lines[int(np.argmax(moments.isna()))][added_at]
+        raise ValueError(f"added_at {wrong!r} is not an ISO 8601 time of the years 1678 to 2261")
+    order = sorted(
+        zip(lines, moments, strict=True),
+        key=lambda item: (item[0][board], item[1], item[0][name], item[0]),
+    )
+    lines = [line for line, _ in order]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(lines)
+    plain = csv.writer(text, lineterminator="\n")
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for line in [list(columns), *lines]:  # the writer does not know that \r ends a line, too
+        (quoted if any("\r" in value for value in line) else plain).writerow(line)
     manifest = Path(out) / MANIFEST
-    _write_whole(manifest, text.getvalue().encode(errors="backslashreplace"))
+
+    def check(written: Path) -> None:
+        try:
+            table = read_manifest(written)
+            if [list(table.columns), *table.to_numpy().tolist()] != [list(columns), *lines]:
+                raise ValueError("it is not what was to be written")
+        except ValueError as error:
+            why = str(error).replace(str(written), str(manifest))
+            raise ValueError(
+                f"{manifest} was not written, since it would not read: {why}"
+            ) from None
+
+    _write_whole(manifest, text.getvalue().encode(), check if lines else lambda written: None)
     return manifest
 
 
-def _moment(added_at: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(added_at)
-    except ValueError as error:
-        raise ValueError(f"added_at {added_at!r} is not an ISO 8601 time") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _writable(value: object) -> str:
+    return str(value).encode(errors="backslashreplace").decode()
 
 
 def board_folder(board_id: str) -> str:
@@ -272,7 +279,8 @@ def board_folder(board_id: str) -> str:
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", board_id).lstrip(".")[:80].rstrip(".")
     if safe and safe == board_id:
         return safe
-    return f"{safe or 'board'}-{hashlib.sha256(board_id.encode()).hexdigest()[:8]}"
+    name = _writable(board_id).encode()
+    return f"{safe or 'board'}-{hashlib.sha256(name).hexdigest()[:8]}"
 
 
 def keep_board(
@@ -333,20 +341,22 @@ def collect_folder(
     Returns
     -------
     CollectSummary
-        What was kept. The manifest has the further columns ``source`` (the file), ``sha256`` (of
-        its bytes), ``width`` and ``height`` (before scaling).
+        What was kept, and how much of `src` was left out: what is in no table of pins, and pins
+        without a picture that can be used. The manifest has the further columns ``source`` (the
+        file), ``sha256`` (of its bytes), ``width`` and ``height`` (before scaling), and
+        ``licence`` and ``time_source`` if `src` has them.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        As `read_boards`; ValueError if `out` is `src` or inside of it.
+        As `read_boards`; ValueError if `out` is `src` or inside of it, or no pin is left.
     """
     src, out = Path(src), Path(out)
     if out.resolve().is_relative_to(src.resolve()):
         raise ValueError(f"out={out} is inside of {src}; pass a folder outside of it")
-    pins = read_boards(src)
+    pins, rest = survey_boards(src)
     root = src if src.is_dir() else src.parent
-    rows, left_out = [], Counter()
+    rows, left_out = [], Counter(rest["reason"])
     with tqdm(total=len(pins), unit="picture", disable=not progress) as bar:
         for board_id, board in pins.groupby("board"):
             asked = {"short_side": short_side, "pins": _stated(board, root)}
@@ -359,18 +369,40 @@ def collect_folder(
             rows += more_rows
             left_out += more_left_out
             bar.update(len(board))
-    write_manifest(out, rows, FOLDER_COLUMNS)
-    return CollectSummary(len(rows), left_out, len({row["board_id"] for row in rows}))
+    if not rows:
+        reasons = ", ".join(f"{why} ({n})" for why, n in left_out.most_common())
+        raise ValueError(f"no pin is left of the boards at {src}: {reasons}")
+    write_manifest(out, rows, (*FOLDER_COLUMNS, *_further(pins)))
+    return CollectSummary(
+        kept=len(rows),
+        left_out=left_out,
+        boards=len({row["board_id"] for row in rows}),
+        file_times=sum(row.get("time_source") == "file" for row in rows),
+    )
+
+
+def _further(pins: pd.DataFrame) -> list[str]:
+    return [column for column in FURTHER_COLUMNS if column in pins]
 
 
 def _stated(board: pd.DataFrame, root: Path) -> list[list[object]]:
     """List what a board's copy depends on: its pins and the state of their files."""
     stated = []
-    for pin in board.itertuples():
-        file = Path(pin.image)
-        state = (file.stat().st_size, file.stat().st_mtime_ns) if file.is_file() else ()
-        stated.append([_source(file, root), pin.time.isoformat(), pin.caption, *state])
+    for pin in board.to_dict("records"):
+        file = Path(pin["image"])
+        further = [pin[column] for column in _further(board)]
+        stated.append(
+            [_source(file, root), pin["time"].isoformat(), pin["caption"], *further, *_state(file)]
+        )
     return stated
+
+
+def _state(file: Path) -> tuple[int, ...]:
+    try:
+        found = os.stat(file)
+    except (OSError, ValueError):  # nothing is there, or it cannot be the path of anything
+        return ()
+    return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else ()
 
 
 def _source(file: Path, root: Path) -> str:
@@ -381,12 +413,12 @@ def _copy_board(
     board: pd.DataFrame, root: Path, out: Path, short_side: int
 ) -> tuple[list[Row], Counter[str]]:
     rows, left_out = [], Counter()
-    for pin in board.itertuples():
-        file = Path(pin.image)
+    for pin in board.to_dict("records"):
+        file = Path(pin["image"])
         try:
             data = _read_capped(file)
             sha256 = hashlib.sha256(data).hexdigest()
-            image = f"{board_folder(pin.board)}/{sha256[:16]}.jpg"
+            image = f"{board_folder(pin['board'])}/{sha256[:16]}.jpg"
             width, height = save_picture(data, out / image, short_side=short_side)
         except FileNotFoundError:
             left_out["no such file"] += 1
@@ -395,14 +427,16 @@ def _copy_board(
             left_out[str(error)] += 1
             continue
         values = (
-            pin.board, image, pin.time.isoformat(), pin.caption,
+            pin["board"], image, pin["time"].isoformat(), pin["caption"],
             _source(file, root), sha256, width, height,
         )  # fmt: skip
-        rows.append(dict(zip(FOLDER_COLUMNS, values, strict=True)))
+        further = {column: pin[column] for column in _further(board)}
+        rows.append(dict(zip(FOLDER_COLUMNS, values, strict=True)) | further)
     return rows, left_out
 
 
 def _read_capped(file: Path) -> bytes:
-    if file.stat().st_size > MAX_BYTES:
-        raise PictureError(f"more than {MAX_BYTES} bytes")
-    return file.read_bytes()
+    with open_regular(file) as opened:
+        if os.fstat(opened.fileno()).st_size > MAX_BYTES:
+            raise PictureError(f"more than {MAX_BYTES} bytes")
+        return opened.read()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from visprof.steps.registry import step
 
 __all__ = [
     "BoardSplit", "Pins", "SceneSplit", "board_split", "data_folder", "data_sheet",
-    "near_duplicates", "pins", "scene_split",
+    "near_duplicates", "picture_contents", "pins", "scene_split",
 ]  # fmt: skip
 
 log = logging.getLogger("visprof")
@@ -66,20 +68,38 @@ def data_folder(
 
 @dataclass(frozen=True)
 class Pins:
-    """All pins of the data: those whose picture can be read, and the others with the reason."""
+    """All pins of the data: those whose picture can be read, and the others with the reason.
+
+    Entries of a folder that are no pins have a reason, too.
+    """
 
     readable: pd.DataFrame
     unreadable: pd.DataFrame
+    left_out: pd.DataFrame
 
 
 @step
 def pins(data_folder: Path) -> Pins:
     """All pins of the data."""
-    readable, unreadable = boards.split_readable(boards.read_boards(data_folder / "boards"))
+    found, left_out = boards.survey_boards(data_folder / "boards")
+    readable, unreadable = boards.split_readable(found)
     if len(unreadable):
-        named = "; ".join(unreadable["reason"].head())
+        first = unreadable.head().itertuples()
+        named = "; ".join(f"{pin.image}: {pin.reason}" for pin in first)
         log.warning("%d unreadable pictures were skipped: %s", len(unreadable), named)
-    return Pins(readable, unreadable)
+    return Pins(readable, unreadable, left_out)
+
+
+@step
+def picture_contents(pins: Pins) -> np.ndarray:
+    """Digest of each readable pin's file, (n,): equal ones show the same picture."""
+    with ThreadPoolExecutor() as pool:
+        return np.array(list(pool.map(_content, pins.readable["image"])), dtype="S40")
+
+
+def _content(image: str) -> str:
+    with open(image, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -125,7 +145,9 @@ def data_sheet(
     pins: Pins, board_split: BoardSplit, near_duplicates: np.ndarray
 ) -> datasheet.Datasheet:
     """Counts, spans, time resolution, captions, duplicates and licences of all pins."""
-    return datasheet.describe(pins.readable, board_split.funnel, pins.unreadable, near_duplicates)
+    return datasheet.describe(
+        pins.readable, board_split.funnel, pins.unreadable, near_duplicates, pins.left_out
+    )
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,6 @@ def _laid_out(
     pictures: pd.DataFrame, features: np.ndarray, perplexity: float, seed: int
 ) -> pd.DataFrame:
     """A table of pictures with their places x, y in the plane of t-SNE."""
-    perplexity = min(perplexity, maps.largest_perplexity(len(pictures)))
     plane = maps.tsne_plane(features, perplexity, random_state=seed)
     return pictures.assign(x=plane[:, 0], y=plane[:, 1])
 

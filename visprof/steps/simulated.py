@@ -36,7 +36,8 @@ def pins(n_users: int, world_pins: int) -> Pins:
             "row": np.arange(len(users)),  # of the simulated embeddings
         }
     )
-    return Pins(table, table.iloc[:0].assign(reason=""))
+    nothing = pd.DataFrame(columns=["entry", "reason"])
+    return Pins(table, table.iloc[:0].assign(reason=""), nothing)
 
 
 @variant(drawn=False)
