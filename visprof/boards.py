@@ -551,7 +551,7 @@ def sample_pins(pins: pd.DataFrame, n: int, random_state: int = 0) -> np.ndarray
     short = sizes[sizes < n]
     if len(short):
         raise ValueError(
-            f"cannot sample {n} pins a board: {_listed(f'{b} has {s}' for b, s in short.items())}. "
+            f"cannot sample {n} pins a board: {listed(f'{b} has {s}' for b, s in short.items())}. "
             "Lower the number of pins or raise min_pins"
         )
     rng = np.random.default_rng(random_state)
@@ -559,9 +559,3 @@ def sample_pins(pins: pd.DataFrame, n: int, random_state: int = 0) -> np.ndarray
     return np.concatenate(
         [np.sort(rng.choice(rows[board], n, replace=False)) for board in sizes.index]
     )
-
-
-def _listed(items: Iterable[str], most: int = 5) -> str:
-    items = list(items)
-    more = f"; and {len(items) - most} more" if len(items) > most else ""
-    return "; ".join(items[:most]) + more

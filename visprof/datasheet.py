@@ -225,7 +225,16 @@ def caption_quality(pins: pd.DataFrame) -> pd.DataFrame:
         ``with_serials`` and ``with_single_letters``, shares of pins with serial numbers and with
         single letters in their caption, which are no words; ``left_out``, their share of all
         tokens.
+
+    Raises
+    ------
+    TypeError
+        If boards have names of several kinds.
+    ValueError
+        If there are no pins, or a board or caption is missing (the rows are named): no caption is
+        the empty one.
     """
+    pins = check_table(pins, "pins", "board", ["caption"])
     empty = pins["caption"].str.strip().to_numpy() == ""
     boards = pins["board"].tolist()
     captions = [tokens(caption) for caption in pins["caption"]]
