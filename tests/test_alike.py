@@ -99,11 +99,13 @@ def test_wrong_input_is_named():
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)
-@given(st.integers(-900, 900), st.sampled_from(DISTANCES))
+@given(st.integers(-900, 900) | st.just(1023), st.sampled_from(DISTANCES))
 def test_who_is_alike_does_not_depend_on_the_unit(k, distance):
     pins, users = pins_of({"x": [1, 2, 3], "y": [3, 2, 1], "z": [1, 1, 1]}, n=9)
     table, same = (most_alike(of, users, "y", distance, 10) for of in (pins, np.ldexp(pins, k)))
     assert table.equals(same)
+    drawn, same = (resampled_profiles(of, 10) for of in (pins, np.ldexp(pins, k)))
+    np.testing.assert_array_equal(drawn, same)
 
 
 def test_users_without_a_profile_are_refused():

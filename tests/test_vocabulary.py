@@ -217,10 +217,10 @@ def test_more_clusters_than_distinct_pictures_are_refused():
 def test_few_pictures_among_many_copies_get_a_cluster_each(dtype, monkeypatch):
     """The start is drawn from a sample of rows that may hold the copies alone."""
     monkeypatch.setattr("visprof.vocabulary._START_ROWS", 2)
-    few = np.random.default_rng(0).normal(size=(12, 4)).astype(dtype)
-    x = np.concatenate([np.zeros((5000, 4), dtype), few])
-    for seed in range(5):
-        centres = VisualVocabulary(n_clusters=13, random_state=seed).fit(x).cluster_centers_
+    few = np.random.default_rng(0).normal(size=(150, 5)).astype(dtype)
+    x = np.concatenate([np.zeros((20_000, 5), dtype), np.repeat(few, 20, axis=0)])
+    for seed in range(2):
+        centres = VisualVocabulary(n_clusters=151, random_state=seed).fit(x).cluster_centers_
         distance = cdist(np.unique(x, axis=0), centres)
         assert distance.min(axis=1).max() < 1e-4
         assert distance.min(axis=0).max() < 1e-4
@@ -275,7 +275,8 @@ def test_any_finite_bandwidth_and_picture_give_finite_assignments_or_an_error(dt
     np.testing.assert_allclose(vocabulary.fit_transform(x), 0.25 if normalised else 1, rtol=1e-6)
     vocabulary.set_params(bandwidth=0.05)
     top = np.finfo(dtype).max
-    far = vocabulary.transform(np.full((1, 6), np.sqrt(top), dtype))
+    far = vocabulary.transform(np.full((1, 6), np.sqrt(top) / 8, dtype))
     assert far.sum() == (1 if normalised else 0)
-    with pytest.raises(ValueError, match=r"X: distances to the visual words: .* not finite"):
-        vocabulary.transform(np.where(np.arange(6) % 2, top, -top).astype(dtype)[np.newaxis])
+    for value in (top, np.sqrt(top)):
+        with pytest.raises(ValueError, match=r"X: squared distances .* 1 of 1 values are not fin"):
+            vocabulary.transform(np.full((1, 6), value, dtype))

@@ -186,15 +186,13 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 np.matmul(rows, centres.T, out=affinity)
                 affinity -= half_norms  # |r|^2 / 2 - |r - d|^2 / 2
                 row_norms = np.einsum("ij,ij->i", rows, rows)
-            if not np.isfinite(row_norms).all():  # else |r.d| <= |r| |d| is finite, too
-                check_finite(affinity, "X: distances to the visual words")
+            check_finite(row_norms, "X: squared distances from the visual words")
             self._soften(affinity, row_norms / 2)
         return words
 
     def _soften(self, affinity: NDArray, half_norms: NDArray) -> None:
         """Turn affinities into assignments, in place."""
-        scale = self.bandwidth * self._sigma2[self.sigma] / 2
-        scale = affinity.dtype.type(min(scale, np.finfo(affinity.dtype).max))
+        scale = affinity.dtype.type(self.bandwidth * self._sigma2[self.sigma] / 2)
         if scale < np.finfo(scale).tiny:  # the limit of a vanishing bandwidth
             nearest = affinity.argmax(axis=1)
             affinity[:] = 0
