@@ -85,7 +85,8 @@ def test_users_are_drawn_by_the_seed(bank):
 
 
 @pytest.mark.parametrize(
-    "change", [{"n_users": 0}, {"n_pins": 0}, {"taste": -1}, {"session_length": 0.5}]
+    "change",
+    [{"n_users": 0}, {"n_pins": 0}, {"taste": -1}, {"taste": 1e308}, {"session_length": 0.5}],
 )
 def test_bad_input_is_named(bank, change):
     with pytest.raises(ValueError, match=next(iter(change))):

@@ -109,8 +109,9 @@ def ranking_metrics(features: ArrayLike, labels: ArrayLike) -> RankingMetrics:
         If labels are of several kinds, such as numbers and texts.
     """
     x = check_array(
-        features, dtype=[np.float64, np.float32], ensure_min_samples=2, input_name="features"
-    )
+        features, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2,
+        input_name="features",
+    )  # fmt: skip
     codes = _class_codes(labels, len(x))
     n, n_relevant = len(x), np.bincount(codes)[codes] - 1
     scored = n_relevant > 0
