@@ -247,6 +247,7 @@ def with_missing(groups, row):
     words = np.array([f"g{group}" for group in groups], object)
     words[row] = None
     yield words
+    yield [word or np.nan for word in words]
     yield pd.Categorical(words)
     yield pd.Series(words, index=np.arange(len(words)) + 7)
     dates = pd.to_datetime(groups, unit="D").to_series().to_numpy().copy()

@@ -16,6 +16,8 @@ from visprof.checks import (
 MISSING = {
     "NaN": np.array([1.0, np.nan, 2.0]),
     "None": ["a", None, "b"],
+    "NaN among texts": ["a", np.nan, "b"],
+    "NA among texts": ("a", pd.NA, "b"),
     "NA": pd.array([1, pd.NA, 2], dtype="Int64"),
     "NaT": pd.to_datetime(["2015-01-01", None, "2015-01-02"]),
     "category": pd.Categorical(["a", None, "b"]),
@@ -39,6 +41,8 @@ def test_missing_groups_are_named_by_row(values):
         np.array(["b", "a", "c"], object),
         np.array([1, 2.5, np.float32(3)], object),
         [True, False, True],
+        np.array([True, np.bool_(False), 2], object),
+        ["b", np.str_("a"), "c"],
         [b"x", b"y", b"z"],
         pd.Categorical(["a", "b", "a"]),
         pd.to_datetime(["2015-01-01", "2014-01-01", "2015-01-02"]),
@@ -51,6 +55,8 @@ def test_groups_of_one_kind_are_returned_in_order(values):
 
 
 def test_groups_of_several_kinds_are_named():
+    with pytest.raises(TypeError, match=r"users: .* number at row 0 \(1\) and str at row 1"):
+        check_groups([1, "1", 2], 3, "users")
     with pytest.raises(
         TypeError, match=r"labels: .* number at row 0 \(1\) and str at row 2 \('x'\)"
     ):
@@ -114,6 +120,20 @@ def test_a_number_is_finite_and_in_its_range(value, error, message):
 def test_numbers_that_are_missing_or_infinite_are_named_by_row(values):
     with pytest.raises(ValueError, match=r"scores: 1 of 3 .* infinite, at row\(s\) 1;"):
         check_numbers(values, 3, "scores")
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["1", "2"], "<U1"),
+        ([1.0, "2", None], "str"),
+        (np.array(["2015-01-01"], "datetime64[D]"), "datetime64"),
+        ([1j], "complex128"),
+    ],
+)
+def test_numbers_of_another_kind_are_refused(values, kind):
+    with pytest.raises(TypeError, match=f"scores: expected numbers, got {kind}"):
+        check_numbers(np.array(values, object if None in values else None), None, "scores")
 
 
 def test_numbers_are_one_for_each_row():

@@ -235,6 +235,13 @@ def test_class_means_and_hits_are_those_of_the_queries():
     np.testing.assert_allclose(np.cumsum(hits.sum(axis=0)) / np.arange(1, 16) / 15, got.precision)
 
 
+def test_labels_of_other_classes_have_no_means():
+    ranking = ranking_metrics(np.arange(4.0)[:, None], [0, 0, 1, 1])
+    for labels in ([0, 0, 0, 1], [0, 0, 1, 2]):
+        with pytest.raises(ValueError, match="labels: expected those that the pictures were"):
+            ranking.class_mean_ap(labels)
+
+
 def ranking_of(ap_of_class, labels):
     """Rankings whose queries all have their class's average precision."""
     ap, sizes = np.asarray(ap_of_class)[labels], np.bincount(labels)

@@ -69,8 +69,17 @@ class RankingMetrics:
         ----------
         labels : array-like of shape (n,)
             Those that the pictures were ranked by.
+
+        Raises
+        ------
+        ValueError
+            If the sizes of their classes are others, or one is missing.
+        TypeError
+            If they are of several kinds.
         """
         codes = _class_codes(labels, len(self.average_precision))
+        if not np.array_equal(np.bincount(codes), self.class_sizes):
+            raise ValueError("labels: expected those that the pictures were ranked by, got others")
         return np.bincount(codes, self.average_precision) / self.class_sizes
 
 
