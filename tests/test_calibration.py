@@ -85,11 +85,17 @@ def test_users_are_drawn_by_the_seed(bank):
 
 
 @pytest.mark.parametrize(
-    "change", [{"n_users": 0}, {"n_pins": 0}, {"taste": -1}, {"session_length": 0.5}]
+    "change",
+    [{"n_users": 0}, {"n_pins": 0}, {"taste": -1}, {"taste": 1e308}, {"session_length": 0.5}],
 )
 def test_bad_input_is_named(bank, change):
     with pytest.raises(ValueError, match=next(iter(change))):
         draw_users(bank, **({"n_users": 2, "n_pins": 5} | change))
+
+
+def test_a_taste_that_the_bank_cannot_serve_is_named():
+    with pytest.raises(ValueError, match=r"taste=100000 leaves user \d no pin of the bank's 50"):
+        draw_users(pin_bank(50, 0), 9, 3, taste=1e5)
 
 
 def test_the_background_has_the_size_of_the_studys(world):

@@ -10,6 +10,7 @@ from visprof.checks import (
     check_finite,
     check_groups,
     check_number,
+    check_numbers,
     check_table,
     check_whole,
     listed,
@@ -18,6 +19,8 @@ from visprof.checks import (
 MISSING = {
     "NaN": np.array([1.0, np.nan, 2.0]),
     "None": ["a", None, "b"],
+    "NaN among texts": ["a", np.nan, "b"],
+    "NA among texts": ("a", pd.NA, "b"),
     "NA": pd.array([1, pd.NA, 2], dtype="Int64"),
     "NaT": pd.to_datetime(["2015-01-01", None, "2015-01-02"]),
     "category": pd.Categorical(["a", None, "b"]),
@@ -41,6 +44,8 @@ def test_missing_groups_are_named_by_row(values):
         np.array(["b", "a", "c"], object),
         np.array([1, 2.5, np.float32(3)], object),
         [True, False, True],
+        np.array([True, np.bool_(False), 2], object),
+        ["b", np.str_("a"), "c"],
         [b"x", b"y", b"z"],
         pd.Categorical(["a", "b", "a"]),
         pd.to_datetime(["2015-01-01", "2014-01-01", "2015-01-02"]),
@@ -53,6 +58,8 @@ def test_groups_of_one_kind_are_returned_in_order(values):
 
 
 def test_groups_of_several_kinds_are_named():
+    with pytest.raises(TypeError, match=r"users: .* number at row 0 \(1\) and str at row 1"):
+        check_groups([1, "1", 2], 3, "users")
     with pytest.raises(
         TypeError, match=r"labels: .* number at row 0 \(1\) and str at row 2 \('x'\)"
     ):
@@ -91,6 +98,61 @@ def test_a_result_is_finite(value):
     assert check_finite([1.0, 2.0], "z").tolist() == [1, 2]
     with pytest.raises(ValueError, match="z: 1 of"):
         check_finite(value, "z")
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (0, ValueError, "level: expected a finite number above 0 and below 1, got 0"),
+        (1.0, ValueError, "level: "),
+        (np.nan, ValueError, "level: .* got nan"),
+        ("0.9", TypeError, "level: .* got '0.9'"),
+        (True, TypeError, "level: "),
+        (None, TypeError, "level: "),
+    ],
+)
+def test_a_number_is_finite_and_in_its_range(value, error, message):
+    assert check_number(np.float32(0.5), "level", above=0, below=1) == 0.5
+    assert check_number(0, "taste", least=0) == 0
+    with pytest.raises(error, match=message):
+        check_number(value, "level", above=0, below=1)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1.0, np.nan, 2.0],
+        [1, None, 2],
+        [1.0, np.inf, 2.0],
+        pd.array([1, pd.NA, 2], dtype="Int64"),
+        pd.Series([1.0, np.nan, 2.0], index=[7, 8, 9]),
+        np.ma.masked_array([1, 2, 3], mask=[False, True, False]),
+    ],
+)
+def test_numbers_that_are_missing_or_infinite_are_named_by_row(values):
+    with pytest.raises(ValueError, match=r"scores: 1 of 3 .* infinite, at row\(s\) 1;"):
+        check_numbers(values, 3, "scores")
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["1", "2"], "<U1"),
+        ([1.0, "2", None], "str"),
+        (np.array(["2015-01-01"], "datetime64[D]"), "datetime64"),
+        ([1j], "complex128"),
+    ],
+)
+def test_numbers_of_another_kind_are_refused(values, kind):
+    with pytest.raises(TypeError, match=f"scores: expected numbers, got {kind}"):
+        check_numbers(np.array(values, object if None in values else None), None, "scores")
+
+
+def test_numbers_are_one_for_each_row():
+    assert check_numbers([True, False], 2, "scores").tolist() == [1, 0]
+    for values, n in (([1, 2], 3), ([], None), ([[1.0]], None)):
+        with pytest.raises(ValueError, match="scores: expected shape"):
+            check_numbers(values, n, "scores")
 
 
 def test_long_lists_are_cut():

@@ -32,6 +32,19 @@ def test_impossible_levels_are_refused(level):
         percentile_interval(np.arange(5.0), level)
 
 
+@pytest.mark.parametrize(
+    ("draws", "message"),
+    [
+        ([1.0, np.nan], r"draws: 1 of 2 values are NaN or infinite, at row\(s\) 1"),
+        ([], "draws: expected shape"),
+        ([-1.7e308, 1.7e308], "quantiles of the draws: 2 of 2 values are not finite"),
+    ],
+)
+def test_draws_without_an_interval_are_refused(draws, message):
+    with pytest.raises(ValueError, match=message):
+        percentile_interval(draws, 0.9)
+
+
 def test_no_resamples_are_refused():
     with pytest.raises(ValueError, match="n_resamples"):
         resample_counts(5, 0, random_state=0)

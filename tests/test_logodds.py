@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
@@ -188,3 +189,50 @@ def test_a_place_in_pdist_order_is_a_pair(n):
     for place, (i, j) in enumerate(pair_users(range(n * (n - 1) // 2), n)):
         assert i < j
         assert places[i, j] == place
+
+
+def exactly(y_i, y_j, g, alpha, variance):
+    """Eqs. 4-6 in decimals of 50 digits."""
+    with localcontext(prec=50):
+        y_i, y_j, g = ([Decimal(float(count)) for count in counts] for counts in (y_i, y_j, g))
+        inside = [
+            [y + Decimal(alpha) * prior for y, prior in zip(u, g, strict=True)] for u in (y_i, y_j)
+        ]
+        z = []
+        for k in range(len(g)):
+            a = [user[k] for user in inside]
+            b = [sum(user[:k] + user[k + 1 :]) for user in inside]
+            delta = (a[0] / b[0]).ln() - (a[1] / b[1]).ln()
+            terms = a + b if variance == "four-term" else a
+            z.append(float(delta / sum(1 / term for term in terms).sqrt()))
+        return z
+
+
+@pytest.mark.parametrize("variance", VARIANCES)
+@pytest.mark.parametrize(
+    ("y_i", "y_j", "g", "alpha"),
+    [
+        ([9e307, 1e307, 9e307], [1e307, 2e307, 3e307], [1, 1, 1], 0.01),
+        ([1.7e308, 1.5e308, 1.6e308], [1, 2, 3], [1, 1, 1], 0.01),
+        ([1e200, 3e-200, 2], [3, 4e200, 1e-150], [1e-170, 1e-180, 1e-190], 1e-20),
+        ([1e-200, 3e-200, 0], [3e-200, 4e-200, 1e-201], [1e-200, 1e-201, 1e-200], 0.1),
+        ([5, 0, 3], [1, 2, 3], [1e-300, 2e-300, 1e-300], 0.5),
+    ],
+)
+def test_counts_near_the_ends_of_double_precision(y_i, y_j, g, alpha, variance):
+    expected = exactly(y_i, y_j, g, alpha, variance)
+    np.testing.assert_allclose(log_odds_z(y_i, y_j, g, alpha, variance), expected, rtol=1e-12)
+    largest = pairwise_max_z([y_i, y_j], g, alpha, variance)[0]
+    assert largest == pytest.approx(np.abs(expected).max(), rel=1e-9)
+
+
+def test_a_prior_that_overflows_is_named():
+    with pytest.raises(ValueError, match=r"counts \+ alpha \* background, alpha=1e\+308: 4 of 4"):
+        pairwise_max_z([[1.0, 2.0], [3.0, 4.0]], [3.0, 4.0], 1e308)
+
+
+def test_places_of_pairs_are_whole_and_in_range():
+    with pytest.raises(TypeError, match="places: expected whole numbers"):
+        pair_users([0.0, 1.0], 4)
+    with pytest.raises(ValueError, match="places: expected 0 to 5, for n_users=4, got 6, -1"):
+        pair_users([0, 6, -1], 4)

@@ -66,7 +66,53 @@ def test_plane_of_bad_features(features, message):
         maps.tsne_plane(features, perplexity=5)
 
 
+@pytest.mark.parametrize("exponent", [-1000, -300, 64, 300, 1000])
+def test_plane_of_features_of_any_scale(groups, exponent):
+    features, group = groups
+    plane = maps.tsne_plane(np.ldexp(features, exponent), perplexity=6)
+    assert maps.label_purity(maps.nearest_neighbours(plane, 10), group).mean() == 1
+    np.testing.assert_array_equal(plane, maps.tsne_plane(np.ldexp(features, 50), perplexity=6))
+
+
+def test_plane_takes_a_seed_that_its_generator_has(groups):
+    with pytest.raises(ValueError, match=r"random_state: expected a seed below 2\*\*32"):
+        maps.tsne_plane(groups[0], 6, random_state=2**32)
+
+
 # ---------------------------------------------------------------- neighbours
+
+
+@pytest.mark.parametrize("d", [3, 30])
+@pytest.mark.parametrize("distance", [1e7, 1e9, 1e12])
+def test_neighbours_in_groups_far_apart(d, distance):
+    points = np.round(cloud(60, d), 3)
+    points[30:] += distance  # both groups as exact as they are
+    points[30:] = points[30:] - distance + distance
+    k = 5
+    expected = loop_neighbours(points, k)
+    got = maps.nearest_neighbours(points, k)
+    for i in range(60):  # by distance: others at equal distance may take turns
+        np.testing.assert_allclose(
+            np.linalg.norm(points[got[i]] - points[i], axis=1),
+            np.linalg.norm(points[expected[i]] - points[i], axis=1),
+            rtol=1e-12,
+        )
+    planar = maps.nearest_neighbours(cloud(60, 2, seed=1), k)
+    distances = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    costs = [
+        sum(max(0, np.sum(distances[i] < distances[i, j]) + 1 - k) for j in planar[i])
+        for i in range(60)
+    ]
+    expected = 1 - 2 / (k * (2 * 60 - 3 * k - 1)) * np.array(costs)
+    np.testing.assert_allclose(maps.trust(points, planar), expected)
+
+
+def test_neighbours_whose_squared_distances_vanish():
+    points = np.append(np.arange(1, 12.0)[:, None] ** 2 * 1e-200, [[1.0]], axis=0)
+    np.testing.assert_array_equal(maps.nearest_neighbours(points, 2)[1:10], [
+        [i - 1, i + 1 if 2 * i + 3 < 4 * i else i - 2] if i > 1 else [0, 2] for i in range(1, 10)
+    ])  # fmt: skip
 
 
 @given(n=st.integers(2, 40), d=st.integers(1, 20), seed=st.integers(0, 99), data=st.data())
@@ -180,6 +226,12 @@ def test_chance_purity_is_the_mean_over_shuffles():
     rng = np.random.default_rng(0)
     shuffled = [maps.label_purity(neighbours, rng.permutation(labels)).mean() for _ in range(500)]
     assert maps.chance_purity(labels) == pytest.approx(np.mean(shuffled), abs=0.005)
+
+
+@pytest.mark.parametrize("wrong", [-1, 4, 0.5])
+def test_neighbours_are_numbers_of_points(wrong):
+    with pytest.raises(ValueError, match="neighbours: expected"):
+        maps.label_purity(np.full((4, 2), wrong), list("abcd"))
 
 
 def test_labels_that_do_not_match():

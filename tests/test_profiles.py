@@ -57,3 +57,13 @@ def test_sums_may_be_signed():
 def test_bad_input_is_named(pins, users, message):
     with pytest.raises(ValueError, match=message):
         user_profiles(pins, users)
+
+
+def test_sums_that_overflow_have_a_profile_but_no_counts():
+    pins, users = np.array([[1e308, 1e308], [0.5e308, 0.5e308], [1e-300, 3e-300]]), [0, 0, 1]
+    profiles = user_profiles(pins, users)[1]
+    np.testing.assert_allclose(profiles, [[0.5, 0.5], [0.25, 0.75]], rtol=1e-15)
+    pins[1] = 1e308
+    with pytest.raises(ValueError, match="sums of the assignments: 2 of 4 values are not finite"):
+        user_profiles(pins, users, counts=True)
+    np.testing.assert_allclose(user_profiles(pins, users)[1], profiles, rtol=1e-15)

@@ -440,3 +440,54 @@ def test_sampled_share_covers_users_and_pairs():
 def test_sampled_share_names_bad_input(arguments, message):
     with pytest.raises(ValueError, match=message):
         sampled_share(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ([5, 0, 1], r"chosen: .* got 5 at row 0, and 1 such value\(s\) in all"),
+        ([1, 0, np.nan], r"chosen: 1 of 3 values are NaN or infinite, at row\(s\) 2"),
+        ([0.5, -1, 0], r"chosen: .* got 0\.5 at row 0, and 2"),
+    ],
+)
+def test_a_pair_is_chosen_or_not(chosen, message):
+    with pytest.raises(ValueError, match=message):
+        sampled_share(chosen, [[0, 1], [0, 2], [1, 2]])
+
+
+def test_a_pair_is_of_two_users():
+    with pytest.raises(ValueError, match=r"pairs: .* got \[2, 2\] at row 1"):
+        sampled_share([True, False], [[0, 1], [2, 2]])
+
+
+def test_a_share_of_missing_values_is_refused():
+    with pytest.raises(ValueError, match=r"values: 1 of 3 values are NaN .* row\(s\) 0;"):
+        share_of_pairs([np.nan, 3, 2.5], 3, 2)
+
+
+@pytest.mark.parametrize("alpha", [1e9, 1e15, 1e20, 1e100, 1e300])
+def test_a_prior_in_which_the_pins_drown_gives_no_evidence(alpha):
+    i, j = pins(0, 30, [1, 1, 1]), pins(1, 30, [1, 1, 1])
+    max_z, p = max_z_pvalue(i, j, [3.0, 4.0, 5.0], alpha, 199)
+    assert 0 <= max_z < 1e-2
+    assert p > 0.05
+    with pytest.raises(ValueError, match=r"alpha=1e\+308: 6 of 6 values are not finite"):
+        max_z_pvalue(i, j, [3.0, 4.0, 5.0], 1e308, 199)
+
+
+@pytest.mark.parametrize("alpha", [1e20, 1e200])
+def test_clusters_without_prior_are_tested_beside_a_huge_one(alpha):
+    i, j = np.tile([0.0, 0.0, 1.0, 0.0], (40, 1)), np.tile([0.0, 0.0, 0.0, 1.0], (40, 1))
+    i[::4], j[::4] = j[0], i[1]
+    max_z, p = max_z_pvalue(i, j, [1.0, 1.0, 0.0, 0.0], alpha, 199)
+    assert max_z == pytest.approx(np.log(3) / np.sqrt(1 / 30 + 1 / 10))
+    assert p == 1 / 200
+
+
+def test_sessions_of_two_users_may_be_named_differently():
+    i, j = pins(0, 20, [1, 1, 1]), pins(1, 30, [1, 2, 1])
+    days = np.arange(50) // 5
+    test = (i, j, np.ones(3), 0.1, 99)
+    words = [f"day {day}" for day in days[20:]]
+    expected = max_z_pvalue(*test, sessions_i=days[:20], sessions_j=days[20:])
+    assert max_z_pvalue(*test, sessions_i=days[:20], sessions_j=words) == expected

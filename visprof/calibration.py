@@ -141,6 +141,11 @@ def draw_users(
         session = np.cumsum(rng.random(n_pins) < 1 / session_length)
         session -= session[0]
         below = np.cumsum(weights)
+        if not below[-1] > 0:
+            raise ValueError(
+                f"taste={taste:g} leaves user {user} no pin of the bank's {len(bank.vectors)}; "
+                "take a weaker taste or a larger bank"
+            )
         cells = np.searchsorted(below, rng.random(session[-1] + 1) * below[-1], side="right")
         cell = cells[session]
         rows[user] = bank.starts[cell] + (rng.random(n_pins) * sizes[cell]).astype(int)

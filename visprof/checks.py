@@ -54,7 +54,11 @@ def check_groups(values: ArrayLike, n: int | None, name: str) -> NDArray:
     if array.ndim != 1 or (n is not None and len(array) != n):
         expected = "(n,)" if n is None else f"({n},), one for each row"
         raise ValueError(f"{name}: expected shape {expected}, got {array.shape}")
-    missing = pd.isna(array)
+    # a list of texts and others becomes an array of texts, in which a NaN is the text "nan"
+    given = array
+    if array.dtype.kind in "US" and not hasattr(values, "dtype"):
+        given = np.asarray(values, dtype=object)
+    missing = pd.isna(given)
     if isinstance(values, np.ma.MaskedArray):
         missing |= np.ma.getmaskarray(values)
     if missing.any():
@@ -63,13 +67,13 @@ def check_groups(values: ArrayLike, n: int | None, name: str) -> NDArray:
             f"{name}: {len(rows)} of {len(array)} values are missing, at row(s) {listed(rows)}; "
             "leave these rows out, or give the values a name of their own"
         )
-    if array.dtype == object and pd.api.types.infer_dtype(array) not in _ONE_KIND:
-        kinds = [_kind(value) for value in array]
+    if given.dtype == object and pd.api.types.infer_dtype(given) not in _ONE_KIND:
+        kinds = [_kind(value) for value in given]
         if len(set(kinds)) > 1:
             other = next(row for row, kind in enumerate(kinds) if kind != kinds[0])
             raise TypeError(
-                f"{name}: values of several kinds, {kinds[0]} at row 0 ({array[0]!r}) and "
-                f"{kinds[other]} at row {other} ({array[other]!r}); make them all of one kind, "
+                f"{name}: values of several kinds, {kinds[0]} at row 0 ({given[0]!r}) and "
+                f"{kinds[other]} at row {other} ({given[other]!r}); make them all of one kind, "
                 "text for example"
             )
     return array
@@ -77,7 +81,9 @@ def check_groups(values: ArrayLike, n: int | None, name: str) -> NDArray:
 
 def _kind(value: object) -> str:
     """Name of the kind of a value; values of one kind can be put in order."""
-    return "number" if isinstance(value, Real) else type(value).__name__
+    if isinstance(value, (Real, np.bool_)):
+        return "number"
+    return "str" if isinstance(value, str) else type(value).__name__
 
 
 def check_table(
@@ -228,11 +234,20 @@ def check_numbers(values: ArrayLike, n: int | None, name: str) -> NDArray[np.flo
     ------
     ValueError
         If the shape is another, or a value is missing or infinite; the rows are named.
+    TypeError
+        If a value is no number.
     """
     if isinstance(values, np.ma.MaskedArray):
         values = values.astype(np.float64).filled(np.nan)
-    missing = pd.isna(np.asarray(values))
-    array = np.where(missing, np.nan, values).astype(np.float64)
+    array = np.asarray(values)
+    if array.dtype == object:
+        array = np.where(pd.isna(array), np.nan, array)
+        kinds = sorted({_kind(value) for value in array.flat} - {"number"})
+    else:
+        kinds = [] if array.dtype.kind in "biuf" else [str(array.dtype)]
+    if kinds:
+        raise TypeError(f"{name}: expected numbers, got {listed(kinds)}")
+    array = array.astype(np.float64)
     if array.ndim != 1 or not len(array) or (n is not None and len(array) != n):
         expected = "(n,), n >= 1" if n is None else f"({n},)"
         raise ValueError(f"{name}: expected shape {expected}, got {array.shape}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from visprof.checks import check_number, check_numbers, check_whole
+from visprof.checks import check_finite, check_number, check_numbers, check_whole
 
 __all__ = ["percentile_interval", "resample_counts"]
 
@@ -59,11 +59,14 @@ def percentile_interval(draws: ArrayLike, level: float) -> tuple[float, float]:
     TypeError
         If `level` is no number.
     ValueError
-        If `level` is not between 0 and 1, there is no draw, or one is NaN or infinite.
+        If `level` is not between 0 and 1, there is no draw, or one is NaN or infinite, or
+        too large to interpolate.
     """
     draws, level = (
         check_numbers(draws, None, "draws"),
         check_number(level, "level", above=0, below=1),
     )
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    check_finite([low, high], "quantiles of the draws")
     return float(low), float(high)

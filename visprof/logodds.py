@@ -72,7 +72,7 @@ def log_odds_z(
     if np.shape(y_i) != np.shape(y_j):
         raise ValueError(f"y_i {np.shape(y_i)} and y_j {np.shape(y_j)} must have one shape (k,)")
     for name, y in (("y_i", y_i), ("y_j", y_j)):
-        if not np.any(y):
+        if not _checked_counts(y, name).any():
             raise ValueError(f"{name}: all counts are zero; leave out users without pins")
     logit, spread = logits_and_variances(np.stack([y_i, y_j]), background, alpha, variance)
     return (logit[0] - logit[1]) / np.sqrt(spread[0] + spread[1])
@@ -190,7 +190,9 @@ def logits_and_variances(
     if variance not in _VARIANCES:
         raise ValueError(f"variance: expected one of {_VARIANCES}, got {variance!r}")
     with np.errstate(over="ignore"):
-        inside = check_finite(counts + alpha * background, "counts + alpha * background")
+        inside = check_finite(
+            counts + alpha * background, f"counts + alpha * background, alpha={alpha:g}"
+        )
     # numbers near the largest there is are added up in smaller units, by a power of two
     unit = _HEADROOM if inside.max() > 2.0 ** (1023 - _HEADROOM) else 0
     outside = _sum_of_others(np.ldexp(inside, -unit) if unit else inside)

@@ -80,7 +80,10 @@ def tsne_plane(
     """
     from openTSNE import TSNE  # here, since it takes a second that others need not wait for
 
-    x = check_array(features, dtype=np.float64, ensure_min_features=2, input_name="features")
+    x = check_array(
+        features, dtype=np.float64, order="C", ensure_min_features=2, input_name="features"
+    )
+    x = near_one(x, "features")
     n, perplexity = len(x), check_number(perplexity, "perplexity")
     if check_whole(random_state, "random_state", 0) >= 2**32:
         raise ValueError(f"random_state: expected a seed below 2**32, got {random_state}")
@@ -98,7 +101,7 @@ def tsne_plane(
         random_state=random_state,
         n_jobs=1,  # more wait for each other at every step, which takes longer on a busy machine
     )
-    return check_finite(np.array(tsne.fit(near_one(x, "features"))), "plane of the features")
+    return check_finite(np.array(tsne.fit(x)), "plane of the features")
 
 
 # ---------------------------------------------------------------- neighbours

@@ -69,8 +69,17 @@ class RankingMetrics:
         ----------
         labels : array-like of shape (n,)
             Those that the pictures were ranked by.
+
+        Raises
+        ------
+        ValueError
+            If the sizes of their classes are others, or one is missing.
+        TypeError
+            If they are of several kinds.
         """
         codes = _class_codes(labels, len(self.average_precision))
+        if not np.array_equal(np.bincount(codes), self.class_sizes):
+            raise ValueError("labels: expected those that the pictures were ranked by, got others")
         return np.bincount(codes, self.average_precision) / self.class_sizes
 
 
@@ -109,8 +118,9 @@ def ranking_metrics(features: ArrayLike, labels: ArrayLike) -> RankingMetrics:
         If labels are of several kinds, such as numbers and texts.
     """
     x = check_array(
-        features, dtype=[np.float64, np.float32], ensure_min_samples=2, input_name="features"
-    )
+        features, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2,
+        input_name="features",
+    )  # fmt: skip
     codes = _class_codes(labels, len(x))
     n, n_relevant = len(x), np.bincount(codes)[codes] - 1
     scored = n_relevant > 0

@@ -16,7 +16,7 @@ from visprof.checks import (
     check_numbers,
     check_whole,
     listed,
-)  # fmt: skip
+)
 from visprof.intervals import percentile_interval, resample_counts
 from visprof.logodds import logits_and_variances, pair_users
 from visprof.profiles import user_profiles
@@ -285,7 +285,9 @@ def max_z_pvalues(
     # Counts and prior 4**h times smaller make all z-scores 2**h times smaller, and none of the
     # products in the search for them overflows
     half = -(-scale_exponent(units, prior) // 2)
-    largest = counts.max(axis=1)[pairs].max(axis=1) + prior.max()
+    largest = counts.max(axis=1)[pairs].max(axis=1)
+    # beside a prior 2**54 times as large they change nothing
+    largest = np.minimum(largest + prior.max(), np.ldexp(largest, 54))
     if half:
         units, prior = scaled(units.astype(np.float64), 2 * half), scaled(prior, 2 * half)
     seeds = np.random.SeedSequence(random_state).generate_state(len(pairs), np.uint64)
@@ -427,7 +429,7 @@ def _checked_pairs(pairs: ArrayLike) -> NDArray[np.int64]:
         raise ValueError(
             f"pairs: expected two different users, got {pairs[same[0]].tolist()} at row {same[0]}"
         )
-    return pairs.astype(np.int64)
+    return pairs.astype(np.int64, order="C")
 
 
 def _codes(groups: ArrayLike, n: int, name: str) -> NDArray[np.int64]:
