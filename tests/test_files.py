@@ -8,12 +8,24 @@ import signal
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visprof.files import open_sealed, remove_unfinished, replacing, seal, write_whole
+from visprof.files import (
+    open_sealed,
+    read_record,
+    remove_unfinished,
+    replacing,
+    seal,
+    write_record,
+    write_whole,
+)
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+values = st.recursive(scalars, lambda v: st.lists(v) | st.dictionaries(st.text(), v), max_leaves=8)
 
 
 def write_sealed(path, content):
@@ -125,3 +137,34 @@ def test_any_other_byte_or_length_is_noticed(tmp_path_factory, content, data):
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match="cut, or changed"):
             open_sealed(path)
+
+
+@settings(max_examples=40)
+@given(st.dictionaries(st.text().filter(lambda name: name != "digest"), values, max_size=4))
+def test_a_record_reads_as_it_was_written(tmp_path_factory, record):
+    path = tmp_path_factory.mktemp("record") / "x.json"
+    write_record(path, record)
+    assert read_record(path) == record
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_a_record_that_was_changed_is_refused(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("record") / "x.json"
+    record = {"name": "sea", "rows": [{"a": 1, "b": "é"}], "size": 12.5}
+    write_record(path, record)
+    content = path.read_bytes()
+    place = data.draw(st.integers(0, len(content) - 1))
+    flipped = bytearray(content)
+    flipped[place] ^= data.draw(st.integers(1, 255))
+    for damaged in (flipped, content[:place]):
+        path.write_bytes(damaged)
+        with suppress(ValueError):
+            assert read_record(path) == record  # only blanks between the values changed
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"3", b"\xff", b"[" * 10**6, b'{"a": 1}'])
+def test_what_is_no_record_is_refused(tmp_path, content):
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(ValueError, match="it was cut, or changed"):
+        read_record(tmp_path / "x")

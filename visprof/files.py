@@ -9,17 +9,29 @@ so that one that was cut or changed since is noticed before anything in it is be
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-__all__ = ["naming", "open_sealed", "remove_unfinished", "replacing", "seal", "write_whole"]
+__all__ = [
+    "naming",
+    "open_sealed",
+    "read_record",
+    "remove_unfinished",
+    "replacing",
+    "seal",
+    "write_record",
+    "write_whole",
+]
 
 _UNFINISHED = re.compile(r".+\.([1-9][0-9]*)\.part")
 _SEAL = 16  # bytes of the digest
+_RECORD_SEAL = "digest"  # its name in a record
+_CHANGED = "it was cut, or changed since it was written"
 _PIECE = 2**20
 
 _writing: set[Path] = set()  # by this process; a killed one may have had the same number
@@ -128,12 +140,43 @@ def open_sealed(path: Path) -> BinaryIO:
             digest.update(piece)
             rest -= len(piece)
         if file.read() != digest.digest():
-            raise ValueError("it was cut, or changed since it was written")
+            raise ValueError(_CHANGED)
         file.seek(0)
     except BaseException:
         file.close()
         raise
     return file
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> None:
+    """Write JSON values by their names as a text that is sealed; see `read_record`."""
+    sealed = {**record, _RECORD_SEAL: _record_seal(record)}
+    write_whole(path, json.dumps(sealed, indent=1).encode())
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read what `write_record` wrote.
+
+    Raises
+    ------
+    OSError
+        If the file is absent or cannot be read.
+    ValueError
+        If it is no record, or cut or changed since it was written.
+    """
+    try:
+        record = json.loads(path.read_bytes())
+    except (RecursionError, ValueError) as error:
+        raise ValueError(_CHANGED) from error
+    if not isinstance(record, dict) or record.pop(_RECORD_SEAL, None) != _record_seal(record):
+        raise ValueError(_CHANGED)
+    return record
+
+
+def _record_seal(record: Mapping[str, Any]) -> str:
+    digest = _digest()
+    digest.update(json.dumps(dict(record), sort_keys=True).encode())
+    return digest.hexdigest()
 
 
 def _digest() -> hashlib.blake2b:
