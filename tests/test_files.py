@@ -135,7 +135,7 @@ def test_any_other_byte_or_length_is_noticed(tmp_path_factory, content, data):
     flipped[place] ^= change
     for damaged in (flipped, sealed[:place], sealed + bytes(change)):
         path.write_bytes(damaged)
-        with pytest.raises(ValueError, match="cut, or changed"):
+        with pytest.raises(ValueError, match="cut or changed"):
             open_sealed(path)
 
 
@@ -166,5 +166,5 @@ def test_a_record_that_was_changed_is_refused(tmp_path_factory, data):
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"3", b"\xff", b"[" * 10**6, b'{"a": 1}'])
 def test_what_is_no_record_is_refused(tmp_path, content):
     (tmp_path / "x").write_bytes(content)
-    with pytest.raises(ValueError, match="it was cut, or changed"):
+    with pytest.raises(ValueError, match="it was cut or changed"):
         read_record(tmp_path / "x")

@@ -78,7 +78,7 @@ def test_a_value_that_cannot_be_read_is_told_and_made_anew(tmp_path, caplog, dam
     kept.write_bytes(damaged(whole)[damage])
     again = memo.keep(tmp_path / "key", lambda: value)
     np.testing.assert_array_equal(again["a"], value["a"])
-    assert f"{kept} cannot be used (ValueError: it was cut, or changed" in caplog.text
+    assert f"{kept} cannot be used (ValueError: it was cut or changed" in caplog.text
     assert len(caplog.records) == 1
     assert kept.read_bytes() == whole
     memo.keep(tmp_path / "key", lambda: pytest.fail("made once more"))

@@ -31,7 +31,7 @@ __all__ = [
 _UNFINISHED = re.compile(r".+\.([1-9][0-9]*)\.part")
 _SEAL = 16  # bytes of the digest
 _RECORD_SEAL = "digest"  # its name in a record
-_CHANGED = "it was cut, or changed since it was written"
+_CHANGED = "it was cut or changed since it was written, or written by an earlier version"
 _PIECE = 2**20
 
 _writing: set[Path] = set()  # by this process; a killed one may have had the same number
@@ -129,7 +129,7 @@ def open_sealed(path: Path) -> BinaryIO:
     OSError
         If it is absent or cannot be read.
     ValueError
-        If it was never sealed, or cut or changed since.
+        If it was never sealed, or cut or changed since it was.
     """
     file = path.open("rb")
     try:
