@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -288,3 +289,38 @@ def test_real_boards(shared_data):
     assert len(pins) == 4638
     _, funnel = boards.filter_boards(pins, 100, "2014-07-01")
     assert funnel["boards"].tolist() == [44, 24, 24]
+
+
+NO_TIMES = [
+    "now", "today", "yesterday", "", "1433152800", "20150601", "2015-06", "03/04/2022",
+    "2015-02-30", "2015-06-01T24:00", "2015-06-01T10:00:60", "2015-06-01T10:00+25:00",
+    "2015-06-01 10:00 PM", "2015-06-01T10:00:00.1234567891", "1600-01-01", "9999-12-31",
+    "\u0662\u066015-06-01", 1433152800, None, float("nan"), ["2015-06-01"],
+]  # fmt: skip
+
+
+def test_only_iso_8601_is_a_time_and_nothing_is_guessed():
+    assert boards.parse_times(NO_TIMES).isna().all()
+
+
+def test_a_time_is_the_same_whatever_times_are_beside_it():
+    given = {
+        "2015-06-01": "2015-06-01T00:00:00.000000000",
+        " 2015-06-01T10:00 ": "2015-06-01T10:00:00.000000000",
+        "2015-06-01 10:00:00.123456789Z": "2015-06-01T10:00:00.123456789",
+        "2015-06-01T12:00:00.5+02:00": "2015-06-01T10:00:00.500000000",
+        "2015-06-01T10:00:00-0530": "2015-06-01T15:30:00.000000000",
+        "1678-01-01T00:00+23:59": "1677-12-31T00:01:00.000000000",
+        "2261-12-31T23:59:59-23:59": "2262-01-01T23:58:59.000000000",
+    }
+    together = boards.parse_times([*given, *NO_TIMES])
+    alone = [boards.parse_times([text])[0] for text in given]
+    for times in (together[: len(given)], alone):
+        assert [str(time.to_datetime64()) for time in times] == list(given.values())
+    assert str(together.dtype) == str(boards.parse_times([]).dtype) == "datetime64[ns, UTC]"
+
+
+@given(st.datetimes(min_value=datetime(1678, 1, 1), max_value=datetime(2261, 12, 31)))
+def test_what_isoformat_writes_is_read_back(moment):
+    read = boards.parse_times([moment.isoformat(), f"{moment.isoformat(' ')}+00:00"])
+    assert read[0] == read[1] == pd.Timestamp(moment, tz="UTC")

@@ -33,6 +33,7 @@ __all__ = [
     "background_split",
     "filter_boards",
     "name_words",
+    "parse_times",
     "read_boards",
     "sample_pins",
     "split_readable",
@@ -42,6 +43,12 @@ MANIFEST = "manifest.csv"
 PARQUET_MANIFEST = "manifest.parquet"
 MANIFEST_COLUMNS = {"board_id": "board", "image": "image", "added_at": "time", "caption": "caption"}
 BACKGROUND_SOURCES = ("active", "rest")
+YEARS = (1678, 2261)  # whole years that nanoseconds in 64 bits reach
+ISO_TIME = re.compile(
+    r"(?P<year>[0-9]{4})-[0-9]{2}-[0-9]{2}"
+    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
+    r"(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?)?"
+)
 
 
 def read_boards(path: str | Path) -> pd.DataFrame:
@@ -156,6 +163,33 @@ def _picture_time(image: Path) -> pd.Timestamp:
     if date is None or pd.isna(stamp):
         stamp = pd.Timestamp(image.stat().st_mtime, unit="s", tz="UTC")
     return stamp
+
+
+def parse_times(values: Iterable[object]) -> pd.DatetimeIndex:
+    """Read times of one form, ISO 8601, and guess at nothing else.
+
+    Parameters
+    ----------
+    values : iterable
+        Texts such as ``2015-06-01``, ``2015-06-01T10:00``, ``2015-06-01 10:00:00.123456789Z`` or
+        ``2015-06-01T12:00:00+02:00``, of the years 1678 to 2261; blanks around are passed over.
+        Without a zone a time is in UTC.
+
+    Returns
+    -------
+    DatetimeIndex
+        One a value, in UTC and nanoseconds; NaT for whatever else: other forms, other years, days
+        that no calendar has, numbers, None.
+    """
+    texts = [value.strip() if isinstance(value, str) else "" for value in values]
+    stated = [text if _is_supported(text) else None for text in texts]
+    times = pd.to_datetime(stated, format="ISO8601", utc=True, errors="coerce")
+    return pd.DatetimeIndex(times).as_unit("ns")
+
+
+def _is_supported(text: str) -> bool:
+    form = ISO_TIME.fullmatch(text)
+    return form is not None and YEARS[0] <= int(form["year"]) <= YEARS[1]
 
 
 def name_words(name: str) -> str:
