@@ -7,6 +7,7 @@ fetched again. What still fails is a `FetchError` whose reason fits a table of w
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,8 @@ from visprof.sources.collect import PictureError, save_picture
 
 __all__ = ["FetchError", "fetch", "save_pictures", "session"]
 
+log = logging.getLogger("visprof")
+
 MAX_BYTES = 20 * 2**20
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two pieces of an answer
 PAUSE = 0.5  # seconds; doubles with each further try
@@ -29,7 +32,7 @@ LONGEST_PAUSE = 120  # seconds, whatever the server asks for
 PASSING = (429, 500, 502, 503, 504)
 WORKERS = 8
 SILENT_IN_A_ROW = 20
-NO_ANSWER, NOT_SECURE = "no answer", "no secure connection"
+NO_NETWORK = NO_ANSWER, NOT_SECURE = ("no answer", "no secure connection")
 
 
 class FetchError(OSError):
@@ -192,8 +195,9 @@ def save_pictures(
         bar = tqdm(results, total=len(waiting), disable=not progress, unit="picture")
         for path, reason in zip(waiting, bar, strict=True):
             if reason is not None:
+                log.info("left out %s: %s", waiting[path], reason)
                 failed[path] = reason
-            silent = silent + 1 if reason in (NO_ANSWER, NOT_SECURE) else 0
+            silent = silent + 1 if reason in NO_NETWORK else 0
             if silent == SILENT_IN_A_ROW:
                 what = f"{reason}, {silent} pictures in a row; collect again when it is back"
                 raise FetchError(waiting[path], what)
