@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import logging
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,6 +33,7 @@ __all__ = [
     "PictureError",
     "board_folder",
     "collect_folder",
+    "is_saved_picture",
     "keep_board",
     "save_picture",
     "write_manifest",
@@ -49,6 +51,7 @@ MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 160_000_000  # a wallpaper of 16K has 133 million
 MAX_ASPECT = 50  # long side over short side
 JPEG_QUALITY = 90
+JPEG_BEGINS, JPEG_ENDS = b"\xff\xd8\xff", b"\xff\xd9"
 TURNS = {  # what makes a picture of each EXIF orientation upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -157,6 +160,19 @@ def save_picture(
     picture.save(encoded, "JPEG", quality=JPEG_QUALITY)
     write_whole(Path(path), encoded.getvalue())
     return size
+
+
+def is_saved_picture(path: Path) -> bool:
+    """Return whether a file begins and ends like a JPEG file: what `save_picture` wrote is whole.
+
+    That is all there is to know of a picture whose size nobody wrote down.
+    """
+    if not path.is_file() or path.stat().st_size < len(JPEG_BEGINS + JPEG_ENDS):
+        return False
+    with path.open("rb") as file:
+        begins = file.read(len(JPEG_BEGINS))
+        file.seek(-len(JPEG_ENDS), os.SEEK_END)
+        return (begins, file.read()) == (JPEG_BEGINS, JPEG_ENDS)
 
 
 def _decode(

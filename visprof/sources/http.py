@@ -19,7 +19,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ex
 from tqdm.auto import tqdm
 from urllib3.util import Retry
 
-from visprof.sources.collect import PictureError, save_picture
+from visprof.sources.collect import PictureError, is_saved_picture, save_picture
 
 __all__ = ["FetchError", "fetch", "save_pictures", "session"]
 
@@ -162,7 +162,7 @@ def save_pictures(
     params: Mapping[str, object] | None = None,
     progress: bool = True,
 ) -> dict[Path, str]:
-    """Fetch pictures into files, several at a time; files that exist are kept as they are.
+    """Fetch pictures into files, several at a time; those that are there already are kept.
 
     Parameters
     ----------
@@ -185,8 +185,10 @@ def save_pictures(
     FetchError
         If nobody answers 20 times in a row: the network is gone. What is saved stays, and the
         same call goes on from there.
+    OSError
+        If a file cannot be written (the disk is full, say); the message names it.
     """
-    waiting = {path: url for path, url in wanted.items() if not path.exists()}
+    waiting = {path: url for path, url in wanted.items() if not is_saved_picture(path)}
     failed: dict[Path, str] = {}
     silent = 0
     pool = ThreadPoolExecutor(WORKERS)
