@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -70,6 +71,7 @@ def test_no_space_left_comes_first_and_the_path_last(tmp_path):
     with pytest.raises(OSError, match="No space") as caught, replacing(tmp_path / "x"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert str(caught.value) == f"[Errno 28] No space left on device: '{tmp_path / 'x'}'"
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # as of a worker
 
 
 def test_errors_that_name_a_file_keep_it(tmp_path):
