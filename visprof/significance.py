@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.spatial.distance import squareform
 from sklearn.utils import check_array
 
+from visprof._numba import njit, prange
 from visprof.intervals import percentile_interval, resample_counts
 from visprof.logodds import logits_and_variances, pair_users
 from visprof.profiles import user_profiles
