@@ -445,6 +445,57 @@ def test_categories_must_fit(tmp_path, squeezenet):
         load_backbone("squeezenet-places365", tmp_path / "w.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "must number 365 classes"),
+        (b"/a/abbey\n", "must number 365 classes"),
+        (b"/a/abbey x\n", "must number 365 classes"),
+        (
+            "\n".join(f"c{number} {number}" for number in range(365)).encode(),
+            "such as '/a/abbey 0'",
+        ),
+        (b"\0" * 50, "must number 365 classes"),
+        ("/z/zürich 0".encode("latin-1"), "is not a text in UTF-8"),
+    ],
+)
+def test_a_file_that_names_no_classes_is_named(tmp_path, squeezenet, content, message):
+    state = {k: t.contiguous() for k, t in squeezenet.state_dict().items()}
+    save_file(state, tmp_path / "w.safetensors")
+    (tmp_path / "categories_places365.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"categories_places365\.txt. ") as caught:
+        load_backbone("squeezenet-places365", tmp_path / "w.safetensors")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_named(tmp_path, squeezenet, value):
+    state = {k: t.clone().contiguous() for k, t in squeezenet.state_dict().items()}
+    state["conv10.bias"][3] = value
+    save_file(state, tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match=r"w\.safetensors' are not all finite, in conv10\.bias"):
+        load_backbone("squeezenet-places365", tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize("change", [torch.Tensor.to_sparse, lambda t: t.to("meta")])
+def test_tensors_that_torch_cannot_copy_name_the_file(tmp_path, squeezenet, change):
+    torch.save({k: change(t) for k, t in squeezenet.state_dict().items()}, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=r"w\.pth'"):
+        load_backbone("squeezenet-places365", tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"<html>"])
+def test_a_download_that_was_cut_is_named(tmp_path, monkeypatch, content):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    url = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.url
+    file = tmp_path / "hub" / "checkpoints" / url.rpartition("/")[2]
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match="delete them there") as caught:
+        load_backbone("resnet18")
+    assert f"weights of resnet18, as they were downloaded to {str(file)!r}" in str(caught.value)
+
+
 def test_published_torchvision_weights_are_loaded(monkeypatch, resnet18, pixels):
     published = torchvision.models.ResNet18_Weights
     state = resnet18.network.state_dict()

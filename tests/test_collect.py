@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from visprof.boards import read_boards, read_manifest, split_readable, survey_boards
+from visprof.cli import main
 from visprof.sources import collect
 from visprof.sources.collect import (
     CollectSummary,
@@ -384,6 +385,74 @@ def test_a_kept_board_is_loaded_until_something_else_is_asked(tmp_path):
     (tmp_path / "x.jpg").unlink()
     keep_board(tmp_path, "b", {"side": 2}, board)
     assert len(calls) == 3
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"{}", b'{"asked": {}}', b"\xff\xfe", b"[" * 10**6, None]
+)
+def test_a_kept_board_that_cannot_be_read_is_told_and_collected_anew(tmp_path, caplog, content):
+    calls = []
+
+    def board():
+        calls.append(1)
+        (tmp_path / "x.jpg").write_bytes(b"picture")
+        return [{"image": "x.jpg", "caption": "Sea"}], Counter({"reason": 2})
+
+    first = keep_board(tmp_path, "b", {}, board)
+    kept = tmp_path / ".rows" / "b.json"
+    whole = kept.read_bytes()
+    kept.write_bytes(whole.replace(b"Sea", b"Tea") if content is None else content)
+    assert keep_board(tmp_path, "b", {}, board) == first
+    assert len(calls) == 2
+    assert f"{kept} cannot be used (it was cut or changed since it was written" in caplog.text
+    assert kept.read_bytes() == whole
+    keep_board(tmp_path, "b", {}, board)
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("damage", ["emptied", "cut", "gone", "a folder"])
+def test_a_picture_that_is_not_as_it_was_written_is_told_and_collected_anew(
+    folder, tmp_path, caplog, damage
+):
+    out = tmp_path / "out"
+    collect_folder(folder, out, progress=False)
+    picture = sorted((out / "hills").iterdir())[1]
+    whole = picture.read_bytes()
+    picture.unlink()
+    if damage == "a folder":
+        picture.mkdir()
+        with pytest.raises(OSError, match=picture.name):
+            collect_folder(folder, out, progress=False)
+        picture.rmdir()
+    elif damage != "gone":
+        picture.write_bytes(whole[: 99 * (damage == "cut")])
+    caplog.clear()
+    assert collect_folder(folder, out, progress=False).kept == 9
+    assert picture.read_bytes() == whole
+    assert f"1 of 3 pictures of {out / '.rows' / 'hills.json'} are no longer" in caplog.text
+    assert f"(hills/{picture.name})" in caplog.text
+
+
+def test_what_a_killed_run_left_is_cleared_away_by_the_next(folder, tmp_path, dead_process):
+    out = tmp_path / "out"
+    for place in (out, out / "sea", out / ".rows"):
+        place.mkdir(exist_ok=True, parents=True)
+        (place / f"x.{dead_process}.part").touch()
+        (place / f"x.{os.getppid()}.part").touch()
+    collect_folder(folder, out, progress=False)
+    left = [path.relative_to(out).as_posix() for path in out.rglob("*.part")]
+    living = f"x.{os.getppid()}.part"
+    assert sorted(left) == sorted([living, f"sea/{living}", f".rows/{living}"])
+
+
+def test_a_full_disk_is_told_in_one_line_that_names_the_file(folder, tmp_path, full_disk, capsys):
+    with full_disk(100):
+        assert main(["collect", "folder", str(folder), "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith(f"visprof: [Errno 27] File too large: '{tmp_path / 'out' / 'hills'}/")
+    assert said[0].endswith(".jpg'")
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 
 # --------------------------------------------------------------------------------------- folders

@@ -17,7 +17,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from scipy.spatial.distance import pdist
 
-from visprof import embedding
+from visprof import embedding, memo
 from visprof.backbones import load_backbone
 from visprof.embedding import FeatureStore, embed_images, hybrid_embedding
 from visprof.pictures import read_image
@@ -157,7 +157,7 @@ def test_stopped_run_resumes_to_the_same_result(images, backbone, tmp_path, monk
 def test_killed_run_resumes_to_the_same_store(backbone, tmp_path):
     images = write_pictures(tmp_path, 200)
     script = f"""
-        from visprof import embedding
+        from visprof import embedding, memo
         from visprof.backbones import load_backbone
         embedding._BATCHES_PER_SAVE = 1
         embedding.embed_images({[str(path) for path in images]}, load_backbone(
@@ -190,6 +190,77 @@ def test_rows_without_a_digest_are_written_over(images, backbone, tmp_path):
     torn = embed(images, backbone, tmp_path / "torn")
     np.testing.assert_array_equal(torn.features, whole.features)
     np.testing.assert_array_equal(torn.outputs, whole.outputs)
+
+
+@pytest.mark.parametrize("name", ["features.f32", "outputs.f32", "digests"])
+@pytest.mark.parametrize("left", [0, 0.5, None])
+def test_rows_that_were_cut_are_embedded_again(
+    images, backbone, tmp_path, decoded, caplog, name, left
+):
+    whole = embed(images, backbone, tmp_path, batch_size=1)
+    kept = {"features": whole.features.copy(), "outputs": whole.outputs.copy()}
+    path = tmp_path / name
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) - 3 if left is None else int(left * len(content))])
+    decoded.clear()
+    again = embed(images, backbone, tmp_path, batch_size=1)
+    n_left = {0: 0, 0.5: 5, None: 10}[left]
+    assert sorted(decoded) == sorted(path.name for path in images[n_left:])
+    np.testing.assert_array_equal(again.features, kept["features"])
+    np.testing.assert_array_equal(again.outputs, kept["outputs"])
+    if name != "digests":  # rows without a digest are what a killed run leaves
+        assert f"{tmp_path} lacks {11 - n_left} rows; they are embedded again" in caplog.text
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff", b"[" * 10**6, None])
+def test_store_of_an_unreadable_origin_is_made_anew(images, backbone, tmp_path, caplog, content):
+    whole = embed(images[:3], backbone, tmp_path, batch_size=1).features.copy()
+    path = tmp_path / "origin.json"
+    kept = path.read_bytes()
+    path.write_bytes(kept.replace(b"squeezenet", b"squeezEnet") if content is None else content)
+    assert len(FeatureStore(tmp_path).digests()) == 0
+    again = embed([images[2], images[0]], backbone, tmp_path, batch_size=1)
+    np.testing.assert_array_equal(again.features, whole[[2, 0]])
+    assert f"{path} cannot be used; all pictures are embedded again" in caplog.text
+    assert path.read_bytes() == kept
+
+
+def test_rows_without_an_origin_are_not_trusted(images, backbone, tmp_path, decoded):
+    embed(images[:3], backbone, tmp_path)
+    (tmp_path / "origin.json").unlink()
+    decoded.clear()
+    embed(images[:3], backbone, tmp_path)
+    assert len(decoded) == 3
+
+
+def test_kept_features_are_absent_where_the_store_lost_their_rows(images, backbone, tmp_path):
+    """Steps share a store, as scenes and pins do: rows of one may come where the other's were."""
+    store, steps = tmp_path / "store", {"scenes": images[:5], "pins": images[5:]}
+
+    def keep(step):
+        return memo.keep(tmp_path / step, lambda: embed(steps[step], backbone, store, batch_size=1))
+
+    whole = {step: keep(step).features.copy() for step in steps}
+    path = store / "features.f32"
+    path.write_bytes(path.read_bytes()[: 3 * 512 * 4])
+    for step in ("pins", "scenes"):
+        again = keep(step)
+        assert again.features.shape == whole[step].shape
+        np.testing.assert_allclose(again.features, whole[step], rtol=1e-5)
+        assert (store / "digests").stat().st_size % 16 == 0
+    assert keep("scenes").rows.tolist() == [0, 1, 2, 9, 10]
+    for name in ("origin.json", "digests", "outputs.f32"):
+        (store / name).unlink()
+        for step in steps:
+            np.testing.assert_allclose(keep(step).features, whole[step], rtol=1e-5)
+
+
+def test_a_full_disk_is_told_with_the_name_of_the_file(images, backbone, tmp_path, full_disk):
+    with full_disk(3000), pytest.raises(OSError, match="File too large") as caught:
+        embed(images, backbone, tmp_path)
+    assert str(caught.value) == f"[Errno 27] File too large: '{tmp_path / 'features.f32'}'"
+    assert len(embed(images, backbone, tmp_path)) == 11
 
 
 @pytest.mark.parametrize("change", ["backbone", "precision"])

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
+import sys
+import textwrap
 import unicodedata
 from pathlib import Path, PurePosixPath
 
@@ -10,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pygit2
 import pytest
+from local_server import Answer, local_server
 from PIL import Image
 from pygit2.enums import FileMode, ObjectType
 
@@ -410,6 +415,172 @@ def test_a_wrong_commit_and_an_absent_repository_fail_alone_by_name(three, tmp_p
     assert "has no commit 0123456789" in summary.failed["wrong"]
     assert "nowhere" in summary.failed["absent"]
     assert "failed 2 boards" in str(summary)
+
+
+@pytest.fixture
+def shallow(source, tmp_path):
+    """A source whose history was cut after its second commit, and how to mend it."""
+    first = source.commit({"a.png": picture(0)}, 10)
+    second = source.commit({"a.png": picture(0), "b.png": picture(1)}, 20, first)
+    tip = source.commit({"a.png": picture(0), "b.png": picture(1), "c.png": picture(2)}, 30, second)
+    lost = tmp_path / "source.git/objects" / str(first)[:2] / str(first)[2:]
+    content = lost.read_bytes()
+    lost.unlink()
+    (tmp_path / "source.git/shallow").write_text(f"{second}\n")
+
+    def mend():
+        lost.write_bytes(content)
+        (tmp_path / "source.git/shallow").unlink()
+
+    return source.pinned(tip), second, mend
+
+
+def test_a_shallow_source_is_told_and_works_once_it_is_whole(shallow, tmp_path):
+    pinned, second, mend = shallow
+    for _ in range(2):
+        table, summary = collect(tmp_path, pinned)
+        assert len(table) == 0
+        assert summary.failed["curator"] == (
+            f"cannot read {pinned.url}: it is a shallow clone: its history breaks off at commit "
+            f"{second}, and history is what dates its pictures. Complete it (git fetch "
+            "--unshallow), or list the repository that it was cloned from, and collect again"
+        )
+    mend()
+    table, summary = collect(tmp_path, pinned)
+    assert not summary.failed
+    assert days(table) == {"a.png": 10, "b.png": 20, "c.png": 30}
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git, to make a shallow clone")
+def test_a_clone_that_git_made_shallow_works_once_git_unshallowed_it(source, tmp_path):
+    parents = ()
+    for day in range(1, 5):
+        parents = (source.commit({f"{k}.png": picture(k) for k in range(day)}, day, *parents),)
+    clone = tmp_path / "clone"
+
+    def run_git(*arguments):
+        subprocess.run(["git", *map(str, arguments)], check=True, capture_output=True)
+
+    run_git("clone", "--depth", 2, "--branch", "main", source.url, clone)
+    pinned = PinnedRepository("curator", clone.as_uri(), str(parents[0]))
+    assert "it is a shallow clone" in collect(tmp_path, pinned)[1].failed["curator"]
+    run_git("-C", clone, "fetch", "--unshallow")
+    table, summary = collect(tmp_path, pinned)
+    assert not summary.failed
+    assert days(table) == {f"{k}.png": k + 1 for k in range(4)}
+
+
+def test_a_shallow_source_over_http_is_told(tmp_path):
+    """The beginning of git-upload-pack's answer, where a shallow source says what it lacks."""
+    tip = "a" * 40
+
+    def packet(line):
+        return f"{len(line) + 4:04x}{line}"
+
+    body = packet("# service=git-upload-pack\n") + "0000"
+    body += packet(f"{tip} HEAD\0 ofs-delta shallow\n") + packet(f"{tip} refs/heads/main\n")
+    kind = {"Content-Type": "application/x-git-upload-pack-advertisement"}
+    with local_server() as server:
+        server.say(
+            "/r/info/refs", Answer((body + packet(f"shallow {tip}\n") + "0000").encode(), 200, kind)
+        )
+        _, summary = collect(tmp_path, PinnedRepository("curator", f"{server.url}/r", tip))
+    assert "If the source is a shallow clone: complete it" in summary.failed["curator"]
+
+
+@pytest.mark.parametrize("damage", ["emptied", "cut", "a byte changed", "gone"])
+@pytest.mark.parametrize("name", ["HEAD", "config", "objects/pack/*.pack", "objects/pack/*.idx"])
+def test_a_cache_that_was_damaged_is_mended_or_fetched_anew(source, tmp_path, name, damage):
+    first = source.commit({"a.png": picture(0), "b.txt": b"x"}, 10)
+    tip = source.commit({"a.png": picture(0), "x/c.png": picture(1)}, 20, first)
+    pinned, cache = source.pinned(tip), tmp_path / "cache"
+    whole = collect_git([pinned], tmp_path / "whole", cache=cache, progress=False)
+    damaged = tmp_path / "damaged"
+    shutil.copytree(cache, damaged)  # libgit2 remembers packs that it opened
+    (file,) = (damaged / "curator.git").glob(name)
+    content = file.read_bytes()
+    half = len(content) // 2
+    file.unlink()
+    if damage != "gone":
+        flipped = content[:half] + bytes([content[half] ^ 255]) + content[half + 1 :]
+        file.write_bytes({"emptied": b"", "cut": content[:half], "a byte changed": flipped}[damage])
+    out = tmp_path / "out"
+    got = collect_git([pinned], out, cache=damaged, progress=False)
+    assert not got.failed, got.failed
+    assert got == whole
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_a_cache_that_lacks_objects_is_fetched_anew(shallow, tmp_path, caplog):
+    """Earlier versions kept what they fetched from a shallow source: the tip alone is there."""
+    pinned, _, mend = shallow
+    folder = tmp_path / "out" / git.CACHE / "curator.git"
+    repository = pygit2.init_repository(str(folder), bare=True)
+    repository.remotes.create_anonymous(pinned.url).fetch((pinned.commit,))
+    repository.free()
+    mend()
+    table, summary = collect(tmp_path, pinned)
+    assert not summary.failed
+    assert days(table) == {"a.png": 10, "b.png": 20, "c.png": 30}
+    assert f"{folder} cannot be used (cannot read {pinned.url}: it is a shallow" in caplog.text
+    assert caplog.text.rstrip().endswith("; it is fetched anew")
+
+
+def test_a_lost_network_costs_no_cache(source, tmp_path):
+    first = source.commit({"a.png": picture(0)}, 10)
+    collect(tmp_path, source.pinned(first))
+    folder = tmp_path / "out" / git.CACHE
+    before = sorted(folder.rglob("*"))
+    tip = source.commit({"a.png": picture(0), "b.png": picture(1)}, 20, first)
+    (tmp_path / "source.git").rename(tmp_path / "gone")
+    assert "cannot fetch" in collect(tmp_path, source.pinned(tip))[1].failed["curator"]
+    assert sorted(folder.rglob("*")) == before
+    (tmp_path / "gone").rename(tmp_path / "source.git")
+    assert collect(tmp_path, source.pinned(tip))[1].kept == 2
+
+
+@pytest.mark.parametrize("name", ["curator.git", "curator.new"])
+def test_what_a_killed_fetch_left_is_cleared_away(source, tmp_path, name):
+    tip = source.commit({"a.png": picture(0)}, 10)
+    cache = tmp_path / "cache"
+    script = f"""
+        import os, pygit2
+        class Killed(pygit2.RemoteCallbacks):
+            def transfer_progress(self, stats):
+                os._exit(9)
+        repository = pygit2.init_repository({str(cache / name)!r}, bare=True)
+        remote = repository.remotes.create_anonymous({source.url!r})
+        remote.fetch(({str(tip)!r},), callbacks=Killed())
+    """
+    process = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
+    assert process.returncode == 9
+    assert list(cache.rglob("*_git2_*"))
+    table, _ = collect(tmp_path, source.pinned(tip), cache=cache)
+    assert len(table) == 1
+    assert not list(cache.rglob("*_git2_*"))
+    assert sorted(path.name for path in cache.iterdir()) == ["curator.git", "curator.lock"]
+
+
+def test_an_empty_repository_fails_by_name(source, tmp_path):
+    _, summary = collect(tmp_path, PinnedRepository("curator", source.url, "a" * 40))
+    assert summary.failed["curator"] == f"{source.url} has no commit {'a' * 40}"
+
+
+def test_a_full_disk_ends_it_with_the_name_of_the_file(source, tmp_path, full_disk, monkeypatch):
+    tip = source.commit({"a.png": picture(0)}, 10)
+    collect(tmp_path, source.pinned(tip))
+    shutil.rmtree(tmp_path / "out" / "curator")
+    with full_disk(200), pytest.raises(OSError, match=r"File too large: '.*curator/.*\.jpg'"):
+        collect(tmp_path, source.pinned(tip))
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_paths_with_line_ends_are_paths_like_others(source, tmp_path):
+    files = {b"new\nline/a\tb.png": picture(0), b'quote"d, and.png': picture(1)}
+    tip = source.commit(files, 10)
+    table, _ = collect(tmp_path, source.pinned(tip))
+    assert set(table["path"]) == {path.decode() for path in files}
+    assert set(table["caption"]) == {"new line a b", "quote d and"}
 
 
 def test_a_repository_with_lost_objects_fails_by_name(source, tmp_path):

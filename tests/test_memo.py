@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
+import numpy as np
 import pytest
 
 from visprof import memo, study
@@ -55,6 +59,91 @@ def test_a_name_that_is_no_utf_8_has_a_fingerprint(tmp_path):
     with open(os.fsencode(tmp_path) + b"/caf\xe9.jpg", "wb"):
         pass
     assert memo.fingerprint(tmp_path) != before
+
+
+def damaged(content: bytes) -> dict[str, bytes]:
+    """The ways in which a file is found after a crash."""
+    flipped = bytearray(content)
+    flipped[len(content) // 2] ^= 1
+    return {
+        "emptied": b"",
+        "cut": content[: len(content) // 2],
+        "cut at its end": content[:-1],
+        "a byte changed": bytes(flipped),
+        "zeros": bytes(len(content)),
+        "something else": b"[1, 2]",
+        "of a version without a seal": content[:-16],
+    }
+
+
+@pytest.mark.parametrize("damage", damaged(bytes(99)))
+def test_a_value_that_cannot_be_read_is_told_and_made_anew(tmp_path, caplog, damage):
+    value = {"a": np.arange(1000.0), "b": "text"}
+    memo.keep(tmp_path / "key", lambda: value)
+    kept = tmp_path / "key" / "value.joblib"
+    whole = kept.read_bytes()
+    kept.write_bytes(damaged(whole)[damage])
+    again = memo.keep(tmp_path / "key", lambda: value)
+    np.testing.assert_array_equal(again["a"], value["a"])
+    assert f"{kept} cannot be used (ValueError: it was cut or changed" in caplog.text
+    assert len(caplog.records) == 1
+    assert kept.read_bytes() == whole
+    memo.keep(tmp_path / "key", lambda: pytest.fail("made once more"))
+
+
+@pytest.mark.parametrize("place", range(0, 200, 7))
+def test_a_changed_byte_is_noticed_wherever_it_is(tmp_path, place):
+    value = list(range(100))
+    memo.keep(tmp_path, lambda: value)
+    kept = tmp_path / "value.joblib"
+    content = bytearray(kept.read_bytes())
+    content[place % len(content)] ^= 255
+    kept.write_bytes(content)
+    assert memo.keep(tmp_path, lambda: "anew") == "anew"
+
+
+class Moved:
+    """A class that the next version will not have."""
+
+
+def test_a_value_of_a_class_that_moved_is_made_anew(tmp_path, monkeypatch, caplog):
+    memo.keep(tmp_path, Moved)
+    monkeypatch.delattr(sys.modules[__name__], "Moved")
+    assert memo.keep(tmp_path, lambda: "anew") == "anew"
+    assert "value.joblib cannot be used (AttributeError: " in caplog.text
+
+
+def test_what_killed_ones_left_is_removed_by_the_next_one(tmp_path, dead_process):
+    left = tmp_path / f"value.joblib.{dead_process}.part"
+    left.write_bytes(b"half")
+    memo.keep(tmp_path, lambda: 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "value.joblib"]
+
+
+def test_a_full_disk_is_told_in_one_line_that_names_the_file(tmp_path, full_disk):
+    kept = tmp_path / "value.joblib"
+    with full_disk(1000), pytest.raises(OSError, match="File too large") as caught:
+        memo.keep(tmp_path, lambda: np.zeros(1000))
+    assert str(caught.value) == f"[Errno 27] File too large: '{kept}'"
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+    assert memo.keep(tmp_path, lambda: "room again") == "room again"
+
+
+def test_processes_that_find_a_broken_value_make_it_once(tmp_path):
+    (tmp_path / "value.joblib").write_bytes(b"broken")
+    script = f"""
+        import os, pathlib, time
+        from visprof import memo
+        def compute():
+            pathlib.Path({str(tmp_path)!r}, f"made by {{os.getpid()}}").touch()
+            time.sleep(0.3)
+            return 5
+        assert memo.keep(pathlib.Path({str(tmp_path)!r}), compute) == 5
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    processes = [subprocess.Popen(command) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert len(list(tmp_path.glob("made by *"))) == 1
 
 
 def test_fingerprint_changes_with_any_file(tmp_path):

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from local_server import Answer, LocalServer, Request, local_server, picture
 from PIL import Image
 
 from visprof.boards import read_boards
-from visprof.sources import http
+from visprof.cli import main
+from visprof.sources import http, pinterest
 from visprof.sources.pinterest import collect_pinterest
 
 TOKEN = "pina_SECRET"
@@ -251,6 +255,245 @@ def test_board_that_is_not_shown_does_not_stop_the_others(api, tmp_path):
     del api.pins["1"]
     summary = collect(api, tmp_path)
     assert (summary.kept, summary.failed) == (1, {"1": "HTTP 404"})
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 500])
+@pytest.mark.parametrize("page", [0, 1])
+def test_board_that_fails_is_set_aside_whole_and_the_others_are_collected(
+    api, tmp_path, status, page
+):
+    def answer(request):
+        on_page = "bookmark" in request.query if page else "bookmark" not in request.query
+        if request.path == "/v5/boards/1/pins" and on_page:
+            return Answer(status=status)
+        return Pinterest.answer(api, request)
+
+    api.pins["1"][0] = api.pins["1"][1]  # counts for nothing on a board that fails
+    api.answer = answer
+    summary = collect(api, tmp_path)
+    assert (summary.kept, summary.failed) == (1, {"1": f"HTTP {status}"})
+    assert summary.left_out == {}
+    assert read_boards(tmp_path)["board"].tolist() == ["2"]
+    assert f"1: HTTP {status}" in str(summary)
+    assert not list(tmp_path.rglob("10[0-5].jpg"))
+
+
+def test_a_failed_board_makes_the_command_fail(api, tmp_path, monkeypatch, capsys):
+    del api.pins["1"]
+    monkeypatch.setenv("PINTEREST_ACCESS_TOKEN", TOKEN)
+    monkeypatch.setattr(pinterest, "session", lambda: Elsewhere(api.url + "/v5"))
+    assert main(["collect", "pinterest", "--out", str(tmp_path)]) == 1
+    assert "failed 1 boards" in capsys.readouterr().out
+
+
+class Elsewhere(requests.Session):
+    """A session whose requests to the API go to another server."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
+
+    def get(self, url, **options):
+        return super().get(url.replace(pinterest.API, self.url), **options)
+
+
+def test_a_board_whose_pages_make_no_sense_fails_alone(api, tmp_path):
+    odd = {"html": Answer(b"<html>"), "list": reply([]), "deep": Answer(b"[" * 10**6)}
+    odd |= {"items": reply({"items": 3}), "bookmark": reply({"items": [], "bookmark": [1]})}
+    odd |= {"same": reply({"items": [], "bookmark": "again"})}
+    api.boards += [{"id": board} for board in odd]
+
+    def answer(request):
+        found = request.path.removeprefix("/v5/boards/").removesuffix("/pins")
+        return odd.get(found) or Pinterest.answer(api, request)
+
+    api.answer = answer
+    summary = collect(api, tmp_path)
+    assert summary.kept == 6
+    assert summary.failed == {
+        "html": "the answer is not JSON",
+        "list": "the answer holds no list of items",
+        "deep": "the answer is not JSON",
+        "items": "the answer holds no list of items",
+        "bookmark": "the answer names no next page that can be asked for",
+        "same": "the API names the same page twice",
+    }
+
+
+def test_a_used_up_quota_is_waited_for_once_and_keeps_what_there_is(api, tmp_path):
+    api.boards += [{"id": "3"}, {"id": "4"}]
+
+    def answer(request):
+        if request.path == "/v5/boards/2/pins":
+            api.requests.append(request)
+            return reply({"code": 8}, 429, **{"Retry-After": "0"})
+        return Pinterest.answer(api, request)
+
+    api.answer = answer
+    summary = collect(api, tmp_path)
+    assert (summary.kept, summary.boards) == (5, 1)
+    refused = "not asked for after HTTP 429"
+    assert summary.failed == {"2": "HTTP 429", "3": refused, "4": refused}
+    assert "/v5/boards/3/pins" not in api.asked()
+
+
+def test_a_token_that_expires_and_a_lost_network_end_it(api, tmp_path):
+    def expired(request):
+        answer = Pinterest.answer(api, request)
+        return answer if request.path == "/v5/boards" else Answer(status=401)
+
+    api.answer = expired
+    with pytest.raises(PermissionError, match="may have expired"):
+        collect(api, tmp_path)
+    gone = {"1": http.FetchError("url", http.NO_ANSWER)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            pinterest, "_pins", lambda _, __, board, *___: (_ for _ in ()).throw(gone[board])
+        )
+        with pytest.raises(http.FetchError, match="no answer"):
+            collect(api, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_pin_on_two_pages_is_kept_once_and_counted(api, tmp_path):
+    api.pins["1"].insert(3, api.pins["1"][1])
+    api.boards.append(api.boards[0])  # and a board listed twice is one board
+    summary = collect(api, tmp_path)
+    assert (summary.kept, summary.boards) == (6, 2)
+    assert summary.left_out == {"pin listed again": 1}
+    assert len(read_boards(tmp_path)) == 6
+    assert collect(api, tmp_path, max_pins=4).kept == 5  # four others, and not three
+
+
+ODD_PINS = {
+    "images as a list": ({"media": {"media_type": "image", "images": ["x"]}}, "no picture"),
+    "an image as text": ({"media": {"images": {"600x": "x"}}}, "no picture"),
+    "an address as a number": ({"media": {"images": {"600x": {"url": 3}}}}, "no picture"),
+    "media as text": ({"media": "image"}, "no picture"),
+    "items as a number": ({"media": {"items": 3}}, "no picture"),
+    "items that are null": ({"media": {"items": [None, 3]}}, "no picture"),
+    "created_at as a list": ({"created_at": ["2020-01-01"]}, "no valid time"),
+    "created_at as an object": ({"created_at": {"year": 2020}}, "no valid time"),
+    "created_at as a number": ({"created_at": 1577836800}, "no valid time"),
+    "created_at as true": ({"created_at": True}, "no valid time"),
+    "created_at as now": ({"created_at": "now"}, "no valid time"),
+    "created_at as today": ({"created_at": "today"}, "no valid time"),
+    "created_at to be guessed": ({"created_at": "03/04/2022"}, "no valid time"),
+    "a day that is none": ({"created_at": "2022-02-30T00:00:00"}, "no valid time"),
+    "id as a number": ({"id": 101}, "strange id"),
+    "no id": ({"id": None}, "strange id"),
+    "id as a list": ({"id": ["101"]}, "strange id"),
+    "a long id": ({"id": "1" * 300}, "strange id"),
+}
+
+
+@pytest.mark.parametrize("case", ODD_PINS)
+def test_an_odd_pin_is_left_out_counted_and_named_in_the_log(api, tmp_path, caplog, case):
+    changes, reason = ODD_PINS[case]
+    api.pins["1"][2] |= changes
+    summary = collect(api, tmp_path)
+    assert (summary.kept, summary.left_out) == (5, {reason: 1})
+    named = f"{changes.get('id', '102')!r:.40}"
+    assert f"left out pin {named} of board 1: {reason}" in caplog.text
+    assert len(read_boards(tmp_path)) == 5
+
+
+@pytest.mark.parametrize("item", [None, 3, "102", ["102"]])
+def test_an_item_that_is_no_pin_is_left_out_and_counted(api, tmp_path, item):
+    api.pins["1"][2] = item
+    assert collect(api, tmp_path).left_out == {"not a pin": 1}
+
+
+@pytest.mark.parametrize("item", [None, 3, {}, {"id": 2}, {"id": "../2"}])
+def test_a_board_without_a_usable_id_fails_alone(api, tmp_path, item):
+    api.boards[1] = item
+    summary = collect(api, tmp_path)
+    assert (summary.kept, summary.failed) == (5, {"number 2 of the list": "strange id"})
+
+
+def test_odd_texts_and_widths_do_no_harm(api, tmp_path):
+    images = api.pin(4)["media"]["images"]
+    for name, width in (("150x150", "15"), ("1200x", [1])):
+        images[name]["width"] = width
+    media = {"media_type": ["image"], "images": images}
+    api.pins["1"][4] |= {"media": media, "title": {"a": 1}, "alt_text": 3, "description": ["b"]}
+    api.boards[0] |= {"name": ["Trips"], "privacy": None}
+    assert collect(api, tmp_path, width="9x").kept == 6
+    assert read_boards(tmp_path)["caption"].tolist()[4] == ""
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
+    | st.sampled_from(["101", "2020-01-01T00:00:00", "http://127.0.0.1:1/x", "image", "600x"]),
+    lambda value: st.lists(value, max_size=3) | st.dictionaries(
+        st.sampled_from(["id", "items", "images", "600x", "url", "width"]), value, max_size=3
+    ),
+    max_leaves=6,
+)  # fmt: skip
+
+
+def places(value, path=()):
+    """Where a JSON value can be replaced: itself and everything below."""
+    yield path
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield from places(value[key], (*path, key))
+
+
+def replaced(value, path, new):
+    if not path:
+        return new
+    copy = value.copy()
+    copy[path[0]] = replaced(value[path[0]], path[1:], new)
+    return copy
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.data())
+def test_any_json_anywhere_adds_up_or_is_the_documented_error(tmp_path_factory, data):
+    images = {"600x": {"width": 600, "height": 9, "url": "http://127.0.0.1:1/1.jpg"}}
+    pins = [
+        {"id": f"10{n}", "created_at": "2020-01-01T20:10:40-00:00", "title": "a",
+         "media": {"media_type": "image", "images": images}}
+        for n in range(3)
+    ]  # fmt: skip
+    pages = {
+        "boards": {"items": [{"id": "1", "name": "Trips"}, {"id": "2"}], "bookmark": None},
+        "boards/1/pins": {"items": pins, "bookmark": None},
+        "boards/2/pins": {"items": pins[:1], "bookmark": None},
+    }
+    for _ in range(data.draw(st.integers(1, 3))):
+        where = data.draw(st.sampled_from(list(places(pages))[4:]))
+        pages = replaced(pages, where, data.draw(json_values))
+    listed = 0
+
+    def fetch(api, url, *, params):
+        nonlocal listed
+        name = url.removeprefix("http://api/")
+        if name not in pages:
+            raise http.FetchError(url, "HTTP 404", 404)
+        page = pages[name] if "bookmark" not in params else {"items": []}
+        if name != "boards" and isinstance(page, dict) and isinstance(page.get("items"), list):
+            listed += len(page["items"])
+        return json.dumps(page).encode()
+
+    out, refused = tmp_path_factory.mktemp("out"), None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pinterest, "fetch", fetch)
+        patch.setattr(pinterest, "save_pictures", lambda *_, **__: {})
+        try:
+            summary = collect_pinterest(out, token=TOKEN, base_url="http://api", progress=False)
+        except (http.FetchError, ValueError) as error:
+            refused = str(error)
+    if refused is not None:
+        documented = ("cannot fetch http://api", "no pin is left of the boards at http://api")
+        assert refused.startswith(documented)
+        return
+    rows = pd.read_csv(out / "manifest.csv", dtype=str)
+    assert len(rows) == summary.kept
+    assert not rows.duplicated(["board_id", "pin_id"]).any()
+    if not summary.failed:
+        assert summary.kept + summary.left_out.total() == listed
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import pathlib
 import re
 
 import pytest
@@ -119,3 +122,50 @@ def test_collected_scenes_are_what_a_study_reads(places, tmp_path):
     before = [path.stat().st_mtime_ns for path in sorted(out.rglob("*.jpg"))]
     assert collect_places(places, out, short_side=4, progress=False) == summary
     assert [path.stat().st_mtime_ns for path in sorted(out.rglob("*.jpg"))] == before
+
+
+def test_an_emptied_or_cut_picture_is_copied_again(places, tmp_path):
+    out = tmp_path / "scenes"
+    collect_places(places, out, progress=False)
+    pictures = sorted(out.rglob("*.jpg"))
+    whole = [path.read_bytes() for path in pictures]
+    pictures[0].write_bytes(b"")
+    pictures[1].write_bytes(whole[1][:99])
+    assert collect_places(places, out, progress=False).kept == 5
+    assert [path.read_bytes() for path in pictures] == whole
+
+
+def test_what_is_no_regular_file_is_absent(places, tmp_path):
+    photos = [places / "val_256" / f"val_{number}.jpg" for number in (1, 2, 3)]
+    for photo in photos:
+        photo.unlink()
+    photos[0].mkdir()
+    os.mkfifo(photos[1])
+    photos[2].symlink_to(photos[2])
+    summary = collect_places(places, tmp_path / "scenes", progress=False)
+    assert (summary.kept, summary.left_out) == (2, {"absent": 3})
+
+
+def test_a_picture_that_the_disk_does_not_give_is_left_out_and_named(
+    places, tmp_path, monkeypatch, caplog
+):
+    read = pathlib.Path.read_bytes
+
+    def fail(path):
+        if path.name == "val_1.jpg":
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return read(path)
+
+    monkeypatch.setattr(pathlib.Path, "read_bytes", fail)
+    summary = collect_places(places, tmp_path / "scenes", progress=False)
+    assert (summary.kept, summary.left_out) == (4, {"cannot be read": 1})
+    assert "val_1.jpg" in caplog.text
+
+
+def test_a_full_disk_ends_it_with_the_name_of_the_file(places, tmp_path, full_disk, dead_process):
+    left = tmp_path / "scenes" / f"x.jpg.{dead_process}.part"
+    left.parent.mkdir()
+    left.touch()
+    with full_disk(10), pytest.raises(OSError, match=r"File too large: '.*\.jpg'"):
+        collect_places(places, tmp_path / "scenes", progress=False)
+    assert not [path for path in (tmp_path / "scenes").rglob("*") if path.is_file()]

@@ -442,12 +442,39 @@ def test_checkpoint_of_another_training_is_refused(classes, tmp_path, changes, m
         trained(classes, checkpoint=file, n_iterations=5, **changes)
 
 
-def test_broken_checkpoint_is_named(classes, tmp_path):
+@pytest.mark.parametrize("damage", ["emptied", "cut", "a byte changed", "never sealed"])
+def test_broken_checkpoint_is_as_good_as_absent(classes, tmp_path, caplog, damage):
     file = tmp_path / "checkpoint.pt"
+    whole, log = trained(classes, checkpoint=file, n_iterations=5)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1  # torch alone would train on with another weight
+    kept = {"emptied": 0, "cut": 500, "a byte changed": len(content), "never sealed": -16}
+    file.write_bytes(content[: kept[damage]])
+    again, again_log = trained(classes, checkpoint=file, n_iterations=5)
+    assert f"the checkpoint {file} cannot be used (ValueError: it was cut" in caplog.text
+    assert torch.equal(again.last.weight, whole.last.weight)
+    pd.testing.assert_frame_equal(again_log, log)
+    caplog.clear()
     trained(classes, checkpoint=file, n_iterations=5)
-    file.write_bytes(file.read_bytes()[:500])
-    with pytest.raises(ValueError, match=r"cannot go on from the checkpoint .*checkpoint\.pt"):
+    assert not caplog.text
+
+
+def test_a_full_disk_is_told_with_the_name_of_the_checkpoint(classes, tmp_path, full_disk):
+    file = tmp_path / "checkpoint.pt"
+    with full_disk(100), pytest.raises(OSError, match="File too large") as caught:
         trained(classes, checkpoint=file, n_iterations=5)
+    assert str(caught.value) == f"[Errno 27] File too large: '{file}'"
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_training_left_is_cleared_away(classes, tmp_path, dead_process):
+    left = tmp_path / f"checkpoint.pt.{dead_process}.part"
+    other = tmp_path / f"other.pt.{dead_process}.part"
+    for path in (left, other):
+        path.touch()
+    trained(classes, checkpoint=tmp_path / "checkpoint.pt", n_iterations=5)
+    assert not left.exists()
+    assert other.exists()
 
 
 def test_trunk_stays_in_evaluation_mode():

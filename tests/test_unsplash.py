@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from local_server import Answer, LocalServer, local_server, picture
 from PIL import Image
 
 from visprof.boards import read_boards
-from visprof.sources import http
+from visprof.sources import http, unsplash
 from visprof.sources.unsplash import collect_unsplash
 
 PHOTO_COLUMNS = ("photo_id", "photo_url", "photo_image_url", "photo_description", "ai_description")
@@ -219,6 +222,135 @@ def test_other_server_can_stand_in(tables, tmp_path, server):
     assert not server.requests
 
 
+GOOD = "2018-01-01 00:00:00"
+
+
+@pytest.mark.parametrize(
+    ("line", "lost"),
+    [
+        ("a_b\t7\tHills\t2018-01-01 00:00:00\tand\tmore", 1),
+        ('a_b\t7\t"Hills"and more\t2018-01-01 00:00:00', 1),
+        ('C9\t8\t"Hills\t2018-01-01 00:00:00\nd\t8\tx\t2018-01-01 00:00:00\ne\t8\t"y"\tx', 3),
+    ],
+)
+def test_lines_that_hold_no_row_are_counted_and_named(tables, tmp_path, caplog, line, lost):
+    path = tables / "collections.tsv000"
+    path.write_text(path.read_text() + line + "\nb\tlast\tx\t2018-01-01 00:00:00\n")
+    summary = collect(tables, tmp_path / "out")
+    assert summary.kept == 7
+    assert summary.left_out["no row of the table"] == lost
+    assert summary.left_out["photo not in the photos table"] == 1  # the line after
+    named = ", ".join(str(number) for number in range(10, 10 + lost))
+    assert f"{path}: left out what is no row of the table, line(s) {named}" in caplog.text
+
+
+def test_a_quote_that_is_not_closed_loses_no_more_than_the_lines_that_are_named(
+    tables, tmp_path, caplog
+):
+    path = tables / "collections.tsv000"
+    path.write_text(path.read_text() + f'd\tlakes\t"never closed\t{GOOD}\nC9\tlakes\tx\t{GOOD}\n')
+    summary = collect(tables, tmp_path / "out")
+    assert summary.kept == 7
+    assert summary.left_out["no row of the table"] == 2
+    assert "line(s) 10, 11" in caplog.text
+
+
+def test_lone_carriage_returns_and_nul_are_part_of_a_text(tables, tmp_path):
+    path = tables / "photos.tsv000"
+    path.write_bytes(path.read_bytes().replace("grüne Hügel".encode(), b"green\rhi\0lls"))
+    summary = collect(tables, tmp_path / "out")
+    assert (summary.kept, summary.boards) == (7, 2)
+    with (tmp_path / "out" / "manifest.csv").open(newline="") as file:
+        captions = {row["photo_id"]: row["caption"] for row in csv.DictReader(file)}
+    assert captions["a_b"] == "green hi\0lls"
+
+
+@pytest.mark.parametrize("change", ["bom", "crlf", "trailing tabs", "blank lines"])
+def test_tables_as_other_programs_write_them_give_the_same_boards(tables, tmp_path, change):
+    collect(tables, tmp_path / "one")
+    for path in tables.iterdir():
+        content = path.read_bytes()
+        path.write_bytes({
+            "bom": b"\xef\xbb\xbf" + content,
+            "crlf": content.replace(b"\n", b"\r\n"),
+            "trailing tabs": re.sub(rb"(?<!lake,)\n", b"\t\n", content),
+            "blank lines": re.sub(rb"(?<!lake,)\n", b"\n\n", content),
+        }[change])  # fmt: skip
+    collect(tables, tmp_path / "two")
+    one, two = ((tmp_path / out / "manifest.csv").read_bytes() for out in ("one", "two"))
+    assert one == two
+
+
+@pytest.mark.parametrize("time", ["now", "today", "1577836800", "03/04/2022", "2020-02-30", "NaN"])
+def test_what_is_no_documented_time_is_left_out(tables, tmp_path, time):
+    add_rows(tables / "collections.tsv000", ("d", "lakes", "", time))
+    assert collect(tables, tmp_path / "out").left_out["no valid time"] == 1
+
+
+def test_an_emptied_or_cut_picture_is_fetched_again(tables, tmp_path, server):
+    collect(tables, tmp_path / "out")
+    pictures = sorted((tmp_path / "out").rglob("*.jpg"))
+    whole = [path.read_bytes() for path in pictures]
+    pictures[0].write_bytes(b"")
+    pictures[1].write_bytes(whole[1][:-7])
+    pictures[2].write_bytes(whole[2][:100] + bytes(len(whole[2]) - 100))  # as a lost page is
+    assert collect(tables, tmp_path / "out").kept == 7
+    assert [path.read_bytes() for path in pictures] == whole
+    assert len(server.requests) == len(IDS) + 3
+
+
+def test_what_a_killed_run_left_is_cleared_away(tables, tmp_path, dead_process):
+    left = tmp_path / "out" / "w400" / f"d.jpg.{dead_process}.part"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    collect(tables, tmp_path / "out")
+    assert not left.exists()
+
+
+def test_an_odd_address_or_id_is_one_pin_less(tables, tmp_path, server):
+    add_rows(
+        tables / "photos.tsv000",
+        photo_row("p", "http://[::1"), photo_row("q" * 300, server.url + "/photo-d"),
+    )  # fmt: skip
+    add_rows(
+        tables / "collections.tsv000", ("p", "7", "", GOOD), ("q" * 300, "7", "", GOOD)
+    )  # fmt: skip
+    for arguments in ({}, {"base_url": server.url}):
+        summary = collect(tables, tmp_path / "out", **arguments)
+        assert summary.kept == 7
+        assert summary.left_out["strange photo id"] == 1
+        assert summary.left_out["bad address or answer (InvalidURL)"] == 1
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.data())
+def test_any_bytes_in_a_table_add_up_or_are_the_documented_error(tmp_path_factory, data):
+    """Oracle: lines of a table without quotes are rows, or counted as none."""
+    tables = tmp_path_factory.mktemp("tables")
+    write_table(tables / "photos.tsv000", PHOTO_COLUMNS, [photo_row(p, "http://x/") for p in IDS])
+    write_table(tables / "keywords.tsv000", KEYWORD_COLUMNS, [])
+    lines = ["\t".join(COLLECTION_COLUMNS), *(f"{photo}\t7\tx\t{GOOD}" for photo in IDS)]
+    content = bytearray("\n".join(lines).encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(len(lines[0]) + 1, len(content)))
+        content[place:place] = data.draw(
+            st.binary(max_size=3) | st.sampled_from([b"\t", b"\r", b"\n", b'"', b"\0", b"\r\n"])
+        )
+    (tables / "collections.tsv000").write_bytes(content)
+    refused = None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unsplash, "save_pictures", lambda *_, **__: {})
+        try:
+            summary = collect(tables, tables / "out", min_pins=1)
+        except ValueError as error:
+            refused = str(error)
+    if refused is not None:
+        assert str(tables) in refused
+    elif b'"' not in content:
+        rows = [line for line in content.decode().split("\n")[1:] if line not in ("", "\r")]
+        assert summary.kept + summary.left_out.total() == len(rows)
+
+
 def test_tables_that_cannot_be_used_are_named(tables, tmp_path):
     with pytest.raises(ValueError, match=r"no pin is left .* fewer than 9 pins"):
         collect(tables, tmp_path / "out", min_pins=9)
@@ -226,6 +358,15 @@ def test_tables_that_cannot_be_used_are_named(tables, tmp_path):
     with pytest.raises(ValueError, match=r"keywords\.tsv000 lacks the column\(s\) keyword, sugg"):
         collect(tables, tmp_path / "out")
     (tables / "photos.tsv000").write_bytes("photo_id\nZürich".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"cannot read the table .*photos\.tsv000"):
+        collect(tables, tmp_path / "out")
+    (tables / "photos.tsv000").write_bytes("photo_id\tZürich".encode("utf-16"))
+    with pytest.raises(ValueError, match=r"cannot read the table .*photos\.tsv000"):
+        collect(tables, tmp_path / "out")
+    (tables / "photos.tsv000").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"photos\.tsv000 lacks .* photo_id, .* it has none"):
+        collect(tables, tmp_path / "out")
+    (tables / "photos.tsv000").write_bytes(b'"photo_id')
     with pytest.raises(ValueError, match=r"cannot read the table .*photos\.tsv000"):
         collect(tables, tmp_path / "out")
     (tables / "photos.tsv000").unlink()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from itertools import combinations
 
 import cv2
@@ -18,6 +20,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from visprof.backbones import load_backbone
+from visprof.sources import world as world_module
 from visprof.sources.world import (
     SCENE_CLASSES,
     STYLES,
@@ -27,6 +30,13 @@ from visprof.sources.world import (
     write_scenes,
     write_world,
 )
+
+
+class _Deadly:
+    """A file that kills the process which writes it."""
+
+    def write_bytes(self, data):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _pictures(per_class: int, size: int = 32) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -326,6 +336,24 @@ class TestFiles:
         assert len(files) == 82
         for path in files:
             assert (one / path).read_bytes() == (two / path).read_bytes(), path
+
+    @pytest.mark.slow
+    def test_a_dead_worker_is_told_in_one_line(self):
+        tasks = [(_Deadly(), SCENE_CLASSES[0], STYLES[0], 0, 16)] * 2
+        with pytest.raises(RuntimeError, match="died, perhaps for want of memory") as caught:
+            world_module._write_pictures(tasks, len(tasks), "boards", n_jobs=2)
+        assert str(caught.value) == (
+            "a worker process that drew boards died, perhaps for want of memory; run the same "
+            "again: steps that were finished are kept"
+        )
+
+    @pytest.mark.parametrize(("size", "name"), [(100, "00000.jpg"), (1000, "manifest.csv")])
+    def test_a_full_disk_is_told_with_the_name_of_the_file(self, tmp_path, full_disk, size, name):
+        world = simulate_world(1, 15)
+        with full_disk(size), pytest.raises(OSError, match="File too large") as caught:
+            write_world(world, tmp_path, size=16, n_jobs=1)
+        assert str(caught.value).endswith(f"{name}'")
+        assert not list(tmp_path.rglob("manifest.csv*"))
 
     def test_an_interrupted_run_leaves_no_manifest(self, tmp_path):
         world = simulate_world(1, 3)

@@ -18,17 +18,21 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
+from http.client import HTTPException
+from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
-from urllib.error import URLError
+from urllib.parse import urlsplit
 
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from visprof.checks import listed
 
 __all__ = [
     "BACKBONES",
@@ -524,8 +528,9 @@ def load_backbone(
     ------
     ValueError
         If the name is unknown, the weights are needed but not given, or their file is broken,
-        cut short, of another network (it says which tensors differ) or holds more than weights,
-        or if the model cannot take pictures of ``image_size``.
+        cut short, of another network (it says which tensors differ), not finite, or holds more
+        than weights; if the file of class names is not one, or names other classes; or if the
+        model cannot take pictures of ``image_size``.
     FileNotFoundError
         If there is no such file of weights.
     ConnectionError
@@ -585,8 +590,12 @@ def _load_torchvision(
         published = _torchvision_models().get_model_weights(cls.name).IMAGENET1K_V1
         try:
             state = published.get_state_dict(check_hash=True)
-        except (URLError, TimeoutError) as error:
+        except (HTTPException, OSError) as error:
             raise _no_download(cls.name, error) from error
+        except Exception as error:  # no list is complete: torch parses whatever bytes there are
+            name = PurePosixPath(urlsplit(published.url).path).name
+            file = Path(torch.hub.get_dir(), "checkpoints", name)
+            raise _broken_download(cls.name, repr(str(file))) from error
         backbone = cls(f"torchvision {published}", _imagenet_classes(), image_size)
         backbone.load(state, backbone.weights)
         return _ready(backbone)
@@ -625,6 +634,8 @@ def _load_timm(name: str, weights: str | Path | None, image_size: int | None) ->
         backbone = _randomly(build)
     except OSError as error:
         raise _no_download(name, error) from error
+    except SafetensorError as error:
+        raise _broken_download(name, "the cache of the Hugging Face Hub") from error
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(
             f"timm cannot run {model!r} on pictures of {size} by {size} pixels ({error}); its own "
@@ -681,10 +692,17 @@ def _timm_config(model: str) -> Any:
         raise ValueError(f"timm has no model named {model!r}; {hint}") from error
 
 
-def _no_download(name: str, error: OSError) -> ConnectionError:
+def _no_download(name: str, error: Exception) -> ConnectionError:
     return ConnectionError(
         f"cannot download the published weights of {name} ({error}); pass weights=<path of a "
         "state dict>, or use the backbone 'efficientnet-lite0', which needs no download"
+    )
+
+
+def _broken_download(name: str, where: str) -> ValueError:
+    return ValueError(
+        f"the published weights of {name}, as they were downloaded to {where}, are broken or cut "
+        "short; delete them there, and they are downloaded again"
     )
 
 
@@ -708,10 +726,17 @@ def _categories_beside(weights: Path, n: int) -> tuple[str, ...] | None:
     path = weights.with_name("categories_places365.txt")
     if not path.is_file():
         return None
-    lines = [line.rsplit(" ", 1) for line in path.read_text("utf-8").splitlines() if line]
-    if [int(number) for _, number in lines] != list(range(n)):
-        raise ValueError(f"{str(path)!r} must number {n} classes from 0 to {n - 1} in order")
-    return tuple(category.split("/", 2)[2] for category, _ in lines)
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{str(path)!r} is not a text in UTF-8: {error}") from error
+    lines = [re.fullmatch(r"/[^/]*/(.+) (\d+)", line) for line in text.splitlines() if line]
+    if [line and int(line[2]) for line in lines] != list(range(n)):
+        raise ValueError(
+            f"{str(path)!r} must number {n} classes from 0 to {n - 1} in order, in lines such as "
+            "'/a/abbey 0'"
+        )
+    return tuple(line[1] for line in lines)
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:
@@ -778,11 +803,24 @@ def _load_state(module: nn.Module, state: Mapping[str, Tensor], source: str) -> 
         "of another shape": wrong,
     }
     if any(problems.values()):
-        listed = "; ".join(
+        found = "; ".join(
             f"{len(keys)} {what}: {', '.join(keys[:3])}" for what, keys in problems.items() if keys
         )
         raise ValueError(
-            f"the weights in {source!r} do not fit this network: {listed}. The file is cut short "
+            f"the weights in {source!r} do not fit this network: {found}. The file is cut short "
             "or belongs to another network"
         )
-    module.load_state_dict(dict(state))
+    damaged = [key for key, _ in module.named_parameters() if not _is_finite(state[key])]
+    if damaged:
+        raise ValueError(
+            f"the weights in {source!r} are not all finite, in {listed(damaged)}; the file is "
+            "damaged, or the training diverged"
+        )
+    try:
+        module.load_state_dict(dict(state))
+    except RuntimeError as error:  # torch cannot copy tensors of this kind
+        raise ValueError(f"the weights in {source!r} cannot be used: {error}") from error
+
+
+def _is_finite(weight: Tensor) -> bool:
+    return weight.is_sparse or weight.is_meta or bool(weight.isfinite().all())

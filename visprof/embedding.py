@@ -7,7 +7,6 @@ picture seen before is not embedded again, whatever list it comes in and whereve
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 from collections import deque
@@ -29,6 +28,7 @@ from tqdm import tqdm
 
 from visprof.backbones import Backbone
 from visprof.checks import check_whole
+from visprof.files import naming, read_record, remove_unfinished, write_record
 from visprof.pictures import read_image
 from visprof.scaling import scale_exponent, scaled
 
@@ -48,7 +48,7 @@ class FeatureStore:
 
     ``features.f32`` and ``outputs.f32`` hold rows of float32, ``digests`` the picture of each
     row, ``origin.json`` the network. Rows are written before their digests, so that what a killed
-    run leaves behind a digest is whole, and the rest is written over.
+    run leaves behind a digest is whole, and the rest is written over; so is what was cut since.
 
     Parameters
     ----------
@@ -59,34 +59,51 @@ class FeatureStore:
     folder: Path
 
     def digests(self) -> np.ndarray:
-        """Digest of each row's picture, bytes (n,)."""
+        """Digest of the picture of each row that is whole in all files, bytes (n,)."""
+        origin = self._origin()
+        if origin is None:
+            return self._stated()[:0]
+        whole = [
+            _size(self.folder / f"{name}.f32") // (4 * origin[f"{name}_dim"]) for name in _ARRAYS
+        ]
+        return self._stated()[: min(whole)]
+
+    def _stated(self) -> np.ndarray:
         path = self.folder / "digests"
         known = path.read_bytes() if path.exists() else b""
         return np.frombuffer(known[: len(known) // _DIGEST * _DIGEST], dtype=f"V{_DIGEST}")
 
     def array(self, name: str, n: int) -> np.ndarray:
         """First `n` rows of "features" or "outputs", a read-only float32 memory map (n, d)."""
-        width = self._origin()[f"{name}_dim"]
-        path = self.folder / f"{name}.f32"
+        origin = self._origin()
+        if origin is None:
+            raise FileNotFoundError(f"no feature store in {str(self.folder)!r}; use embed_images")
+        path, width = self.folder / f"{name}.f32", origin[f"{name}_dim"]
         return np.memmap(path, np.float32, "r", shape=(n, width)) if n else np.empty((0, width))
 
     def begin(self, origin: dict[str, Any]) -> None:
-        """Begin a store of this origin, or raise ValueError if there is one of another."""
-        path = self.folder / "origin.json"
-        if path.exists():
-            kept = self._origin()
+        """Begin a store of this origin, or raise ValueError if there is one of another.
+
+        Of a store that is there already, what is no longer whole is told in a warning.
+        """
+        remove_unfinished(self.folder, "origin.json.*")
+        path, kept = self.folder / "origin.json", self._origin()
+        if kept is not None:
             different = [key for key in origin if kept.get(key) != origin[key]]
             if different:
                 raise ValueError(
                     f"{str(self.folder)!r} holds a store that differs in {', '.join(different)}; "
                     "delete that folder or choose another"
                 )
+            if lost := len(self._stated()) - len(self.digests()):
+                log.warning("%s lacks %d rows; they are embedded again", self.folder, lost)
             return
+        if path.exists():
+            log.warning("%s cannot be used; all pictures are embedded again", path)
+        (self.folder / "digests").unlink(missing_ok=True)  # of rows that nobody knows the origin of
         for name in _ARRAYS:
             (self.folder / f"{name}.f32").touch()
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(origin, indent=1), "utf-8")
-        os.replace(temporary, path)
+        write_record(path, origin)
 
     def append(self, digests: Sequence[bytes], *arrays: np.ndarray) -> None:
         """Add rows of features and outputs, (k, d) each, after those that have a digest."""
@@ -98,18 +115,23 @@ class FeatureStore:
     def _write(self, name: str, position: int, content: bytes) -> None:
         path = self.folder / name
         path.touch()
-        with path.open("r+b") as file:
+        with naming(path), path.open("r+b") as file:
             file.truncate(position)  # what a killed run wrote without a digest
             file.seek(position)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())  # rows must be on disk before the digests that promise them
 
-    def _origin(self) -> dict[str, Any]:
-        path = self.folder / "origin.json"
-        if not path.exists():
-            raise FileNotFoundError(f"no feature store in {str(self.folder)!r}; use embed_images")
-        return json.loads(path.read_text("utf-8"))
+    def _origin(self) -> dict[str, Any] | None:
+        """Return the network of the store; None if there is no store, or one nobody knows of."""
+        try:
+            return read_record(self.folder / "origin.json")
+        except (FileNotFoundError, ValueError):
+            return None
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +168,24 @@ class Features:
     def __len__(self) -> int:
         """Return the number of readable pictures."""
         return len(self.rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is kept: with the pictures that the rows are of, to know them again."""
+        return self.__dict__ | {"pictures": self._pictures()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what was kept; ValueError if the store no longer holds these rows."""
+        pictures = state.pop("pictures")
+        self.__dict__.update(state)
+        if not pictures or self._pictures() != pictures:
+            raise ValueError(f"the store {self.store.folder} no longer holds these pictures")
+
+    def _pictures(self) -> str:
+        """Digest of the pictures whose rows the store has whole; empty if it lacks some."""
+        digests = self.store.digests()
+        if len(self.rows) and self.rows.max() >= len(digests):
+            return ""
+        return hashlib.blake2b(digests[self.rows].tobytes(), digest_size=_DIGEST).hexdigest()
 
     def _rows_of(self, name: str) -> np.ndarray:
         if len(self.rows) == 0:
@@ -208,6 +248,8 @@ def embed_images(
         or another precision.
     FileNotFoundError
         If a picture does not exist.
+    OSError
+        If the store cannot be written (the disk is full, say); the message names the file.
     """
     if len(images) == 0:
         raise ValueError("images is empty; pass at least one picture")

@@ -20,9 +20,9 @@ the limit of Eq. 6 as y(k) + alpha g(k) goes to 0.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
 
+from visprof._numba import njit, prange
 from visprof.checks import check_finite, check_number, check_whole, listed
 
 __all__ = ["log_odds_z", "logits_and_variances", "pair_users", "pairwise_max_z"]

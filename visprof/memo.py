@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-import os
-import tempfile
+import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,11 @@ from typing import Any
 import joblib
 from filelock import FileLock
 
+from visprof.files import open_sealed, remove_unfinished, replacing, seal
+
 __all__ = ["SOURCES", "code_version", "digest", "fingerprint", "imported_names", "keep"]
+
+log = logging.getLogger("visprof")
 
 PACKAGE = Path(__file__).parent
 
@@ -138,7 +142,9 @@ def keep(folder: Path, compute: Callable[[], Any]) -> Any:
     """Load the value of a folder, or compute it and keep it there.
 
     Two processes that want the same value do not both compute it, and a killed one leaves no
-    half-written value.
+    half-written value. A kept value that cannot be used is absent: its file was cut or changed
+    since it was written, or a class in it is no more, or a file that it names is no longer whole.
+    A warning names the file, and the value is made anew.
 
     Parameters
     ----------
@@ -146,16 +152,39 @@ def keep(folder: Path, compute: Callable[[], Any]) -> Any:
         Folder of this value alone, named after its key.
     compute : callable
         Returns the value; called at most once.
+
+    Raises
+    ------
+    OSError
+        If the value cannot be written (the disk is full, say); the message names the file.
     """
     kept = folder / "value.joblib"
-    if not kept.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / "lock"):
-            if not kept.exists():
-                value = compute()
-                handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
-                os.close(handle)
-                joblib.dump(value, temporary)
-                os.replace(temporary, kept)
-                return value
-    return joblib.load(kept)
+    with suppress(_UnusableError):  # looked at once more under the lock
+        return _load(kept)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "lock"):
+        remove_unfinished(folder)
+        if kept.exists():
+            try:
+                return _load(kept)
+            except _UnusableError as error:
+                log.warning("%s cannot be used (%s); it is made anew", kept, error)
+        value = compute()
+        with replacing(kept) as file:
+            joblib.dump(value, file)
+            seal(file)
+        return value
+
+
+class _UnusableError(Exception):
+    """A kept value that is as good as absent; the text is the reason."""
+
+
+def _load(kept: Path) -> Any:
+    try:
+        with open_sealed(kept) as file:
+            return joblib.load(file)
+    except MemoryError:  # the next one who reads it may have enough
+        raise
+    except Exception as error:  # unpickling raises whatever classes that changed make of it
+        raise _UnusableError(f"{type(error).__name__}: {error}") from error

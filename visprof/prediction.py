@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 from sklearn.utils import check_array
 
+from visprof._numba import njit, prange
 from visprof.checks import check_finite, check_table, check_whole
 from visprof.intervals import percentile_interval, resample_counts
 from visprof.scaling import scale_exponent, scaled

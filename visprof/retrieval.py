@@ -10,11 +10,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from sklearn.utils import check_array
 
+from visprof._numba import njit, prange
 from visprof.checks import check_groups
 from visprof.intervals import resample_counts
 from visprof.scaling import near_one, scale_exponent, scaled

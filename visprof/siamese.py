@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from glob import escape
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from tqdm import tqdm
 from visprof.backbones import Backbone
 from visprof.checks import check_finite, check_groups, check_number, check_whole, listed
 from visprof.embedding import autocast
+from visprof.files import open_sealed, remove_unfinished, replacing, seal
 from visprof.pictures import read_image
 
 __all__ = [
@@ -33,6 +35,8 @@ __all__ = [
     "siamese_outputs",
     "train_siamese",
 ]
+
+log = logging.getLogger("visprof")
 
 
 def contrastive_loss(
@@ -374,7 +378,8 @@ def train_siamese(
     checkpoint : str or Path, optional
         File that the state is saved to with every row of the log. If it is there, training goes
         on from it, and on the same machine ends with the same weights, to the last bit, as if it
-        had not been stopped.
+        had not been stopped. One that was cut or changed since it was written is as good as
+        absent: a warning names it, and training begins from the start.
     progress : bool
         Whether to show a progress bar.
 
@@ -391,7 +396,10 @@ def train_siamese(
         If a number, or a position in ``pairs``, is not whole.
     ValueError
         If shapes, rates or shares do not fit, or ``similar`` holds another value than 0 and 1; the
-        message says which. If the checkpoint is broken or of a training with other settings.
+        message says which. If the checkpoint is of a training with other settings or another
+        network.
+    OSError
+        If the checkpoint cannot be written (the disk is full, say); the message names it.
     FloatingPointError
         If the loss is not finite; the message has the iteration and the learning rates.
     """
@@ -455,10 +463,10 @@ class _Checkpoint:
 
     def restore(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> list[tuple]:
         """Put the saved state into model and optimiser; return the rows of the log until then."""
-        if self.path is None or not self.path.exists():
+        saved = self._read()
+        if saved is None:
             return []
         try:
-            saved = torch.load(self.path, map_location="cpu", weights_only=True)
             settings = saved["settings"]
             different = [key for key in self.settings if settings[key] != self.settings[key]]
             if different:
@@ -468,12 +476,30 @@ class _Checkpoint:
                 )
             model.load_state_dict(saved["model"])
             optimiser.load_state_dict(saved["optimiser"])
-        except Exception as error:  # whatever a broken file makes torch raise
+        except (KeyError, RuntimeError, ValueError) as error:  # torch's, for another network
             raise ValueError(
                 f"cannot go on from the checkpoint {str(self.path)!r}: {error}. Delete it to "
                 "train from the start"
             ) from error
         return [tuple(row) for row in saved["log"]]
+
+    def _read(self) -> dict[str, Any] | None:
+        """Return what was saved; None if there is no file, or one that cannot be read."""
+        if self.path is None:
+            return None
+        remove_unfinished(self.path.parent, f"{escape(self.path.name)}.*")
+        if not self.path.exists():
+            return None
+        try:
+            # torch does not notice most changed bytes by itself
+            with open_sealed(self.path) as file:
+                return torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch raises nearly anything
+            log.warning(
+                "the checkpoint %s cannot be used (%s: %s); training begins from the start",
+                self.path, type(error).__name__, error,
+            )  # fmt: skip
+            return None
 
     def save(self, model: nn.Module, optimiser: torch.optim.Optimizer, rows: list[tuple]) -> None:
         """Replace the file in one step: a killed training leaves the last state or this one."""
@@ -485,10 +511,14 @@ class _Checkpoint:
             "optimiser": optimiser.state_dict(),
             "log": rows,
         }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f"{self.path.name}.tmp")
-        torch.save(state, temporary)
-        os.replace(temporary, self.path)
+        with replacing(self.path) as file:
+            try:
+                torch.save(state, file)
+            except RuntimeError as error:  # torch's own says nothing of a full disk
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from None
+                raise
+            seal(file)
 
 
 def _fetched_ahead(

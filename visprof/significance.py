@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.spatial.distance import squareform
 from sklearn.utils import check_array
 
+from visprof._numba import njit, prange
 from visprof.checks import (
     check_finite,
     check_groups,

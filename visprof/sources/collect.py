@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import json
+import logging
 import os
 import re
 import stat
@@ -24,6 +25,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from visprof.boards import FURTHER_COLUMNS, parse_times, read_manifest, survey_boards
+from visprof.checks import listed
+from visprof.files import read_record, remove_unfinished, replacing, write_record, write_whole
 from visprof.pictures import (
     SIDEWAYS,
     PictureError,
@@ -38,10 +41,13 @@ __all__ = [
     "PictureError",
     "board_folder",
     "collect_folder",
+    "is_saved_picture",
     "keep_board",
     "save_picture",
     "write_manifest",
 ]
+
+log = logging.getLogger("visprof")
 
 MANIFEST = "manifest.csv"
 REQUIRED = ("board_id", "image", "added_at", "caption")
@@ -51,6 +57,7 @@ ROWS = ".rows"  # sub-folder with one file a finished board
 MAX_BYTES = 64 * 2**20
 MAX_ASPECT = 50  # long side over short side
 JPEG_QUALITY = 90
+JPEG_BEGINS, JPEG_ENDS = b"\xff\xd8\xff", b"\xff\xd9"
 
 Row = dict[str, object]
 
@@ -136,6 +143,8 @@ def save_picture(
         more than 160 million pixels or one side more than 50 times the other.
     ValueError
         If both sides are given, or one is below 1.
+    OSError
+        If the file cannot be written (the disk is full, say); the message names it.
     """
     if max_side is not None and short_side is not None:
         raise ValueError(f"pass max_side={max_side} or short_side={short_side}, not both")
@@ -149,8 +158,21 @@ def save_picture(
     picture, size = _decode(data, max_side, short_side)
     encoded = io.BytesIO()
     picture.save(encoded, "JPEG", quality=JPEG_QUALITY)
-    _write_whole(Path(path), encoded.getvalue())
+    write_whole(Path(path), encoded.getvalue())
     return size
+
+
+def is_saved_picture(path: Path) -> bool:
+    """Return whether a file begins and ends like a JPEG file: what `save_picture` wrote is whole.
+
+    That is all there is to know of a picture whose size nobody wrote down.
+    """
+    if not path.is_file() or path.stat().st_size < len(JPEG_BEGINS + JPEG_ENDS):
+        return False
+    with path.open("rb") as file:
+        begins = file.read(len(JPEG_BEGINS))
+        file.seek(-len(JPEG_ENDS), os.SEEK_END)
+        return (begins, file.read()) == (JPEG_BEGINS, JPEG_ENDS)
 
 
 def _decode(
@@ -179,21 +201,6 @@ def _scaled_size(
     if short_side is not None:
         scale = min(1.0, short_side / min(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _write_whole(
-    path: Path, data: bytes, check: Callable[[Path], None] = lambda written: None
-) -> None:
-    """Write a file that is whole and checked, or absent, whenever the process is killed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    temporary.write_bytes(data)
-    try:
-        check(temporary)
-    except BaseException:
-        temporary.unlink()
-        raise
-    temporary.replace(path)
 
 
 # ------------------------------------------------------------------------------------- manifests
@@ -266,7 +273,11 @@ def write_manifest(out: Path, rows: Iterable[Mapping[str, object]], columns: Seq
                 f"{manifest} was not written, since it would not read: {why}"
             ) from None
 
-    _write_whole(manifest, text.getvalue().encode(), check if lines else lambda written: None)
+    with replacing(manifest) as file:
+        file.write(text.getvalue().encode())
+        file.flush()
+        if lines:
+            check(Path(file.name))
     return manifest
 
 
@@ -292,7 +303,9 @@ def keep_board(
     """Collect a board, or load what an earlier run collected.
 
     A finished board is written to ``.rows/<board>.json``, so a killed run goes on with the boards
-    that are missing. It is loaded if the same was asked and its pictures are all there.
+    that are missing. It is loaded if the same was asked and its pictures are all there, each of
+    the size that was written. What cannot be used is as good as absent: a warning names it, and the
+    board is collected anew.
 
     Parameters
     ----------
@@ -304,18 +317,49 @@ def keep_board(
         All that the outcome depends on, as JSON values.
     collect : callable
         Saves the pictures; returns the rows of the manifest and what was left out.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written (the disk is full, say); the message names it.
     """
-    kept = Path(out) / ROWS / f"{board_folder(board_id)}.json"
-    if kept.exists():
-        board = json.loads(kept.read_text("utf-8"))
-        if board["asked"] == json.loads(json.dumps(asked)) and all(
-            (Path(out) / row["image"]).is_file() for row in board["rows"]
-        ):
-            return board["rows"], Counter(board["left_out"])
-    rows, left_out = collect()
-    board = {"asked": dict(asked), "rows": rows, "left_out": dict(sorted(left_out.items()))}
-    _write_whole(kept, json.dumps(board, indent=1).encode())
-    return rows, left_out
+    out = Path(out)
+    kept = out / ROWS / f"{board_folder(board_id)}.json"
+    board = _kept_board(kept, out, asked)
+    if board is None:
+        rows, left_out = collect()
+        sizes = {row["image"]: _size(out / row["image"]) for row in rows}
+        board = {"asked": dict(asked), "rows": rows, "sizes": sizes}
+        write_record(kept, board | {"left_out": dict(sorted(left_out.items()))})
+        return rows, left_out
+    return board["rows"], Counter(board["left_out"])
+
+
+def _kept_board(kept: Path, out: Path, asked: Mapping[str, object]) -> dict | None:
+    """Return what is kept of a board; None if nothing is, or something else was asked."""
+    if not kept.exists():
+        return None
+    try:
+        board = read_record(kept)
+    except ValueError as error:
+        log.warning("%s cannot be used (%s); the board is collected anew", kept, error)
+        return None
+    if board["asked"] != json.loads(json.dumps(asked)):
+        return None
+    sizes = board["sizes"].items()
+    lost = [image for image, size in sizes if size is None or _size(out / image) != size]
+    if lost:
+        log.warning(
+            "%d of %d pictures of %s are no longer as they were written (%s); the board is "
+            "collected anew",
+            len(lost), len(sizes), kept, listed(lost),
+        )  # fmt: skip
+        return None
+    return board
+
+
+def _size(file: Path) -> int | None:
+    return file.stat().st_size if file.is_file() else None
 
 
 # --------------------------------------------------------------------------------------- folders
@@ -350,10 +394,13 @@ def collect_folder(
     ------
     FileNotFoundError, ValueError
         As `read_boards`; ValueError if `out` is `src` or inside of it, or no pin is left.
+    OSError
+        If a file cannot be written (the disk is full, say); the message names it.
     """
     src, out = Path(src), Path(out)
     if out.resolve().is_relative_to(src.resolve()):
         raise ValueError(f"out={out} is inside of {src}; pass a folder outside of it")
+    remove_unfinished(out)
     pins, rest = survey_boards(src)
     root = src if src.is_dir() else src.parent
     rows, left_out = [], Counter(rest["reason"])

@@ -20,7 +20,9 @@ What is on a board
 from __future__ import annotations
 
 import csv
+import logging
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,10 +31,12 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 import pygit2
+from filelock import FileLock
 from pygit2.enums import DeltaStatus, FileMode, SortMode
 from tqdm import tqdm
 
 from visprof.boards import name_words
+from visprof.files import remove_unfinished
 from visprof.pictures import IMAGE_SUFFIXES
 from visprof.sources.collect import (
     MAX_BYTES,
@@ -46,6 +50,8 @@ from visprof.sources.collect import (
 
 __all__ = ["PinnedRepository", "RepositoryError", "collect_git", "read_repositories"]
 
+log = logging.getLogger("visprof")
+
 SHIPPED_LIST = Path(__file__).with_name("wallpapers.csv")
 LIST_COLUMNS = ("board_id", "url", "commit", "licence")
 COLUMNS = (
@@ -57,6 +63,13 @@ BRANCHES = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 CACHE = ".repositories"
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 CONNECT_TIMEOUT, ANSWER_TIMEOUT = 30_000, 120_000  # milliseconds
+NO_PACKET = (
+    "invalid packet line"  # libgit2 does not know what a shallow source says first over HTTP
+)
+UNSHALLOW = (
+    "complete it (git fetch --unshallow), or list the repository that it was cloned from, and "
+    "collect again"
+)
 LATEST = 2**33  # seconds of the epoch: the year 2242, within what every table can hold
 
 
@@ -174,7 +187,8 @@ def collect_git(
         Larger files are left out, unread.
     cache : path, optional
         Folder of the bare repositories; ``.repositories`` in `out` if None. Once a board is
-        collected, its repository there may be removed.
+        collected, its repository there may be removed. One that turns out to lack something is
+        fetched anew, with a warning.
     progress : bool
         Show a progress bar.
 
@@ -189,12 +203,15 @@ def collect_git(
     ------
     ValueError
         If a board is listed twice, or a number is below 1.
+    OSError
+        If a file cannot be written (the disk is full, say); the message names it.
     """
     for name, value in (("short_side", short_side), ("max_pins", max_pins)):
         if value < 1:
             raise ValueError(f"{name} is {value}; pass at least 1")
     _refuse_repeated(repositories)
     out = Path(out)
+    remove_unfinished(out)
     cache = out / CACHE if cache is None else Path(cache)
     asked = {"short_side": short_side, "max_pins": max_pins, "max_bytes": max_bytes}
     rows, left_out, failed = [], Counter(), {}
@@ -230,29 +247,60 @@ class _Board:
 
     def collect(self) -> tuple[list[Row], Counter[str]]:
         """Save the pictures; return the rows of the manifest and what was left out."""
-        left_out: Counter[str] = Counter()
-        try:
-            repository = self._fetch()
-            commit = repository[self.pinned.commit].peel(pygit2.Commit)
-            dates = _first_dates(repository, commit.id)
-            pins = []
-            for path, blob in _picture_files(commit.tree, left_out):
-                if dates[blob] is None:
-                    left_out["impossible date"] += 1
-                else:
-                    pins.append((dates[blob], path, blob))
-            rows = self._save(repository, sorted(pins, key=lambda pin: pin[:2]), left_out)
-        except pygit2.GitError as error:
-            raise RepositoryError(f"cannot read {self.pinned.url}: {_reason(error)}") from error
-        return rows, left_out
+        folder = self.cache / f"{self.pinned.board_id}.git"
+        fresh = folder.with_suffix(".new")
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if folder.exists():
+                try:
+                    return self._collect(folder)
+                except RepositoryError as error:
+                    # it may lack what the source has now, or be damaged; to fetch the same commit
+                    # again would add nothing to it
+                    log.warning("%s cannot be used (%s); it is fetched anew", folder, error)
+            shutil.rmtree(fresh, ignore_errors=True)  # by a killed run
+            try:
+                board = self._collect(fresh)
+            except BaseException:
+                shutil.rmtree(fresh, ignore_errors=True)
+                raise
+            shutil.rmtree(folder, ignore_errors=True)
+            fresh.rename(folder)
+            return board
 
-    def _fetch(self) -> pygit2.Repository:
-        """Return the bare repository, with the pinned commit and its history in it."""
+    def _collect(self, folder: Path) -> tuple[list[Row], Counter[str]]:
+        """Collect by way of a bare repository in a folder; made if absent."""
         pygit2.settings.server_connect_timeout = CONNECT_TIMEOUT
         pygit2.settings.server_timeout = ANSWER_TIMEOUT
+        try:
+            repository = pygit2.init_repository(str(folder), bare=True)
+            try:
+                for left in list((folder / "objects").rglob("*_git2_*")):  # by a killed fetch
+                    left.unlink()
+                self._fetch(repository)
+                return self._read_board(repository)
+            finally:
+                repository.free()  # libgit2 would take a pack of the same path for this one's
+        except pygit2.GitError as error:
+            raise RepositoryError(f"cannot read {self.pinned.url}: {_reason(error)}") from error
+
+    def _read_board(self, repository: pygit2.Repository) -> tuple[list[Row], Counter[str]]:
+        left_out: Counter[str] = Counter()
+        commit = repository[self.pinned.commit].peel(pygit2.Commit)
+        _refuse_shallow(repository, commit)
+        dates = _first_dates(repository, commit.id)
+        pins = []
+        for path, blob in _picture_files(commit.tree, left_out):
+            if dates[blob] is None:
+                left_out["impossible date"] += 1
+            else:
+                pins.append((dates[blob], path, blob))
+        rows = self._save(repository, sorted(pins, key=lambda pin: pin[:2]), left_out)
+        return rows, left_out
+
+    def _fetch(self, repository: pygit2.Repository) -> None:
+        """Bring the pinned commit into the bare repository, with its history."""
         url, commit = self.pinned.url, self.pinned.commit
-        folder = self.cache / f"{self.pinned.board_id}.git"
-        repository = pygit2.init_repository(str(folder), bare=True)  # also if it exists
         remote = repository.remotes.create_anonymous(url)
         # the commit alone, though no branch may lead to it any more; not every server allows this
         for wanted in ((commit,), BRANCHES):
@@ -262,10 +310,12 @@ class _Board:
                 remote.fetch(wanted, callbacks=_Transfer(self.bar))
             except pygit2.GitError as error:
                 if wanted == BRANCHES:
-                    raise RepositoryError(f"cannot fetch {url}: {_reason(error)}") from error
+                    reason = _reason(error)
+                    if NO_PACKET in reason:
+                        reason += f". If the source is a shallow clone: {UNSHALLOW}"
+                    raise RepositoryError(f"cannot fetch {url}: {reason}") from error
         if commit not in repository:
             raise RepositoryError(f"{url} has no commit {commit}")
-        return repository
 
     def _save(
         self,
@@ -328,6 +378,22 @@ class _Transfer(pygit2.RemoteCallbacks):
 def _reason(error: pygit2.GitError) -> str:
     """Return what libgit2 says, on one line."""
     return " ".join(str(error.args[0]).split()) if error.args else type(error).__name__
+
+
+def _refuse_shallow(repository: pygit2.Repository, tip: pygit2.Commit) -> None:
+    """Raise GitError unless the whole history of a commit is there: pictures are dated by it."""
+    waiting, seen = [tip.id], {tip.id}
+    while waiting:
+        commit = repository[waiting.pop()]
+        for parent in commit.parent_ids:
+            if parent not in repository:
+                raise pygit2.GitError(
+                    f"it is a shallow clone: its history breaks off at commit {commit.id}, and "
+                    f"history is what dates its pictures. {UNSHALLOW.capitalize()}"
+                )
+            if parent not in seen:
+                seen.add(parent)
+                waiting.append(parent)
 
 
 def _first_dates(

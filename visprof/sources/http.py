@@ -7,6 +7,7 @@ fetched again. What still fails is a `FetchError` whose reason fits a table of w
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +19,11 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ex
 from tqdm.auto import tqdm
 from urllib3.util import Retry
 
-from visprof.sources.collect import PictureError, save_picture
+from visprof.sources.collect import PictureError, is_saved_picture, save_picture
 
 __all__ = ["FetchError", "fetch", "save_pictures", "session"]
+
+log = logging.getLogger("visprof")
 
 MAX_BYTES = 20 * 2**20
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two pieces of an answer
@@ -29,7 +32,7 @@ LONGEST_PAUSE = 120  # seconds, whatever the server asks for
 PASSING = (429, 500, 502, 503, 504)
 WORKERS = 8
 SILENT_IN_A_ROW = 20
-NO_ANSWER, NOT_SECURE = "no answer", "no secure connection"
+NO_NETWORK = NO_ANSWER, NOT_SECURE = ("no answer", "no secure connection")
 
 
 class FetchError(OSError):
@@ -159,7 +162,7 @@ def save_pictures(
     params: Mapping[str, object] | None = None,
     progress: bool = True,
 ) -> dict[Path, str]:
-    """Fetch pictures into files, several at a time; files that exist are kept as they are.
+    """Fetch pictures into files, several at a time; those that are there already are kept.
 
     Parameters
     ----------
@@ -182,8 +185,10 @@ def save_pictures(
     FetchError
         If nobody answers 20 times in a row: the network is gone. What is saved stays, and the
         same call goes on from there.
+    OSError
+        If a file cannot be written (the disk is full, say); the message names it.
     """
-    waiting = {path: url for path, url in wanted.items() if not path.exists()}
+    waiting = {path: url for path, url in wanted.items() if not is_saved_picture(path)}
     failed: dict[Path, str] = {}
     silent = 0
     pool = ThreadPoolExecutor(WORKERS)
@@ -192,8 +197,9 @@ def save_pictures(
         bar = tqdm(results, total=len(waiting), disable=not progress, unit="picture")
         for path, reason in zip(waiting, bar, strict=True):
             if reason is not None:
+                log.info("left out %s: %s", waiting[path], reason)
                 failed[path] = reason
-            silent = silent + 1 if reason in (NO_ANSWER, NOT_SECURE) else 0
+            silent = silent + 1 if reason in NO_NETWORK else 0
             if silent == SILENT_IN_A_ROW:
                 what = f"{reason}, {silent} pictures in a row; collect again when it is back"
                 raise FetchError(waiting[path], what)

@@ -14,28 +14,34 @@ pictures (they are other people's), and delete them afterwards.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from pathlib import Path
-from urllib.parse import quote
 
 import pandas as pd
 import requests
 from requests.auth import AuthBase
 
+from visprof.boards import parse_times
+from visprof.checks import listed
+from visprof.files import remove_unfinished
 from visprof.sources.collect import CollectSummary, write_manifest
-from visprof.sources.http import FetchError, fetch, save_pictures, session
+from visprof.sources.http import NO_NETWORK, FetchError, fetch, save_pictures, session
 
 __all__ = ["API", "collect_pinterest"]
+
+log = logging.getLogger("visprof")
 
 API = "https://api.pinterest.com/v5"
 PAGE_SIZE = 250  # the API's limit
 SCOPES = "boards:read and pins:read"
 COLUMNS = ("board_id", "image", "added_at", "caption", "board_name", "privacy", "pin_id")
 VIDEO = ("video", "multiple_videos")
-SAFE_ID = r"[\w-]+"
+TOO_MANY = "HTTP 429"  # that is, requests
+A_VIDEO = "a video"
+SAFE_ID = r"[A-Za-z0-9_-]{1,100}"  # fit for the name of a file
 
 
 class _Bearer(AuthBase):
@@ -81,14 +87,16 @@ def collect_pinterest(
         Size of the pictures by the API's name: "600x" or "1200x", say. A pin that lacks it gives
         its widest picture.
     max_pins : int
-        At most so many pins a board, in the order of the API.
+        At most so many pins a board, in the order of the API; one that comes again counts once.
     progress : bool
         Show a progress bar.
 
     Returns
     -------
     CollectSummary
-        Pins kept and left out, with the reasons.
+        Pins kept and left out, with the reasons (the log names each pin), and boards that failed:
+        those that the API does not show, or not as documented. Of a board that failed nothing is
+        kept.
 
     Raises
     ------
@@ -97,62 +105,100 @@ def collect_pinterest(
     ValueError
         If the token is empty, `width` is no name of a size, or no pin is left.
     visprof.sources.http.FetchError
-        If the API does not answer as documented, or the network is gone.
+        If the API does not answer as documented when it is asked for the boards, or the network is
+        gone.
+    OSError
+        If a file cannot be written (the disk is full, say); the message names it.
     """
     out = Path(out)
     if not token.strip():
         raise ValueError(f"the token is empty; pass a Pinterest token with the scopes {SCOPES}")
     if not re.fullmatch(r"\w+", width):
         raise ValueError(f"width is {width!r}; pass a size of the API, such as 600x or 1200x")
-    left_out: Counter[str] = Counter()
     api = session()
     api.auth = _Bearer(token.strip())
-    hidden: dict[str, str] = {}
+    left_out: Counter[str] = Counter()
     rows, wanted = [], {}
-    for pin, board in _pins(api, base_url, max_pins, hidden):
+    boards, failed = _boards(api, base_url)
+    for board in boards:
+        if TOO_MANY in failed.values():  # waiting for the API once is enough
+            failed[board["id"]] = f"not asked for after {TOO_MANY}"
+            continue
         try:
-            row, url = _row(pin, board, width)
-        except _LeftOut as error:
-            left_out[str(error)] += 1
-        else:
-            rows.append(row)
-            wanted[out / row["image"]] = url
-    failed = save_pictures(session(), wanted, progress=progress)
-    left_out.update(failed.values())
-    kept = [row for row in rows if out / row["image"] not in failed]
+            pins = _pins(api, base_url, board["id"], max_pins, left_out)
+        except FetchError as error:
+            if error.reason in NO_NETWORK:
+                raise
+            failed[board["id"]] = error.reason
+            continue
+        for pin in pins:
+            try:
+                row, url = _row(pin, board, width)
+            except _LeftOut as error:
+                _leave_out(left_out, pin, board["id"], error)
+            else:
+                rows.append(row)
+                wanted[out / row["image"]] = url
+    remove_unfinished(out)
+    unsaved = save_pictures(session(), wanted, progress=progress)
+    left_out.update(unsaved.values())
+    kept = [row for row in rows if out / row["image"] not in unsaved]
     if not kept:
-        reasons = ", ".join(f"{why} ({n})" for why, n in left_out.most_common()) or "no pins"
-        raise ValueError(f"no pin is left of the boards at {base_url}: {reasons}")
+        reasons = [f"{why} ({n})" for why, n in left_out.most_common()]
+        reasons += [f"board {board}: {why}" for board, why in failed.items()]
+        raise ValueError(
+            f"no pin is left of the boards at {base_url}: {listed(reasons) or 'no pins'}"
+        )
     write_manifest(out, kept, COLUMNS)
-    return CollectSummary(len(kept), left_out, len({row["board_id"] for row in kept}), hidden)
+    return CollectSummary(len(kept), left_out, len({row["board_id"] for row in kept}), failed)
+
+
+def _boards(api: requests.Session, base_url: str) -> tuple[list[dict], dict[str, str]]:
+    """List the boards, each once, and why those without a usable id fail."""
+    boards: dict[str, dict] = {}
+    failed: dict[str, str] = {}
+    for number, board in enumerate(_items(api, base_url, "/boards"), 1):
+        if isinstance(board, dict) and _is_id(board.get("id")):
+            boards.setdefault(board["id"], board)
+        else:
+            failed[f"number {number} of the list"] = "strange id"
+    if failed and not boards:
+        raise FetchError(base_url, "the answer holds no list of items that are boards")
+    return list(boards.values()), failed
 
 
 def _pins(
-    api: requests.Session, base_url: str, max_pins: int, hidden: dict[str, str]
-) -> Iterator[tuple[dict, dict]]:
-    """Yield every pin with its board; boards that the API will not show go into `hidden`."""
-    for board in _items(api, base_url, "/boards"):
-        board_id = str(board.get("id"))
-        try:
-            pins = _items(api, base_url, f"/boards/{quote(board_id, safe='')}/pins")
-            yield from ((pin, board) for pin in islice(pins, max_pins))
-        except FetchError as error:
-            if error.status not in (403, 404):
-                raise
-            hidden[board_id] = error.reason
+    api: requests.Session, base_url: str, board_id: str, max_pins: int, left_out: Counter[str]
+) -> list[object]:
+    """List the pins of a board, each once though pages may overlap; count what comes again."""
+    pins: dict[str, object] = {}
+    again: Counter[str] = Counter()
+    for number, pin in enumerate(_items(api, base_url, f"/boards/{board_id}/pins")):
+        pin_id = pin.get("id") if isinstance(pin, dict) else None
+        key = pin_id if _is_id(pin_id) else f"number {number}"  # no id: a blank is in none
+        if key in pins:
+            again["pin listed again"] += 1
+        pins.setdefault(key, pin)
+        if len(pins) == max_pins:
+            break
+    left_out.update(again)  # not before: a board that fails counts nowhere else
+    return list(pins.values())
 
 
-def _items(api: requests.Session, base_url: str, path: str) -> Iterator[dict]:
+def _items(api: requests.Session, base_url: str, path: str) -> Iterator[object]:
     """Yield the items of a paged answer; a page names its successor by a bookmark."""
+    url = base_url.rstrip("/") + path
     bookmark, seen = None, set()
     while bookmark not in seen:
         seen.add(bookmark)
-        page = _page(api, base_url.rstrip("/") + path, bookmark)
+        page = _page(api, url, bookmark)
         yield from page["items"]
         bookmark = page.get("bookmark")
         if not bookmark:
             return
-    raise FetchError(base_url + path, "the API names the same page twice")
+        if not isinstance(bookmark, str):
+            raise FetchError(url, "the answer names no next page that can be asked for")
+    raise FetchError(url, "the API names the same page twice")
 
 
 def _page(api: requests.Session, url: str, bookmark: str | None) -> dict:
@@ -166,20 +212,29 @@ def _page(api: requests.Session, url: str, bookmark: str | None) -> dict:
                 f"lack a scope. Generate one with the scopes {SCOPES}"
             ) from error
         raise
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise FetchError(url, "the answer is not JSON") from error
-    items = page.get("items") if isinstance(page, dict) else None
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+    if not isinstance(page, dict) or not isinstance(page.get("items"), list):
         raise FetchError(url, "the answer holds no list of items")
     return page
 
 
-def _row(pin: Mapping, board: Mapping, width: str) -> tuple[dict[str, str], str]:
+def _leave_out(left_out: Counter[str], pin: object, board_id: str, reason: _LeftOut) -> None:
+    """Count a pin that makes no row, and name it in the log: a video is nothing to warn of."""
+    named = _mapping(pin).get("id")
+    level = logging.INFO if str(reason) == A_VIDEO else logging.WARNING
+    log.log(level, "left out pin %.40r of board %s: %s", named, board_id, reason)
+    left_out[str(reason)] += 1
+
+
+def _row(pin: object, board: Mapping, width: str) -> tuple[dict[str, str], str]:
     """Return the manifest's row of a pin and the address of its picture."""
-    pin_id, board_id = str(pin.get("id")), str(board.get("id"))
-    if not all(re.fullmatch(SAFE_ID, name) for name in (pin_id, board_id)):
+    if not isinstance(pin, dict):
+        raise _LeftOut("not a pin")
+    pin_id, board_id = pin.get("id"), board["id"]
+    if not _is_id(pin_id):
         raise _LeftOut("strange id")
-    time = pd.to_datetime(pin.get("created_at"), utc=True, errors="coerce")
+    (time,) = parse_times([pin.get("created_at")])
     if pd.isna(time):
         raise _LeftOut("no valid time")
     row = {
@@ -187,16 +242,16 @@ def _row(pin: Mapping, board: Mapping, width: str) -> tuple[dict[str, str], str]
         "image": f"{width}/{board_id}/{pin_id}.jpg",
         "added_at": time.isoformat(),
         "caption": _caption(pin),
-        "board_name": str(board.get("name") or ""),
-        "privacy": str(board.get("privacy") or ""),
+        "board_name": _text(board, "name"),
+        "privacy": _text(board, "privacy"),
         "pin_id": pin_id,
     }
-    return row, _picture_url(pin.get("media") or {}, width)
+    return row, _picture_url(_mapping(pin.get("media")), width)
 
 
 def _caption(pin: Mapping) -> str:
     title, description, alternative = (
-        " ".join(str(pin.get(name) or "").split()) for name in ("title", "description", "alt_text")
+        _text(pin, name) for name in ("title", "description", "alt_text")
     )
     return " ".join(dict.fromkeys(filter(None, (title, description)))) or alternative
 
@@ -204,11 +259,34 @@ def _caption(pin: Mapping) -> str:
 def _picture_url(media: Mapping, width: str) -> str:
     """Choose the address of one picture of a pin."""
     if media.get("media_type") in VIDEO:
-        raise _LeftOut("a video")
-    shown = [media, *(media.get("items") or [])]
-    images = next((part["images"] for part in shown if part.get("images")), {})
-    sizes = {name: size for name, size in images.items() if size and size.get("url")}
-    if not sizes:
+        raise _LeftOut(A_VIDEO)
+    items = media.get("items")
+    shown = [media, *(items if isinstance(items, list) else [])]
+    every = (_mapping(_mapping(part).get("images")) for part in shown)
+    images = next(filter(None, every), {})
+    sizes = {name: _mapping(size) for name, size in images.items()}
+    addresses = {name: size["url"] for name, size in sizes.items() if _text(size, "url")}
+    if not addresses:
         raise _LeftOut("no picture")
-    widest = max(sizes.values(), key=lambda size: size.get("width") or 0)
-    return sizes.get(width, widest)["url"]
+    return addresses.get(width) or addresses[max(addresses, key=lambda name: _width(sizes[name]))]
+
+
+# The API's answers are JSON of a documented form; what is of another is as good as absent.
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(SAFE_ID, value) is not None
+
+
+def _mapping(value: object) -> Mapping:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(thing: Mapping, name: str) -> str:
+    value = thing.get(name)
+    return " ".join(value.split()) if isinstance(value, str) else ""
+
+
+def _width(size: Mapping) -> float:
+    width = size.get("width")
+    return width if isinstance(width, int | float) and width > 0 else 0

@@ -6,6 +6,7 @@ commercial, and no passing on (http://places2.csail.mit.edu/download.html).
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from pathlib import Path
@@ -14,9 +15,17 @@ import pandas as pd
 from tqdm import tqdm
 
 from visprof._torchvision import torchvision
-from visprof.sources.collect import CollectSummary, PictureError, save_picture
+from visprof.files import remove_unfinished
+from visprof.sources.collect import (
+    CollectSummary,
+    PictureError,
+    is_saved_picture,
+    save_picture,
+)
 
 __all__ = ["LABELLED_SPLITS", "collect_places", "places_scenes"]
+
+log = logging.getLogger("visprof")
 
 LABELLED_SPLITS = ("train-standard", "train-challenge", "val")
 
@@ -104,7 +113,7 @@ def collect_places(
     """Copy photographs of Places365, scaled down, into one folder a class.
 
     A class's folder is its name with "-" for "/". A photograph that is there already is kept, so
-    an interrupted run goes on where it stopped.
+    an interrupted run goes on where it stopped. One that cannot be read is left out and counted.
 
     Parameters
     ----------
@@ -126,20 +135,29 @@ def collect_places(
     ------
     FileNotFoundError, ValueError
         As `places_scenes`.
+    OSError
+        If a file cannot be written (the disk is full, say); the message names it.
     """
     scenes = places_scenes(root, split=split, per_class=per_class, download=download)
+    remove_unfinished(Path(out))
     kept, left_out = set(), Counter()
     for scene in tqdm(scenes.itertuples(), total=len(scenes), unit="picture", disable=not progress):
         photo, folder = Path(scene.image), Path(out) / scene.label.replace("/", "-")
         target = folder / f"{photo.stem}.jpg"
         try:
-            if not target.exists():
-                folder.mkdir(parents=True, exist_ok=True)
-                save_picture(photo.read_bytes(), target, short_side=short_side)
+            if not is_saved_picture(target):
+                save_picture(_read(photo), target, short_side=short_side)
             kept.add(target)
-        except (FileNotFoundError, PictureError) as error:
-            reason = str(error) if isinstance(error, PictureError) else "absent"
-            left_out[reason] += 1
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()  # a class without pictures is not one
+        except PictureError as error:
+            left_out[str(error)] += 1
     return CollectSummary(len(kept), left_out, len({target.parent for target in kept}))
+
+
+def _read(photo: Path) -> bytes:
+    if not photo.is_file():
+        raise PictureError("absent")
+    try:
+        return photo.read_bytes()
+    except OSError as error:
+        log.warning("left out: %s", error)
+        raise PictureError("cannot be read") from error

@@ -13,17 +13,27 @@ account may own several collections, and no table says which.
 
 from __future__ import annotations
 
+import csv
+import logging
 import re
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import urlsplit, urlunsplit
 
 import pandas as pd
 
+from visprof.boards import parse_times
+from visprof.checks import listed
+from visprof.files import remove_unfinished
 from visprof.sources.collect import CollectSummary, write_manifest
 from visprof.sources.http import save_pictures, session
 
 __all__ = ["collect_unsplash"]
+
+log = logging.getLogger("visprof")
 
 COLUMNS = (
     "board_id", "image", "added_at", "caption", "collection_title", "photo_id", "photo_image_url",
@@ -32,7 +42,8 @@ PHOTOS = ("photo_id", "photo_image_url", "photo_description", "ai_description")
 COLLECTIONS = ("photo_id", "collection_id", "collection_title", "photo_collected_at")
 KEYWORDS = ("photo_id", "keyword", "suggested_by_user")
 COLLECTION_TYPE = "collection_type"  # since version 1.3.0, which adds the editors' topics
-PHOTO_ID = r"[\w-]+"
+PHOTO_ID = r"[A-Za-z0-9_-]{1,100}"  # fit for the name of a file
+PIECE = 100_000  # rows made into a table at a time
 TRUE = ("t", "true")
 QUALITY = 80
 
@@ -77,16 +88,19 @@ def collect_unsplash(
     Returns
     -------
     CollectSummary
-        Pins kept and left out, with the reasons.
+        Pins kept and left out, with the reasons; lines of ``collections`` that hold no row of it
+        (the log names those of all tables) are counted, too.
 
     Raises
     ------
     FileNotFoundError
         If a table is absent.
     ValueError
-        If a table cannot be read or lacks a column, or no pin is left.
+        If a table is not in UTF-8 or lacks a column, or no pin is left.
     visprof.sources.http.FetchError
         If the network is gone.
+    OSError
+        If a file cannot be written (the disk is full, say); the message names it.
     """
     folder, out = Path(folder), Path(out)
     left_out: Counter[str] = Counter()
@@ -100,6 +114,7 @@ def collect_unsplash(
         out / image: _moved(url, base_url)
         for image, url in zip(photos["image"], photos["photo_image_url"], strict=True)
     }
+    remove_unfinished(out)
     resize = {"w": width, "q": QUALITY, "fm": "jpg"}
     failed = save_pictures(session(), wanted, params=resize, progress=progress)
     reason = pins["image"].map({p.relative_to(out).as_posix(): why for p, why in failed.items()})
@@ -112,19 +127,20 @@ def collect_unsplash(
 
 def _pins(folder: Path, left_out: Counter[str]) -> pd.DataFrame:
     """Join collections and photos; count the rows that make no pin."""
-    photos = _read_table(folder, "photos", PHOTOS).drop_duplicates("photo_id")
-    pins = _read_table(folder, "collections", COLLECTIONS, (COLLECTION_TYPE,))
+    photos = _read_table(folder, "photos", PHOTOS)[0].drop_duplicates("photo_id")
+    pins, wrong = _read_table(folder, "collections", COLLECTIONS, (COLLECTION_TYPE,))
+    if wrong:
+        left_out["no row of the table"] = wrong
     known = pins["photo_id"].isin(photos["photo_id"])
     pins = pins.merge(photos, on="photo_id", how="left").fillna("")
-    time = pd.to_datetime(pins["photo_collected_at"], utc=True, format="ISO8601", errors="coerce")
-    pins["time"] = time
+    pins["time"] = parse_times(pins["photo_collected_at"])
     wrong = {
         "a topic of the editors": pins[COLLECTION_TYPE].str.lower() == "topic",
         "no collection named": pins["collection_id"].str.strip() == "",
         "photo not in the photos table": ~known,
         "strange photo id": ~pins["photo_id"].str.fullmatch(PHOTO_ID),
         "photo without address": pins["photo_image_url"].str.strip() == "",
-        "no valid time": time.isna(),
+        "no valid time": pins["time"].isna(),
     }
     reason = pd.Series("", index=pins.index)
     for why, rows in wrong.items():
@@ -152,45 +168,106 @@ def _large_boards(
 
 
 def _captions(pins: pd.DataFrame, folder: Path) -> pd.Series:
-    keywords = _read_table(folder, "keywords", KEYWORDS)
-    suggested = keywords[keywords["suggested_by_user"].str.lower().isin(TRUE)]
-    words = suggested.groupby("photo_id")["keyword"].agg(" ".join)
-    texts = [pins["photo_description"], pins["ai_description"], pins["photo_id"].map(words)]
-    tidy = [text.fillna("").map(lambda value: " ".join(value.split())) for text in texts]
+    keywords, _ = _read_table(folder, "keywords", KEYWORDS, where=_is_suggested)
+    words = keywords.groupby("photo_id")["keyword"].agg(" ".join).to_dict()
+    suggested = pins["photo_id"].map(lambda photo: words.get(photo, ""))
+    texts = [pins["photo_description"], pins["ai_description"], suggested]
+    tidy = [text.map(lambda value: " ".join(value.split())) for text in texts]
     return tidy[0].where(tidy[0] != "", tidy[1].where(tidy[1] != "", tidy[2]))
 
 
+def _is_suggested(keyword: Sequence[str]) -> bool:
+    return keyword[KEYWORDS.index("suggested_by_user")].lower() in TRUE
+
+
 def _read_table(
-    folder: Path, name: str, columns: tuple[str, ...], optional: tuple[str, ...] = ()
-) -> pd.DataFrame:
-    """Read all parts of one table as text; absent optional columns are empty."""
+    folder: Path,
+    name: str,
+    columns: tuple[str, ...],
+    optional: tuple[str, ...] = (),
+    where: Callable[[Sequence[str]], bool] = lambda row: True,
+) -> tuple[pd.DataFrame, int]:
+    """Read the rows of all parts of one table as text; absent optional columns are empty.
+
+    Also returns how many lines hold no row, which the log names.
+    """
     parts = sorted(p for p in folder.glob(f"{name}.*") if re.fullmatch(r"\.[tc]sv\d*", p.suffix))
     if not parts:
         raise FileNotFoundError(
             f"no table {name}.tsv000 in {folder}: pass the folder of the unpacked Unsplash data set"
         )
-    table = pd.concat([_read_part(part, columns) for part in parts], ignore_index=True)
-    return table.reindex(columns=[*columns, *optional], fill_value="").fillna("")
+    pieces, wrong = [], 0
+    for part in parts:
+        lines: list[int] = []
+        try:
+            with part.open(encoding="utf-8-sig", newline="\n") as file:
+                rows = filter(where, _rows(file, part, columns, optional, lines))
+                while piece := list(islice(rows, PIECE)):
+                    pieces.append(pd.DataFrame(piece, columns=[*columns, *optional], dtype=str))
+        except (UnicodeDecodeError, csv.Error) as error:  # the latter in the line of names
+            raise ValueError(f"cannot read the table {part}: {error}; unpack it again") from error
+        if lines:
+            log.warning("%s: left out what is no row of the table, line(s) %s", part, listed(lines))
+        wrong += len(lines)
+    empty = pd.DataFrame(columns=[*columns, *optional], dtype=str)
+    return pd.concat(pieces or [empty], ignore_index=True), wrong
 
 
-def _read_part(part: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(part, sep="\t", dtype=str, keep_default_na=False)
-    except ValueError as error:  # also a wrong encoding and pandas' own errors
-        raise ValueError(f"cannot read the table {part}: {error}") from error
-    if missing := [column for column in columns if column not in table.columns]:
+def _rows(
+    file: TextIO,
+    part: Path,
+    columns: tuple[str, ...],
+    optional: tuple[str, ...],
+    wrong: list[int],
+) -> Iterator[list[str]]:
+    """Yield the wanted columns of each row; note the lines that hold none.
+
+    A quote that is not closed makes one field of all lines until the next quote. The reader is
+    strict, so it stumbles there and goes on with the line after.
+    """
+    # a lone carriage return is a character of a text, though many readers take it for a new line
+    lines = (
+        line.replace("\r\n", "\n").replace("\r", " ") if "\r" in line else line for line in file
+    )
+    reader = csv.reader(lines, delimiter="\t", strict=True)
+    header = next(reader, [])
+    places = _places(header, part, columns, optional)
+    while True:
+        first = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            row = None
+        if row is None or any(row[len(header) :]):
+            wrong += range(first, reader.line_num + 1)
+        elif row:  # no blank line
+            row += [""] * (len(header) - len(row))
+            yield [row[place] if place >= 0 else "" for place in places]
+
+
+def _places(
+    header: list[str], part: Path, columns: tuple[str, ...], optional: tuple[str, ...]
+) -> list[int]:
+    """Place of each column in a row; -1 for an optional one that is absent."""
+    if missing := [column for column in columns if column not in header]:
         raise ValueError(
-            f"{part} lacks the column(s) {', '.join(missing)}; it has {', '.join(table.columns)}. "
-            "Expected a table of the Unsplash data set, separated by tabs"
+            f"{part} lacks the column(s) {', '.join(missing)}; it has "
+            f"{', '.join(header) or 'none'}. Expected a table of the Unsplash data set, separated "
+            "by tabs"
         )
-    return table
+    return [header.index(column) if column in header else -1 for column in (*columns, *optional)]
 
 
 def _moved(url: str, base_url: str | None) -> str:
-    """Return the address on another server."""
+    """Return the address on another server; one that is none stays, and fails like others."""
     if base_url is None:
         return url
-    path = urlunsplit(("", "", *urlsplit(url)[2:]))
+    try:
+        path = urlunsplit(("", "", *urlsplit(url)[2:]))
+    except ValueError:
+        return url
     return base_url.rstrip("/") + path
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from visprof.checks import check_finite, check_number, check_table, check_whole, listed
+from visprof.files import naming, remove_unfinished, write_whole
 from visprof.sources.painters import SCENE_CLASSES, STYLES, draw_scene
 
 __all__ = [
@@ -300,6 +302,10 @@ def write_world(world: World, folder: str | Path, *, size: int = 96, n_jobs: int
         If a number is not whole.
     ValueError
         If a number is too small, or a value is missing in the table (the rows are named).
+    OSError
+        If a file cannot be written (the disk is full, say); the message names it.
+    RuntimeError
+        If a worker process died.
     """
     check_whole(n_jobs, "n_jobs", 1)
     check_whole(size, "size", 1)
@@ -308,14 +314,15 @@ def write_world(world: World, folder: str | Path, *, size: int = 96, n_jobs: int
     boards = Path(folder) / "boards"
     manifest = boards / "manifest.csv"
     manifest.unlink(missing_ok=True)  # an interrupted run must not look complete
+    remove_unfinished(boards, "manifest.csv.*")
     pictures = pins[["image", "scene", "style", "seed"]].itertuples(index=False)
     tasks = ((boards / p.image, p.scene, p.style, int(p.seed), size) for p in pictures)
     for board in pins["board"].unique():
         (boards / board).mkdir(parents=True, exist_ok=True)
     _write_pictures(tasks, len(pins), "boards", n_jobs)
-    pins[["image", "scene", "style"]].to_csv(boards / "truth.csv", index=False)
-    unfinished = boards / "manifest.csv.part"
-    pd.DataFrame({
+    with naming(boards / "truth.csv"):
+        pins[["image", "scene", "style"]].to_csv(boards / "truth.csv", index=False)
+    table = pd.DataFrame({
         "board_id": pins["board"],
         "image": pins["image"],
         "added_at": [time.isoformat() for time in pins["time"]],
@@ -323,8 +330,8 @@ def write_world(world: World, folder: str | Path, *, size: int = 96, n_jobs: int
         "width": size,
         "height": size,
         "licence": LICENCE,
-    }).to_csv(unfinished, index=False)  # fmt: skip
-    unfinished.replace(manifest)
+    })  # fmt: skip
+    write_whole(manifest, table.to_csv(index=False).encode())
     return boards
 
 
@@ -360,6 +367,10 @@ def write_scenes(
         If a number is not whole.
     ValueError
         If a number is too small.
+    OSError
+        If a file cannot be written (the disk is full, say); the message names it.
+    RuntimeError
+        If a worker process died.
     """
     check_whole(n_per_class, "n_per_class", 1)
     check_whole(size, "size", 1)
@@ -505,7 +516,8 @@ def _write_picture(task: Task) -> None:
         _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality)
     finally:
         cv2.setNumThreads(threads)
-    path.write_bytes(data)
+    with naming(path):
+        path.write_bytes(data)
 
 
 def _write_pictures(tasks: Iterable[Task], total: int, what: str, n_jobs: int) -> None:
@@ -513,5 +525,11 @@ def _write_pictures(tasks: Iterable[Task], total: int, what: str, n_jobs: int) -
     workers = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=32)
     done = workers(joblib.delayed(_write_picture)(task) for task in tasks)
     bar = tqdm(done, total=total, desc=f"drawing {what}", unit="picture", disable=None)
-    for _ in bar:  # the work is done by drawing from the generator
-        pass
+    try:
+        for _ in bar:  # the work is done by drawing from the generator
+            pass
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            f"a worker process that drew {what} died, perhaps for want of memory; run the same "
+            "again: steps that were finished are kept"
+        ) from error

@@ -1,0 +1,78 @@
+"""Import numba's compiler, with a cache that cannot hurt: what it cannot read is compiled anew.
+
+Numba keeps machine code in files beside the source, and takes whatever it finds there: an emptied
+file ends every later call (numba#10434), and a changed one is run. Here the code is sealed by a
+digest, and a file that cannot be read, or not be written, is told in a warning and done without.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numba
+from numba import prange
+from numba.core.caching import IndexDataCacheFile
+
+__all__ = ["njit", "prange"]
+
+log = logging.getLogger("visprof")
+
+_SEAL = 16  # bytes of the digest
+
+
+class _CacheFile(IndexDataCacheFile):
+    """The index and the code of one function."""
+
+    def _dump(self, obj: object) -> bytes:
+        content = super()._dump(obj)
+        return content + _digest(content)  # unpickling the index passes over it
+
+    def _load_index(self) -> dict[Any, str]:
+        try:
+            return super()._load_index()
+        except Exception as error:  # unpickling raises nearly anything
+            _warn(self._index_path, error)
+            return {}
+
+    def _load_data(self, name: str) -> Any:
+        path = self._data_path(name)
+        with open(path, "rb") as file:
+            content = file.read()
+        content, digest = content[:-_SEAL], content[-_SEAL:]
+        if _digest(content) != digest:
+            error = OSError("it was cut or changed since it was written")
+            _warn(path, error)
+            raise error  # numba takes this for: there is no such file
+        return pickle.loads(content)
+
+    def save(self, key: Any, data: Any) -> None:
+        try:
+            super().save(key, data)
+        except OSError as error:  # the disk is full, say: it will be compiled the next time, too
+            log.warning("compiled code cannot be kept in %s: %s", self._cache_path, error)
+
+
+def njit(*arguments: Any, **options: Any) -> Callable[..., Any]:
+    """Compile a function as `numba.njit` does; with ``cache=True`` into files that are sealed."""
+    if not options.get("cache"):
+        return numba.njit(*arguments, **options)
+
+    def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+        dispatcher = numba.njit(*arguments, **options)(function)
+        dispatcher._cache._cache_file.__class__ = _CacheFile
+        return dispatcher
+
+    return compiled
+
+
+def _warn(path: str, error: Exception) -> None:
+    reason = f"{type(error).__name__}: {error}"
+    log.warning("%s cannot be used (%s); its function is compiled anew", path, reason)
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=_SEAL).digest()
