@@ -12,7 +12,7 @@ import pandas as pd
 from visprof import text
 from visprof.steps.pictures import BoardSplit
 from visprof.steps.registry import step
-from visprof.vocabulary import VisualVocabulary
+from visprof.vocabulary import VisualVocabulary, count_distinct
 
 __all__ = [
     "Assignments", "assignments", "clone_as", "text_assignments", "text_embedding",
@@ -91,9 +91,17 @@ def text_assignments(
     sigma: str,
     seed: int,
 ) -> Assignments | None:
-    """The same pipeline on captions; None where there is no text embedding."""
+    """The same pipeline on captions; None where there is no text embedding.
+
+    There are no more clusters than captions that differ.
+    """
     if text_embedding is None:
         return None
     n_background = len(board_split.background)
-    words = VisualVocabulary(n_clusters, bandwidth, normalised, sigma, random_state=seed)
+    n_distinct = count_distinct(text_embedding[:n_background], n_clusters)
+    if n_distinct < n_clusters:
+        log.warning("%d captions of the background differ: as many text clusters", n_distinct)
+    words = VisualVocabulary(
+        min(n_distinct, n_clusters), bandwidth, normalised, sigma, random_state=seed
+    )
     return _assign(words.fit(text_embedding[:n_background]), text_embedding, n_background)
