@@ -166,7 +166,7 @@ class _Fitting:
             self.problems.append(
                 f"boards: {n_users} of {self.n_boards} have at least {self.made.min_pins} pins "
                 f"and one since {asked.active_since} (the largest of these has {largest}); at "
-                f"least {FEWEST_USERS} are needed: add pictures"
+                f"least {FEWEST_USERS} are needed: add boards or pictures"
                 + (", or lower min_pins" if self.made.min_pins > LEAST_PINS else "")
                 + (", or active_since" if len(self.sizes) < self.n_boards else "")
             )
