@@ -8,7 +8,9 @@ import struct
 import unicodedata
 import zlib
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from PIL import Image, ImageOps
 
 from visprof.boards import read_boards, read_manifest, split_readable, survey_boards
 from visprof.cli import main
+from visprof.files import replacing
 from visprof.sources import collect
 from visprof.sources.collect import (
     CollectSummary,
@@ -316,16 +319,23 @@ def test_a_manifest_that_would_not_read_does_not_replace_an_earlier_one(tmp_path
 
 
 def test_a_disk_that_loses_bytes_is_noticed(tmp_path, monkeypatch):
-    write = Path.write_bytes
-    monkeypatch.setattr(Path, "write_bytes", lambda self, data: write(self, data[:-2]))
+    def losing(keep):
+        @contextmanager
+        def opened(path):
+            with replacing(path) as file:
+                yield SimpleNamespace(
+                    name=file.name, flush=file.flush, write=lambda data: file.write(keep(data))
+                )
+
+        monkeypatch.setattr(collect, "replacing", opened)
+
+    losing(lambda data: data[:-2])
     with pytest.raises(
         ValueError, match=r"manifest\.csv was not written.*line 6 is not CSV"
     ) as lost:
         write_manifest(tmp_path / "out", ROWS, COLUMNS)
     assert ".part" not in str(lost.value)
-    monkeypatch.setattr(
-        Path, "write_bytes", lambda self, data: write(self, data[: data.rindex(b"b,")])
-    )
+    losing(lambda data: data[: data.rindex(b"b,")])
     with pytest.raises(ValueError, match=r"manifest\.csv was not written.*not what was to be"):
         write_manifest(tmp_path / "out", ROWS, COLUMNS)
     assert not list((tmp_path / "out").iterdir())

@@ -122,7 +122,8 @@ def test_an_unknown_board_lists_the_known_ones(home, folder):
 def test_one_board_alone_and_no_boards_are_refused(home, folder, tmp_path):
     (tmp_path / "boards").mkdir()
     shutil.copytree(folder / "boards" / "board-a", tmp_path / "boards" / "board-a")
-    with pytest.raises(ValueError, match="boards: 1 of 1 have at least .* at least 2 are needed: add boards"):
+    told = "boards: 1 of 1 have at least 8 pins"
+    with pytest.raises(ValueError, match=told):
         _ = Study("own", home=home, data=str(tmp_path), **SMALL)["own_board"]
     shutil.rmtree(tmp_path / "boards")
     with pytest.raises(FileNotFoundError, match="has no folder boards/"):
