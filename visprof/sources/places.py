@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from visprof._torchvision import torchvision
 from visprof.files import remove_unfinished
+from visprof.pictures import PictureError, open_regular
 from visprof.sources.collect import (
     CollectSummary,
-    PictureError,
     is_saved_picture,
     save_picture,
 )
@@ -154,10 +154,11 @@ def collect_places(
 
 
 def _read(photo: Path) -> bytes:
-    if not photo.is_file():
-        raise PictureError("absent")
     try:
-        return photo.read_bytes()
+        with open_regular(photo) as file:
+            return file.read()
+    except FileNotFoundError as error:
+        raise PictureError("absent") from error
     except OSError as error:
-        log.warning("left out: %s", error)
+        log.warning("left out %s: %s", photo, error)
         raise PictureError("cannot be read") from error
