@@ -161,10 +161,12 @@ def test_a_run_takes_the_place_of_one_like_it_only(root, tmp_path, pages):
 
 
 @pytest.mark.slow
-def test_a_failed_run_leaves_nothing(root, tmp_path, pages):
-    with pytest.raises(BookError, match="assert not fail"):
+def test_a_failed_run_leaves_its_traceback_alone(root, tmp_path, pages):
+    with pytest.raises(BookError, match=r"cell \d+ failed: AssertionError"):
         run_chapter("01-numbers", {"fail": True}, tmp_path / "runs", root=root)
-    assert not list((tmp_path / "runs").iterdir())
+    (left,) = (tmp_path / "runs").iterdir()
+    assert left.name.endswith(".traceback.txt")
+    assert "assert not fail" in left.read_text()
 
 
 @pytest.mark.parametrize(
