@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from itertools import combinations
 
 import cv2
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import torch
 from hypothesis import given, settings
@@ -346,6 +350,20 @@ class TestFiles:
             "a worker process that drew boards died, perhaps for want of memory; run the same "
             "again: steps that were finished are kept"
         )
+
+    @pytest.mark.slow
+    def test_workers_end_with_a_process_that_is_killed(self, tmp_path):
+        code = "import sys; from visprof.sources.world import write_scenes as write; "
+        code += "write(sys.argv[1], n_per_class=5000, size=64)"
+        process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
+        until = time.monotonic() + 120
+        while not any(tmp_path.rglob("*.jpg")) and time.monotonic() < until:
+            time.sleep(0.1)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.wait()
+        assert len(workers) >= 2
+        assert psutil.wait_procs(workers, timeout=20)[1] == []
 
     @pytest.mark.parametrize(("size", "name"), [(100, "00000.jpg"), (1000, "manifest.csv")])
     def test_a_full_disk_is_told_with_the_name_of_the_file(self, tmp_path, full_disk, size, name):

@@ -7,6 +7,9 @@ paper can be checked against the truth, and against a null world in which all us
 from __future__ import annotations
 
 import functools
+import os
+import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -520,9 +523,29 @@ def _write_picture(task: Task) -> None:
         path.write_bytes(data)
 
 
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it does, also where that one is killed.
+
+    It would else wait for minutes for more to do.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _write_pictures(tasks: Iterable[Task], total: int, what: str, n_jobs: int) -> None:
     """Write pictures in `n_jobs` processes; a terminal sees a progress bar on stderr."""
-    workers = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=32)
+    workers = joblib.Parallel(
+        n_jobs=n_jobs,
+        return_as="generator_unordered",
+        batch_size=32,
+        initializer=_end_with,
+        initargs=(os.getpid(),),
+    )
     done = workers(joblib.delayed(_write_picture)(task) for task in tasks)
     bar = tqdm(done, total=total, desc=f"drawing {what}", unit="picture", disable=None)
     try:
