@@ -287,17 +287,6 @@ def test_a_traceback_goes_into_a_file_that_is_named(tmp_path):
     assert not file.exists()
 
 
-def test_what_killed_processes_left_is_removed_and_the_rest_kept(tmp_path):
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    for name in (f".partial-{ended.pid}-a", ".partial-old", f".partial-{os.getpid()}-b"):
-        (tmp_path / name / "inside").mkdir(parents=True)
-    with book.partial_folder(tmp_path) as folder:
-        made = {path.name for path in tmp_path.iterdir()}
-        assert made == {f".partial-{os.getpid()}-b", folder.name}
-    assert not folder.exists()
-
-
 # --- the book
 
 
@@ -534,3 +523,12 @@ def test_a_magic_in_a_chapter_is_named(build, root):
     page.write_text(page.read_text() + "\n```{code-cell} ipython3\n%timeit 1 + 1\n```\n")
     with pytest.raises(ValueError, match="not plain Python, near '%timeit 1"):
         build()
+
+
+def test_a_full_disk_is_told_in_one_line_that_names_the_page(tmp_path, full_disk):
+    target = tmp_path / "out" / "chapter.ipynb"
+    source = chapter(tmp_path, cell("print('long ' * 5_000)", "fine"))
+    with full_disk(20_000), pytest.raises(OSError, match="File too large") as caught:
+        book.execute_chapter(source, target, root=tmp_path)
+    assert str(caught.value) == f"[Errno 27] File too large: '{target}'"
+    assert list(target.parent.iterdir()) == []

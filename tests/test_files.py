@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from visprof.files import (
     open_sealed,
+    partial_folder,
     read_record,
     remove_unfinished,
     replacing,
@@ -170,3 +171,12 @@ def test_what_is_no_record_is_refused(tmp_path, content):
     (tmp_path / "x").write_bytes(content)
     with pytest.raises(ValueError, match="it was cut or changed"):
         read_record(tmp_path / "x")
+
+
+def test_folders_that_killed_processes_left_are_removed_and_the_rest_kept(tmp_path, dead_process):
+    for name in (f".partial-{dead_process}-a", ".partial-old", f".partial-{os.getpid()}-b"):
+        (tmp_path / name / "inside").mkdir(parents=True)
+    with partial_folder(tmp_path) as folder:
+        made = {path.name for path in tmp_path.iterdir()}
+        assert made == {f".partial-{os.getpid()}-b", folder.name}
+    assert not folder.exists()

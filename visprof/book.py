@@ -24,7 +24,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import tokenize
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,7 +34,6 @@ from pathlib import Path
 import jupytext
 import nbformat
 import papermill
-import psutil
 import yaml
 from filelock import FileLock, Timeout
 from jupyter_client.kernelspec import KernelSpecManager
@@ -51,6 +49,7 @@ from traitlets.config import Config
 
 from visprof import pages as page_files
 from visprof.crate import describe_book
+from visprof.files import naming, partial_folder, write_whole
 from visprof.footer import as_markdown
 from visprof.inputs import (
     FILES,
@@ -74,7 +73,6 @@ __all__ = [
     "find_chapter",
     "has_study",
     "page_parameters",
-    "partial_folder",
     "seen_from",
     "study_note",
     "traceback_kept",
@@ -85,7 +83,6 @@ FIGURES = "figures"  # folder of the built book: the files of each page's figure
 STATUS = "book/status.csv"  # what the status page shows
 CODE_CELL = re.compile(r"^(?:`{3,}|:{3,}|~{3,})\{code-cell\}", re.MULTILINE)
 OF_PAGE = "Study.of_page("  # a page whose code says so has all parameters of a study
-PARTIAL = ".partial-"  # folder of what is being made, then the id of the process that makes it
 # The `jupyter-book` script, by the interpreter that runs this: `python -m jupyter_book.cli.main`
 # would do nothing and succeed.
 JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
@@ -392,7 +389,7 @@ def execute_chapter(
     notebook = _with_foot(source, dict.fromkeys([*chapter_parameters(source), *values]))
     notebook.metadata.pop("jupytext", None)
     page_files.add_note(notebook, note)
-    with partial_folder(target.parent) as folder:
+    with partial_folder(target.parent) as folder, naming(target):
         plain, executed = folder / "plain.ipynb", folder / target.name
         nbformat.write(notebook, plain)
         if values:
@@ -401,24 +398,6 @@ def execute_chapter(
             _run_notebook(plain, executed, Path(root), source)
         os.replace(executed, target)
     return target
-
-
-@contextmanager
-def partial_folder(parent: Path) -> Iterator[Path]:
-    """A folder for what is being made, which goes when that is done, or else the next time.
-
-    Parameters
-    ----------
-    parent : Path
-        Where it is; made if absent. What processes that were killed have left in it goes now.
-    """
-    parent.mkdir(parents=True, exist_ok=True)
-    for left in parent.glob(f"{PARTIAL}*"):
-        owner = left.name.removeprefix(PARTIAL).partition("-")[0]
-        if not (owner.isdigit() and psutil.pid_exists(int(owner))):
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=parent, prefix=f"{PARTIAL}{os.getpid()}-") as folder:
-        yield Path(folder)
 
 
 def _inject(plain: Path, values: Mapping[str, object]) -> None:
@@ -755,7 +734,7 @@ def _make_page(
     inputs = {**now, **noted_inputs(trace)}
     trace.unlink(missing_ok=True)
     made = {"notebook": _file_digest(target), "executed for": reasons, "inputs": inputs}
-    _write(record, json.dumps(made, indent=1))
+    write_whole(record, json.dumps(made, indent=1).encode())
     return reasons
 
 
@@ -780,12 +759,6 @@ def _executed_for(record: Path) -> list[str]:
 
 def _file_digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text, "utf-8")
-    os.replace(temporary, path)
 
 
 @contextmanager
@@ -818,7 +791,7 @@ def _render(root: Path, pages: Sequence[Path], out: Path) -> Path:
     print("rendering ", end="", flush=True)
     _run_sphinx(executed, out)
     _complete(out / "_build" / "html", executed, made)
-    _write(out / "_build" / "html" / stamp.name, json.dumps(inputs, indent=1))
+    write_whole(out / "_build" / "html" / stamp.name, json.dumps(inputs, indent=1).encode())
     old = out / "html.old"
     shutil.rmtree(old, ignore_errors=True)
     if html.exists():

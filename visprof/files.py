@@ -12,6 +12,8 @@ import hashlib
 import json
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +22,7 @@ from typing import Any, BinaryIO
 __all__ = [
     "naming",
     "open_sealed",
+    "partial_folder",
     "read_record",
     "remove_unfinished",
     "replacing",
@@ -29,6 +32,7 @@ __all__ = [
 ]
 
 _UNFINISHED = re.compile(r".+\.([1-9][0-9]*)\.part")
+_PARTIAL = ".partial-"  # begins the name of a folder, then the process that makes it
 _SEAL = 16  # bytes of the digest
 _RECORD_SEAL = "digest"  # its name in a record
 _CHANGED = "it was cut or changed since it was written, or written by an earlier version"
@@ -103,9 +107,33 @@ def remove_unfinished(folder: Path, names: str = "**/*") -> None:
             path.unlink(missing_ok=True)
 
 
+@contextmanager
+def partial_folder(parent: Path) -> Iterator[Path]:
+    """Make a folder for what is being made, which goes when that is done, or else the next time.
+
+    Parameters
+    ----------
+    parent : Path
+        Where it is; made if absent. What processes that were killed have left in it goes now.
+
+    Yields
+    ------
+    Path
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob(f"{_PARTIAL}*"):
+        owner = left.name.removeprefix(_PARTIAL).partition("-")[0]
+        if not (owner.isdigit() and _is_running(int(owner))):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=f"{_PARTIAL}{os.getpid()}-") as folder:
+        yield Path(folder)
+
+
 def _is_being_written(path: Path, process: int) -> bool:
-    if process == os.getpid():
-        return path in _writing
+    return path in _writing if process == os.getpid() else _is_running(process)
+
+
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)  # sends nothing
     except (ProcessLookupError, OverflowError):

@@ -17,6 +17,7 @@ import pandas as pd
 from filelock import FileLock
 
 import visprof
+from visprof.files import write_whole
 from visprof.memo import digest
 
 __all__ = [
@@ -144,10 +145,8 @@ class Ledger:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         used = {number["run"] for number in kept["numbers"].values()}
         kept["runs"] = {run: made for run, made in kept["runs"].items() if run in used}
-        temporary = self.path.with_name(f"{self.path.name}.tmp")
         text = json.dumps(kept, indent=1, sort_keys=True, default=str)
-        temporary.write_text(f"{text}\n", "utf-8")
-        os.replace(temporary, self.path)
+        write_whole(self.path, f"{text}\n".encode())
 
     def replace_by(self, parts: Iterable[str | Path]) -> None:
         """Make this ledger of the numbers of others, such as one a page.

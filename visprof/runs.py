@@ -36,11 +36,11 @@ from visprof.book import (
     find_chapter,
     has_study,
     page_parameters,
-    partial_folder,
     seen_from,
     study_note,
     traceback_kept,
 )
+from visprof.files import partial_folder
 from visprof.memo import digest
 from visprof.pages import link_figures, save_figures
 from visprof.parameters import PRESETS, Parameters, allowed_values, preset_parameters
