@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-import struct
 import unicodedata
-import zlib
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from odd_pictures import png_header
 from PIL import Image, ImageOps
 
 from visprof.boards import read_boards, read_manifest, split_readable, survey_boards
@@ -54,18 +53,6 @@ def saved(data: bytes, tmp_path, **options) -> tuple[np.ndarray, tuple[int, int]
         assert (picture.format, picture.mode) == ("JPEG", "RGB")
         assert not picture.getexif()
         return np.asarray(picture).astype(int), size
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that announces any size, with hardly any data."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        checksum = struct.pack(">I", zlib.crc32(kind + body))
-        return struct.pack(">I", len(body)) + kind + body + checksum
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + body
 
 
 # ------------------------------------------------------------------------------------- pictures

@@ -6,11 +6,11 @@ import io
 import os
 import re
 import struct
-import zlib
 
 import numpy as np
 import pillow_heif
 import pytest
+from odd_pictures import png_header
 from PIL import Image, UnidentifiedImageError
 
 from visprof import pictures
@@ -251,18 +251,6 @@ def test_what_is_no_picture_has_no_date(tmp_path):
 
 
 # --- files of any kind ----------------------------------------------------------------------------
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that announces any size, with hardly any data."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        checksum = struct.pack(">I", zlib.crc32(kind + body))
-        return struct.pack(">I", len(body)) + kind + body + checksum
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + body
 
 
 def as_heic(seed=0):

@@ -15,7 +15,7 @@ from visprof.sources.vectors import simulate_embeddings
 from visprof.steps import baselines, leakage, simulated
 from visprof.steps import prediction as steps
 from visprof.steps.pictures import BoardSplit, Pins
-from visprof.steps.users import Assignments
+from visprof.steps.users import Assignments, fit_vocabulary
 from visprof.study import Study
 from visprof.vocabulary import VisualVocabulary
 
@@ -420,3 +420,11 @@ def test_truth_of_a_world_that_is_not_drawn():
     rows = [5, 6, 0, 1, 11]
     np.testing.assert_array_equal(truth["scene"], expected.labels[rows])
     np.testing.assert_array_equal(truth["style"], expected.styles[rows])
+
+
+def test_there_are_no_more_clusters_than_rows_that_differ():
+    rows = np.repeat(np.eye(3), 5, axis=0)
+    fitted = fit_vocabulary(VisualVocabulary(8, bandwidth=0.0, random_state=0), rows)
+    assert fitted.n_clusters == 3
+    assert sorted(map(tuple, fitted.cluster_centers_)) == sorted(map(tuple, np.eye(3)))
+    assert fit_vocabulary(VisualVocabulary(2, random_state=0), rows).n_clusters == 2

@@ -14,7 +14,7 @@ from visprof import boards, embedding, palette, prediction, profiles
 from visprof.results import Estimate
 from visprof.steps.pictures import BoardSplit
 from visprof.steps.registry import step
-from visprof.steps.users import Assignments
+from visprof.steps.users import Assignments, fit_vocabulary
 from visprof.vocabulary import VisualVocabulary
 
 __all__ = [
@@ -379,7 +379,9 @@ def repeated_mrr(
             )
             if (of_clusters, of_boards) not in words:
                 anew = clone(unfitted_vocabulary).set_params(random_state=of_clusters)
-                words[of_clusters, of_boards] = anew.fit(pin_embedding[background["embedded"]])
+                words[of_clusters, of_boards] = fit_vocabulary(
+                    anew, pin_embedding[background["embedded"]]
+                )
             sample = drawn_pins(analysed, n_pins, of_pins).reset_index(drop=True)
             embedded = pin_embedding[sample["embedded"]]
             assigned = words[of_clusters, of_boards].transform(embedded)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from visprof import text
 from visprof.steps.pictures import BoardSplit
@@ -15,8 +16,8 @@ from visprof.steps.registry import step
 from visprof.vocabulary import VisualVocabulary, count_distinct
 
 __all__ = [
-    "Assignments", "assignments", "clone_as", "text_assignments", "text_embedding",
-    "visual_vocabulary",
+    "Assignments", "assignments", "clone_as", "fit_vocabulary", "text_assignments",
+    "text_embedding", "visual_vocabulary",
 ]  # fmt: skip
 
 log = logging.getLogger("visprof")
@@ -91,17 +92,18 @@ def text_assignments(
     sigma: str,
     seed: int,
 ) -> Assignments | None:
-    """The same pipeline on captions; None where there is no text embedding.
-
-    There are no more clusters than captions that differ.
-    """
+    """The same pipeline on captions; None where there is no text embedding."""
     if text_embedding is None:
         return None
     n_background = len(board_split.background)
-    n_distinct = count_distinct(text_embedding[:n_background], n_clusters)
-    if n_distinct < n_clusters:
-        log.warning("%d captions of the background differ: as many text clusters", n_distinct)
-    words = VisualVocabulary(
-        min(n_distinct, n_clusters), bandwidth, normalised, sigma, random_state=seed
-    )
-    return _assign(words.fit(text_embedding[:n_background]), text_embedding, n_background)
+    words = VisualVocabulary(n_clusters, bandwidth, normalised, sigma, random_state=seed)
+    words = fit_vocabulary(words, text_embedding[:n_background])
+    return _assign(words, text_embedding, n_background)
+
+
+def fit_vocabulary(words: VisualVocabulary, features: np.ndarray) -> VisualVocabulary:
+    """Clusters of features by the settings of `words`, but no more than rows that differ."""
+    n_clusters = count_distinct(features, words.n_clusters)
+    if n_clusters < words.n_clusters:
+        log.warning("as many clusters as rows that differ: %d", n_clusters)
+    return clone(words).set_params(n_clusters=n_clusters).fit(features)
