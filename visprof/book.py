@@ -60,7 +60,7 @@ from visprof.inputs import (
     page_inputs,
 )
 from visprof.memo import SOURCES, digest
-from visprof.parameters import Parameters, preset_parameters
+from visprof.parameters import Parameters, given_parameters, preset_parameters
 from visprof.results import PAGE, Ledger
 
 __all__ = [
@@ -579,10 +579,11 @@ def build_book(
         values[page] = {name: value for name, value in given.items() if name in known[page]}
     for page in pages:
         _changed_values(known[page], values[page])  # a wrong value fails now, not after minutes
-    of_study = _of_study({**given, **_changed_values(anywhere, parameters or {})})
+    of_study = given_parameters({**given, **_changed_values(anywhere, parameters or {})})
     if "preset" in anywhere:
         preset_parameters(preset, of_study)
-    note = _note_once(root, preset, of_study)
+    # looks at the data: what these are too few for is told before any page runs
+    note = functools.cache(functools.partial(study_note, root, preset, of_study))
 
     out.mkdir(parents=True, exist_ok=True)
     with _alone(out):
@@ -596,23 +597,6 @@ def build_book(
         if any(ledger.exists() for ledger in ledgers):
             Ledger(results / f"{preset}.json").replace_by(ledgers)
         return _render(root, pages, out)
-
-
-def _of_study(values: Mapping[str, object]) -> dict[str, object]:
-    return {name: values[name] for name in _study_parameters().keys() & values.keys()}
-
-
-def _note_once(root: Path, preset: str, values: Mapping[str, object]) -> Callable[[], str]:
-    """What a study's pages say below their title; found when the first page is made.
-
-    It looks at the data, so what these are too few for is told before any page runs.
-    """
-
-    @functools.cache
-    def note() -> str:
-        return study_note(root, preset, values)
-
-    return note
 
 
 def study_note(root: Path, preset: str, values: Mapping[str, object]) -> str:

@@ -16,7 +16,10 @@ from fnmatch import fnmatchcase
 from numbers import Integral, Real
 from typing import Any
 
-__all__ = ["PRESETS", "REAL_PRESETS", "Parameters", "allowed_values", "preset_parameters"]
+__all__ = [
+    "PRESETS", "REAL_PRESETS", "Parameters", "allowed_values", "given_parameters",
+    "preset_parameters",
+]  # fmt: skip
 
 BACKBONES = ("efficientnet-lite0", "squeezenet-places365", "alexnet", "resnet18", "resnet50")
 BACKGROUND_SOURCES = ("active", "rest", "all")
@@ -318,6 +321,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 REAL_PRESETS = ("boards", "paper", "own")
+
+
+def given_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those values that are named as parameters are."""
+    names = [parameter.name for parameter in dataclasses.fields(Parameters)]
+    return {name: values[name] for name in names if name in values}
 
 
 def preset_parameters(preset: str, changes: Mapping[str, Any]) -> Parameters:

@@ -43,7 +43,13 @@ from visprof.book import (
 from visprof.files import partial_folder
 from visprof.memo import digest
 from visprof.pages import link_figures, save_figures
-from visprof.parameters import PRESETS, Parameters, allowed_values, preset_parameters
+from visprof.parameters import (
+    PRESETS,
+    Parameters,
+    allowed_values,
+    given_parameters,
+    preset_parameters,
+)
 from visprof.results import Estimate, Ledger, estimates, provenance
 
 __all__ = [
@@ -176,14 +182,10 @@ def _checked(
         values = {name: known[name].parse(str(value)) for name, value in given.items()}
         if "preset" in known:
             page = {name: parameter.default for name, parameter in known.items()} | values
-            preset_parameters(page["preset"], _of_study(page))
+            preset_parameters(page["preset"], given_parameters(page))
     except ValueError as error:
         raise ValueError(f"{error}\n{chapter} has the parameters\n{listing}") from None
     return values
-
-
-def _of_study(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name in FIELDS}
 
 
 # --- one run --------------------------------------------------------------------------------------
@@ -271,7 +273,7 @@ def run_chapter(
     note = ""
     if has_study(root / page):
         preset = str(values.get("preset", known["preset"].default))
-        note = study_note(root, preset, _of_study(values))
+        note = study_note(root, preset, given_parameters(values))
     with partial_folder(out) as partial:
         folder = partial / "run"
         folder.mkdir()

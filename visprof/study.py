@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from visprof import inputs, memo, sizing
-from visprof.parameters import Parameters, preset_parameters
+from visprof.parameters import Parameters, given_parameters, preset_parameters
 from visprof.results import Estimate, Ledger
 from visprof.sources import world
 from visprof.steps import STEPS, find_step
@@ -84,8 +84,7 @@ class Study:
         -------
         Study
         """
-        changes = {name: value for name, value in variables.items() if name in NAMES}
-        return cls(variables["preset"], **changes)
+        return cls(variables["preset"], **given_parameters(variables))
 
     @cached_property
     def fit(self) -> sizing.Fit:
