@@ -322,6 +322,8 @@ def test_an_unknown_chapter_lists_the_known_ones(root):
         ({"parameters": {"n_clusters": "x"}}, "not of the declared type int"),
         ({"parameters": {"n_clusters": "1"}}, "n_clusters is 1; it must be at least 2"),
         ({"data": "nowhere"}, "data: there is nothing at"),
+        ({"parameters": {"preset": "tiny"}}, "preset: no parameter of a build, which has its own"),
+        ({"parameters": {"ledger": "x", "data": "y"}}, "data, ledger: no parameter of a build"),
     ],
 )
 def test_wrong_arguments_fail_before_anything_runs(root, tmp_path, arguments, message):
@@ -451,15 +453,19 @@ def test_changed_packages_are_seen(build, monkeypatch):
     assert build()[0] == "the installed packages"
 
 
-@pytest.mark.parametrize("broken", ["cut", "gone"])
-def test_a_page_that_was_left_half_made_is_executed(build, tmp_path, broken):
+@pytest.mark.parametrize("broken", ["cut", "emptied", "changed", "gone"])
+@pytest.mark.parametrize("suffix", [".ipynb", ".inputs.json", ".ledger.json"])
+def test_a_page_that_is_no_longer_whole_is_executed(build, tmp_path, broken, suffix):
     build()
-    notebook = tmp_path / "out" / "demo" / "pages" / "book" / "01-numbers.ipynb"
-    if broken == "cut":
-        notebook.write_bytes(notebook.read_bytes()[:-50])
+    kept = (tmp_path / "out" / "demo" / "pages" / "book" / "01-numbers").with_suffix(suffix)
+    content = kept.read_bytes()
+    if broken == "gone":
+        kept.unlink()
     else:
-        notebook.with_suffix(".inputs.json").unlink()
-    assert build() == ("the first time", True)
+        changed = {"cut": content[:-5], "emptied": b"", "changed": content.replace(b"20", b"21")}
+        kept.write_bytes(changed[broken])
+    assert build()[0] == "the first time"
+    assert Ledger(tmp_path / "out" / "results" / "demo.json").read()["clusters"]["value"] == 20
 
 
 def test_a_failed_page_is_not_kept(build, root):

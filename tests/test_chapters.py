@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 from itertools import combinations
 from pathlib import Path
 
+import jupytext
 import nbformat
 import pytest
 import yaml
@@ -63,6 +65,21 @@ def test_parameters_are_typed_explained_and_those_of_a_study(chapter):
     assert set(parameters) <= known
     assert all(parameter.type and parameter.help for parameter in parameters.values())
     assert book.has_study(ROOT / chapter)  # so it has all other parameters of the book too
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "book").glob("*.md")), ids=lambda page: page.stem)
+def test_pages_give_no_parameter_another_value(page):
+    """A cell that is run again would take it for a parameter that was given."""
+    cells = [cell for cell in jupytext.read(page, fmt="md:myst").cells if cell.cell_type == "code"]
+    for cell in cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            continue
+        stored = {
+            node.id
+            for node in ast.walk(ast.parse(cell.source))
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        }
+        assert not stored & {*Parameters.__dataclass_fields__, "preset", "ledger"}
 
 
 @pytest.mark.slow

@@ -681,3 +681,43 @@ def test_no_entry_of_a_folder_ends_a_collection_and_all_are_counted(
     assert len(found) + len(left_out) == n_entries
     assert len(readable) == kept
     assert len(unreadable) + len(left_out) == expected.total()
+
+
+def test_a_manifest_of_the_readers_own_is_not_replaced(tmp_path):
+    source, out = tmp_path / "source", tmp_path / "out"
+    for folder in (source / "alps", out):
+        folder.mkdir(parents=True)
+    Image.new("RGB", (40, 30)).save(source / "alps" / "a.jpg")
+    (out / "manifest.csv").write_text(
+        "board_id,image,added_at,caption\nmine,x.jpg,2015-01-01,mine\n"
+    )
+    with pytest.raises(FileExistsError, match=r"manifest\.csv is there, .* it would be replaced"):
+        collect_folder(source, out, progress=False)
+    assert "mine" in (out / "manifest.csv").read_text()
+
+
+def test_a_second_source_does_not_replace_the_first(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name / "alps").mkdir(parents=True)
+        Image.new("RGB", (40, 30)).save(tmp_path / name / "alps" / "a.jpg")
+    collect_folder(tmp_path / "one", tmp_path / "out", progress=False)
+    with pytest.raises(
+        FileExistsError, match="holds what was collected from folder .*one; collect"
+    ):
+        collect_folder(tmp_path / "two", tmp_path / "out", progress=False)
+    collect_folder(tmp_path / "one", tmp_path / "out", progress=False)
+
+
+def test_only_what_a_collection_left_unfinished_is_removed(tmp_path, dead_process):
+    (tmp_path / "source" / "alps").mkdir(parents=True)
+    Image.new("RGB", (40, 30)).save(tmp_path / "source" / "alps" / "a.jpg")
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in (f"film.mkv.{dead_process}.part", f"alps.jpg.{dead_process}.part"):
+        (out / name).write_bytes(b"half")
+    collect_folder(tmp_path / "source", out, progress=False)
+    assert [path.name for path in out.glob("*.part")] == [f"film.mkv.{dead_process}.part"]
+
+
+def test_no_board_has_the_folder_of_the_manifest():
+    assert board_folder("manifest.csv") != "manifest.csv"

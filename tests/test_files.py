@@ -174,9 +174,9 @@ def test_what_is_no_record_is_refused(tmp_path, content):
 
 
 def test_folders_that_killed_processes_left_are_removed_and_the_rest_kept(tmp_path, dead_process):
-    for name in (f".partial-{dead_process}-a", ".partial-old", f".partial-{os.getpid()}-b"):
+    for name in (f".partial-{dead_process}-a", ".partial-notes", f".partial-{os.getpid()}-b"):
         (tmp_path / name / "inside").mkdir(parents=True)
     with partial_folder(tmp_path) as folder:
         made = {path.name for path in tmp_path.iterdir()}
-        assert made == {f".partial-{os.getpid()}-b", folder.name}
+        assert made == {".partial-notes", f".partial-{os.getpid()}-b", folder.name}
     assert not folder.exists()

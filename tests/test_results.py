@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from visprof.results import (
@@ -58,6 +59,17 @@ def test_a_number_has_one_value_whichever_page_finds_it(tmp_path, monkeypatch):
     ledger.write({"a": Estimate(0.25, 0.2, 0.3)}, {"n": 4}, "demo")
     before = ledger.path.read_bytes()
     told = r"a is 0.25 \(0.2 to 0.3\) by index and 0.39 by 05-pairwise; a book is one study"
+    nearly = Estimate(0.1 + 0.2, float("nan"), 1.0)  # another order of a sum
+    ledger.write(
+        {"near": Estimate(0.3, float("nan"), 1.0), "n": Estimate(np.float32(0.5), n=np.int64(3))},
+        {},
+        "demo",
+    )
+    monkeypatch.setenv(PAGE, "06-prediction")
+    ledger.write({"near": nearly, "n": Estimate(0.5, n=3)}, {}, "demo")
+    with pytest.raises(LedgerConflictError, match=r"n is 0.5 of 3 by .* and 0.5 of 4 by"):
+        ledger.write({"n": Estimate(0.5, n=4)}, {}, "demo")
+    before = ledger.path.read_bytes()
     monkeypatch.setenv(PAGE, "05-pairwise")
     with pytest.raises(LedgerConflictError, match=told):
         ledger.write({"a": Estimate(0.39), "c": Estimate(2.0)}, {"n": 8}, "demo")
@@ -70,6 +82,12 @@ def test_pages_run_by_hand_into_one_ledger_may_not_disagree(tmp_path):
     ledger.write({"a": Estimate(0.25)}, {"n": 4}, "demo")
     with pytest.raises(LedgerConflictError, match="or delete this one"):
         ledger.write({"a": Estimate(0.5)}, {"n": 5}, "demo")
+
+
+def test_a_ledger_that_was_cut_is_named(tmp_path):
+    (tmp_path / "demo.json").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"demo\.json is no ledger, or was cut"):
+        Ledger(tmp_path / "demo.json").read()
 
 
 def test_a_book_whose_pages_disagree_has_no_ledger(tmp_path, monkeypatch):

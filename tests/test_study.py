@@ -51,6 +51,27 @@ def test_choices_are_what_the_library_has():
     assert (*boards.BACKGROUND_SOURCES, "all") == parameters.BACKGROUND_SOURCES
 
 
+def test_values_of_numpy_and_paths_are_taken_as_pythons_own(tmp_path):
+    study = Study("tiny", data=tmp_path, n_clusters=np.int64(5), train_sizes=np.array([5, 10]),
+                  threshold=np.float32(2), normalised=np.True_)  # fmt: skip
+    made = study.asked
+    assert (made.data, made.n_clusters, made.train_sizes) == (str(tmp_path), 5, (5, 10))
+    assert [type(v) for v in (made.n_clusters, made.train_sizes[0], made.threshold)] == [
+        int, int, float,
+    ]  # fmt: skip
+    assert made.normalised is True
+
+
+@pytest.mark.slow
+def test_where_all_pins_are_background_every_step_has_a_value(home):
+    study = Study("tiny", home=home, n_users=4, n_repeats=1)
+    assert study.background_source == "all"
+    for name in STEPS:
+        if name != "vector_world":
+            study[name]
+    assert set(study["repeated_mrr"]["redrawn"]) >= {"k-means", "sample of pins"}
+
+
 def test_a_page_gives_its_study_all_parameters_that_it_has():
     page = {"preset": "tiny", "n_clusters": 5, "alpha": None, "ledger": "", "figures": 3}
     study = Study.of_page(page)

@@ -41,6 +41,7 @@ __all__ = [
     "BACKGROUND_SOURCES",
     "FURTHER_COLUMNS",
     "background_split",
+    "board_name",
     "filter_boards",
     "name_words",
     "parse_times",
@@ -144,12 +145,12 @@ def survey_boards(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         pins, left_out = _read_folders(path)
     else:
         raise ValueError(f"{path} is neither a regular file nor a folder")
-    pins["board"] = [_board_name(name) for name in pins["board"]]
+    pins["board"] = [board_name(name) for name in pins["board"]]
     _tell_alike(pins["board"].unique())
     return pins.sort_values(["board", "time"], kind="stable", ignore_index=True), left_out
 
 
-def _board_name(name: str) -> str:
+def board_name(name: str) -> str:
     """Write a name as others write it: é is one letter or two, and blanks around say nothing."""
     return unicodedata.normalize("NFC", name).strip()
 
@@ -275,7 +276,9 @@ def _read_parquet(path: Path) -> tuple[pd.DataFrame, list[str]]:
     """Read a Parquet table as the same text that a CSV file would hold; nulls are empty."""
     try:
         table = pd.read_parquet(path)
-        table = table.reset_index(drop=True).astype("string").fillna("").astype(str)
+        read = (*MANIFEST_COLUMNS, *FURTHER_COLUMNS)  # others may hold pictures, which are no text
+        table = table[[column for column in table if column in read]].reset_index(drop=True)
+        table = table.astype("string").fillna("").astype(str)
     except Exception as error:  # pyarrow raises nearly anything on damaged bytes
         raise ValueError(f"{path} is not a Parquet file that can be read: {error}") from error
     return table, [f"row {row}" for row in range(1, len(table) + 1)]
@@ -308,7 +311,7 @@ def _leads_out(folder: Path, images: Iterable[str]) -> list[bool]:
 def _read_folders(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     found, left_out = [], []
     for image, reason in list_entries(path):
-        if not reason and not _board_name(image.relative_to(path).parts[0]):
+        if not reason and not board_name(image.relative_to(path).parts[0]):
             reason = "its folder has no name but blanks: rename it"
         if reason:
             left_out.append((image, reason))

@@ -18,7 +18,7 @@ import dataclasses
 import functools
 import hashlib
 import io
-import json
+import logging
 import os
 import re
 import shutil
@@ -49,7 +49,7 @@ from traitlets.config import Config
 
 from visprof import pages as page_files
 from visprof.crate import describe_book
-from visprof.files import naming, partial_folder, write_whole
+from visprof.files import naming, partial_folder, read_record, write_record
 from visprof.footer import as_markdown
 from visprof.inputs import (
     FILES,
@@ -77,6 +77,8 @@ __all__ = [
     "study_note",
     "traceback_kept",
 ]
+
+log = logging.getLogger("visprof")
 
 KERNEL = "python3"
 FIGURES = "figures"  # folder of the built book: the files of each page's figures
@@ -569,6 +571,8 @@ def build_book(
     known = {page: page_parameters(root / page) for page in pages}
     anywhere = {name: parameter for page in pages for name, parameter in known[page].items()}
     given = dict(parameters or {})
+    if own := given.keys() & {"preset", "data", "ledger"}:
+        raise ValueError(f"{', '.join(sorted(own))}: no parameter of a build, which has its own")
     _reject_unknown(given, anywhere, "the book")
     given["preset"] = preset
     if data is not None:
@@ -700,7 +704,7 @@ def _make_page(
     notebook = _with_foot(root / page, values)
     cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     now = page_inputs(text, cells, values)
-    before = _kept_inputs(target, record)
+    before = _kept_inputs(kept / page)
     reasons = ["the first time"] if before is None else changed_inputs(before, now)
     reasons = [_without_folders(reason, root) for reason in reasons]
     if not reasons:
@@ -717,8 +721,8 @@ def _make_page(
         execute_chapter(root / page, target, values, root, below_title)
     inputs = {**now, **noted_inputs(trace)}
     trace.unlink(missing_ok=True)
-    made = {"notebook": _file_digest(target), "executed for": reasons, "inputs": inputs}
-    write_whole(record, json.dumps(made, indent=1).encode())
+    made = _made_files(kept / page)
+    write_record(record, {"files": made, "executed for": reasons, "inputs": inputs})
     return reasons
 
 
@@ -729,16 +733,23 @@ def _without_folders(reason: str, root: Path) -> str:
     return FILES + seen_from(root, Path(reason.removeprefix(FILES)))
 
 
-def _kept_inputs(notebook: Path, record: Path) -> dict[str, str] | None:
-    """Inputs that a kept page was made from; None if it is not there, whole."""
-    if not (record.exists() and notebook.exists()):
+def _kept_inputs(page: Path) -> dict[str, str] | None:
+    """Inputs that a kept page was made from; None if it is not there, whole, with its numbers."""
+    record = _beside(page, "inputs.json")
+    if not record.exists():
         return None
-    kept = json.loads(record.read_text("utf-8"))
-    return kept["inputs"] if kept["notebook"] == _file_digest(notebook) else None
+    try:
+        kept = read_record(record)
+    except ValueError as error:
+        log.warning("%s cannot be used (%s); the page is executed again", record, error)
+        return None
+    return kept["inputs"] if kept["files"] == _made_files(page) else None
 
 
-def _executed_for(record: Path) -> list[str]:
-    return json.loads(record.read_text("utf-8"))["executed for"]
+def _made_files(page: Path) -> dict[str, str]:
+    """Digests of the notebook and the ledger of a kept page, those that there are."""
+    made = (_beside(page, suffix) for suffix in ("ipynb", "ledger.json"))
+    return {path.name: _file_digest(path) for path in made if path.exists()}
 
 
 def _file_digest(path: Path) -> str:
@@ -768,14 +779,14 @@ def _render(root: Path, pages: Sequence[Path], out: Path) -> Path:
     inputs["the installed packages"] = environment_version()
     inputs["the docstrings"] = digest(*SOURCES.values())
     stamp = html / ".inputs.json"
-    if stamp.exists() and json.loads(stamp.read_text("utf-8")) == inputs:
+    if _rendered_from(stamp) == inputs:
         print("rendering not needed: no page has changed", flush=True)
         return html
     start = time.perf_counter()
     print("rendering ", end="", flush=True)
     _run_sphinx(executed, out)
     _complete(out / "_build" / "html", executed, made)
-    write_whole(out / "_build" / "html" / stamp.name, json.dumps(inputs, indent=1).encode())
+    write_record(out / "_build" / "html" / stamp.name, inputs)
     old = out / "html.old"
     shutil.rmtree(old, ignore_errors=True)
     if html.exists():
@@ -785,6 +796,14 @@ def _render(root: Path, pages: Sequence[Path], out: Path) -> Path:
     shutil.rmtree(out / "_build")
     print(f"{time.perf_counter() - start:.1f} s", flush=True)
     return html
+
+
+def _rendered_from(stamp: Path) -> dict[str, str] | None:
+    """What a book was rendered from; None if it is not known."""
+    try:
+        return read_record(stamp)
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _add_pages(
@@ -804,7 +823,8 @@ def _add_pages(
         page_files.save_figures(notebook, executed / FIGURES / page.stem)
         page_files.link_figures(notebook, f"../{FIGURES}/{page.stem}")
         nbformat.write(notebook, executed / page.with_suffix(".ipynb"))
-    reasons = {page: _executed_for(_beside(kept / page, "inputs.json")) for page in made}
+    records = {page: read_record(_beside(kept / page, "inputs.json")) for page in made}
+    reasons = {page: record["executed for"] for page, record in records.items()}
     status = {page.stem: (notebook, reasons[page]) for page, notebook in made.items()}
     (executed / STATUS).write_text(page_files.status_table(status), "utf-8")
     return made

@@ -106,12 +106,7 @@ def _run(options: argparse.Namespace) -> int:
     """Execute one chapter into a folder of its own: notebook, page, figures and numbers."""
     from visprof.runs import run_chapter
 
-    named = {"preset": options.preset, "data": options.data}
-    given = {name: value for name, value in named.items() if value is not None}
-    for name, value in options.parameters:
-        if name in given:
-            raise ValueError(f"{name} is given twice: {given[name]} and {value}")
-        given[name] = value
+    given = _given(options)
     start = time.perf_counter()
     if _progress():
         print(f"running {options.chapter}: from seconds to minutes", file=sys.stderr)
@@ -125,12 +120,24 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _given(options: argparse.Namespace) -> dict[str, str]:
+    """Parameters by name, each given once, by an option of its own or by -p."""
+    named = {"preset": options.preset, "data": options.data}
+    given = {name: value for name, value in named.items() if value}
+    for name, value in options.parameters:
+        if name in given:
+            raise ValueError(f"{name} is given twice: {given[name]} and {value}")
+        given[name] = value
+    return given
+
+
 def _build(options: argparse.Namespace) -> int:
     """Bring every page of the book up to date, and render them as HTML."""
     from visprof.book import build_book
 
-    preset, parameters = options.preset or "demo", dict(options.parameters)
-    html = build_book(options.root, preset, options.data or None, parameters, options.out)
+    given = _given(options)
+    preset, data = given.pop("preset", None) or "demo", given.pop("data", None) or None
+    html = build_book(options.root, preset, data, given, options.out)
     print(f"book: {html / 'index.html'}")
     return 0
 

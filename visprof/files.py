@@ -122,8 +122,8 @@ def partial_folder(parent: Path) -> Iterator[Path]:
     """
     parent.mkdir(parents=True, exist_ok=True)
     for left in parent.glob(f"{_PARTIAL}*"):
-        owner = left.name.removeprefix(_PARTIAL).partition("-")[0]
-        if not (owner.isdigit() and _is_running(int(owner))):
+        owner, dash, _ = left.name.removeprefix(_PARTIAL).partition("-")
+        if dash and owner.isdigit() and not _is_running(int(owner)):
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=parent, prefix=f"{_PARTIAL}{os.getpid()}-") as folder:
         yield Path(folder)

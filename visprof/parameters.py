@@ -14,6 +14,7 @@ from dataclasses import Field, dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
 from numbers import Integral, Real
+from pathlib import PurePath
 from typing import Any
 
 __all__ = [
@@ -329,6 +330,15 @@ def given_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in names if name in values}
 
 
+def _plain(value: Any) -> Any:
+    """A value as Python's own types have it: of NumPy, of a list, of a path."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return tuple(map(_plain, value))
+    return str(value) if isinstance(value, PurePath) else value
+
+
 def preset_parameters(preset: str, changes: Mapping[str, Any]) -> Parameters:
     """Parameters of a preset with some changed.
 
@@ -355,9 +365,7 @@ def preset_parameters(preset: str, changes: Mapping[str, Any]) -> Parameters:
     names = [parameter.name for parameter in dataclasses.fields(Parameters)]
     if unknown := sorted(set(changes) - set(names)):
         raise ValueError(f"unknown parameter(s) {', '.join(unknown)}; known: {', '.join(names)}")
-    given = {name: value for name, value in changes.items() if value is not None}
-    if isinstance(given.get("train_sizes"), list):
-        given["train_sizes"] = tuple(given["train_sizes"])
+    given = {name: _plain(value) for name, value in changes.items() if value is not None}
     of_preset = Parameters(**PRESETS[preset])
     if given.get("backbone", of_preset.backbone) != of_preset.backbone:
         given.setdefault("weights", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import platform
 import subprocess
@@ -132,7 +133,7 @@ class Ledger:
             kept = self._kept()
             page = {"page": os.environ[PAGE]} if PAGE in os.environ else {}
             for key, estimate in estimates.items():
-                number = {k: v for k, v in vars(estimate).items() if v not in (None, "")}
+                number = {k: _plain(v) for k, v in vars(estimate).items() if v not in (None, "")}
                 number |= {**page, "run": name}
                 earlier = kept["numbers"].get(key, number)
                 if earlier.get("page") != number.get("page") or not page:
@@ -173,20 +174,39 @@ class Ledger:
     def _kept(self) -> dict[str, dict[str, Any]]:
         if not self.path.exists():
             return {"numbers": {}, "runs": {}}
-        return json.loads(self.path.read_text("utf-8"))
+        try:
+            return json.loads(self.path.read_text("utf-8"))
+        except ValueError as error:
+            raise ValueError(
+                f"{self.path} is no ledger, or was cut ({error}); delete it and make it anew"
+            ) from error
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy as Python's, which JSON knows."""
+    return value.item() if hasattr(value, "item") else value
+
+
+def _is_equal(a: Any, b: Any) -> bool:
+    """Whether two entries are equal, up to rounding: the order of sums may differ."""
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12) or (a != a and b != b)
+    return a == b
+
+
+def _shown(estimate: Estimate) -> str:
+    size = "" if estimate.n is None else f" of {estimate.n} {estimate.unit}".rstrip()
+    return f"{estimate:.6g}{size}"
 
 
 def _refuse_conflict(
     key: str, earlier: Mapping[str, Any], number: Mapping[str, Any], path: Path
 ) -> None:
     """Raise LedgerConflictError if two entries of one number differ in more than who made them."""
-    values = [
-        {name: value for name, value in entry.items() if name not in ("page", "run")}
-        for entry in (earlier, number)
-    ]
-    if values[0] != values[1]:
+    names = (earlier.keys() | number.keys()) - {"page", "run"}
+    if not all(_is_equal(earlier.get(name), number.get(name)) for name in names):
         told = [
-            f"{estimates({key: entry})[key]:.6g} by {entry.get('page', 'a page without a name')}"
+            f"{_shown(estimates({key: entry})[key])} by {entry.get('page', 'a page without a name')}"
             for entry in (earlier, number)
         ]
         raise LedgerConflictError(

@@ -18,7 +18,8 @@ __all__ = ["CAMERA_LETTERS", "Tokens", "runs", "tokens", "words"]
 
 # what cameras and phones put before the number of a picture
 CAMERA_LETTERS = frozenset({
-    "cimg", "dcim", "dsc", "dscf", "dscn", "gopr", "imag", "img", "mvi", "pict", "pxl",
+    "cimg", "dcim", "dji", "dsc", "dscf", "dscn", "gopr", "hpim", "imag", "img", "kic", "mg", "mvi",
+    "mvimg", "pano", "pict", "pxl", "sdc", "vid",
 })  # fmt: skip
 _LEAST_BESIDE_DIGITS = 3  # letters of a word that touches a number: beach01, but neither 4k nor 2nd
 

@@ -39,7 +39,9 @@ from visprof.pictures import (
 __all__ = [
     "CollectSummary",
     "PictureError",
+    "begin_collection",
     "board_folder",
+    "clear_unfinished",
     "collect_folder",
     "is_saved_picture",
     "keep_board",
@@ -52,8 +54,10 @@ log = logging.getLogger("visprof")
 MANIFEST = "manifest.csv"
 REQUIRED = ("board_id", "image", "added_at", "caption")
 FOLDER_COLUMNS = (*REQUIRED, "source", "sha256", "width", "height")
+MARK = ".collected"  # file that says where a collection is from
 ROWS = ".rows"  # sub-folder with one file a finished board
 
+RESERVED = ("manifest.csv", "manifest.parquet")  # no folder of a board
 MAX_BYTES = 64 * 2**20
 MAX_ASPECT = 50  # long side over short side
 JPEG_QUALITY = 90
@@ -288,10 +292,49 @@ def _writable(value: object) -> str:
 def board_folder(board_id: str) -> str:
     """Return a folder name for a board that is safe on every system and differs between boards."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", board_id).lstrip(".")[:80].rstrip(".")
-    if safe and safe == board_id:
+    if safe and safe == board_id and safe.lower() not in RESERVED:
         return safe
     name = _writable(board_id).encode()
     return f"{safe or 'board'}-{hashlib.sha256(name).hexdigest()[:8]}"
+
+
+def begin_collection(out: Path, source: str) -> None:
+    """Take a folder for what a source collects, or say that it holds something else.
+
+    Files that a killed run left unfinished are removed.
+
+    Parameters
+    ----------
+    out : path
+        The folder; made if absent.
+    source : str
+        Where the boards come from.
+
+    Raises
+    ------
+    FileExistsError
+        If it holds a manifest that was not collected, or boards of another source.
+    """
+    mark = out / MARK
+    if (out / MANIFEST).exists() and not mark.exists():
+        raise FileExistsError(
+            f"{out / MANIFEST} is there, and not known to be from the same collection; it would be "
+            "replaced: collect into another folder, or move it away"
+        )
+    known = mark.read_text("utf-8", errors="replace").strip() if mark.exists() else source
+    if known != source:
+        raise FileExistsError(
+            f"{out} holds what was collected from {known}; collect from {source} into another "
+            "folder, or delete that one"
+        )
+    clear_unfinished(out)
+    write_whole(mark, f"{_writable(source)}\n".encode())
+
+
+def clear_unfinished(out: Path) -> None:
+    """Remove pictures, manifests and lists of boards that killed runs left half-written."""
+    for names in ("**/*.jpg.*", f"{MANIFEST}.*", f"{ROWS}/*.json.*"):
+        remove_unfinished(out, names)
 
 
 def keep_board(
@@ -400,7 +443,7 @@ def collect_folder(
     src, out = Path(src), Path(out)
     if out.resolve().is_relative_to(src.resolve()):
         raise ValueError(f"out={out} is inside of {src}; pass a folder outside of it")
-    remove_unfinished(out)
+    begin_collection(out, f"folder {src.resolve()}")
     pins, rest = survey_boards(src)
     root = src if src.is_dir() else src.parent
     rows, left_out = [], Counter(rest["reason"])

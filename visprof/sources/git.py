@@ -36,13 +36,13 @@ from pygit2.enums import DeltaStatus, FileMode, SortMode
 from tqdm import tqdm
 
 from visprof.boards import name_words
-from visprof.files import remove_unfinished
 from visprof.pictures import IMAGE_SUFFIXES
 from visprof.sources.collect import (
     MAX_BYTES,
     CollectSummary,
     PictureError,
     Row,
+    begin_collection,
     keep_board,
     save_picture,
     write_manifest,
@@ -211,7 +211,7 @@ def collect_git(
             raise ValueError(f"{name} is {value}; pass at least 1")
     _refuse_repeated(repositories)
     out = Path(out)
-    remove_unfinished(out)
+    begin_collection(out, "git")
     cache = out / CACHE if cache is None else Path(cache)
     asked = {"short_side": short_side, "max_pins": max_pins, "max_bytes": max_bytes}
     rows, left_out, failed = [], Counter(), {}

@@ -26,8 +26,7 @@ from requests.auth import AuthBase
 
 from visprof.boards import parse_times
 from visprof.checks import listed
-from visprof.files import remove_unfinished
-from visprof.sources.collect import CollectSummary, write_manifest
+from visprof.sources.collect import CollectSummary, begin_collection, write_manifest
 from visprof.sources.http import NO_NETWORK, FetchError, fetch, save_pictures, session
 
 __all__ = ["API", "collect_pinterest"]
@@ -139,7 +138,7 @@ def collect_pinterest(
             else:
                 rows.append(row)
                 wanted[out / row["image"]] = url
-    remove_unfinished(out)
+    begin_collection(out, "Pinterest")
     unsaved = save_pictures(session(), wanted, progress=progress)
     left_out.update(unsaved.values())
     kept = [row for row in rows if out / row["image"] not in unsaved]

@@ -15,10 +15,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from visprof._torchvision import torchvision
-from visprof.files import remove_unfinished
 from visprof.pictures import PictureError, open_regular
 from visprof.sources.collect import (
     CollectSummary,
+    clear_unfinished,
     is_saved_picture,
     save_picture,
 )
@@ -139,7 +139,7 @@ def collect_places(
         If a file cannot be written (the disk is full, say); the message names it.
     """
     scenes = places_scenes(root, split=split, per_class=per_class, download=download)
-    remove_unfinished(Path(out))
+    clear_unfinished(Path(out))
     kept, left_out = set(), Counter()
     for scene in tqdm(scenes.itertuples(), total=len(scenes), unit="picture", disable=not progress):
         photo, folder = Path(scene.image), Path(out) / scene.label.replace("/", "-")

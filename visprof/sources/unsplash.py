@@ -27,8 +27,7 @@ import pandas as pd
 
 from visprof.boards import parse_times
 from visprof.checks import listed
-from visprof.files import remove_unfinished
-from visprof.sources.collect import CollectSummary, write_manifest
+from visprof.sources.collect import CollectSummary, begin_collection, write_manifest
 from visprof.sources.http import save_pictures, session
 
 __all__ = ["collect_unsplash"]
@@ -114,7 +113,7 @@ def collect_unsplash(
         out / image: _moved(url, base_url)
         for image, url in zip(photos["image"], photos["photo_image_url"], strict=True)
     }
-    remove_unfinished(out)
+    begin_collection(out, "Unsplash")
     resize = {"w": width, "q": QUALITY, "fm": "jpg"}
     failed = save_pictures(session(), wanted, params=resize, progress=progress)
     reason = pins["image"].map({p.relative_to(out).as_posix(): why for p, why in failed.items()})

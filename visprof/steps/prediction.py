@@ -361,8 +361,8 @@ def repeated_mrr(
     """MRR with other seeds: of the sample of pins, of k-means, and of all with the background.
 
     Columns redrawn, repeat, profile, mrr, at the most training pins; no rows if `n_repeats` is 0.
-    The background is drawn anew from the boards that the study has embedded: if it is "rest",
-    these are the background itself, and it stays. The networks are not trained again.
+    The background is drawn anew from the boards that the study has embedded: if it is "rest" or
+    "all", these are the background itself, and it stays. The networks are not trained again.
     """
     n_train = max(train_sizes)
     words: dict[tuple[int, int], VisualVocabulary] = {}  # by seeds
@@ -400,5 +400,7 @@ def _redrawn_split(
     """Background and analysed pins with a column of their rows in the embedding."""
     pins = pd.concat([split.background, split.analysed], ignore_index=True)
     pins["embedded"] = np.arange(len(pins))
+    if source == "all":  # there is nothing to draw from
+        return pins.iloc[: len(split.background)], pins.iloc[len(split.background) :]
     kept = pins if source == "active" else pins.iloc[len(split.background) :]
     return boards.background_split(pins, kept, n_background, source, random_state=seed)

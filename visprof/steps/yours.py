@@ -61,6 +61,7 @@ def board_split(pins: Pins, min_pins: int, active_since: str) -> BoardSplit:
 def own_board(board_split: BoardSplit, board: str) -> str:
     """The board asked for, or the largest of those analysed."""
     sizes = board_split.analysed.groupby("board").size()
+    board = boards.board_name(board)
     if board and board not in sizes:
         raise ValueError(
             f"board is {board!r}, which is not among the {len(sizes)} analysed: "
