@@ -462,8 +462,8 @@ def test_a_page_that_is_no_longer_whole_is_executed(build, tmp_path, broken, suf
     if broken == "gone":
         kept.unlink()
     else:
-        changed = {"cut": content[:-5], "emptied": b"", "changed": content.replace(b"20", b"21")}
-        kept.write_bytes(changed[broken])
+        flipped = content[:40] + bytes([content[40] ^ 1]) + content[41:]
+        kept.write_bytes({"cut": content[:-5], "emptied": b"", "changed": flipped}[broken])
     assert build()[0] == "the first time"
     assert Ledger(tmp_path / "out" / "results" / "demo.json").read()["clusters"]["value"] == 20
 

@@ -432,14 +432,14 @@ def test_a_picture_that_is_not_as_it_was_written_is_told_and_collected_anew(
 
 def test_what_a_killed_run_left_is_cleared_away_by_the_next(folder, tmp_path, dead_process):
     out = tmp_path / "out"
-    for place in (out, out / "sea", out / ".rows"):
-        place.mkdir(exist_ok=True, parents=True)
-        (place / f"x.{dead_process}.part").touch()
-        (place / f"x.{os.getppid()}.part").touch()
+    written = ("manifest.csv", "sea/x.jpg", ".rows/x.json")
+    for name in written:
+        (out / name).parent.mkdir(exist_ok=True, parents=True)
+        (out / f"{name}.{dead_process}.part").touch()
+        (out / f"{name}.{os.getppid()}.part").touch()
     collect_folder(folder, out, progress=False)
     left = [path.relative_to(out).as_posix() for path in out.rglob("*.part")]
-    living = f"x.{os.getppid()}.part"
-    assert sorted(left) == sorted([living, f"sea/{living}", f".rows/{living}"])
+    assert sorted(left) == sorted(f"{name}.{os.getppid()}.part" for name in written)
 
 
 def test_a_full_disk_is_told_in_one_line_that_names_the_file(folder, tmp_path, full_disk, capsys):
@@ -702,7 +702,7 @@ def test_a_second_source_does_not_replace_the_first(tmp_path):
         Image.new("RGB", (40, 30)).save(tmp_path / name / "alps" / "a.jpg")
     collect_folder(tmp_path / "one", tmp_path / "out", progress=False)
     with pytest.raises(
-        FileExistsError, match="holds what was collected from folder .*one; collect"
+        FileExistsError, match=r"holds what was collected from folder .*one; collect"
     ):
         collect_folder(tmp_path / "two", tmp_path / "out", progress=False)
     collect_folder(tmp_path / "one", tmp_path / "out", progress=False)

@@ -67,6 +67,7 @@ def test_a_number_has_one_value_whichever_page_finds_it(tmp_path, monkeypatch):
     )
     monkeypatch.setenv(PAGE, "06-prediction")
     ledger.write({"near": nearly, "n": Estimate(0.5, n=3)}, {}, "demo")
+    monkeypatch.setenv(PAGE, "index")
     with pytest.raises(LedgerConflictError, match=r"n is 0.5 of 3 by .* and 0.5 of 4 by"):
         ledger.write({"n": Estimate(0.5, n=4)}, {}, "demo")
     before = ledger.path.read_bytes()

@@ -206,7 +206,7 @@ def _refuse_conflict(
     names = (earlier.keys() | number.keys()) - {"page", "run"}
     if not all(_is_equal(earlier.get(name), number.get(name)) for name in names):
         told = [
-            f"{_shown(estimates({key: entry})[key])} by {entry.get('page', 'a page without a name')}"
+            f"{_shown(estimates({key: entry})[key])} by {entry.get('page', 'an unnamed page')}"
             for entry in (earlier, number)
         ]
         raise LedgerConflictError(

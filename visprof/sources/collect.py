@@ -43,6 +43,7 @@ __all__ = [
     "board_folder",
     "clear_unfinished",
     "collect_folder",
+    "finish_collection",
     "is_saved_picture",
     "keep_board",
     "save_picture",
@@ -299,14 +300,12 @@ def board_folder(board_id: str) -> str:
 
 
 def begin_collection(out: Path, source: str) -> None:
-    """Take a folder for what a source collects, or say that it holds something else.
-
-    Files that a killed run left unfinished are removed.
+    """Refuse a folder that holds something else; remove what a killed run left unfinished in it.
 
     Parameters
     ----------
     out : path
-        The folder; made if absent.
+        The folder; it need not exist.
     source : str
         Where the boards come from.
 
@@ -328,7 +327,14 @@ def begin_collection(out: Path, source: str) -> None:
             "folder, or delete that one"
         )
     clear_unfinished(out)
-    write_whole(mark, f"{_writable(source)}\n".encode())
+
+
+def finish_collection(
+    out: Path, source: str, rows: Iterable[Mapping[str, object]], columns: Sequence[str]
+) -> None:
+    """Write the manifest of a collection (see `write_manifest`), and where it is from."""
+    write_whole(out / MARK, f"{_writable(source)}\n".encode())
+    write_manifest(out, rows, columns)
 
 
 def clear_unfinished(out: Path) -> None:
@@ -437,13 +443,16 @@ def collect_folder(
     ------
     FileNotFoundError, ValueError
         As `read_boards`; ValueError if `out` is `src` or inside of it, or no pin is left.
+    FileExistsError
+        If `out` holds another collection, or a manifest that was not collected.
     OSError
         If a file cannot be written (the disk is full, say); the message names it.
     """
     src, out = Path(src), Path(out)
     if out.resolve().is_relative_to(src.resolve()):
         raise ValueError(f"out={out} is inside of {src}; pass a folder outside of it")
-    begin_collection(out, f"folder {src.resolve()}")
+    source = f"folder {src.resolve()}"
+    begin_collection(out, source)
     pins, rest = survey_boards(src)
     root = src if src.is_dir() else src.parent
     rows, left_out = [], Counter(rest["reason"])
@@ -462,7 +471,7 @@ def collect_folder(
     if not rows:
         reasons = ", ".join(f"{why} ({n})" for why, n in left_out.most_common())
         raise ValueError(f"no pin is left of the boards at {src}: {reasons}")
-    write_manifest(out, rows, (*FOLDER_COLUMNS, *_further(pins)))
+    finish_collection(out, source, rows, (*FOLDER_COLUMNS, *_further(pins)))
     return CollectSummary(
         kept=len(rows),
         left_out=left_out,

@@ -43,9 +43,9 @@ from visprof.sources.collect import (
     PictureError,
     Row,
     begin_collection,
+    finish_collection,
     keep_board,
     save_picture,
-    write_manifest,
 )
 
 __all__ = ["PinnedRepository", "RepositoryError", "collect_git", "read_repositories"]
@@ -229,7 +229,7 @@ def collect_git(
             continue
         rows += board_rows
         left_out += board_left_out
-    write_manifest(out, rows, COLUMNS)
+    finish_collection(out, "git", rows, COLUMNS)
     return CollectSummary(len(rows), left_out, len({row["board_id"] for row in rows}), failed)
 
 

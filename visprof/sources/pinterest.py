@@ -26,7 +26,7 @@ from requests.auth import AuthBase
 
 from visprof.boards import parse_times
 from visprof.checks import listed
-from visprof.sources.collect import CollectSummary, begin_collection, write_manifest
+from visprof.sources.collect import CollectSummary, begin_collection, finish_collection
 from visprof.sources.http import NO_NETWORK, FetchError, fetch, save_pictures, session
 
 __all__ = ["API", "collect_pinterest"]
@@ -148,7 +148,7 @@ def collect_pinterest(
         raise ValueError(
             f"no pin is left of the boards at {base_url}: {listed(reasons) or 'no pins'}"
         )
-    write_manifest(out, kept, COLUMNS)
+    finish_collection(out, "Pinterest", kept, COLUMNS)
     return CollectSummary(len(kept), left_out, len({row["board_id"] for row in kept}), failed)
 
 

@@ -27,7 +27,7 @@ import pandas as pd
 
 from visprof.boards import parse_times
 from visprof.checks import listed
-from visprof.sources.collect import CollectSummary, begin_collection, write_manifest
+from visprof.sources.collect import CollectSummary, begin_collection, finish_collection
 from visprof.sources.http import save_pictures, session
 
 __all__ = ["collect_unsplash"]
@@ -120,7 +120,7 @@ def collect_unsplash(
     left_out.update(reason.dropna())
     pins = pins[reason.isna()].rename(columns={"collection_id": "board_id"})
     _refuse_nothing(pins, left_out, folder)
-    write_manifest(out, pins[list(COLUMNS)].to_dict("records"), COLUMNS)
+    finish_collection(out, "Unsplash", pins[list(COLUMNS)].to_dict("records"), COLUMNS)
     return CollectSummary(len(pins), left_out, pins["board_id"].nunique())
 
 
