@@ -146,7 +146,7 @@ def test_a_book_is_one_study(tmp_path, monkeypatch):
         assert parameters["train_sizes"] == [4, 10]
     for page in ["index", *stems]:
         text = nbformat.read(pages / f"{page}.ipynb", as_version=4).cells[0].source
-        assert "Other parameters than those of the preset `tiny`" in text
+        assert "Other parameters than those of the preset tiny" in text
         assert "- `n_clusters` is 4 instead of 8 &#40;given&#41;" in text
 
 

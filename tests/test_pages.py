@@ -45,12 +45,12 @@ def notebook():
     ])  # fmt: skip
 
 
-def few_boards(folder):
+def few_boards(folder, names=("a", "b")):
     """A folder that is just enough for the preset "own"."""
-    for board, number in product("ab", range(20)):
+    for board, number in product(names, range(20)):
         picture = folder / "boards" / board / f"{number}.png"
         picture.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (4, 4), (number, 0, ord(board))).save(picture)
+        Image.new("RGB", (4, 4), (number, 0, ord(board[0]))).save(picture)
     return folder
 
 
@@ -139,7 +139,7 @@ NAME = "$$$ `b` **c** | <img src=x onerror=alert(1)> {{x}} $5 - $10 \\n _d_ it's
 
 
 def test_names_are_text_on_a_page(tmp_path):
-    data = str(few_boards(tmp_path / NAME))
+    data = str(few_boards(tmp_path / NAME, ("a", NAME)))
     study = Study("own", data=data, home=tmp_path / "home", board=NAME)
     made = footer.PageProvenance.here("page", ["board"], {"board": NAME, "study": study})
     data, metadata = made._repr_mimebundle_()
@@ -161,6 +161,21 @@ def test_names_are_text_on_a_page(tmp_path):
     text = html.unescape(re.sub("<[^>]*>", "", shown))
     assert text.count(NAME) == 4  # glued, a column's name and value, the folder
     assert f"board={NAME!r}" in text
+
+
+def test_the_note_of_changed_parameters_is_a_note_and_the_text_goes_on():
+    """Rendered, since a sign on the wrong line makes code of the whole page."""
+    note = pages.parameters_note("own", [f"`board` is {footer.as_markdown(NAME)}"])
+    text = "# Title\n\n**Question.** Is it $a^2$?\n\n```python\ncode\n```"
+    notebook = new_notebook(cells=[new_markdown_cell(text)])
+    notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "python"}
+    pages.add_note(notebook, note)
+    shown = rendered(notebook)
+    assert re.search(r'<(div|aside) class="[^"]*admonition[^"]*note', shown)
+    assert "Other parameters than those of the preset own" in shown
+    assert "<strong>Question.</strong>" in shown
+    assert "```" not in shown
+    assert NAME in html.unescape(re.sub("<[^>]*>", "", shown))
 
 
 def rendered(notebook):

@@ -170,3 +170,11 @@ def test_a_folder_that_lacks_all_is_told_all_at_once(tmp_path):
         _ = Study("boards", data=str(tmp_path), home=tmp_path / "home").parameters
     parts = [line.split(":")[0] for line in str(raised.value).splitlines()[1:]]
     assert parts == ["  - network", "  - scenes", "  - boards"]
+
+
+def test_a_board_that_is_not_there_is_told_at_the_start():
+    sizes = [100] * 24 + [60] * 20
+    assert fit(sizes, board=" board 03 ").parameters.board == " board 03 "
+    told = r"board='Board 3' is not among the 24 that can be analysed \(did you mean board"
+    with pytest.raises(ValueError, match=told):
+        fit(sizes, board="Board 3")

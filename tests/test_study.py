@@ -309,7 +309,7 @@ def test_missing_data_folder_and_its_parts_are_named(tmp_path):
         Study("tiny", home=tmp_path / "home", data=str(tmp_path / "nowhere"))["data_folder"]
     (tmp_path / "boards").mkdir()
     with pytest.raises(FileNotFoundError, match="no folder scenes/"):
-        Study("tiny", home=tmp_path / "home", data=str(tmp_path))["data_folder"]
+        Study("tiny", home=tmp_path / "home", data=str(tmp_path))["scene_split"]
 
 
 @pytest.fixture

@@ -635,7 +635,8 @@ def study_note(root: Path, preset: str, values: Mapping[str, object]) -> str:
     for name in (parameter.name for parameter in dataclasses.fields(Parameters)):
         value, of_preset = getattr(study.parameters, name), getattr(usual, name)
         if name != "data" and value != of_preset:
-            why = fitted[name].reason if name in fitted else "given"
+            follows = "given" if name in study.given else "it follows from what was given"
+            why = fitted[name].reason if name in fitted else follows
             told = as_markdown(f"{value!r} instead of {of_preset!r} ({why})")
             lines.append(f"`{name}` is {told}")
     return page_files.parameters_note(preset, lines)

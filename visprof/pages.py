@@ -59,7 +59,8 @@ def parameters_note(preset: str, lines: Sequence[str]) -> str:
         return ""
     listing = "\n".join(f"- {line}" for line in lines)
     return (
-        f"```{{admonition}} Other parameters than those of the preset `{preset}`\n"
+        # no backtick on this line: it would make no fence, and a code block of the rest
+        f"```{{admonition}} Other parameters than those of the preset {preset}\n"
         f":class: note parameters\n\n{listing}\n```"
     )
 

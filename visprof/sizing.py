@@ -8,6 +8,7 @@ that somebody gave are left as they are. What cannot be had is told at once, all
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from visprof.boards import background_split
+from visprof.boards import background_split, board_name
+from visprof.checks import listed
 from visprof.maps import largest_perplexity
 from visprof.parameters import Parameters
 
@@ -108,6 +110,7 @@ def fit_to_data(parameters: Parameters, given: Collection[str], census: Census) 
     fitting.clusters()
     fitting.pairs_of_scenes()
     fitting.perplexity()
+    fitting.board()
     if fitting.problems:
         raise ValueError(
             "the data hold too little for these parameters:\n"
@@ -232,6 +235,17 @@ class _Fitting:
         else:
             self.choose(f"{why}, too few to set some aside", background_source="all")
 
+    def board(self) -> None:
+        asked = board_name(self.asked.board)
+        analysed = [str(name) for name in self.sizes.index[self.sizes >= self.made.min_pins]]
+        if asked and asked not in analysed:
+            near = difflib.get_close_matches(asked.casefold(), map(str.casefold, analysed), 1)
+            hint = next((f" (did you mean {b}?)" for b in analysed if b.casefold() in near), "")
+            self.problems.append(
+                f"boards: board={asked!r} is not among the {len(analysed)} that can be "
+                f"analysed{hint}: {listed(sorted(analysed), 20)}"
+            )
+
     def clusters(self) -> None:
         if self.problems:
             return  # it is not known which pins would be the background
@@ -268,7 +282,9 @@ class _Fitting:
         ):
             if (wanted := getattr(self.asked, name)) <= most:
                 continue
-            why = f"the smallest class, {sizes.index[0]}, has {smallest} training scenes"
+            drawn = self.asked.scenes == "simulated"
+            which = "each class of the drawn scenes" if drawn else f"the class {sizes.index[0]}"
+            why = f"{which} has {smallest} training scenes"
             if name in self.given or most < 1:
                 self.problems.append(f"scenes: {why}, which make {most} pairs, not {name}={wanted}")
             else:

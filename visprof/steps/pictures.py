@@ -42,12 +42,12 @@ def data_folder(
 ) -> Path:
     """Folder with ``boards/`` and ``scenes/``: the reader's own, or a simulated world."""
     if data:
-        for part in ("boards", "scenes"):
-            if not (Path(data) / part).is_dir():
-                raise FileNotFoundError(
-                    f"data={data!r} has no folder {part}/: it must hold boards/ (a manifest.csv, "
-                    "or a folder of pictures a board) and scenes/ (a folder of pictures a class)"
-                )
+        if not (Path(data) / "boards").is_dir():
+            raise FileNotFoundError(
+                f"data={data!r} has no folder boards/: it must hold boards/ (a manifest.csv, or a "
+                "folder of pictures a board) and, unless scenes='simulated', scenes/ (a folder of "
+                "pictures a class)"
+            )
         return Path(data)
     users = world.simulate_world(
         n_users,
@@ -166,4 +166,9 @@ class SceneSplit:
 @step
 def scene_split(data_folder: Path) -> SceneSplit:
     """Labelled scenes by a fixed split."""
+    if not (data_folder / "scenes").is_dir():
+        raise FileNotFoundError(
+            f"data={str(data_folder)!r} has no folder scenes/ (a folder of pictures a class); put "
+            "it there, or pass scenes=simulated"
+        )
     return SceneSplit(*scenes.split_scenes(scenes.read_scenes(data_folder / "scenes")))

@@ -19,23 +19,12 @@ from visprof.steps.users import Assignments
 from visprof.vocabulary import VisualVocabulary
 
 __all__ = [
-    "board_split", "data_folder", "own_alike", "own_board", "own_clusters", "own_numbers",
+    "board_split", "own_alike", "own_board", "own_clusters", "own_numbers",
     "scene_split",
 ]  # fmt: skip
 
 N_RESAMPLES = 1000
 N_EXAMPLES = 6  # pictures shown of a cluster
-
-
-@variant(scenes="simulated")
-def data_folder(data: str) -> Path:
-    """The reader's folder, of which only ``boards/`` is needed."""
-    if not (Path(data) / "boards").is_dir():
-        raise FileNotFoundError(
-            f"data={data!r} has no folder boards/: it must hold a manifest.csv, or a folder of "
-            "pictures a board"
-        )
-    return Path(data)
 
 
 @variant(scenes="simulated")
@@ -61,13 +50,7 @@ def board_split(pins: Pins, min_pins: int, active_since: str) -> BoardSplit:
 def own_board(board_split: BoardSplit, board: str) -> str:
     """The board asked for, or the largest of those analysed."""
     sizes = board_split.analysed.groupby("board").size()
-    board = boards.board_name(board)
-    if board and board not in sizes:
-        raise ValueError(
-            f"board is {board!r}, which is not among the {len(sizes)} analysed: "
-            f"{', '.join(sizes.index)}"
-        )
-    return board or str(sizes.idxmax())
+    return boards.board_name(board) or str(sizes.idxmax())
 
 
 @step
