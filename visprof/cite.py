@@ -81,7 +81,7 @@ def list_numbers(ledger: Ledger) -> pd.DataFrame:
 def _read(ledger: Ledger) -> dict[str, dict[str, Any]]:
     try:
         return ledger.read()
-    except (KeyError, TypeError, json.JSONDecodeError):
+    except (KeyError, TypeError, ValueError):
         raise ValueError(
             f"{ledger.path} is not a ledger of numbers, such as results/demo.json or the "
             "numbers.json of a run"
