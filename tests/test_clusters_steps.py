@@ -32,16 +32,21 @@ def parts():
     n = (N_BOARDS + N_USERS) * N_PINS
     places = np.repeat(rng.normal(size=(N_BOARDS + N_USERS, 2)), N_PINS, axis=0)
     embedding = (places + rng.normal(size=(n, 2))).astype(np.float32)
-    words = visual_vocabulary(embedding, split, n_clusters=6, seed=0)
+    words = visual_vocabulary(embedding, split, n_clusters=6, start=0)
     return {"pin_embedding": embedding, "board_split": split, "visual_vocabulary": words}
 
 
 @pytest.fixture(scope="module")
 def telling(parts):
     assigned = assignments(**parts, **EQ2)
-    pairs = pairwise_differences(assigned, parts["board_split"], **EQ4, seed=0)
-    return assigned, pairs, clusters.telling_clusters(assigned, **parts, **EQ4, seed=0,
-                                                      pairwise_differences=pairs)  # fmt: skip
+    pairs = pairwise_differences(assigned, parts["board_split"], **EQ4, start=0)
+    other = visual_vocabulary(parts["pin_embedding"], parts["board_split"], n_clusters=6, start=1)
+    others = assignments(**parts | {"visual_vocabulary": other}, **EQ2)
+    recurring = clusters.recurring_clusters([assigned, others, assigned])
+    shown = clusters.telling_clusters(
+        assigned, **parts, **EQ4, seed=0, pairwise_differences=pairs, recurring_clusters=recurring
+    )
+    return assigned, pairs, shown
 
 
 def test_telling_clusters_are_those_of_the_largest_z(parts, telling):
@@ -88,7 +93,7 @@ def test_unit_counts_are_unit_sums_of_users_and_of_the_dealt(telling):
 
 def test_the_unit_sum_flattens_every_difference(parts, telling):
     split = parts["board_split"]
-    unit = pairwise_differences(telling[0], split, **EQ4 | {"counts": "unit"}, seed=0)
+    unit = pairwise_differences(telling[0], split, **EQ4 | {"counts": "unit"}, start=0)
     assert unit.max_z.max() < telling[1].max_z.min()
 
 
@@ -101,7 +106,7 @@ def test_readings_are_those_of_the_study_with_one_change(parts):
         eq2, eq4 = (
             {**of, row.parameter: row.value} if row.parameter in of else of for of in (EQ2, EQ4)
         )
-        pairs = pairwise_differences(assignments(**parts, **eq2), split, **eq4, seed=0)
+        pairs = pairwise_differences(assignments(**parts, **eq2), split, **eq4, start=0)
         n_background = N_BOARDS * N_PINS if eq2["normalised"] else row.prior / eq4["alpha"]
         assert row.prior == pytest.approx(eq4["alpha"] * n_background)
         assert row.differ == np.mean(pairs.max_z > 2)

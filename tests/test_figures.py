@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from visprof import figures
+from visprof.intervals import Estimate
 
 
 def drawn(figure):
@@ -236,6 +237,7 @@ def test_cluster_contrasts_name_users_and_show_each_cluster(pictures):
             "z": [-5.0, 2.0, 1.0, 0.5],
             "count_i": [0.5, 3, 2, 2],
             "count_j": [9.0, 1, 1, 1],
+            "again": [np.nan, 0.75, np.nan, np.nan],
             "images": [pictures[:6], pictures[:2], pictures[2:4], pictures[4:]],
         }
     )
@@ -244,7 +246,7 @@ def test_cluster_contrasts_name_users_and_show_each_cluster(pictures):
     assert ["ann" in titles[0], "bob" in titles[0], "carl" in titles[1]] == [True] * 3
     assert [axis.get_title() for axis in figure.axes][:2] == [
         "$z$ = −5.0   (A 0.5, B 9)",
-        "$z$ = +2.0   (A 3, B 1)",
+        "$z$ = +2.0   (A 3, B 1)\nfound again by 75% of the other seeds",
     ]
     pixels = drawn(figure).reshape(-1, 3)
     for i in range(6):
@@ -275,14 +277,23 @@ def test_mrr_curves_draw_every_profile_and_the_random_value():
             "mrr": [0.4, 0.5, 0.1, 0.2],
             "low": [0.3, 0.4, 0.0, 0.1],
             "high": [0.5, 0.6, 0.2, 0.3],
+            "estimate": [Estimate(0)] * 4,
         }
     )
+    assert len(figures.mrr_curves(table, random=0.05).axes[0].get_legend().get_texts()) == 3
+    by_seed = [((mrr + 0.1, 0, 1), (mrr - 0.1, 0, 1)) for mrr in table["mrr"]]
+    table["estimate"] = [Estimate(0, by_seed=of) for of in by_seed]
     axis = figures.mrr_curves(table, random=0.05).axes[0]
     assert [text.get_text() for text in axis.get_legend().get_texts()] == [
         "image", "text", "random (exact)",
     ]  # fmt: skip
-    assert axis.lines[0].get_ydata().tolist() == [0.4, 0.5]
-    assert set(axis.lines[2].get_ydata()) == {0.05}
+    drawn = [line.get_ydata().tolist() for line in axis.lines]
+    assert drawn[1:3] == [pytest.approx([0.3, 0.4]), [0.4, 0.5]]  # a seed, and the mean
+        [0.5, 0.6],
+        [0.30000000000000004, 0.4],
+        [0.4, 0.5],
+    ]  # two seeds, their mean
+    assert set(drawn[6]) == {0.05}
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def test_ranks_are_by_the_studys_distance_where_it_suits_the_profile(half):
 
 
 def test_distances_side_by_side(half):
-    table = baselines.distance_table(half, (3, 6), seed=0).set_index(["profile", "distance"])
+    table = baselines.distance_table([half], (3, 6), seed=0).set_index(["profile", "distance"])
     assert set(table.loc["mean embedding"].index) == {"euclidean", "cosine"}
     assert set(table.loc["palette"].index) == {"euclidean"}
     assert set(table.loc["fused"].index) == set(prediction.DISTANCES)
@@ -133,8 +133,8 @@ def test_distances_side_by_side(half):
 
 def test_numbers_compare_every_profile_with_the_image(half):
     ranks = steps.reciprocal_ranks(half, (3, 6), "euclidean")
-    table = steps.mrr_table(ranks, seed=0)
-    numbers = steps.mrr_numbers(ranks, table, seed=0)
+    table = steps.mrr_table([ranks], seed=0)
+    numbers = steps.mrr_numbers([ranks], table, seed=0)
     assert numbers["mrr.random"].value == prediction.random_mrr(N_USERS)
     for row in table.itertuples():
         own, image = (
@@ -154,12 +154,35 @@ def test_numbers_compare_every_profile_with_the_image(half):
     assert numbers["median-rank.text.6"].value == own["rank"].median()
 
 
+def test_numbers_are_means_over_seeds_and_their_tests_of_averaged_ranks(parts):
+    rng = np.random.default_rng(1)
+    tables = []
+    for _ in range(3):
+        n = N_USERS * N_PINS
+        parts["assignments"] = Assignments(np.zeros(0), rng.dirichlet(np.ones(5), n))
+        half = steps.half_profiles(**parts, **SPLIT, seed=3)
+        tables.append(steps.reciprocal_ranks(half, (3, 6), "euclidean"))
+    numbers = steps.mrr_numbers(tables, steps.mrr_table(tables, seed=0), seed=0)
+    alone = [steps.mrr_numbers([of], steps.mrr_table([of], seed=0), seed=0) for of in tables]
+    for key in ("mrr.image.6", "mrr.image-text.3", "recall@1.image.6", "median-rank.image.6"):
+        values = [of[key].value for of in alone]
+        assert numbers[key].value == pytest.approx(np.mean(values))
+        assert numbers[key].sd_seeds == pytest.approx(np.std(values, ddof=1) / np.sqrt(3))
+        for by_seed, of in zip(numbers[key].by_seed, alone, strict=True):
+            assert by_seed == pytest.approx((of[key].value, of[key].low, of[key].high))
+    assert numbers["mrr.text.6"].sd_seeds < 1e-12  # captions are the same in all
+    rr = [of.query("n_train == 6").set_index("profile")["reciprocal_rank"] for of in tables]
+    image, text = (np.mean([of[name] for of in rr], axis=0) for name in ("image", "text"))
+    p = prediction.randomisation_test(image, text, random_state=0)
+    assert numbers["mrr.image-text.6.p"].value == pytest.approx(p)
+
+
 def test_ties_are_bounded_by_losing_and_winning_all(parts):
     words = parts["text_assignments"].analysed
     parts["text_assignments"] = Assignments(np.zeros(0), np.full_like(words, 1 / 4))
     half = steps.half_profiles(**parts, **SPLIT, seed=3)
     ranks = steps.reciprocal_ranks(half, (3, 6), "euclidean")
-    numbers = steps.mrr_numbers(ranks, steps.mrr_table(ranks, seed=0), seed=0)
+    numbers = steps.mrr_numbers([ranks], steps.mrr_table([ranks], seed=0), seed=0)
     assert numbers["mrr.text.6.optimistic"].value == 1
     assert numbers["mrr.text.6.pessimistic"].value == pytest.approx(1 / N_USERS)
     assert numbers["mrr.text.6"].value == pytest.approx(1 / ((1 + N_USERS) / 2))
@@ -167,8 +190,8 @@ def test_ties_are_bounded_by_losing_and_winning_all(parts):
 
 def test_fewer_users_end_at_the_mrr_of_all(half):
     ranks = steps.reciprocal_ranks(half, (3, 6), "euclidean")
-    table = steps.mrr_by_users(ranks, seed=0)
-    at_all = steps.mrr_table(ranks, seed=0)
+    table = steps.mrr_by_users([ranks, ranks], seed=0)
+    at_all = steps.mrr_table([ranks], seed=0)
     for name, rows in table.groupby("profile"):
         assert rows["n_users"].iloc[-1] == N_USERS
         assert (rows["mrr"].diff()[1:] <= 1e-12).all()  # the more, the harder
@@ -183,12 +206,13 @@ def of_batches(times, n_users=40, n_pins=12, seed=0):
     times = np.broadcast_to(times, (n_users, n_pins))
     looks = rng.normal(size=(n_users, times.max() + 1, 6))
     embedded = np.take_along_axis(looks, times[..., None], axis=1).reshape(-1, 6)
-    return steps.batch_effect(
+    split = split_of(table(n_users, n_pins, times))
+    splits = steps.batch_splits(split, n_pins=12, n_test=4, train_sizes=(4, 8), n_repeats=3, seed=0)
+    ranks = steps.batch_ranks(
         Assignments(np.zeros(0), np.exp(embedded)), None,
-        np.vstack([np.zeros((N_BACKGROUND, 6)), embedded]),
-        split_of(table(n_users, n_pins, times)), n_pins=12, n_test=4, train_sizes=(4, 8),
-        distance="euclidean", n_repeats=3, seed=0,
+        np.vstack([np.zeros((N_BACKGROUND, 6)), embedded]), split, splits, "euclidean",
     )  # fmt: skip
+    return steps.batch_effect([ranks], splits, seed=0)
 
 
 def test_batches_on_both_sides_of_the_split_find_users_without_taste():
@@ -224,10 +248,8 @@ def test_first_repetition_is_the_study_itself(not_drawn):
     numbers = not_drawn["mrr_numbers"]
     assert repeats["repeat"].unique().tolist() == [0, 1]
     for row in repeats[repeats["repeat"] == 0].itertuples():
-        assert row.mrr == pytest.approx(numbers[f"mrr.{steps.slug(row.profile)}.10"].value)
-    other_clusters = repeats[repeats["redrawn"] == "k-means"]
-    means = other_clusters.loc[other_clusters["profile"] == "mean embedding", "mrr"]
-    assert means.nunique() == 1  # it has no clusters
+        of_first_seed = numbers[f"mrr.{steps.slug(row.profile)}.10"].by_seed[0]
+        assert row.mrr == pytest.approx(of_first_seed[0])
     none = Study("tiny", home=not_drawn.home, drawn=False, repeat_share=0.1, n_repeats=0)
     assert none["repeated_mrr"].empty
     assert list(none["repeated_mrr"]) == list(repeats)
@@ -252,21 +274,24 @@ def leaking(n_users=30, n_pins=12, seed=0, **changes):
     clusters = np.concatenate([pictures, pictures], axis=1).ravel()
     analysed = table(n_users, n_pins)
     others = table(1, 3).assign(board="another")  # readable, and not analysed
+    split = split_of(analysed)
     given = {
-        "assignments": Assignments(np.zeros(0), np.exp(embedded)),
-        "pin_embedding": np.vstack([np.zeros((N_BACKGROUND, 6)), embedded]),
-        "board_split": split_of(analysed),
+        "board_split": split,
         "pins": Pins(
             pd.concat([others, analysed], ignore_index=True), pd.DataFrame(), pd.DataFrame()
         ),
         "near_duplicates": np.concatenate([[900, 900, 901], clusters]),
         "n_pins": 12,
         "n_test": 6,
-        "distance": "euclidean",
         "n_repeats": 4,
         "seed": 0,
     }
-    return leakage.leakage(**given | changes)
+    samples = leakage.leakage_samples(**given | changes)
+    ranks = leakage.leakage_ranks(
+        Assignments(np.zeros(0), np.exp(embedded)),
+        np.vstack([np.zeros((N_BACKGROUND, 6)), embedded]), split, samples, "euclidean",
+    )  # fmt: skip
+    return leakage.leakage([ranks], samples, seed=0)
 
 
 def test_without_its_repeats_a_world_without_taste_is_random():
@@ -343,10 +368,11 @@ def test_only_taste_finds_users():
 
 def gains(truth, embedded, outputs=None, n_users=30, n_pins=8):
     features = None if outputs is None else SimpleNamespace(outputs=outputs)
-    return baselines.gain_sources(
+    ranks = baselines.gain_ranks(
         truth, features, embedded, split_of(table(n_users, n_pins)), n_pins=n_pins, n_test=4,
         train_sizes=(4,), seed=0,
-    ).set_index("profile")  # fmt: skip
+    )  # fmt: skip
+    return baselines.gain_sources([ranks], seed=0).set_index("profile")
 
 
 def test_users_of_one_style_each_are_found_by_style_and_within_classes():

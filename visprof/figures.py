@@ -49,6 +49,7 @@ from scipy import stats
 from visprof.names import Figure
 from visprof.pictures import read_image
 from visprof.plotted import show_with_files
+from visprof.results import verdict_with_seeds
 
 __all__ = [
     "COLOURS",
@@ -146,12 +147,15 @@ def verdicts(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns claim, and one a study.
+        Columns claim, and one a study: verdict, and by how many of the seeds alone it would stand.
     """
     marks = {"holds": "✔", "does not hold": "✘", "not tested": "–"}  # else: undecided
     first = next(iter(cards.values()))
     found = {
-        name: [f"{marks.get(verdict, '?')} {verdict}" for verdict in card["verdict"]]
+        name: [
+            f"{marks.get(verdict, '?')} {words}"
+            for verdict, words in zip(card["verdict"], verdict_with_seeds(card), strict=True)
+        ]
         for name, card in cards.items()
     }
     return pd.DataFrame({"claim of the paper, or beside it": first["claim"], **found})

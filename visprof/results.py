@@ -102,7 +102,8 @@ class Ledger:
             page = {"page": os.environ[PAGE]} if PAGE in os.environ else {}
             for key, estimate in estimates.items():
                 named = vars(estimate).items()
-                number = {name: _plain(of) for name, of in named if of not in (None, "", ())}
+                plain = {name: _plain(of) for name, of in named}
+                number = {name: of for name, of in plain.items() if of not in (None, "", [])}
                 number |= {**page, "run": name}
                 earlier = kept["numbers"].get(key, number)
                 if earlier.get("page") != number.get("page") or not page:
