@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.harness import Benchmark, Bound, Contender, Measurement, Options, run
 from visprof.backbones import Backbone, load_backbone
-from visprof.embedding import embed_images
+from visprof.embedding import PRECISIONS, arithmetic, embed_images, faster_precision
 from visprof.pictures import IMAGE_SUFFIXES
 from visprof.sources.world import SCENE_CLASSES, write_scenes
 
@@ -78,7 +78,10 @@ def ours(folder: Path, options: Options) -> Callable[[], object]:
     def embed(some: list[Path]) -> object:
         # a store is made once: where there is one, the pictures are not embedded again
         store = folder / f"store-{np.random.default_rng().integers(2**62)}-{next(numbers)}"
-        return embed_images(some, backbone, store, batch_size=options.batch, progress=False)
+        return embed_images(
+            some, backbone, store,
+            batch_size=options.batch, precision=options.precision, progress=False,
+        )  # fmt: skip
 
     embed(images[:batch])
     return lambda: embed(images)
@@ -87,10 +90,13 @@ def ours(folder: Path, options: Options) -> Callable[[], object]:
 def bare_forward(folder: Path, options: Options) -> Callable[[], object]:
     """The network alone, as we run it, on batches that are ready in memory."""
     images, backbone = paths(folder, options), network(options)
+    precision = options.precision
+    if precision == "auto":
+        precision = faster_precision(backbone)
     batches = list(DataLoader(Pictures(images, backbone), batch_size=options.batch))
 
     def forward(some: list[torch.Tensor]) -> list:
-        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.inference_mode(), arithmetic("cpu", precision):
             return [backbone(batch) for batch in some]
 
     forward(batches[:1])
@@ -149,7 +155,7 @@ BENCHMARK = Benchmark(
     name="embedding",
     title=lambda o: f"Embedding of {o.images:,} pictures by {o.backbone} at {o.image_size} px",
     contenders=[
-        Contender("visprof.embedding.embed_images", ours, "files to a store; bf16, channels-last"),
+        Contender("visprof.embedding.embed_images", ours, "files to a store; channels-last"),
         Contender("bare forward pass", bare_forward, "the ceiling: decodes nothing, keeps nothing"),
         Contender("plain loop", partial(plain_loop, workers=0), "DataLoader, float32"),
         Contender(
@@ -175,6 +181,7 @@ def main() -> None:
     parser.add_argument("--backbone", default="efficientnet-lite0")
     parser.add_argument("--weights", type=Path, help="file, if not those of the package")
     parser.add_argument("--image-size", type=int, default=128, help="side of the input, pixels")
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of ours")
     parser.add_argument("--batch", type=int, default=64)
     run(BENCHMARK, parser)
 

@@ -525,9 +525,7 @@ def test_numbers_too_large_together_are_refused_not_made_infinite():
         siamese.contrastive_loss(*torch.tensor(np.array([huge, -huge]), dtype=torch.float32),
                                  [1, 1, 0, 0], 1.0)  # fmt: skip
     with pytest.raises(ValueError, match="statistics of the outputs"):
-        siamese.calibrate(model(), np.where(np.eye(5), 3e38, -3e38))
-    with pytest.raises(ValueError, match="Input outputs contains infinity"):
-        embedding.hybrid_embedding(SHARES * 1e300, SHARES)
+        siamese.calibrate(model(), np.where(np.eye(5), 1.7e308, -1.7e308))
     with pytest.raises(ValueError, match="strength of taste"):
         world.simulate_world(2, 3, class_taste=1e308)
     with pytest.raises(ValueError, match="class_spread and style_spread"):

@@ -32,7 +32,7 @@ def bag(images):
 def test_rows_are_shares_of_words(bag, images):
     shares = bag.transform(images)
     assert shares.shape == (8, 12)
-    assert shares.dtype == np.float32
+    assert shares.dtype == np.float64
     assert (shares >= 0).all()
     np.testing.assert_allclose(shares.sum(1), 1, rtol=1e-5)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,13 @@ from scipy.spatial.distance import pdist
 
 from visprof import embedding, memo
 from visprof.backbones import load_backbone
-from visprof.embedding import FeatureStore, embed_images, hybrid_embedding
+from visprof.embedding import (
+    FeatureStore,
+    arithmetic,
+    embed_images,
+    faster_precision,
+    hybrid_embedding,
+)
 from visprof.pictures import read_image
 
 
@@ -303,14 +310,91 @@ def test_missing_picture_is_named(images, backbone, tmp_path):
         embed([*images, tmp_path / "none.png"], backbone, tmp_path / "store")
 
 
-def test_auto_takes_bf16_only_where_the_hardware_has_it(images, backbone, tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
-    plain = embed(images, backbone, tmp_path / "plain", precision="auto").features
-    exact = embed(images, backbone, tmp_path / "exact", precision="fp32").features
-    np.testing.assert_array_equal(plain, exact)
-    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
-    fast = embed(images, backbone, tmp_path / "fast", precision="auto").features
-    assert not np.array_equal(fast, exact)
+def take(monkeypatch, **seconds):
+    """Let a batch take so long in each precision, the first one ten times longer."""
+    asked = []
+
+    def forward(backbone, batch, precision):
+        asked.append(precision)
+        return seconds[precision] * (10 if asked.count(precision) == 1 else 1)
+
+    monkeypatch.setattr(embedding, "_forward_seconds", forward)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("fp32", "bf16", "faster", "n_timed"),
+    [(0.2, 0.16, "bf16", 8), (0.16, 0.2, "fp32", 8), (0.1, 0.1, "fp32", 8), (0.1, 2, "fp32", 4)],
+)
+def test_the_faster_precision_is_told_with_both_rates(
+    backbone, monkeypatch, caplog, fp32, bf16, faster, n_timed
+):
+    asked = take(monkeypatch, fp32=fp32, bf16=bf16)
+    with caplog.at_level("INFO", "visprof"):
+        assert faster_precision(backbone) == faster
+    assert len(asked) == n_timed
+    rates = f"in fp32 at {32 / fp32:.0f} pictures a second, in bf16 at {32 / bf16:.0f}"
+    assert f"{backbone.name} runs {rates}: {faster} is taken" in caplog.text
+
+
+def test_a_batch_is_timed_in_both_precisions(backbone, caplog):
+    with caplog.at_level("INFO", "visprof"):
+        faster = faster_precision(backbone)
+    fp32, bf16 = map(int, re.findall(r"at (\d+)", caplog.text))
+    assert faster == ("bf16" if bf16 > fp32 else "fp32") or fp32 == bf16
+
+
+def test_auto_begins_a_store_in_the_faster_precision_and_stays_with_it(
+    images, backbone, tmp_path, monkeypatch
+):
+    exact = embed(images, backbone, tmp_path / "exact").features
+    rounded = embed(images, backbone, tmp_path / "rounded", precision="bf16").features
+    take(monkeypatch, fp32=1, bf16=0.5)
+    some = embed(images[:4], backbone, tmp_path / "auto", precision="auto")
+    assert some.store.precision() == "bf16"
+    asked = take(monkeypatch, fp32=0.5, bf16=1)  # by now another timing would say otherwise
+    more = embed(images, backbone, tmp_path / "auto", precision="auto").features
+    assert asked == []
+    np.testing.assert_array_equal(more, rounded)
+    other = embed(images, backbone, tmp_path / "other", precision="auto").features
+    np.testing.assert_array_equal(other, exact)
+
+
+def settings_of_torch():
+    cudnn = torch.backends.cudnn
+    flags = cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic
+    return torch.get_float32_matmul_precision(), *flags
+
+
+def test_arithmetic_is_set_within_a_block_and_put_back_after_an_error(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    torch.set_float32_matmul_precision("medium")
+    before = settings_of_torch()
+    try:
+        with arithmetic("cpu", "fp32"):
+            assert settings_of_torch() == ("highest", False, False, True)
+        assert settings_of_torch() == before
+        with pytest.raises(RuntimeError, match="cannot be multiplied"), arithmetic("cpu", "fp32"):
+            torch.ones(2, 3) @ torch.ones(2, 3)
+        assert settings_of_torch() == before
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+def test_fp32_is_fp32_within_somebody_elses_autocast():
+    x = torch.ones(3, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (x @ x).dtype == torch.bfloat16
+        with arithmetic("cpu", "fp32"):
+            assert (x @ x).dtype == torch.float32
+    with arithmetic("cpu", "bf16"):
+        assert (x @ x).dtype == torch.bfloat16
+    with (
+        pytest.raises(ValueError, match="'fp32' or 'bf16' here, not 'auto'"),
+        arithmetic("cpu", "auto"),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -348,7 +432,7 @@ blocks = st.tuples(st.integers(2, 6), st.integers(1, 4), st.integers(1, 4)).flat
 @given(blocks)
 def test_hybrid_is_the_concatenation(pair):
     hybrid = hybrid_embedding(*pair)
-    assert hybrid.dtype == np.float32
+    assert hybrid.dtype == np.float64
     np.testing.assert_array_equal(hybrid, np.hstack(pair))
 
 

@@ -53,7 +53,7 @@ def test_neither_size_nor_place_counts(tmp_path):
              save(tmp_path, "turned", coarse[::-1, ::-1])]  # fmt: skip
     palettes = picture_palettes(paths, n_workers=2)
     assert palettes.shape == (3, 6)
-    assert palettes.dtype == np.float32
+    assert palettes.dtype == np.float64
     np.testing.assert_allclose(palettes[1:], [palettes[0]] * 2, rtol=1e-4, atol=1e-3)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from itertools import combinations
 
@@ -28,7 +29,7 @@ from visprof.sources.vectors import simulate_embeddings
 
 
 def plain_ranks(train, test):
-    """Optimistic and pessimistic ranks by plain loops in double precision."""
+    """Optimistic and pessimistic ranks by plain loops in double precision, rounding being a tie."""
     ranks = []
     for i, row in enumerate(train):
         distances = []
@@ -38,8 +39,9 @@ def plain_ranks(train, test):
                 difference = float(x) - float(y)
                 total += difference * difference
             distances.append(total)
-        nearer = sum(d < distances[i] for d in distances)
-        ranks.append((nearer + 1, nearer + sum(d == distances[i] for d in distances)))
+        tied = [math.isclose(d, distances[i], rel_tol=1e-9) for d in distances]
+        nearer = sum(d < distances[i] and not t for d, t in zip(distances, tied, strict=True))
+        ranks.append((nearer + 1, nearer + sum(tied)))
     return np.array(ranks)
 
 
@@ -97,6 +99,31 @@ def test_equals_scipy_mid_ranks(n, k, seed, distance, tied):
     matrix = cdist(a, b, "cosine" if distance == "cosine" else "euclidean").round(12)
     expected = [1 / rankdata(row)[i] for i, row in enumerate(matrix)]
     np.testing.assert_allclose(reciprocal_ranks(train, test, distance), expected, rtol=1e-12)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.integers(3, 40), st.integers(2, 30), st.integers(0, 10_000))
+def test_the_last_places_of_profiles_decide_no_rank(n, k, seed):
+    """Shares of pins in fifths: many distances are equal, in all digits but the last."""
+    rng = np.random.default_rng(seed)
+    profiles = rng.integers(0, 6, size=(2, n, k)) / 5
+    ranks = rank_users(*profiles)
+    noisy = profiles * (1 + 4e-16 * rng.integers(-3, 4, size=profiles.shape))
+    for moved in (rank_users(*noisy), rank_users(*profiles[..., ::-1])):
+        np.testing.assert_array_equal(moved.optimistic, ranks.optimistic)
+        np.testing.assert_array_equal(moved.pessimistic, ranks.pessimistic)
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1, 1e4])
+def test_distances_tie_within_a_billionth_and_no_further(factor):
+    """Also where the train profiles are far from all test profiles, or these from each other."""
+    train, test = np.zeros((2, 2, 2))
+    test[:, 0] = factor, -factor * (1 + 4e-10)  # squares differ by 8e-10
+    ranks = rank_users(train, test)
+    assert (ranks.optimistic.tolist(), ranks.pessimistic.tolist()) == ([1, 1], [2, 2])
+    test[1, 0] = -factor * (1 + 6e-10)
+    ranks = rank_users(train, test)
+    assert (ranks.optimistic.tolist(), ranks.pessimistic.tolist()) == ([1, 2], [1, 2])
 
 
 def test_equal_test_rows_share_the_mean_rank_exactly():

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from visprof import backbones, boards, inputs, parameters, prediction
+from visprof import backbones, boards, embedding, inputs, parameters, prediction
 from visprof.parameters import PRESETS, Parameters, allowed_values
 from visprof.results import scorecard
 from visprof.sources.vectors import simulate_embeddings
@@ -49,6 +49,7 @@ def test_every_preset_is_made_of_known_parameters():
 def test_choices_are_what_the_library_has():
     assert parameters.BACKBONES == backbones.BACKBONES
     assert parameters.DISTANCES == prediction.DISTANCES
+    assert parameters.PRECISIONS == embedding.PRECISIONS
     assert (*boards.BACKGROUND_SOURCES, "all") == parameters.BACKGROUND_SOURCES
 
 
@@ -371,3 +372,14 @@ def test_network_check_counts_the_class_of_the_same_name(tiny, home, tmp_path):
     check = Study("tiny", home=home, data=str(data))["network_check"]
     assert check.n == 6
     assert 0 <= check.low <= check.value <= check.high <= 1
+
+
+def test_auto_precision_is_decided_once_and_kept(tmp_path, monkeypatch):
+    answers = iter(["bf16", "fp32"])
+    monkeypatch.setattr(embedding, "faster_precision", lambda backbone, device: next(answers))
+    study = Study("tiny", tmp_path, precision="auto")
+    assert study["network"].precision == "bf16"
+    assert Study("tiny", tmp_path, precision="auto")["network"].precision == "bf16"
+    stores = {Study("tiny", tmp_path, precision=p).key("feature_store") for p in ("auto", "fp32")}
+    assert len(stores) == 2
+    assert Study("tiny", tmp_path)["network"].precision == "fp32"

@@ -43,7 +43,7 @@ class BagOfVisualWords(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    words_ : ndarray of float32, shape (n_words, 128)
+    words_ : ndarray of float64, shape (n_words, 128)
         The visual words.
     n_descriptors_ : int
         Descriptors that they were learnt from.
@@ -90,7 +90,7 @@ class BagOfVisualWords(TransformerMixin, BaseEstimator):
             check_whole(getattr(self, name), name, 1)
         rng = np.random.default_rng(self.random_state)
         share = max(1, self.max_descriptors // max(1, len(images)))
-        drawn = [np.empty((0, SIFT_WIDTH), dtype=np.float32)]
+        drawn = [np.empty((0, SIFT_WIDTH))]
         for found in self._describe(images):
             drawn.append(found[rng.permutation(len(found))[:share]])
         descriptors = np.concatenate(drawn)
@@ -121,7 +121,7 @@ class BagOfVisualWords(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of float32, shape (n, n_words)
+        ndarray of float64, shape (n, n_words)
             Share of each word; rows sum to 1. A picture without keypoints is a row of zeros.
 
         Raises
@@ -132,7 +132,7 @@ class BagOfVisualWords(TransformerMixin, BaseEstimator):
             Before ``fit``.
         """
         check_is_fitted(self)
-        counts = np.zeros((len(images), self.n_words), dtype=np.float32)
+        counts = np.zeros((len(images), self.n_words))
         for row, found in zip(counts, self._describe(images), strict=True):
             if len(found):
                 row[:] = np.bincount(self._means.predict(found), minlength=self.n_words)
@@ -151,5 +151,5 @@ def _sift(path: str | Path, max_side: int) -> np.ndarray:
         grey.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     _, descriptors = cv2.SIFT_create().detectAndCompute(np.asarray(grey), None)
     if descriptors is None:
-        return np.empty((0, SIFT_WIDTH), dtype=np.float32)
-    return descriptors
+        return np.empty((0, SIFT_WIDTH))
+    return descriptors.astype(np.float64)  # whole numbers: products of rows are exact, ties tie

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -32,7 +33,10 @@ from visprof.files import naming, read_record, remove_unfinished, write_record
 from visprof.pictures import read_image
 from visprof.scaling import scale_exponent, scaled
 
-__all__ = ["FeatureStore", "Features", "autocast", "embed_images", "hybrid_embedding"]
+__all__ = [
+    "PRECISIONS", "FeatureStore", "Features", "arithmetic", "embed_images", "faster_precision",
+    "hybrid_embedding",
+]  # fmt: skip
 
 log = logging.getLogger("visprof")
 
@@ -40,6 +44,9 @@ _ARRAYS = ("features", "outputs")
 _DIGEST = 16  # bytes that a picture is known by
 _BATCHES_AHEAD = 3  # decoded while the network works
 _BATCHES_PER_SAVE = 16
+
+PRECISIONS = ("fp32", "bf16", "auto")
+_TIMED_PICTURES, _TIMED_ROUNDS = 32, 3  # of each precision, to find the faster
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,11 @@ class FeatureStore:
             _size(self.folder / f"{name}.f32") // (4 * origin[f"{name}_dim"]) for name in _ARRAYS
         ]
         return self._stated()[: min(whole)]
+
+    def precision(self) -> str | None:
+        """Precision in which the network ran, "fp32" or "bf16"; None if there is no store."""
+        origin = self._origin()
+        return None if origin is None else origin["precision"]
 
     def _stated(self) -> np.ndarray:
         path = self.folder / "digests"
@@ -204,7 +216,7 @@ def embed_images(
     batch_size: int = 64,
     n_workers: int = 2,
     device: str | torch.device = "cpu",
-    precision: Literal["auto", "bf16", "fp32"] = "auto",
+    precision: Literal["fp32", "bf16", "auto"] = "fp32",
     progress: bool = True,
 ) -> Features:
     """Run pictures through a network into a store on disk; embed only what is not there yet.
@@ -228,10 +240,12 @@ def embed_images(
         Pictures decoded at a time.
     device : str or torch.device
         Where the network runs.
-    precision : {"auto", "bf16", "fp32"}
-        Arithmetic of the network. "bf16" is several times faster where the hardware has it;
-        values are rounded to about three digits and stored as float32 all the same. "auto" takes
-        it there, and "fp32" elsewhere.
+    precision : {"fp32", "bf16", "auto"}
+        Arithmetic of the network. "fp32" gives the same features on every processor. "bf16" may be
+        several times faster, or slower, as the hardware has it; values are rounded to about three
+        digits, otherwise on every processor, and stored as float32 all the same. "auto" goes on
+        in the precision of the store that is there, and begins one in the faster of both, see
+        :func:`faster_precision`.
     progress : bool
         Whether to show a progress bar.
 
@@ -255,18 +269,20 @@ def embed_images(
         raise ValueError("images is empty; pass at least one picture")
     check_whole(batch_size, "batch_size", 1)
     check_whole(n_workers, "n_workers", 1)
-    precision = _effective_precision(device, precision)
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
     store = FeatureStore(Path(folder))
     store.folder.mkdir(parents=True, exist_ok=True)
     backbone = backbone.to(device).eval()
-    origin = {
-        "backbone": f"{backbone.name} {backbone.fingerprint()}",
-        "precision": precision,
-        "features_dim": backbone.feature_dim,
-        "outputs_dim": backbone.output_dim,
-    }
     with FileLock(store.folder / "store.lock"), ThreadPoolExecutor(n_workers) as pool:
-        store.begin(origin)
+        if precision == "auto":
+            precision = store.precision() or faster_precision(backbone, device)
+        store.begin({
+            "backbone": f"{backbone.name} {backbone.fingerprint()}",
+            "precision": precision,
+            "features_dim": backbone.feature_dim,
+            "outputs_dim": backbone.output_dim,
+        })  # fmt: skip
         digests = list(pool.map(_picture_digest, images))
         known = set(store.digests().tolist())
         new = [position for position, digest in enumerate(digests) if digest not in known]
@@ -277,7 +293,7 @@ def embed_images(
         ) as bar:  # fmt: skip
             saved: list[tuple[list[bytes], list[np.ndarray]]] = []
             for positions, batch in _batches(images, new, backbone, batch_size, pool, unreadable):
-                with torch.inference_mode(), autocast(device, precision):
+                with torch.inference_mode(), arithmetic(device, precision):
                     results = backbone(batch.to(device))
                 arrays = [result.float().cpu().numpy() for result in results]
                 saved.append(([digests[position] for position in positions], arrays))
@@ -293,27 +309,83 @@ def embed_images(
     return Features(store, _rows_in(store, [digests[i] for i in readable]), readable, unreadable)
 
 
-def autocast(device: str | torch.device, precision: str) -> Any:
-    """Context in which networks run at a precision: "auto", "bf16" or "fp32".
+@contextmanager
+def arithmetic(device: str | torch.device, precision: str) -> Iterator[None]:
+    """Context in which networks run at a precision, whatever was set before; that is put back.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        Where they run.
+    precision : {"fp32", "bf16"}
+        "fp32" is single precision throughout: no TF32 on a GPU, no bf16 in products of matrices.
 
     Raises
     ------
     ValueError
         If the precision has another name.
     """
-    if _effective_precision(device, precision) == "fp32":
-        return nullcontext()
-    return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
+    if precision not in ("fp32", "bf16"):
+        raise ValueError(f"precision must be 'fp32' or 'bf16' here, not {precision!r}")
+    cudnn, products = torch.backends.cudnn, torch.get_float32_matmul_precision()
+    before = {name: getattr(cudnn, name) for name in ("allow_tf32", "benchmark", "deterministic")}
+    torch.set_float32_matmul_precision("highest")
+    cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic = False, False, True
+    is_bf16 = precision == "bf16"
+    try:
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=is_bf16):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(products)
+        for name, value in before.items():
+            setattr(cudnn, name, value)
 
 
-def _effective_precision(device: str | torch.device, precision: str) -> str:
-    if precision not in ("auto", "bf16", "fp32"):
-        raise ValueError(f"precision must be 'auto', 'bf16' or 'fp32', not {precision!r}")
-    if precision != "auto":
-        return precision
-    if torch.device(device).type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    return "bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "fp32"
+def faster_precision(backbone: Backbone, device: str | torch.device = "cpu") -> str:
+    """Precision in which this machine runs a network faster, by a timing of a few batches.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        Network, moved to ``device`` and put into evaluation mode.
+    device : str or torch.device
+        Where it runs.
+
+    Returns
+    -------
+    {"fp32", "bf16"}
+        By the least of some times of each, both warmed up; the log has both as pictures a second.
+    """
+    backbone = backbone.to(device).eval()
+    side = backbone.image_size
+    generator = torch.Generator().manual_seed(0)
+    batch = torch.randint(
+        256, (_TIMED_PICTURES, 3, side, side), dtype=torch.uint8, generator=generator
+    ).to(device)
+    least = {"fp32": float("inf"), "bf16": float("inf")}
+    for timed in range(1 + _TIMED_ROUNDS):
+        for precision in least:
+            seconds = _forward_seconds(backbone, batch, precision)
+            if timed:  # else it warmed up
+                least[precision] = min(least[precision], seconds)
+        if timed and max(least.values()) > 2 * min(least.values()):
+            break  # bf16 that the hardware lacks can be ten times slower: more would tell nothing
+    faster = min(least, key=least.__getitem__)  # of equal ones fp32
+    log.info(
+        "%s runs in fp32 at %.0f pictures a second, in bf16 at %.0f: %s is taken",
+        backbone.name, *(_TIMED_PICTURES / seconds for seconds in least.values()), faster,
+    )  # fmt: skip
+    return faster
+
+
+def _forward_seconds(backbone: Backbone, batch: Tensor, precision: str) -> float:
+    """Wall time of one batch through the network."""
+    start = time.perf_counter()
+    with torch.inference_mode(), arithmetic(batch.device, precision):
+        results = backbone(batch)
+    for result in results:
+        result.cpu()  # a GPU is waited for
+    return time.perf_counter() - start
 
 
 def _picture_digest(path: str | Path) -> bytes:
@@ -397,13 +469,12 @@ def hybrid_embedding(
 
     Returns
     -------
-    ndarray of float32, shape (n, c + s)
+    ndarray of float64, shape (n, c + s)
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, a value is not finite or too large for float32, or a block to be
-        scaled has no spread.
+        If the shapes do not fit, a value is not finite, or a block to be scaled has no spread.
     """
     blocks = [np.asarray(block) for block in (outputs, siamese)]
     if any(block.ndim != 2 for block in blocks) or len(blocks[0]) != len(blocks[1]):
@@ -411,28 +482,19 @@ def hybrid_embedding(
             f"outputs and siamese must have shapes (n, c) and (n, s), not {blocks[0].shape} and "
             f"{blocks[1].shape}"
         )
-    names = ("outputs", "siamese")
+    blocks = [
+        check_array(block, dtype=np.float64, input_name=name)
+        for block, name in zip(blocks, ("outputs", "siamese"), strict=True)
+    ]
     if scale_blocks:
-        blocks = [_of_unit_spread(*block) for block in zip(blocks, names, strict=True)]
-    else:
-        with np.errstate(over="ignore"):  # checked
-            blocks = [
-                check_array(block, dtype=np.float32, input_name=name)
-                for block, name in zip(blocks, names, strict=True)
-            ]
+        blocks = [_of_unit_spread(block) for block in blocks]
     return np.concatenate(blocks, axis=1)
 
 
-def _of_unit_spread(block: np.ndarray, name: str) -> np.ndarray:
-    """Divide a block by the root mean square distance of its rows to their mean; in float32."""
-    block = check_array(block, dtype=[np.float64, np.float32], input_name=name)
-    block = scaled(block, scale_exponent(block)).astype(np.float32, copy=False)
-    return block / _spread(block)
-
-
-def _spread(block: np.ndarray) -> np.float32:
-    """Root mean square distance of rows to their mean."""
-    spread = np.sqrt(block.var(axis=0, dtype=np.float64).sum())
+def _of_unit_spread(block: np.ndarray) -> np.ndarray:
+    """Divide a block by the root mean square distance of its rows to their mean."""
+    block = scaled(block, scale_exponent(block))
+    spread = np.sqrt(block.var(axis=0).sum())
     if not spread > 0:
         raise ValueError(f"a block of shape {block.shape} has no spread; pass scale_blocks=False")
-    return np.float32(spread)
+    return block / spread

@@ -21,7 +21,7 @@ from visprof.checks import (
     listed,
 )
 from visprof.intervals import percentile_interval, resample_counts
-from visprof.scaling import near_one
+from visprof.scaling import TIE, near_one
 
 __all__ = [
     "chance_purity",
@@ -37,6 +37,8 @@ __all__ = [
 ]
 
 _BLOCK_MIB = 64  # of distances at a time
+_ROUNDED = 2.0**-12  # of an affinity, and of the start's spread: what is left of t-SNE's input
+_START = 2.0**-13  # the start's spread, about: openTSNE's is 1e-4
 _LOST = 2.0**-20  # of a length: squares of distances as small keep less than 13 bits
 
 
@@ -55,6 +57,8 @@ def tsne_plane(
 
     The implementation is openTSNE (Poličar, Stražar and Zupan 2024) with its defaults, but exact
     nearest neighbours and one thread, so that the plane does not depend on the number of cores.
+    The descent makes of a difference in the last place another plane, so affinities and start are
+    rounded to some 12 bits, where the sums of all processors agree; from there on all is the same.
 
     Parameters
     ----------
@@ -78,7 +82,8 @@ def tsne_plane(
         If `features` is not a finite 2-D array of at least two columns that are not all constant,
         or a parameter is out of range.
     """
-    from openTSNE import TSNE  # here, since it takes a second that others need not wait for
+    # here, since it takes a second that others need not wait for
+    from openTSNE import TSNE, affinity, initialization
 
     x = check_array(
         features, dtype=np.float64, order="C", ensure_min_features=2, input_name="features"
@@ -94,14 +99,18 @@ def tsne_plane(
         )
     if not np.ptp(x, axis=0).any():
         raise ValueError(f"features: all {n} rows are equal, so there is nothing to lay out")
-    tsne = TSNE(
-        perplexity=perplexity,
-        initialization="pca",
-        neighbors="exact",
-        random_state=random_state,
-        n_jobs=1,  # more wait for each other at every step, which takes longer on a busy machine
-    )
-    return check_finite(np.array(tsne.fit(x)), "plane of the features")
+    # more jobs wait for each other at every step, which takes longer on a busy machine
+    settings = {"random_state": random_state, "n_jobs": 1}
+    affinities = affinity.PerplexityBasedNN(x, perplexity, method="exact", **settings)
+    affinities.P.sort_indices()
+    mantissa, exponent = np.frexp(affinities.P.data)
+    affinities.P.data = np.ldexp(np.rint(mantissa / _ROUNDED), exponent) * _ROUNDED
+    start = initialization.pca(x, random_state=random_state, add_jitter=False)
+    start = np.rint(start / (_START * _ROUNDED)) * (_START * _ROUNDED)
+    rng = np.random.RandomState(random_state)
+    start += rng.normal(0, 0.01 * _START, start.shape)  # or equal points would stay together
+    plane = TSNE(**settings).fit(affinities=affinities, initialization=start)
+    return check_finite(np.array(plane), "plane of the features")
 
 
 # ---------------------------------------------------------------- neighbours
@@ -125,8 +134,8 @@ def nearest_neighbours(points: ArrayLike, k: int) -> NDArray[np.int64]:
     Returns
     -------
     ndarray of int, shape (n, k)
-        The nearest first. Among others at equal distance the choice is arbitrary, but the same in
-        every run.
+        The nearest first; of others at equal distance (within a share of 1e-9,
+        `visprof.scaling.TIE`) those of the first rows.
 
     Raises
     ------
@@ -143,12 +152,19 @@ def nearest_neighbours(points: ArrayLike, k: int) -> NDArray[np.int64]:
     x = near_one(x, "points")
     centred = x - x.mean(axis=0)  # distances are computed from squares, which cancel far from 0
     # without an argument, kneighbors leaves each point out by its index
-    distances, neighbours = NearestNeighbors(n_neighbors=k).fit(centred).kneighbors()
-    for row in _rows_in_doubt(distances, neighbours, 0, centred, _row_codes(x)):
+    looked_at = min(k + 1, len(x) - 1)  # one more: it may tie with the last
+    found = NearestNeighbors(n_neighbors=looked_at).fit(centred).kneighbors()
+    distances, neighbours = found
+    tied = (distances[:, 1:] <= distances[:, :-1] * (1 + TIE)).any(axis=1)
+    in_doubt = _rows_in_doubt(distances, neighbours, 0, centred, _row_codes(x))
+    for row in np.union1d(np.flatnonzero(tied), in_doubt):
         exact = _distances_to(x, row)
         exact[row] = np.inf
-        neighbours[row] = np.argsort(exact, kind="stable")[:k]
-    return neighbours
+        order = np.argsort(exact, kind="stable")
+        is_farther = exact[order[1:]] > exact[order[:-1]] * (1 + TIE)
+        places = np.concatenate([[0], np.cumsum(is_farther)])  # the same for those that tie
+        neighbours[row] = order[np.lexsort((order, places))][:looked_at]
+    return neighbours[:, :k]
 
 
 def _row_codes(x: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -257,6 +273,7 @@ def trust(features: ArrayLike, planar: ArrayLike) -> NDArray[np.float64]:
             distances[row, start + row] = np.inf
         neighbours = planar[start + rows]
         reach = np.take_along_axis(distances, neighbours, axis=1)
+        reach = reach * (1 - TIE)  # others at equal distance are not nearer
         nearer = [np.count_nonzero(distances < at[:, None], axis=1) for at in reach.T]
         return np.maximum(0, np.stack(nearer) + 1 - k).sum(axis=0)
 

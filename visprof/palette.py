@@ -19,7 +19,7 @@ __all__ = ["picture_palettes"]
 SIZE = (64, 64)  # pictures of any size are compared at this one
 
 
-def picture_palettes(images: Sequence[str | Path], n_workers: int = 4) -> NDArray[np.float32]:
+def picture_palettes(images: Sequence[str | Path], n_workers: int = 4) -> NDArray[np.float64]:
     """Mean and spread of the colours of each picture, in CIE L*a*b*.
 
     Pictures are scaled to 64 x 64 pixels by averaging, so that neither their size nor the grain of
@@ -34,7 +34,7 @@ def picture_palettes(images: Sequence[str | Path], n_workers: int = 4) -> NDArra
 
     Returns
     -------
-    ndarray of float32, shape (n, 6)
+    ndarray of float64, shape (n, 6)
         Means of lightness L* (0 to 100), a* (green to red) and b* (blue to yellow), then their
         standard deviations over the picture. Equal steps of L*a*b* look about equally large (CIE
         1976), so the six need no scaling.
@@ -49,10 +49,11 @@ def picture_palettes(images: Sequence[str | Path], n_workers: int = 4) -> NDArra
     check_whole(n_workers, "n_workers", 1)
     with ThreadPoolExecutor(n_workers) as pool:
         palettes = list(pool.map(_palette, images))
-    return np.array(palettes, np.float32).reshape(len(images), 6)
+    return np.array(palettes).reshape(len(images), 6)
 
 
-def _palette(path: str | Path) -> NDArray[np.float32]:
+def _palette(path: str | Path) -> NDArray[np.float64]:
     picture = read_image(path).resize(SIZE, Image.Resampling.BOX)
     colours = cv2.cvtColor(np.asarray(picture, np.float32) / 255, cv2.COLOR_RGB2LAB)
+    colours = colours.astype(np.float64)
     return np.concatenate([colours.mean(axis=(0, 1)), colours.std(axis=(0, 1))])

@@ -25,6 +25,7 @@ __all__ = [
 BACKBONES = ("efficientnet-lite0", "squeezenet-places365", "alexnet", "resnet18", "resnet50")
 BACKGROUND_SOURCES = ("active", "rest", "all")
 DISTANCES = ("euclidean", "hellinger", "cosine")
+PRECISIONS = ("fp32", "bf16", "auto")
 LARGEST_SEED = 2**31 - 1  # draws of one study take seeds a little above it, of 32 bits at most
 
 
@@ -105,6 +106,11 @@ class Parameters:
         least=1,
     )
     device: str = _parameter("cpu", "where networks run", choices=("cpu", "cuda*"))
+    precision: str = _parameter(
+        "fp32",
+        "arithmetic of the CNN; bf16 differs between processors, auto: the faster here of both",
+        choices=PRECISIONS,
+    )
     # the simulated world, used where data is empty
     drawn: bool = _parameter(True, "draw its pictures; else: simulate their embeddings only")
     n_users: int = _parameter(80, "simulated users, one board each", least=1)

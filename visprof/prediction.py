@@ -14,7 +14,7 @@ from sklearn.utils import check_array
 from visprof._numba import njit, prange
 from visprof.checks import check_finite, check_table, check_whole
 from visprof.intervals import percentile_interval, resample_counts
-from visprof.scaling import scale_exponent, scaled
+from visprof.scaling import TIE, scale_exponent, scaled
 
 __all__ = [
     "DISTANCES",
@@ -68,7 +68,8 @@ def rank_users(train: ArrayLike, test: ArrayLike, distance: str = "euclidean") -
     order as the distances of the test profiles :math:`v_j` to :math:`t_i`, are computed in single
     precision; where that cannot tell two distances apart, by the bound on its rounding error
     (Higham 2002, section 3.1), both are summed again in double precision, term by term. So the
-    ranks are those of a plain loop in double precision, ties included. Very large and very small
+    ranks are those of a plain loop in double precision, in which squared distances that differ by
+    no more than a share of 1e-9 (`visprof.scaling.TIE`) are equal. Very large and very small
     profiles are ranked in a unit of their size (see `visprof.scaling`).
 
     Parameters
@@ -117,13 +118,14 @@ def rank_users(train: ArrayLike, test: ArrayLike, distance: str = "euclidean") -
         rows = slice(start, min(start + _ROWS, n))
         longest = length[rows].max()
         own_error = (length[rows] * np.sqrt(2 * half[rows]) + half[rows]).max()
+        own_tie = TIE * np.square(length[rows] + np.sqrt(2 * half[rows])).max() / 2
         for first in range(0, n, _COLUMNS):
             columns = slice(first, min(first + _COLUMNS, n))
             shape = rows.stop - start, columns.stop - first
             products = scores.ravel()[: shape[0] * shape[1]].reshape(shape)
             np.matmul(a[rows], b[columns].T, out=products)
             error = unit * (longest * np.sqrt(2 * half[columns]) + half[columns] + own_error)
-            error += 1e-30  # of products too small for single precision
+            error += own_tie + 1e-30  # of products too small for single precision
             high, low = half[columns] + error, half[columns] - error
             _count_nearer(
                 products, high.astype(np.float32), low.astype(np.float32), own[rows],
@@ -599,8 +601,10 @@ def _count_nearer(
                     sure = high[j] - products[i, j] < own[i]
                     if not sure and low[j] - products[i, j] <= own[i]:
                         squared = _squared_distance(train[i], test[j], squares)
-                        nearer[i] += squared < limit
-                        tied[i] += squared == limit
+                        if abs(squared - limit) <= TIE * limit:
+                            tied[i] += 1
+                        else:
+                            nearer[i] += squared < limit
 
 
 @njit(cache=True)

@@ -17,7 +17,7 @@ from sklearn.utils import check_array
 from visprof._numba import njit, prange
 from visprof.checks import check_groups
 from visprof.intervals import resample_counts
-from visprof.scaling import near_one, scale_exponent, scaled
+from visprof.scaling import TIE, near_one, scale_exponent, scaled
 
 __all__ = [
     "RankingMetrics",
@@ -89,11 +89,12 @@ def ranking_metrics(features: ArrayLike, labels: ArrayLike) -> RankingMetrics:
     Pictures at equal distance from the query are retrieved as one block: each counts at the
     block's last rank. This is the step sum at distinct thresholds of
     :func:`sklearn.metrics.average_precision_score`, and makes the result independent of the
-    order of the rows. Duplicated rows tie exactly, and so do equal distances between features
-    that are whole numbers or other short binary fractions; other distances are compared at the
-    precision of `features` (float32 stays float32). Distances to pictures much nearer to the query
-    than the query is to the middle of all, as where groups are far apart, would lose their digits
-    in products of rows; such a query's are summed in double precision, difference by difference.
+    order of the rows. Squared distances that differ by no more than a share of 1e-9
+    (`visprof.scaling.TIE`) are equal; float32 stays float32, so there only duplicated rows and
+    features that are whole numbers or other short binary fractions tie for sure. Distances to
+    pictures much nearer to the query than the query is to the middle of all, as where groups are
+    far apart, would lose their digits in products of rows; such a query's are summed in double
+    precision, difference by difference.
     The scale of the features does not matter.
 
     Parameters
@@ -384,9 +385,10 @@ def _rank_positives(
         if _in_doubt(far, own, half_norms[own], positives[0], copies[own]):
             exact = _exact_distances(x, query, first)
             positives_exact = _positives(exact, query, item_of, codes, members, starts)
-            average_precision[row] = _rank(exact, positives_exact, own, copies, ranks[row])
+            average_precision[row] = _rank(exact, positives_exact, 0.0, own, copies, ranks[row])
         else:
-            average_precision[row] = _rank(far, positives, own, copies, ranks[row])
+            norm = half_norms[own]  # that `far` lacks
+            average_precision[row] = _rank(far, positives, norm, own, copies, ranks[row])
     return average_precision
 
 
@@ -455,22 +457,25 @@ def _largest_difference(x, query, other):  # pragma: no cover  (compiled)
 
 
 @njit
-def _rank(far, positives, own, copies, ranks):  # pragma: no cover  (compiled)
+def _rank(far, positives, norm, own, copies, ranks):  # pragma: no cover  (compiled)
     """Fill `ranks` with the ranks of a query's sorted positives; return its average precision.
 
-    The positives p_0 <= p_1 <= ... cut the line of distances; every item is dropped in the gap it
-    falls in, and the cumulative counts are the ranks: no full sort is needed.
+    The positives p_0 <= p_1 <= ..., each moved up to where ties with it end, cut the line of
+    distances; every item is dropped in the gap it falls in, and the cumulative counts are the
+    ranks: no full sort is needed. Distances lack `norm`.
     """
     n_items, n_relevant = len(far), len(positives)
+    ends = (positives + TIE * (positives + norm)).astype(positives.dtype)
+    ends = np.maximum(ends, positives)  # where rounding made a distance negative
     # A grid over the positives' range: cells without a positive inside lie in one gap whole,
     # so their items need only be counted; the few others are compared one by one
-    low, n_cells = positives[0], _CELLS_PER_POSITIVE * n_relevant
-    extent = positives[-1] - low
+    low, n_cells = ends[0], _CELLS_PER_POSITIVE * n_relevant
+    extent = ends[-1] - low
     scale = far.dtype.type(n_cells / extent if extent > 1e-30 else 0.0)  # 0: one cell
     one, top = far.dtype.type(1), far.dtype.type(n_cells + 2)
     bounds = np.zeros(n_cells + 4, dtype=np.int32)
     for p in range(n_relevant):
-        bounds[_cell(positives[p], low, scale, one, top) + 1] += 1
+        bounds[_cell(ends[p], low, scale, one, top) + 1] += 1
     mixed = (bounds[1:] > 0).astype(np.int32)
     bounds = np.cumsum(bounds)
     cells = np.empty(n_items, dtype=np.uint32)
@@ -490,19 +495,15 @@ def _rank(far, positives, own, copies, ranks):  # pragma: no cover  (compiled)
             count[bounds[cell]] += in_cell[0, cell] + in_cell[1, cell]
     for c in range(n_compared):
         item = compared[c]
-        gap = _gap(far[item], positives, bounds[cells[item]], bounds[cells[item] + 1])
+        gap = _gap(far[item], ends, bounds[cells[item]], bounds[cells[item] + 1])
         count[gap] += copies[item]
-    count[_gap(far[own], positives, 0, n_relevant)] -= 1  # the query itself
+    count[_gap(far[own], ends, 0, n_relevant)] -= 1  # the query itself
 
-    total, rank = 0.0, 0
-    p = 0
-    while p < n_relevant:
+    total, rank, found = 0.0, 0, 0
+    for p in range(n_relevant):
         rank += count[p]
-        tied = p + 1  # one past the positives that share this distance
-        while tied < n_relevant and positives[tied] == positives[p]:
-            tied += 1
-        for t in range(p, tied):
-            ranks[t] = rank
-        total += (tied - p) * tied / rank
-        p = tied
+        while found < n_relevant and positives[found] <= ends[p]:
+            found += 1
+        ranks[p] = rank
+        total += found / rank
     return total / n_relevant

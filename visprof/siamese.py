@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from visprof.backbones import Backbone
 from visprof.checks import check_finite, check_groups, check_number, check_whole, listed
-from visprof.embedding import autocast
+from visprof.embedding import arithmetic
 from visprof.files import open_sealed, remove_unfinished, replacing, seal
 from visprof.pictures import read_image
 
@@ -125,6 +125,9 @@ def _checked_similar(similar: ArrayLike, n: int) -> np.ndarray:
 class SiameseEmbedding(nn.Module):
     """One branch of the Siamese network: trunk, last linear layer, normalisation (Figure 3).
 
+    The trunk is of single precision. What follows it is of double precision: its sums differ
+    between processors, and in float32 a training would make of such a difference another network.
+
     Parameters
     ----------
     backbone : Backbone or None
@@ -173,12 +176,14 @@ class SiameseEmbedding(nn.Module):
         if normalise not in ("batch", "l2"):
             raise ValueError(f"normalise must be 'batch' or 'l2', not {normalise!r}")
         self.backbone = backbone
-        self.last = nn.utils.skip_init(nn.Linear, in_features, n_outputs)
+        self.last = nn.utils.skip_init(nn.Linear, in_features, n_outputs, dtype=torch.float64)
         generator = torch.Generator().manual_seed(random_state)
         nn.init.normal_(self.last.weight, std=0.01, generator=generator)
         nn.init.zeros_(self.last.bias)
         self.normalise = (
-            nn.BatchNorm1d(n_outputs, affine=False) if normalise == "batch" else _UnitLength()
+            nn.BatchNorm1d(n_outputs, affine=False, dtype=torch.float64)
+            if normalise == "batch"
+            else _UnitLength()
         )
         self.train(self.training)
 
@@ -194,8 +199,8 @@ class SiameseEmbedding(nn.Module):
         return x if self.backbone is None else self.backbone.features(x)
 
     def head(self, features: Tensor) -> Tensor:
-        """Embedding (n, n_outputs) of trunk features (n, in_features)."""
-        return self.normalise(self.last(features))
+        """Embedding (n, n_outputs), float64, of trunk features (n, in_features)."""
+        return self.normalise(self.last(features.double()))
 
     def forward(self, x: Tensor) -> Tensor:
         """Embedding (n, n_outputs) of prepared pictures, or of features without a backbone."""
@@ -234,7 +239,7 @@ def calibrate(model: SiameseEmbedding, features: ArrayLike) -> SiameseEmbedding:
         raise ValueError(f"features: a variance needs at least 2 rows, got {len(features)}")
     if isinstance(model.normalise, nn.BatchNorm1d):
         with torch.inference_mode():
-            outputs = model.last(torch.from_numpy(_single_precision(features, 0)))
+            outputs = model.last(torch.from_numpy(_double_precision(features, 0)))
             mean, var = outputs.mean(0), outputs.var(0)
             check_finite(torch.stack([mean, var]), "statistics of the outputs")
             model.normalise.running_mean.copy_(mean)
@@ -252,18 +257,16 @@ def _checked_features(features: ArrayLike, model: SiameseEmbedding) -> np.ndarra
     return features
 
 
-def _single_precision(features: np.ndarray, places: int | np.ndarray) -> np.ndarray:
-    """A copy in float32; errors name rows by `places`, or numbered from there."""
-    with np.errstate(over="ignore"):  # checked below
-        single = np.array(features, dtype=np.float32)
-    wrong = np.flatnonzero(~np.isfinite(single).all(axis=1))
-    if len(wrong):
+def _double_precision(features: np.ndarray, places: int | np.ndarray) -> np.ndarray:
+    """A copy in float64; errors name rows by `places`, or numbered from there."""
+    double = np.array(features, dtype=np.float64)
+    if not np.isfinite(double).all():
+        wrong = np.flatnonzero(~np.isfinite(double).all(axis=1))
         rows = wrong + places if isinstance(places, int) else np.unique(places[wrong])
         raise ValueError(
-            f"features: values are not finite, or too large for float32, in row(s) {listed(rows)}; "
-            "leave these pictures out"
+            f"features: values are not finite in row(s) {listed(rows)}; leave these pictures out"
         )
-    return single
+    return double
 
 
 def array_inputs(features: ArrayLike) -> Callable[[np.ndarray], Tensor]:
@@ -277,11 +280,11 @@ def array_inputs(features: ArrayLike) -> Callable[[np.ndarray], Tensor]:
     Returns
     -------
     callable
-        Takes positions (k,), returns a float32 tensor of shape (k, in_features). ValueError if a
+        Takes positions (k,), returns a float64 tensor of shape (k, in_features). ValueError if a
         value is not finite there (the rows are named).
     """
     features = np.asarray(features)
-    return lambda positions: torch.from_numpy(_single_precision(features[positions], positions))
+    return lambda positions: torch.from_numpy(_double_precision(features[positions], positions))
 
 
 def image_inputs(
@@ -335,6 +338,7 @@ def train_siamese(
     similar_share: float | None = None,
     log_every: int | None = None,
     device: str | torch.device = "cpu",
+    precision: Literal["fp32", "bf16"] = "fp32",
     checkpoint: str | Path | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -374,7 +378,9 @@ def train_siamese(
     log_every : int, optional
         Iterations that a row of the log sums up; by default a fiftieth of the training.
     device : str or torch.device
-        Where to train. The trunk runs in bf16 where the hardware has it, all else in float32.
+        Where to train.
+    precision : {"fp32", "bf16"}
+        Arithmetic of the trunk, if the model has one. What follows is in float64.
     checkpoint : str or Path, optional
         File that the state is saved to with every row of the log. If it is there, training goes
         on from it, and on the same machine ends with the same weights, to the last bit, as if it
@@ -414,13 +420,15 @@ def train_siamese(
     if log_every is None:
         log_every = max(1, n_iterations // 50)
     check_whole(log_every, "log_every", 1)
+    if precision not in ("fp32", "bf16"):
+        raise ValueError(f"precision must be 'fp32' or 'bf16', not {precision!r}")
     model.to(device).train()
     optimiser = torch.optim.SGD(_parameter_groups(model, lr_last, lr_rest), momentum=momentum)
     settings = {
         "pairs": hashlib.blake2b(pairs.tobytes() + similar.tobytes(), digest_size=16).hexdigest(),
         "margin": margin, "lr_last": lr_last, "lr_rest": lr_rest, "momentum": momentum,
         "batch_size": batch_size, "n_iterations": n_iterations, "random_state": random_state,
-        "similar_share": similar_share, "log_every": log_every,
+        "similar_share": similar_share, "precision": precision, "log_every": log_every,
     }  # fmt: skip
     file = _Checkpoint(checkpoint, settings)
     log = _Log(file.restore(model, optimiser))
@@ -428,28 +436,26 @@ def train_siamese(
     batches = islice(
         _mini_batches(similar, batch_size, similar_share, random_state), start, n_iterations
     )
-    for iteration, (batch, x) in enumerate(
-        tqdm(
-            _fetched_ahead(batches, lambda batch: inputs(pairs[batch].T.ravel())),
-            "Siamese training", n_iterations, initial=start, disable=not progress,
-        ),
-        start + 1,
-    ):  # fmt: skip
-        first, second = _embed(model, x.to(device), trains_trunk=lr_rest > 0).chunk(2)
-        are_similar = torch.as_tensor(similar[batch], device=first.device)
-        loss = _mean_loss(first, second, are_similar, margin)
-        if not torch.isfinite(loss):
-            raise FloatingPointError(
-                f"loss is {loss.item()} at iteration {iteration} with {lr_last=}, {lr_rest=}, "
-                f"{momentum=}; lower the learning rates or check the inputs for NaN"
-            )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        log.add(loss, (first - second).detach().norm(dim=1), are_similar, margin)
-        if iteration % log_every == 0 or iteration == n_iterations:
-            log.close_row(iteration)
-            file.save(model, optimiser, log.rows)
+    fetched = _fetched_ahead(batches, lambda batch: inputs(pairs[batch].T.ravel()))
+    bar = tqdm(fetched, "Siamese training", n_iterations, initial=start, disable=not progress)
+    with arithmetic(device, "fp32"):  # of the gradients; the trunk's forward pass has its own
+        for iteration, (batch, x) in enumerate(bar, start + 1):
+            embedded = _embed(model, x.to(device), lr_rest > 0, precision)
+            first, second = embedded.chunk(2)
+            are_similar = torch.as_tensor(similar[batch], device=first.device)
+            loss = _mean_loss(first, second, are_similar, margin)
+            if not torch.isfinite(loss):
+                raise FloatingPointError(
+                    f"loss is {loss.item()} at iteration {iteration} with {lr_last=}, {lr_rest=}, "
+                    f"{momentum=}; lower the learning rates or check the inputs for NaN"
+                )
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            log.add(loss, (first - second).detach().norm(dim=1), are_similar, margin)
+            if iteration % log_every == 0 or iteration == n_iterations:
+                log.close_row(iteration)
+                file.save(model, optimiser, log.rows)
     model.eval()
     return pd.DataFrame(log.rows, columns=_Log.COLUMNS)
 
@@ -583,16 +589,13 @@ def _passes(items: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[
         rest = rest[size:]
 
 
-def _embed(model: SiameseEmbedding, x: Tensor, trains_trunk: bool) -> Tensor:
+def _embed(model: SiameseEmbedding, x: Tensor, trains_trunk: bool, precision: str) -> Tensor:
     """Embed a batch; only the trunk may run in bf16, and with gradients only if it is trained."""
     if model.backbone is None:
         return model.head(x)
-    with (
-        nullcontext() if trains_trunk else torch.no_grad(),
-        autocast(x.device, "auto"),
-    ):
+    with nullcontext() if trains_trunk else torch.no_grad(), arithmetic(x.device, precision):
         features = model.features(x)
-    return model.head(features.float())
+    return model.head(features)
 
 
 class _Log:
@@ -651,7 +654,7 @@ def siamese_outputs(
 
     Returns
     -------
-    ndarray of float32, shape (n, n_outputs)
+    ndarray of float64, shape (n, n_outputs)
 
     Raises
     ------
@@ -664,12 +667,12 @@ def siamese_outputs(
     check_whole(batch_size, "batch_size", 1)
     features = _checked_features(features, model)
     was_training, device = model.training, model.last.weight.device
-    outputs = np.empty((len(features), model.last.out_features), dtype=np.float32)
+    outputs = np.empty((len(features), model.last.out_features))
     model.eval()
     try:
         with torch.inference_mode():
             for start in range(0, len(features), batch_size):
-                rows = _single_precision(features[start : start + batch_size], start)
+                rows = _double_precision(features[start : start + batch_size], start)
                 embedded = model.head(torch.from_numpy(rows).to(device))
                 outputs[start : start + batch_size] = embedded.cpu().numpy()
     finally:

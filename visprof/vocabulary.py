@@ -99,7 +99,8 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Parameters
         ----------
         X : array-like of shape (n, d)
-            Embeddings of background pictures; float32 stays float32.
+            Embeddings of background pictures. All is computed in float64, whatever their type: in
+            float32 it would depend on the processor which of two near centres a picture is of.
         y : None
             Ignored.
 
@@ -117,7 +118,7 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             cannot tell its rows apart, or a parameter is out of range.
         """
         self._check_parameters()
-        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         if len(X) < self.n_clusters:
             raise ValueError(
                 f"n_clusters={self.n_clusters} is more than n_samples={len(X)}: pass more rows "
@@ -162,7 +163,8 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Returns
         -------
         ndarray of shape (n, n_clusters)
-            Non-negative; rows sum to 1 if `normalised`. float32 for float32 input.
+            Non-negative; rows sum to 1 if `normalised`. Computed in float64; of float32 input
+            rounded to float32 at the end.
 
         Raises
         ------
@@ -177,25 +179,25 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
         centres = scaled(self.cluster_centers_, self._exponent)
         origin = centres.mean(axis=0)  # near the data, so squares do not cancel
-        centres = (centres - origin).astype(X.dtype)
+        centres = centres - origin
         half_norms = np.einsum("ij,ij->i", centres, centres) / 2
         words = np.empty((len(X), len(centres)), dtype=X.dtype)
-        block = max(1, _BLOCK_BYTES // (words.itemsize * len(centres)))
+        block = max(1, _BLOCK_BYTES // (centres.itemsize * len(centres)))
         for start in range(0, len(X), block):
-            affinity = words[start : start + block]
             with np.errstate(over="ignore", invalid="ignore"):  # checked below
-                rows = scaled(X[start : start + block], self._exponent) - origin.astype(X.dtype)
-                np.matmul(rows, centres.T, out=affinity)
+                rows = scaled(X[start : start + block].astype(float), self._exponent) - origin
+                affinity = rows @ centres.T
                 affinity -= half_norms  # |r|^2 / 2 - |r - d|^2 / 2
                 row_norms = np.einsum("ij,ij->i", rows, rows)
             check_finite(row_norms, "X: squared distances from the visual words")
             self._soften(affinity, row_norms / 2)
+            words[start : start + block] = affinity
         return words
 
     def _soften(self, affinity: NDArray, half_norms: NDArray) -> None:
         """Turn affinities into assignments, in place."""
-        scale = affinity.dtype.type(self.bandwidth * self._sigma2[self.sigma] / 2)
-        if scale < np.finfo(scale).tiny:  # the limit of a vanishing bandwidth
+        scale = self.bandwidth * self._sigma2[self.sigma] / 2
+        if scale < np.finfo(float).tiny:  # the limit of a vanishing bandwidth
             nearest = affinity.argmax(axis=1)
             affinity[:] = 0
             affinity[np.arange(len(affinity)), nearest] = 1
@@ -257,8 +259,8 @@ def _check_filled(found: int, n_clusters: int) -> None:
 
 def _mean_squared_distances(pictures: NDArray, centres: NDArray) -> dict[str, float]:
     """By variances: over pairs i != j of pictures, and over all pictures and centres."""
-    within = pictures.var(axis=0, dtype=np.float64).sum()
-    off_centre = centres - pictures.mean(axis=0, dtype=np.float64)
+    within = pictures.var(axis=0).sum()
+    off_centre = centres - pictures.mean(axis=0)
     return {
         "pairs": float(2 * within * len(pictures) / (len(pictures) - 1)),
         "centres": float(within + np.square(off_centre).sum(axis=1).mean()),

@@ -9,7 +9,7 @@ down).
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import cv2
@@ -296,6 +296,15 @@ def _interpolation(
     return left + first[:, None], share.astype(np.float32), weight.astype(np.float32)[:, None]
 
 
+def precise(function: Callable[..., np.ndarray], x: np.ndarray, *more: float) -> np.ndarray:
+    """Return a function of single precision, rounded from double.
+
+    NumPy's own of single precision differ in the last place from processor to processor, which
+    shows as another pixel in one picture of some hundreds.
+    """
+    return function(x.astype(np.float64), *more).astype(x.dtype)
+
+
 def tint(tone: np.ndarray, colour: np.ndarray) -> np.ndarray:
     """Return (rows, columns, 3): a colour in the brightness `tone`, (rows, columns) of float32."""
     tinted = _spread(tone)
@@ -468,7 +477,9 @@ class Canvas:
         radius = self.uniform(0.025, 0.05)
         shine = np.minimum(self.look.sky[2] + 0.35, 1)
         glow = self.look.sun_glow * (0.3 if night else 1)
-        down, across = (np.exp(-((self.unit - at) ** 2) / 0.04) for at in (sun_y, self.sun_x))
+        down, across = (
+            precise(np.exp, -((self.unit - at) ** 2) / 0.04) for at in (sun_y, self.sun_x)
+        )
         self.blend(glow * down[:, None] * across, shine)
         if self.look.sun_glow > 0.15 or night:
             self.disc(self.sun_x, sun_y, radius, np.minimum(shine + 0.1, 1))
@@ -494,7 +505,7 @@ class Canvas:
 
     def mist(self, y: float, height: float, strength: float) -> None:
         """Lay a band of haze around the height y."""
-        alpha = strength * np.exp(-(((self.unit - y) / height) ** 2))
+        alpha = strength * precise(np.exp, -(((self.unit - y) / height) ** 2))
         self.blend(np.broadcast_to(alpha[:, None], (self.side, self.side)), self.look.haze_colour)
 
     # ---- land and water
@@ -557,7 +568,7 @@ class Canvas:
         strength = self.look.sun_glow * 0.9
         row = int(top * self.side)
         spread = 0.03 + 0.18 * (self.unit[row:, None] - top)
-        alpha = np.exp(-(((self.unit[None] - self.sun_x) / spread) ** 2))
+        alpha = precise(np.exp, -(((self.unit[None] - self.sun_x) / spread) ** 2))
         alpha *= strength * (self.texture(80, 16, 1)[row:] > 0.1)
         self.blend(alpha, np.minimum(self.look.sky[2] + 0.2, 1), row)
 

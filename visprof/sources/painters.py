@@ -26,6 +26,7 @@ from visprof.sources.canvas import (
     Canvas,
     Look,
     mix,
+    precise,
     tint,
 )
 
@@ -42,7 +43,11 @@ def _coast(c: Canvas) -> None:
     c.water(c.horizon, 0.15)
     reach, y = c.uniform(0.45, 0.75), c.unit[:, None]
     t = np.clip((y - c.horizon - 0.02) / (1 - c.horizon), 0, 1)
-    edge = 1.02 - reach * t**0.8 + 0.05 * np.sin(9 * t + c.uniform(0, 6)) * t
+    edge = (
+        1.02
+        - reach * precise(np.power, t, 0.8)
+        + 0.05 * precise(np.sin, 9 * t + c.uniform(0, 6)) * t
+    )
     sand = c.shade(
         c.pick(((0.90, 0.80, 0.60), (0.84, 0.70, 0.52), (0.92, 0.88, 0.80), (0.60, 0.56, 0.52)))
     )
@@ -78,12 +83,14 @@ def _open_sea(c: Canvas) -> None:
         rows = slice(int((y - 3 * reach) * c.side), int((y + 5 * reach) * c.side))
         band = (c.unit[rows, None] - crest) / reach
         c.blend(
-            0.45 * np.where(band > 0, np.exp(-np.abs(band)), 0),
+            0.45 * np.where(band > 0, precise(np.exp, -np.abs(band)), 0),
             c.shade((0.05, 0.12, 0.2), depth),
             rows.start,
         )
         c.blend(
-            0.25 * np.exp(-4 * (band + 0.3) ** 2), np.minimum(c.look.sky[2] + 0.1, 1), rows.start
+            0.25 * precise(np.exp, -4 * (band + 0.3) ** 2),
+            np.minimum(c.look.sky[2] + 0.1, 1),
+            rows.start,
         )
     if c.chance(0.75):
         size = c.uniform(0.10, 0.32)
@@ -237,8 +244,8 @@ def _waterfall(c: Canvas) -> None:
         c.blend(inside, tint(1 + 0.4 * c.texture(14, 30), c.shade(rock * 0.7, 0.1)))
     c.water(pool, 0.4)
     across, down = (
-        np.exp(-(((c.unit - x) / (1.8 * half)) ** 2)),
-        np.exp(-(((c.unit - pool) / 0.055) ** 2)),
+        precise(np.exp, -(((c.unit - x) / (1.8 * half)) ** 2)),
+        precise(np.exp, -(((c.unit - pool) / 0.055) ** 2)),
     )
     c.blend(0.9 * down[:, None] * across, c.shade(WHITE))
     for bx in c.rng.uniform(0, 1, 9):
@@ -273,15 +280,15 @@ def _desert(c: Canvas) -> None:
     tops = (c.horizon, c.horizon + 0.10, c.horizon + 0.26)
     for depth, base in zip((0.9, 0.45, 0.0), tops, strict=True):
         peak, rise = c.uniform(0.2, 0.8), c.uniform(0.10, 0.2) * (1.1 - 0.5 * depth)
-        crest = base - rise * np.exp(-np.abs(c.unit - peak) * c.uniform(2.5, 4))
+        crest = base - rise * precise(np.exp, -np.abs(c.unit - peak) * c.uniform(2.5, 4))
         crest += c.line(0.04, 0.02, 2, 1, smooth=True)
-        ripples = np.sin(c.unit[:, None] * c.uniform(120, 180) + 6 * c.texture(4, 4))
+        ripples = precise(np.sin, c.unit[:, None] * c.uniform(120, 180) + 6 * c.texture(4, 4))
         ripples *= 0.05 * (1 - depth)
         y = c.unit[:, None]
         top = crest.min()
-        fold = peak + (y - top) * c.uniform(0.5, 1.0) + 0.06 * np.sin(9 * (y - top))
+        fold = peak + (y - top) * c.uniform(0.5, 1.0) + 0.06 * precise(np.sin, 9 * (y - top))
         lee = np.clip((c.unit[None] - fold) * 60, 0, 1)
-        tone = 1.08 - 0.42 * lee * np.exp(-np.clip(y - crest, 0, 1) * 2.2) + ripples
+        tone = 1.08 - 0.42 * lee * precise(np.exp, -np.clip(y - crest, 0, 1) * 2.2) + ripples
         c.below(y - crest, tint(tone, c.shade(sand, depth)))
     if c.chance(0.55):  # a caravan along the middle dune
         ink, x0, size = (
@@ -339,9 +346,9 @@ def _field(c: Canvas) -> None:
     phase = (
         c.uniform(2.0, 3.2) * (c.unit[None] - vanish) / (depth + 0.04)
     )  # rows meet at the horizon
-    rows = 0.7 + 1.6 * np.cos(2 * np.pi * phase) + 0.8 * c.texture(70, 70, 1)
+    rows = 0.7 + 1.6 * precise(np.cos, 2 * np.pi * phase) + 0.8 * c.texture(70, 70, 1)
     ground = (y > c.horizon).astype(np.float32)
-    veil = ground * np.exp(-depth * 9) * (1 - np.exp(-c.look.haze))
+    veil = ground * precise(np.exp, -depth * 9) * (1 - np.exp(-c.look.haze))
     c.blend(np.broadcast_to(ground, rows.shape), c.shade(soil, 0.1))
     plants = tint(1 + 0.2 * c.texture(80, 60, 1), c.shade(crop, 0.1))
     c.blend(ground * np.clip(rows, 0, 1), plants)
@@ -702,14 +709,18 @@ def _lighthouse(c: Canvas) -> None:
     c.water(c.horizon, 0.15)
     x, foot, h = c.uniform(0.35, 0.65), c.horizon + c.uniform(-0.02, 0.06), c.uniform(0.36, 0.46)
     rock = c.pick(ROCK)
-    cliff = foot + 1.5 * np.clip(np.abs(c.unit - x) - 0.12, 0, 1) ** 1.1 + c.line(0.0, 0.03, 10)
+    cliff = (
+        foot
+        + 1.5 * precise(np.power, np.clip(np.abs(c.unit - x) - 0.12, 0, 1), 1.1)
+        + c.line(0.0, 0.03, 10)
+    )
     if c.chance(0.5):  # a headland that joins the frame
         cliff = np.where(c.unit > x, np.minimum(cliff, foot + 0.03 + c.line(0, 0.03, 6)), cliff)
     if c.look.lamps > 0.1:
         top = foot - 0.98 * h
         away = np.abs(c.unit[None] - x)
         beam = np.clip(1 - np.abs(c.unit[:, None] - top) / (0.012 + 0.10 * away), 0, 1)
-        c.blend(0.5 * beam * np.exp(-2 * away), LAMP)
+        c.blend(0.5 * beam * precise(np.exp, -2 * away), LAMP)
     c.land(cliff.astype(np.float32), rock, 0.1, 0.4, (24, 24), 0.5)
     white = c.shade(WHITE)
     band = c.shade(c.pick(((0.78, 0.16, 0.14), (0.14, 0.22, 0.42), (0.14, 0.14, 0.16))))
@@ -869,7 +880,7 @@ def _northern_lights(c: Canvas) -> None:
         foot = c.line(c.uniform(0.34, 0.6), 0.16, 2, 2, smooth=True)
         rays = 0.65 + 0.5 * canvas.noise_line(c.rng, c.side, 24, 2)
         up = (foot - y) / (c.uniform(0.16, 0.28) * (0.7 + 0.5 * rays))
-        veil = np.exp(np.minimum(-1.1 * up, 14 * up)) * np.clip(rays, 0.1, 1.2)
+        veil = precise(np.exp, np.minimum(-1.1 * up, 14 * up)) * np.clip(rays, 0.1, 1.2)
         gain = 0.85 * (0.65 + 0.25 * c.look.light)
         low, high = gain * c.pick(hues), gain * c.pick(fringe)
         colour = mix(low, high, np.clip(0.55 * up, 0, 1))
@@ -941,7 +952,7 @@ def _develop(image: np.ndarray, look: Look, rng: np.random.Generator) -> np.ndar
 def _corners(size: int) -> np.ndarray:
     """Return (size, size): 0 in the middle, growing towards the corners."""
     offset = np.linspace(-1, 1, size, dtype=np.float32) ** 2
-    return (offset[:, None] + offset) ** 1.5
+    return precise(np.power, offset[:, None] + offset, 1.5)
 
 
 def draw_scene(scene: str, style: str, seed: int | Sequence[int], size: int = 96) -> np.ndarray:

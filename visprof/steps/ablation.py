@@ -175,10 +175,13 @@ def siamese_fine_tuning(
             batch_size=FINE_TUNING_PAIRS,
             n_iterations=n_fine_tuning,
             device=device,
+            precision=network.precision,
         )
         tested = None
         if trunk is not None:
-            tested = embed_all(images[trainings.n_train :], trunk, folder / str(number), device)
+            tested = embed_all(
+                images[trainings.n_train :], trunk, folder / str(number), device, network.precision
+            )
         score = trainings.score(trainings.rank(model, tested and tested.features), start)
         rows.append({"rule": rule, **settings, **learnt, **score})
     return pd.DataFrame(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Network:
-    """Which CNN, and where its weights are."""
+    """Which CNN, where its weights are, and the precision that it runs in ("fp32" or "bf16")."""
 
     name: str
     weights: str | None
     image_size: int | None
+    precision: str
 
     def load(self) -> backbones.Backbone:
         """Return the CNN as published, whatever training did to an earlier one."""
@@ -33,9 +35,17 @@ class Network:
 
 
 @step
-def network(backbone: str, weights: str, image_size: int) -> Network:
-    """The CNN of the study."""
-    return Network(backbone, weights or None, image_size or None)
+def network(backbone: str, weights: str, image_size: int, device: str, precision: str) -> Network:
+    """The CNN of the study, and the precision of all that it does.
+
+    "auto" is decided here, once: a timing that was repeated by each step could tell one this and
+    the other that, and a store of features is of one precision.
+    """
+    chosen = Network(backbone, weights or None, image_size or None, precision)
+    if precision == "auto":
+        faster = embedding.faster_precision(chosen.load(), device)
+        chosen = dataclasses.replace(chosen, precision=faster)
+    return chosen
 
 
 @step
@@ -45,10 +55,10 @@ def feature_store(folder: Path, network: Network, device: str) -> embedding.Feat
 
 
 def embed_all(
-    images: list[str], trunk: backbones.Backbone, folder: Path, device: str
+    images: list[str], trunk: backbones.Backbone, folder: Path, device: str, precision: str
 ) -> embedding.Features:
     """Features of pictures that must all be readable: rows stand for them by position."""
-    features = embedding.embed_images(images, trunk, folder, device=device)
+    features = embedding.embed_images(images, trunk, folder, device=device, precision=precision)
     if features.unreadable:
         raise ValueError("; ".join(features.unreadable.values()))
     return features
@@ -62,7 +72,9 @@ def scene_features(
     device: str,
 ) -> embedding.Features:
     """CNN's features and outputs of the labelled scenes: training ones, then test ones."""
-    return embed_all(scene_split.images, network.load(), feature_store.folder, device)
+    return embed_all(
+        scene_split.images, network.load(), feature_store.folder, device, network.precision
+    )
 
 
 @step
@@ -73,7 +85,9 @@ def pin_features(
     device: str,
 ) -> embedding.Features:
     """CNN's features and outputs of all pins."""
-    return embed_all(board_split.images, network.load(), feature_store.folder, device)
+    return embed_all(
+        board_split.images, network.load(), feature_store.folder, device, network.precision
+    )
 
 
 @dataclass(frozen=True)
@@ -128,6 +142,7 @@ def siamese_training(
         n_iterations=n_iterations,
         random_state=start,
         device=device,
+        precision=network.precision,
         checkpoint=folder / "checkpoint.pt",
     )
     return SiameseTraining(
@@ -150,7 +165,7 @@ def _siamese_outputs(
     model = siamese.SiameseEmbedding(trunk, last.shape[1], last.shape[0], training.normalise)
     model.load_state_dict(training.state)
     if trunk is not None:  # it has the learnt weights now
-        features = embed_all(images, trunk, folder, device)
+        features = embed_all(images, trunk, folder, device, network.precision)
     return siamese.siamese_outputs(model, features.features)
 
 
@@ -185,7 +200,7 @@ def scene_embeddings(
     return {
         "hybrid": embedding.hybrid_embedding(cnn, siamese_part, scale_blocks),
         "scaled": embedding.hybrid_embedding(cnn, siamese_part, scale_blocks=True),
-        "cnn": np.asarray(cnn),
+        "cnn": np.float64(cnn),
         "siamese": siamese_part,
         "untrained": siamese.siamese_outputs(untrained, scene_features.features[n_train:]),
         "bow": scene_words,

@@ -140,7 +140,7 @@ def half_profiles(
     if text_assignments is not None:
         parts["text"] = text_assignments.analysed
     if pin_features is not None:
-        parts["labels"] = softmax(pin_features.outputs[n_background:], axis=1)
+        parts["labels"] = softmax(np.float64(pin_features.outputs[n_background:]), axis=1)
     if palettes is not None:
         parts["palette"] = palettes
     sample = drawn_pins(board_split.analysed, n_pins, seed)
