@@ -453,6 +453,12 @@ def test_changed_packages_are_seen(build, monkeypatch):
     assert build()[0] == "the installed packages"
 
 
+def test_another_machine_is_seen(build, monkeypatch):
+    build()
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert build()[0] == "the machine"
+
+
 @pytest.mark.parametrize("broken", ["cut", "emptied", "changed", "gone"])
 @pytest.mark.parametrize("suffix", [".ipynb", ".inputs.json", ".ledger.json"])
 def test_a_page_that_is_no_longer_whole_is_executed(build, tmp_path, broken, suffix):

@@ -132,7 +132,8 @@ def test_the_foot_says_what_the_preset_settled_and_hides_where_files_lie(tmp_pat
     assert "somewhere" not in text
     assert made.peak_bytes > 1e7
     assert made.seconds > 0
-    assert len(made.environment["tested packages"]) == len(made.environment["installed packages"])
+    assert len(made.made_by["tested_packages"]) == len(made.made_by["installed_packages"])
+    assert made.made_by["machine"]["processor"] in html.unescape(text)
 
 
 NAME = "$$$ `b` **c** | <img src=x onerror=alert(1)> {{x}} $5 - $10 \\n _d_ it's"
