@@ -197,11 +197,17 @@ def rendered(notebook):
 
 
 def test_data_are_known_by_their_content(tmp_path):
-    study = Study("own", data=str(few_boards(tmp_path / "mine")), home=tmp_path / "home")
-    before = made_here(preset="own", seed=None, ledger="", study=study).data
-    (tmp_path / "mine" / "boards" / "a" / "0.png").unlink()
-    after = made_here(preset="own", seed=None, ledger="", study=study).data
-    assert before != after
+    data = few_boards(tmp_path / "mine")
+
+    def told():
+        study = Study("own", data=str(data), home=tmp_path / "home")
+        return made_here(preset="own", seed=None, ledger="", study=study).data
+
+    before = told()
+    (data / "boards" / "a" / "0.png").touch()
+    assert told() == before
+    (data / "boards" / "a" / "0.png").unlink()
+    assert told() != before
     assert "“mine”" in before
     assert str(tmp_path) not in before
 

@@ -2,7 +2,8 @@
 
 The inputs of a page are a flat mapping from what they are, in words, to a digest: the page's text,
 the parameters given, the installed packages, the machine, the code that its cells name, and the
-steps and files that its study used. The last two are known when the page has run: a study writes them down.
+steps and files that its study used. The last two are known when the page has run: a study writes
+them down.
 """
 
 from __future__ import annotations

@@ -264,8 +264,8 @@ def _refuse_other_data(
     content = Study(run["preset"], data=str(data), **parameters)["data_digest"]
     if run.get("data_sha256", content) != content:
         raise ValueError(
-            f"{data} does not hold the pictures of the ledger: their content is {content[:12]}, and "
-            f"that of the ledger's {run['data_sha256'][:12]}"
+            f"{data} does not hold the pictures of the ledger: their content is {content[:12]}, "
+            f"and that of the ledger's {run['data_sha256'][:12]}"
         )
 
 
