@@ -927,13 +927,22 @@ def _renumbered(item: Any, prefix: str) -> Any:
 # ---------------------------------------------------------------- users
 
 
+def _ecdf(z: np.ndarray, largest: float, n_steps: int) -> tuple[list[float], list[float]]:
+    """Steps of an eCDF from 0 to `largest` at least, no finer than a page shows."""
+    ecdf = stats.ecdf(z).cdf
+    step = max(1, len(ecdf.quantiles) // n_steps)
+    values = [0, *ecdf.quantiles[::step], max(largest, ecdf.quantiles[-1])]
+    return values, [0, *ecdf.probabilities[::step], 1]
+
+
 def max_z_ecdf(distributions: Mapping[str, np.ndarray], largest: float | None = None) -> Figure:
     """Figure 5: eCDF of the largest absolute z of each pair, with the 95 % and 99 % lines.
 
     Parameters
     ----------
-    distributions : mapping of str to ndarray
-        Values of Z by name; the first is drawn as the main curve.
+    distributions : mapping of str to ndarray of shape (n_pairs,) or (S, n_pairs)
+        Values of Z by name; the first is drawn as the main curve. Of several seeds the mean of the
+        curves is drawn, and each seed's as a thin line.
     largest : float, optional
         Right end of the axis; by default the largest 99.5 % quantile of a curve, at least 4.
     """
@@ -941,16 +950,12 @@ def max_z_ecdf(distributions: Mapping[str, np.ndarray], largest: float | None = 
     if largest is None:
         largest = max(4.0, *(float(np.quantile(z, 0.995)) for z in distributions.values()))
     for (name, z), colour, dash in zip(distributions.items(), CYCLE, DASHES, strict=False):
-        ecdf = stats.ecdf(z).cdf
-        step = max(1, len(ecdf.quantiles) // 2000)  # as fine as the page shows
-        values = [0, *ecdf.quantiles[::step], max(largest, ecdf.quantiles[-1])]
+        by_seed = np.atleast_2d(z)
+        for of_seed in by_seed if len(by_seed) > 1 else ():
+            axis.step(*_ecdf(of_seed, largest, 500), where="post", color=colour, **_ONE_SEED)
+        # as many pairs of each seed: the curve of all values is the mean of the seeds' curves
         axis.step(
-            values,
-            [0, *ecdf.probabilities[::step], 1],
-            where="post",
-            color=colour,
-            ls=dash,
-            label=name,
+            *_ecdf(by_seed.ravel(), largest, 2000), where="post", color=colour, ls=dash, label=name
         )
     for level in (0.95, 0.99):
         cut = stats.norm.ppf(0.5 + level / 2)
@@ -979,8 +984,8 @@ def cluster_contrasts(table: pd.DataFrame, size: int = 80) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Columns differ, user_i, user_j, max_z, z, count_i, count_j, images, one row a cluster; the
-        clusters of a pair stand together.
+        Columns differ, user_i, user_j, max_z, z, count_i, count_j, again (NaN: not known), images,
+        one row a cluster; the clusters of a pair stand together.
     size : int
         Side of a picture in pixels.
     """
@@ -1000,6 +1005,8 @@ def cluster_contrasts(table: pd.DataFrame, size: int = 80) -> Figure:
         for axis, row in zip(axes, rows.itertuples(), strict=False):
             axis.imshow(_mosaic(row.images, 3, size))
             title = f"$z$ = {row.z:+.1f}   (A {row.count_i:.2g}, B {row.count_j:.2g})"
+            if not np.isnan(row.again):
+                title += f"\nfound again by {row.again:.0%} of the other seeds"
             figure.formulas(axis.set_title(title.replace("-", "−"), fontsize="small"))
         for axis in part.axes:
             axis.set_axis_off()
@@ -1090,6 +1097,7 @@ _LOOKS = {
     for name, colour, dash, marker in zip(_PROFILES, CYCLE, DASHES, MARKERS, strict=True)
 }
 _RANDOM = {"color": "black", "ls": (0, (1, 2)), "lw": 1.2, "label": "random (exact)"}
+_ONE_SEED = {"lw": 0.6, "alpha": 0.35, "label": "_one seed"}  # no entry in the legend
 
 
 def mrr_curves(table: pd.DataFrame, random: float) -> Figure:
@@ -1098,8 +1106,8 @@ def mrr_curves(table: pd.DataFrame, random: float) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Columns profile, n_train, mrr, low, high. Profiles stand a little beside each other, so
-        that their intervals can be told apart.
+        Columns profile, n_train, mrr, low, high, estimate. Profiles stand a little beside each
+        other, so that their intervals can be told apart. Thin lines: each seed by itself.
     random : float
         The exact value of a random ranking.
     """
@@ -1110,6 +1118,9 @@ def mrr_curves(table: pd.DataFrame, random: float) -> Figure:
     for place, name in enumerate(names):
         rows = table[table["profile"] == name]
         beside = step * 0.09 * (place - (len(names) - 1) / 2)
+        by_seed = [[value for value, *_ in found.by_seed] for found in rows["estimate"]]
+        if len(by_seed[0]) > 1:
+            axis.plot(rows["n_train"] + beside, by_seed, color=_LOOKS[name]["color"], **_ONE_SEED)
         axis.errorbar(
             rows["n_train"] + beside, rows["mrr"], _arms(rows), elinewidth=1.2, ms=5,
             label=name, **_LOOKS[name],

@@ -1,13 +1,64 @@
-"""Bootstrap intervals: what the modules that draw units with replacement share."""
+"""Numbers with intervals, by bootstrap over what was drawn: units (users, say), and seeds."""
 
 from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visprof.checks import check_finite, check_number, check_numbers, check_whole
 
-__all__ = ["percentile_interval", "resample_counts"]
+__all__ = [
+    "Estimate", "estimate_over_seeds", "mean_draws", "mean_over_seeds", "percentile_interval",
+    "resample_counts",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval, where it has one.
+
+    Parameters
+    ----------
+    value : float
+        The point estimate; a mean over seeds where there are several.
+    low, high : float, optional
+        Ends of its interval, which covers the draw of units and of seeds.
+    n : int, optional
+        How many units (users, pairs, pictures; see `unit`) it rests on.
+    unit : str
+        What `n` counts.
+    sd_units, sd_seeds : float, optional
+        The two parts of its standard error: from the draw of units, and from that of seeds.
+    by_seed : tuple of (value, low, high)
+        What each seed gives alone, its interval over units only.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    unit: str = ""
+    sd_units: float | None = None
+    sd_seeds: float | None = None
+    by_seed: tuple[tuple[float, float, float], ...] = ()
+
+    def interval(self, spec: str) -> str:
+        """Ends of the interval, each by the format `spec`; empty where there is none."""
+        if self.low is None or self.high is None:
+            return ""
+        return f"{self.low:{spec}} to {self.high:{spec}}"
+
+    def __format__(self, spec: str) -> str:
+        """Value and interval, each by the format `spec`: ``0.134 (0.120 to 0.148)``."""
+        interval = self.interval(spec)
+        return format(self.value, spec) + (f" ({interval})" if interval else "")
+
+    def of(self, n: int, unit: str) -> Estimate:
+        """Return the same number, resting on so many units."""
+        return dataclasses.replace(self, n=n, unit=unit)
 
 
 def resample_counts(n: int, n_resamples: int, random_state: int) -> NDArray[np.int64]:
@@ -70,3 +121,127 @@ def percentile_interval(draws: ArrayLike, level: float) -> tuple[float, float]:
         low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     check_finite([low, high], "quantiles of the draws")
     return float(low), float(high)
+
+
+def mean_draws(values: ArrayLike, times: ArrayLike) -> NDArray[np.float64]:
+    """Means of bootstrap draws.
+
+    Parameters
+    ----------
+    values : array-like of shape (n,) or (n, m)
+        A value, or m, of each unit.
+    times : array-like of int, shape (b, n)
+        How often each unit is in each draw, from `resample_counts`.
+
+    Returns
+    -------
+    ndarray of shape (b,) or (b, m)
+    """
+    return np.asarray(times) @ np.asarray(values, np.float64) / len(values)
+
+
+def estimate_over_seeds(
+    values: ArrayLike, draws: ArrayLike, level: float = 0.95, random_state: int = 0
+) -> Estimate:
+    r"""Mean over seeds, with an interval for both the draw of units and that of seeds.
+
+    Bootstrap over both (Owen 2007): each draw of the units goes with a draw of the seeds. Of S
+    seeds drawn with replacement the mean varies by :math:`(S - 1) / S` of what it does between
+    samples of S seeds, so that deviations of the seeds' weights are stretched by
+    :math:`\sqrt{S / (S - 1)}`.
+
+    Parameters
+    ----------
+    values : array-like of shape (S,)
+        The number as each seed gives it.
+    draws : array-like of shape (b, S)
+        The same of bootstrap draws of the units. Where units are the same for all seeds, so must
+        the draws be.
+    level : float, default=0.95
+        Coverage, between 0 and 1.
+    random_state : int, default=0
+        Seed of the draw of seeds.
+
+    Returns
+    -------
+    Estimate
+        Without `n` and `unit`. With one seed, the interval covers the draw of units alone, and
+        there is no `sd_seeds`.
+
+    Raises
+    ------
+    TypeError
+        If a parameter is no number.
+    ValueError
+        If shapes do not match, a value is missing or not finite, or a parameter is out of range.
+    """
+    values = check_numbers(values, None, "values")
+    draws = np.asarray(draws, np.float64)
+    if draws.ndim != 2 or draws.shape[1] != len(values) or not len(draws):
+        raise ValueError(
+            f"draws: expected shape (b, {len(values)}), a column a seed, got {draws.shape}"
+        )
+    check_finite(draws, "draws")
+    b, n_seeds = draws.shape
+    by_seed = tuple(
+        (float(value), *percentile_interval(column, level))
+        for value, column in zip(values, draws.T, strict=True)
+    )
+    value, sd_units = float(values.mean()), float(draws.mean(axis=1).std())
+    if n_seeds == 1:
+        return Estimate(value, *by_seed[0][1:], sd_units=sd_units, by_seed=by_seed)
+    check_whole(random_state, "random_state", 0)
+    # a stream of its own: units are drawn with the same seed
+    rng = np.random.default_rng([random_state, n_seeds])
+    times = rng.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=b)
+    weights = 1 + (times - 1) * np.sqrt(n_seeds / (n_seeds - 1))
+    means = np.clip((weights * draws).mean(axis=1), draws.min(), draws.max())
+    low, high = percentile_interval(means, level)
+    sd_seeds = float(values.std(ddof=1) / np.sqrt(n_seeds))
+    return Estimate(value, low, high, sd_units=sd_units, sd_seeds=sd_seeds, by_seed=by_seed)
+
+
+def mean_over_seeds(
+    values: ArrayLike,
+    unit: str,
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    random_state: int = 0,
+) -> list[Estimate]:
+    """Means over units and seeds, each with an interval for both (see `estimate_over_seeds`).
+
+    Parameters
+    ----------
+    values : array-like of shape (S, n, m)
+        A value of each of n units by each of S seeds, for m numbers. The same draws of units serve
+        all, so differences of numbers are paired.
+    unit : str
+        What the units are, such as "users".
+    level : float, default=0.95
+        Coverage, between 0 and 1.
+    n_resamples : int, default=2000
+        Number of bootstrap draws.
+    random_state : int, default=0
+        Seed of the draws.
+
+    Returns
+    -------
+    list of Estimate, length m
+
+    Raises
+    ------
+    TypeError
+        If a parameter is no number, or not whole where things are counted.
+    ValueError
+        If there is no unit, seed or number, a value is not finite, or a parameter is out of range.
+    """
+    values = np.asarray(values, np.float64)
+    if values.ndim != 3 or not values.size:
+        raise ValueError(f"values: expected shape (S, n, m), none of them 0, got {values.shape}")
+    n = values.shape[1]
+    times = resample_counts(n, n_resamples, random_state)
+    draws = np.stack([mean_draws(of, times) for of in values], axis=1)  # (b, S, m)
+    return [
+        estimate_over_seeds(mean, draw, level, random_state).of(n, unit)
+        for mean, draw in zip(values.mean(axis=1).T, draws.transpose(2, 0, 1), strict=True)
+    ]

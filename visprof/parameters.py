@@ -99,6 +99,11 @@ class Parameters:
 
     data: str = _parameter("", "folder with boards/ and scenes/; empty: the simulated world")
     seed: int = _parameter(0, "seed of every draw", least=0, most=LARGEST_SEED)
+    n_seeds: int = _parameter(
+        10,
+        "seeds of what the algorithm draws, over which numbers are means; 1: only `seed`",
+        least=1,
+    )
     device: str = _parameter("cpu", "where networks run", choices=("cpu", "cuda*"))
     # the simulated world, used where data is empty
     drawn: bool = _parameter(True, "draw its pictures; else: simulate their embeddings only")
@@ -241,6 +246,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "demo": {},
     # the demo at a size for tests, seconds
     "tiny": {
+        "n_seeds": 2,
         "n_users": 12,
         "world_pins": 20,
         "scenes_per_class": 6,
@@ -282,11 +288,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     # chapters 5 to 8 at the paper's size, without pictures: simulated embeddings, minutes
     "vectors": {
         "drawn": False,
+        "n_seeds": 1,  # each would cluster the background again, minutes each time
         "n_users": 5790,
         "n_background": 1800,
         "n_clusters": 200,
         "alpha": 1e-4,  # of a background of 180,000 pins: a prior as heavy as 18
-        "n_repeats": 0,  # each would cluster the background again, a minute each time
+        "n_repeats": 0,  # likewise
     },
     # the paper's constants; margin, batch size and alpha are not given there. It needs the data,
     # the network's weights and a GPU

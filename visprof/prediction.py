@@ -23,6 +23,7 @@ __all__ = [
     "distance_points",
     "join_profiles",
     "mean_reciprocal_rank",
+    "median_draws",
     "mrr_difference",
     "random_mrr",
     "randomisation_test",
@@ -238,7 +239,8 @@ def rank_scores(
     times = resample_counts(len(ranks), n_resamples, random_state)
     values = {"mrr": 1 / ranks, **{f"recall@{k}": (ranks <= k).astype(float) for k in RECALL_AT}}
     scores = {name: _means(value, times, level) for name, value in values.items()}
-    scores["median rank"] = _medians(ranks, times, level)
+    draws = median_draws(ranks, times)
+    scores["median rank"] = _with_intervals(np.median(ranks, axis=0), draws, level)
     return scores
 
 
@@ -376,9 +378,21 @@ def _means(
     return _with_intervals(values.mean(axis=0), times @ values / len(values), level)
 
 
-def _medians(
-    ranks: NDArray[np.float64], times: NDArray[np.int64], level: float
-) -> NDArray[np.float64]:
+def median_draws(ranks: ArrayLike, times: ArrayLike) -> NDArray[np.float64]:
+    """Medians of bootstrap draws.
+
+    Parameters
+    ----------
+    ranks : array-like of shape (n,) or (n, m)
+        Ranks of n users, by m methods.
+    times : array-like of int, shape (b, n)
+        How often each user is in each draw, from `visprof.intervals.resample_counts`.
+
+    Returns
+    -------
+    ndarray of shape (b,) or (b, m)
+    """
+    ranks, times = np.asarray(ranks, np.float64), np.asarray(times)
     n = len(ranks)
     draws = []
     for column in ranks.reshape(n, -1).T:
@@ -387,8 +401,7 @@ def _medians(
         drawn = np.cumsum(times[:, order], axis=1, dtype=np.int32)
         lower, upper = ((drawn <= place).sum(axis=1) for place in ((n - 1) // 2, n // 2))
         draws.append((column[order][lower] + column[order][upper]) / 2)
-    draws = np.array(draws).T if ranks.ndim == 2 else draws[0]
-    return _with_intervals(np.median(ranks, axis=0), draws, level)
+    return np.array(draws).T if ranks.ndim == 2 else draws[0]
 
 
 def random_mrr(n: int) -> float:

@@ -10,8 +10,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from filelock import FileLock
 import visprof
 from visprof.files import write_whole
 from visprof.inputs import environment_version
+from visprof.intervals import Estimate
 from visprof.machine import hardware
 from visprof.memo import digest
 
@@ -36,6 +36,8 @@ __all__ = [
     "side_by_side",
     "verdict",
     "verdict_above",
+    "verdict_with_seeds",
+    "verdicts_by_seed",
 ]
 
 PACKAGE = Path(visprof.__file__).parent
@@ -43,40 +45,6 @@ LOCK = PACKAGE.parent / "constraints.txt"  # the versions that were tested; in a
 PAGE = "VISPROF_PAGE"  # environment variable: the page that is being made
 SIGNIFICANT = 0.05  # at most: a p-value's verdict
 ROUNDING = {"rel_tol": 1e-9, "abs_tol": 1e-12}  # what the order of a sum may change
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval, where it has one.
-
-    Parameters
-    ----------
-    value : float
-        The point estimate.
-    low, high : float, optional
-        Ends of its interval.
-    n : int, optional
-        How many units (users, pairs, pictures; see `unit`) it rests on.
-    unit : str
-        What `n` counts.
-    """
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-    n: int | None = None
-    unit: str = ""
-
-    def interval(self, spec: str) -> str:
-        """Ends of the interval, each by the format `spec`; empty where there is none."""
-        if self.low is None or self.high is None:
-            return ""
-        return f"{self.low:{spec}} to {self.high:{spec}}"
-
-    def __format__(self, spec: str) -> str:
-        """Value and interval, each by the format `spec`: ``0.134 (0.120 to 0.148)``."""
-        interval = self.interval(spec)
-        return format(self.value, spec) + (f" ({interval})" if interval else "")
 
 
 class LedgerConflictError(ValueError):
@@ -151,7 +119,8 @@ class Ledger:
             kept = self._kept()
             page = {"page": os.environ[PAGE]} if PAGE in os.environ else {}
             for key, estimate in estimates.items():
-                number = {k: _plain(v) for k, v in vars(estimate).items() if v not in (None, "")}
+                named = vars(estimate).items()
+                number = {name: _plain(of) for name, of in named if of not in (None, "", ())}
                 number |= {**page, "run": name}
                 earlier = kept["numbers"].get(key, number)
                 if earlier.get("page") != number.get("page") or not page:
@@ -201,12 +170,16 @@ class Ledger:
 
 
 def _plain(value: Any) -> Any:
-    """A number of NumPy as Python's, which JSON knows."""
+    """A number of NumPy as Python's, and tuples as lists: what JSON gives back."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
     return value.item() if hasattr(value, "item") else value
 
 
 def _is_equal(a: Any, b: Any) -> bool:
     """Whether two entries are equal, up to rounding: the order of sums may differ."""
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_is_equal, a, b))
     if isinstance(a, float) and isinstance(b, float):
         return math.isclose(a, b, **ROUNDING) or (a != a and b != b)
     return a == b
@@ -236,10 +209,12 @@ def _refuse_conflict(
 def estimates(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Estimate]:
     """Numbers by key, of entries as `Ledger.read` gives them."""
     names = [field.name for field in dataclasses.fields(Estimate)]
-    return {
-        key: Estimate(**{name: entry[name] for name in names if name in entry})
-        for key, entry in entries.items()
-    }
+    found = {}
+    for key, entry in entries.items():
+        given = {name: entry[name] for name in names if name in entry}
+        given["by_seed"] = tuple(map(tuple, entry.get("by_seed", ())))
+        found[key] = Estimate(**given)
+    return found
 
 
 def provenance() -> dict[str, Any]:
@@ -349,6 +324,21 @@ def _is_difference(key: str, numbers: Mapping[str, Estimate]) -> bool:
     return False
 
 
+def verdicts_by_seed(estimate: Estimate, bound: float) -> list[str]:
+    """Verdict of each seed alone, as `verdict_above`; none where seeds are not kept.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    bound : float
+
+    Returns
+    -------
+    list of str
+    """
+    return [verdict_above(Estimate(*of_seed), bound) for of_seed in estimate.by_seed]
+
+
 def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -> pd.DataFrame:
     """Set the paper's claims beside what was found.
 
@@ -364,15 +354,22 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
     Returns
     -------
     DataFrame
-        Columns claim, paper, ours, verdict, rule; one row a claim.
+        Columns claim, paper, ours, verdict, seeds (in how many of them the verdict would be the
+        same if there were no other), rule; one row a claim.
     """
     above_zero = "the 95 % interval of the difference lies above 0"
     rows = []
 
-    def add(claim: str, paper: str, ours: str, verdict: str, rule: str) -> None:
+    def add(
+        claim: str, paper: str, ours: str, verdict: str, rule: str, by_seed: Sequence[str] = ()
+    ) -> None:
+        seeds = f"{by_seed.count(verdict)} of {len(by_seed)}" if len(by_seed) > 1 else ""
         rows.append(
-            {"claim": claim, "paper": paper, "ours": ours, "verdict": verdict, "rule": rule}
-        )
+            {
+                "claim": claim, "paper": paper, "ours": ours, "verdict": verdict, "seeds": seeds,
+                "rule": rule,
+            }
+        )  # fmt: skip
 
     for better, worse, paper in (
         ("hybrid", "cnn", "0.134 > 0.132"),
@@ -388,6 +385,7 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
             f"difference {difference:.3f}",
             verdict_above(difference, 0),
             above_zero,
+            verdicts_by_seed(difference, 0),
         )
     differ, dealt = numbers["pairs.differ"], numbers["pairs.differ.dealt"]
     add(
@@ -397,6 +395,10 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
         verdict_above(differ, 0.5) if dealt.value < 0.05 else "does not hold",
         "the 95 % interval of the share lies above one half, and fewer than 5 % of the pairs "
         "differ when the same pins are dealt to the users at random",
+        [
+            found if of_dealt[0] < 0.05 else "does not hold"
+            for found, of_dealt in zip(verdicts_by_seed(differ, 0.5), dealt.by_seed, strict=True)
+        ],
     )
     claim, paper = "The same by a test whose errors are known", "not tested"
     by_pin, by_session = numbers.get("pairs.bh"), numbers.get("pairs.bh.sessions")
@@ -416,6 +418,10 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
             "test of the maximum, whole sessions shuffled where times show them, false discovery "
             "rate 5 %) lies above one half; such a share is a least value, so it can show that "
             "most pairs differ, never that most do not",
+            [
+                "holds" if of_seed == "holds" else "not shown"
+                for of_seed in verdicts_by_seed(tested, 0.5)
+            ],
         )
     image, random = numbers[f"mrr.image.{n_train}"], numbers["mrr.random"]
     add(
@@ -424,6 +430,7 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
         f"{image:.3f} against {random.value:.3f}",
         verdict_above(image, random.value),
         "the 95 % interval of the MRR lies above the exact random value",
+        verdicts_by_seed(image, random.value),
     )
     for other, name, paper, missing in (
         ("text", "text profile", "at every size", "captions share no words"),
@@ -439,7 +446,8 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
             f"{image.value:.3f} against {numbers[f'mrr.{other}.{n_train}'].value:.3f}; "
             f"difference {difference:.3f}"
         )
-        add(claim, paper, ours, verdict_above(difference, 0), above_zero)
+        by_seed = verdicts_by_seed(difference, 0)
+        add(claim, paper, ours, verdict_above(difference, 0), above_zero, by_seed)
     return pd.DataFrame(rows)
 
 
@@ -470,6 +478,12 @@ def ledger_scorecard(ledger: Ledger) -> pd.DataFrame:
         raise ValueError(f"{ledger.path} has no number {error}; build the whole book") from None
 
 
+def verdict_with_seeds(card: pd.DataFrame) -> pd.Series:
+    """Verdicts of a scorecard in words, with the seeds in which they stand: holds (9 of 10)."""
+    seeds = card["seeds"].map(lambda of: f" ({of} seeds)" if of else "")
+    return card["verdict"] + seeds
+
+
 def side_by_side(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Set the scorecards of several studies beside each other.
 
@@ -484,7 +498,7 @@ def side_by_side(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         Columns claim, the paper, one a study (verdict and what was found), and rule.
     """
     first = next(iter(cards.values()))
-    found = {name: card["verdict"] + ": " + card["ours"] for name, card in cards.items()}
+    found = {name: verdict_with_seeds(card) + ": " + card["ours"] for name, card in cards.items()}
     return pd.DataFrame(
         {"claim": first["claim"], "the paper": first["paper"], **found, "rule": first["rule"]}
     )

@@ -4,7 +4,8 @@ Each step is a function of `visprof.steps` whose arguments name what it needs: o
 parameters, or ``folder`` (a folder of its own). ``Study(...)["map_numbers"]`` therefore computes
 what Table 1 needs and nothing else. A step's value is kept on disk under a key made of its
 parameters, the keys of the steps it needs, and the source of the code it reaches: change one
-parameter and only what follows from it is computed again, whichever chapter asks.
+parameter and only what follows from it is computed again, whichever chapter asks. What
+the algorithm draws is drawn `n_seeds` times, by as many seeds (see `visprof.steps.registry`).
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ import pandas as pd
 
 from visprof import inputs, memo, sizing
 from visprof.machine import machine_version
-from visprof.parameters import Parameters, given_parameters, preset_parameters
+from visprof.parameters import LARGEST_SEED, Parameters, given_parameters, preset_parameters
 from visprof.results import Estimate, Ledger
 from visprof.sources import world
 from visprof.steps import STEPS, find_step
+from visprof.steps.registry import is_kept, needed_steps
 
 __all__ = ["STEPS", "Study"]
 
@@ -68,8 +70,11 @@ class Study:
         self.preset = preset
         self.given = frozenset(name for name, value in changes.items() if value is not None)
         self.home = Path(home) if home is not None else _default_home()
-        self._values: dict[str, Any] = {}
-        self._keys: dict[str, str] = {}
+        # by step and start; those of another start than the first are kept for one start at a time
+        self._values: dict[tuple[str, int | None], Any] = {}
+        self._passing: dict[tuple[str, int | None], Any] = {}
+        self._keys: dict[tuple[str, int | None], str] = {}
+        self._drawn: dict[str, bool] = {}
 
     @classmethod
     def of_page(cls, variables: Mapping[str, Any]) -> Study:
@@ -145,13 +150,47 @@ class Study:
         return pd.Series(n_train, index=world.SCENE_CLASSES), n_test * len(world.SCENE_CLASSES)
 
     def __getitem__(self, name: str) -> Any:
-        """Value of a step: from memory, from disk, or computed now with all that it needs."""
+        """Value of a step: from memory, from disk, or computed now with all that it needs.
+
+        Of a step that the algorithm's seed plays a part in, it is that of the first start.
+        """
         if name not in STEPS:
             raise KeyError(f"no step {name!r}; known: {', '.join(STEPS)}")
-        if name not in self._values:
+        return self._value(name, self.starts[0])
+
+    @cached_property
+    def starts(self) -> tuple[int, ...]:
+        """Seeds of what the algorithm draws, (n_seeds,): the study's own first."""
+        seed, n_seeds = self.asked.seed, self.asked.n_seeds
+        others = np.random.SeedSequence(seed).generate_state(n_seeds - 1) % LARGEST_SEED
+        return (seed, *others.tolist())
+
+    def _value(self, name: str, start: int) -> Any:
+        at = (name, start if self._is_drawn(name) else None)
+        values = self._values
+        if at[1] not in (None, self.starts[0]):
+            if any(other != start for _, other in self._passing):
+                self._passing.clear()
+            values = self._passing
+        if at not in values:
             self._note(name)
-            self._values[name] = memo.keep(self._folder(name), lambda: self._compute(name))
-        return self._values[name]
+            function = find_step(name, self)
+            if is_kept(function):
+                folder = self._folder(name, start)
+                values[at] = memo.keep(folder, lambda: self._compute(name, function, start))
+            else:
+                values[at] = self._compute(name, function, start)
+        return values[at]
+
+    def _is_drawn(self, name: str) -> bool:
+        """Whether a step's value depends on the start: of its own, or of a step that it needs."""
+        if name not in self._drawn:
+            function = find_step(name, self)
+            steps = needed_steps(function).items()
+            self._drawn[name] = "start" in inspect.signature(function).parameters or any(
+                self._is_drawn(of) for argument, of in steps if argument == of
+            )
+        return self._drawn[name]
 
     def __getattr__(self, name: str) -> Any:
         """Value of a parameter; the data are looked at only for those that depend on them."""
@@ -159,14 +198,28 @@ class Study:
             raise AttributeError(name)
         return getattr(self.parameters if name in sizing.FITTED else self.asked, name)
 
-    def key(self, name: str) -> str:
-        """Key of a step: its parameters, its needs' keys and its code, as one hash."""
-        if name not in self._keys:
+    def key(self, name: str, start: int | None = None) -> str:
+        """Key of a step: its parameters, its needs' keys and its code, as one hash.
+
+        Parameters
+        ----------
+        name : str
+            The step.
+        start : int, optional
+            One of `starts`; by default the first.
+        """
+        start = self.starts[0] if start is None else start
+        at = (name, start if self._is_drawn(name) else None)
+        if at not in self._keys:
             function = find_step(name, self)
+            steps = needed_steps(function)
             parts: dict[str, str] = {"step": name, "code": _version(function)}
             for needed in inspect.signature(function).parameters:
-                if needed in STEPS:
-                    parts[needed] = self.key(needed)
+                if needed in steps:
+                    starts = (start,) if needed == steps[needed] else self.starts
+                    parts[needed] = " ".join(self.key(steps[needed], of) for of in starts)
+                elif needed == "start":
+                    parts[needed] = repr(start)
                 elif needed == "data":
                     parts[needed] = memo.fingerprint(self.data) if self.data else ""
                 elif needed == "weights":
@@ -175,8 +228,8 @@ class Study:
                     parts[needed] = repr(getattr(self, needed))
                 else:  # values may name files in the step's folder: not valid from another home
                     parts[needed] = str(self.home.resolve())
-            self._keys[name] = memo.digest(json.dumps(parts, sort_keys=True))
-        return self._keys[name]
+            self._keys[at] = memo.digest(json.dumps(parts, sort_keys=True))
+        return self._keys[at]
 
     def _note(self, name: str) -> None:
         """Write down what a step is made from: its code, that of all it needs, and files."""
@@ -185,9 +238,8 @@ class Study:
         while waiting:
             found = waiting.pop()
             needed[found] = find_step(found, self)
-            named = set(inspect.signature(needed[found]).parameters)
-            waiting |= (named & STEPS.keys()) - needed.keys()
-            parameters |= named
+            waiting |= set(needed_steps(needed[found]).values()) - needed.keys()
+            parameters |= set(inspect.signature(needed[found]).parameters)
         files = {"data": self.data, "weights": self._weights}
         inputs.note_inputs(
             {f"{found.__module__}.{found.__name__}": _version(found) for found in needed.values()},
@@ -198,30 +250,33 @@ class Study:
             },
         )
 
-    def _compute(self, name: str) -> Any:
-        function = find_step(name, self)
-        needs = inspect.signature(function).parameters
-        values = {needed: self._argument(needed, name) for needed in needs}
-        start = time.perf_counter()
+    def _compute(self, name: str, function: Callable[..., Any], start: int) -> Any:
+        steps = needed_steps(function)
+        values = {}
+        for needed in inspect.signature(function).parameters:
+            if needed in steps and needed != steps[needed]:
+                values[needed] = [self._value(steps[needed], of) for of in self.starts]
+            elif needed in steps:
+                values[needed] = self._value(needed, start)
+            elif needed == "start":
+                values[needed] = start
+            elif needed == "folder":
+                values[needed] = self._folder(name, start)
+            else:
+                values[needed] = self._weights if needed == "weights" else getattr(self, needed)
+        begin = time.perf_counter()
         value = function(**values)
-        log.info("%s: computed in %.1f s", name, time.perf_counter() - start)
+        of = f" (seed {start})" if self._is_drawn(name) and len(self.starts) > 1 else ""
+        log.info("%s%s: computed in %.1f s", name, of, time.perf_counter() - begin)
         return value
-
-    def _argument(self, needed: str, step: str) -> Any:
-        """What a step is given for one of its arguments."""
-        if needed in STEPS:
-            return self[needed]
-        if needed == "folder":
-            return self._folder(step)
-        return self._weights if needed == "weights" else getattr(self, needed)
 
     @property
     def _weights(self) -> str:
         """Path of the weights, which lie beside the pictures they are used for; none is empty."""
         return str(Path(self.data) / self.weights) if self.data and self.weights else self.weights
 
-    def _folder(self, name: str) -> Path:
-        return self.home.resolve() / name / self.key(name)
+    def _folder(self, name: str, start: int) -> Path:
+        return self.home.resolve() / name / self.key(name, start)
 
     @property
     def source(self) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
 from scipy.special import entr
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.cluster import KMeans, kmeans_plusplus
+from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from visprof.checks import check_finite, check_number, check_whole
+from visprof.checks import check_finite, check_groups, check_number, check_whole
 from visprof.scaling import scale_exponent, scaled
 
-__all__ = ["VisualVocabulary", "assignment_entropy", "count_distinct"]
+__all__ = ["VisualVocabulary", "assignment_entropy", "count_distinct", "match_clusters"]
 
 _SIGMAS = ("pairs", "centres")
 _START_ROWS = 100  # a cluster
@@ -330,3 +332,44 @@ def assignment_entropy(assignments: ArrayLike) -> NDArray[np.float64]:
             f"and sums from {totals.min()} to {totals.max()}"
         )
     return entr(c).sum(axis=1, dtype=np.float64)
+
+
+def match_clusters(labels: ArrayLike, others: ArrayLike) -> tuple[NDArray, NDArray[np.float64]]:
+    r"""Match the clusters of one clustering to those of another, one to one.
+
+    The matching shares the most rows (Hungarian method; Kuhn 1955). A cluster and its match are
+    alike by the index of Jaccard, :math:`|A \cap B| / |A \cup B|`.
+
+    Parameters
+    ----------
+    labels, others : array-like of shape (n,)
+        Cluster of each row in the one clustering and in the other.
+
+    Returns
+    -------
+    clusters : ndarray of shape (k,)
+        The clusters of `labels` that have rows, sorted.
+    jaccard : ndarray of shape (k,)
+        Index of each with its match; 0 where the other clustering has fewer clusters and none is
+        left for it.
+
+    Raises
+    ------
+    TypeError
+        If labels are of several kinds.
+    ValueError
+        If there is not one label for each row in both, or one is missing.
+
+    Examples
+    --------
+    >>> match_clusters([0, 0, 1, 1], ["b", "b", "a", "b"])[1].round(2).tolist()
+    [0.67, 0.5]
+    """
+    labels = check_groups(labels, None, "labels")
+    others = check_groups(others, len(labels), "others")
+    shared = contingency_matrix(labels, others)
+    rows, columns = linear_sum_assignment(shared, maximize=True)
+    found = shared[rows, columns]
+    jaccard = np.zeros(len(shared))
+    jaccard[rows] = found / (shared.sum(axis=1)[rows] + shared.sum(axis=0)[columns] - found)
+    return np.unique(labels), jaccard

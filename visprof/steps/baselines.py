@@ -9,13 +9,20 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from visprof import embedding, prediction
-from visprof.steps.leakage import SIMULATED_USERS, simulated_ranks
+from visprof.steps.leakage import SIMULATED_USERS, simulated_mrr
 from visprof.steps.pictures import BoardSplit
-from visprof.steps.prediction import HalfProfiles, drawn_pins, halves, mean_profiles, ranked
+from visprof.steps.prediction import (
+    HalfProfiles,
+    drawn_pins,
+    halves,
+    mean_profiles,
+    mrr_columns,
+    ranked,
+)  # fmt: skip
 from visprof.steps.registry import step
 from visprof.vocabulary import VisualVocabulary
 
-__all__ = ["distance_table", "gain_sources", "pin_truth", "taste_worlds"]
+__all__ = ["distance_table", "gain_ranks", "gain_sources", "pin_truth", "taste_worlds"]
 
 TASTES = {
     "neither": (0.0, 0.0),
@@ -27,23 +34,25 @@ TASTES = {
 
 @step
 def distance_table(
-    half_profiles: HalfProfiles, train_sizes: tuple[int, ...], seed: int
+    every_half_profiles: list[HalfProfiles], train_sizes: tuple[int, ...], seed: int
 ) -> pd.DataFrame:
     """MRR by distance, of each profile by those that suit it, at the most training pins.
 
-    Columns profile, distance, mrr, low, high.
+    Columns profile, distance, mrr, low, high, estimate.
     """
     n_train = max(train_sizes)
     pairs = [
         (name, distance)
-        for name, kind in half_profiles.kinds().items()
+        for name, kind in every_half_profiles[0].kinds().items()
         for distance in kind.distances
     ]
-    ranks = [ranked(half_profiles, name, n_train, distance).middle for name, distance in pairs]
-    scores = prediction.mean_reciprocal_rank(1 / np.column_stack(ranks), random_state=seed)
-    return pd.DataFrame(pairs, columns=["profile", "distance"]).assign(
-        **dict(zip(("mrr", "low", "high"), scores.T, strict=True))
-    )
+    ranks = [
+        np.column_stack(
+            [1 / ranked(half, name, n_train, distance).middle for name, distance in pairs]
+        )
+        for half in every_half_profiles
+    ]
+    return pd.DataFrame(pairs, columns=["profile", "distance"]).assign(**mrr_columns(ranks, seed))
 
 
 @step
@@ -60,7 +69,7 @@ def pin_truth(board_split: BoardSplit, data_folder: Path) -> pd.DataFrame | None
 
 
 @step
-def gain_sources(
+def gain_ranks(
     pin_truth: pd.DataFrame | None,
     pin_features: embedding.Features | None,
     pin_embedding: np.ndarray,
@@ -69,12 +78,12 @@ def gain_sources(
     n_test: int,
     train_sizes: tuple[int, ...],
     seed: int,
-) -> pd.DataFrame:
-    """MRR by what a profile may know of a pin, at the most training pins.
+) -> dict[str, np.ndarray]:
+    """Reciprocal ranks of users by what a profile may know of a pin, at the most training pins.
 
-    Columns profile, mrr, low, high. The embedding is cut in two: the mean of the pin's class over
-    the background, and the rest, which varies within classes. Classes are true ones where they
-    are known, as true styles are; else each pin has the class that the CNN finds likeliest.
+    The embedding is cut in two: the mean of the pin's class over the background, and the rest,
+    which varies within classes. Classes are true ones where they are known, as true styles are;
+    else each pin has the class that the CNN finds likeliest.
     """
     if pin_truth is not None:
         scene, style = (_codes(pin_truth[column]) for column in ("scene", "style"))
@@ -95,11 +104,15 @@ def gain_sources(
     if len(known) > 1:
         both = prediction.join_profiles([pairs[name] for name in known])
         pairs = {"true classes and styles": both, **pairs}
-    ranks = [prediction.rank_users(*pair).middle for pair in pairs.values()]
-    scores = prediction.mean_reciprocal_rank(1 / np.column_stack(ranks), random_state=seed)
-    return pd.DataFrame({"profile": list(pairs)}).assign(
-        **dict(zip(("mrr", "low", "high"), scores.T, strict=True))
-    )
+    return {name: 1 / prediction.rank_users(*pair).middle for name, pair in pairs.items()}
+
+
+@step
+def gain_sources(every_gain_ranks: list[dict[str, np.ndarray]], seed: int) -> pd.DataFrame:
+    """MRR by what a profile may know of a pin: columns profile, mrr, low, high, estimate."""
+    names = list(every_gain_ranks[0])
+    ranks = [np.column_stack([of[name] for name in names]) for of in every_gain_ranks]
+    return pd.DataFrame({"profile": names, **mrr_columns(ranks, seed)})
 
 
 def _codes(names: ArrayLike) -> np.ndarray:
@@ -125,17 +138,17 @@ def taste_worlds(
 ) -> pd.DataFrame:
     """MRR in simulated worlds whose users have taste in classes, in styles, in both or neither.
 
-    Columns taste, n_users, profile, mrr, low, high. There are as many users as in the study, at
-    most 500.
+    Columns taste, n_users, profile, mrr, low, high, estimate. There are as many users as in the
+    study, at most 500.
     """
     n_users = min(SIMULATED_USERS, board_split.analysed["board"].nunique())
     rows = []
     for taste, (class_taste, style_taste) in TASTES.items():
-        ranks = simulated_ranks(
+        found = simulated_mrr(
             n_users, n_pins, n_test, max(train_sizes), unfitted_vocabulary, distance, seed,
             class_taste=class_taste, style_taste=style_taste,
         )  # fmt: skip
-        for name, of in ranks.items():
-            scores = prediction.mean_reciprocal_rank(of, random_state=seed)
-            rows.append((taste, n_users, name, *scores))
-    return pd.DataFrame(rows, columns=["taste", "n_users", "profile", "mrr", "low", "high"])
+        for name, mrr in found.items():
+            rows.append((taste, n_users, name, mrr.value, mrr.low, mrr.high, mrr))
+    columns = ["taste", "n_users", "profile", "mrr", "low", "high", "estimate"]
+    return pd.DataFrame(rows, columns=columns)

@@ -15,8 +15,8 @@ from scipy.stats import binomtest
 
 from visprof import significance, vocabulary
 from visprof.calibration import PinBank, draw_users, pin_bank
+from visprof.intervals import Estimate
 from visprof.logodds import logits_and_variances
-from visprof.results import Estimate
 from visprof.steps.pictures import BoardSplit
 from visprof.steps.registry import step
 

@@ -14,10 +14,11 @@ from visprof.steps.differences import PairwiseDifferences, counts_and_dealt, uni
 from visprof.steps.pictures import BoardSplit
 from visprof.steps.registry import step
 from visprof.steps.users import Assignments, clone_as
-from visprof.vocabulary import VisualVocabulary, assignment_entropy
+from visprof.vocabulary import VisualVocabulary, assignment_entropy, match_clusters
 
-__all__ = ["nearest_of_boards", "readings", "telling_clusters"]
+__all__ = ["nearest_of_boards", "readings", "recurring_clusters", "telling_clusters"]
 
+SAME = 0.5  # least index of Jaccard of a cluster that is found again
 N_CLUSTERS, N_EXAMPLES = 3, 6  # shown of a pair, and of a cluster
 PLACES = {"most": 1.0, "median": 0.5, "little": 0.05}  # of the shown pairs, by quantile of Z
 N_COMPARED = 1000  # users that readings are compared on, at most: half a million pairs
@@ -30,6 +31,7 @@ def telling_clusters(
     pin_embedding: np.ndarray,
     visual_vocabulary: VisualVocabulary,
     pairwise_differences: PairwiseDifferences,
+    recurring_clusters: pd.DataFrame,
     counts: str,
     alpha: float,
     variance: str,
@@ -38,8 +40,11 @@ def telling_clusters(
     """Clusters with the largest absolute z of three pairs, from far apart to alike.
 
     Columns differ (key of `PLACES`), user_i, user_j, max_z, cluster, z (positive where i has
-    more), count_i, count_j, images: the background's pictures nearest the centre.
+    more), count_i, count_j, again (share of the other seeds that find the cluster too, NaN if there
+    is none), images: the background's pictures nearest the centre. Clusters are those of the first
+    seed.
     """
+    again = recurring_clusters.set_index("cluster")["again"].astype(float)
     pin_users = board_split.analysed["board"].to_numpy()
     users, y, _ = counts_and_dealt(assignments.analysed, pin_users, counts, seed)
     g = assignments.background.sum(axis=0, dtype=float)
@@ -57,6 +62,7 @@ def telling_clusters(
                 "differ": name, "user_i": users[i], "user_j": users[j],
                 "max_z": float(np.abs(z).max()), "cluster": int(cluster), "z": float(z[cluster]),
                 "count_i": float(y[i, cluster]), "count_j": float(y[j, cluster]),
+                "again": again.get(cluster, np.nan),
                 "images": background["image"].iloc[nearest].to_list(),
             })  # fmt: skip
     return pd.DataFrame(rows)
@@ -69,6 +75,23 @@ def nearest_of_boards(pictures: np.ndarray, boards: np.ndarray, centre: np.ndarr
     """
     order = np.argsort(row_norms(pictures - centre, squared=True), kind="stable")
     return order[np.sort(np.unique(boards[order], return_index=True)[1])]
+
+
+@step
+def recurring_clusters(every_assignments: list[Assignments]) -> pd.DataFrame:
+    """How far the clusters of the first seed are found again by the others.
+
+    Columns cluster, jaccard (mean over the other seeds, of the background's pins that belong to it
+    more than to any other and those of its match), again (share of the other seeds in which the
+    index is at least `SAME`). No rows if there is one seed.
+    """
+    labels = [of.background.argmax(axis=1) for of in every_assignments]
+    found = [match_clusters(labels[0], others) for others in labels[1:]]
+    if not found:
+        return pd.DataFrame(columns=["cluster", "jaccard", "again"])
+    jaccard = np.array([of for _, of in found])
+    again = (jaccard >= SAME).mean(axis=0)
+    return pd.DataFrame({"cluster": found[0][0], "jaccard": jaccard.mean(axis=0), "again": again})
 
 
 @step

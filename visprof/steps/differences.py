@@ -7,17 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from visprof import logodds, profiles, significance
-from visprof.results import Estimate
+from visprof.intervals import Estimate
 from visprof.steps.pictures import BoardSplit
 from visprof.steps.registry import step
 from visprof.steps.users import Assignments
 
-__all__ = ["PairwiseDifferences", "pair_numbers", "pairwise_differences"]
+__all__ = [
+    "PairwiseDifferences", "counts_and_dealt", "differences_by_seed", "pair_numbers",
+    "pairwise_differences", "unit_sums",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class PairwiseDifferences:
-    """Z of every pair of users (Eq. 7), and the same where pins are dealt at random."""
+    """Z of every pair of users (Eq. 7), and the same where pins are dealt at random.
+
+    Of one seed, (n_pairs,), or of all, (S, n_pairs).
+    """
 
     users: np.ndarray
     max_z: np.ndarray
@@ -31,16 +37,28 @@ def pairwise_differences(
     counts: str,
     alpha: float,
     variance: str,
-    seed: int,
+    start: int,
 ) -> PairwiseDifferences:
     """Largest absolute log-odds z-score of every pair of analysed users (Eqs. 4-7)."""
     background = assignments.background.sum(axis=0, dtype=float)
     pin_users = board_split.analysed["board"].to_numpy()
-    users, ours, dealt = counts_and_dealt(assignments.analysed, pin_users, counts, seed)
+    users, ours, dealt = counts_and_dealt(assignments.analysed, pin_users, counts, start)
     return PairwiseDifferences(
         users,
         logodds.pairwise_max_z(ours, background, alpha, variance),
         logodds.pairwise_max_z(dealt, background, alpha, variance),
+    )
+
+
+@step(kept=False)
+def differences_by_seed(
+    every_pairwise_differences: list[PairwiseDifferences],
+) -> PairwiseDifferences:
+    """Z of every pair by seed."""
+    return PairwiseDifferences(
+        every_pairwise_differences[0].users,
+        np.stack([of.max_z for of in every_pairwise_differences]),
+        np.stack([of.dealt_max_z for of in every_pairwise_differences]),
     )
 
 

@@ -103,11 +103,11 @@ def siamese_training(
     n_iterations: int,
     n_similar: int,
     n_dissimilar: int,
-    seed: int,
+    start: int,
 ) -> SiameseTraining:
     """Train the Siamese network on pairs of training scenes (Eq. 1)."""
     pairs, similar = scenes.sample_pairs(
-        scene_split.train["label"], n_similar, n_dissimilar, random_state=seed
+        scene_split.train["label"], n_similar, n_dissimilar, random_state=start
     )
     features = scene_features.features
     if lr_rest == 0:  # the trunk stays as it is: its features, once computed, are the input
@@ -115,7 +115,7 @@ def siamese_training(
     else:
         trunk = network.load()
         inputs = siamese.image_inputs(scene_split.images, trunk)
-    model = siamese.SiameseEmbedding(trunk, features.shape[1], n_outputs, normalise, seed)
+    model = siamese.SiameseEmbedding(trunk, features.shape[1], n_outputs, normalise, start)
     training_log = siamese.train_siamese(
         model,
         inputs,
@@ -126,7 +126,7 @@ def siamese_training(
         lr_rest=lr_rest,
         batch_size=batch_size,
         n_iterations=n_iterations,
-        random_state=seed,
+        random_state=start,
         device=device,
         checkpoint=folder / "checkpoint.pt",
     )
@@ -155,9 +155,9 @@ def _siamese_outputs(
 
 
 @step
-def scene_words(scene_split: SceneSplit, n_words: int, seed: int) -> np.ndarray:
+def scene_words(scene_split: SceneSplit, n_words: int, start: int) -> np.ndarray:
     """SIFT and bag of words of the test scenes, the words learnt on the training scenes."""
-    words = bow.BagOfVisualWords(n_words, random_state=seed).fit(scene_split.train["image"])
+    words = bow.BagOfVisualWords(n_words, random_state=start).fit(scene_split.train["image"])
     return words.transform(scene_split.test["image"])
 
 
@@ -171,7 +171,7 @@ def scene_embeddings(
     network: Network,
     device: str,
     scale_blocks: bool,
-    seed: int,
+    start: int,
 ) -> dict[str, np.ndarray]:
     """Embeddings of the test scenes by each method of Table 1, and by some for comparison."""
     n_train, images = len(scene_split.train), scene_split.images
@@ -179,7 +179,7 @@ def scene_embeddings(
         folder, scene_features, images, siamese_training, network, device
     )[n_train:]
     n_outputs, width = siamese_training.state["last.weight"].shape
-    untrained = siamese.SiameseEmbedding(None, width, n_outputs, siamese_training.normalise, seed)
+    untrained = siamese.SiameseEmbedding(None, width, n_outputs, siamese_training.normalise, start)
     siamese.calibrate(untrained, scene_features.features[:n_train])
     cnn = scene_features.outputs[n_train:]
     return {
@@ -192,7 +192,7 @@ def scene_embeddings(
     }
 
 
-@step
+@step(kept=False)
 def pin_embedding(
     folder: Path,
     pin_features: embedding.Features,

@@ -7,8 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from visprof import embedding, maps, retrieval
-from visprof.intervals import percentile_interval
-from visprof.results import Estimate
+from visprof.intervals import Estimate, estimate_over_seeds
 from visprof.steps.embeddings import Network
 from visprof.steps.pictures import SceneSplit
 from visprof.steps.registry import step
@@ -73,7 +72,9 @@ def network_check(
 
 @step
 def map_numbers(
-    scene_ranking: dict[str, retrieval.RankingMetrics], scene_split: SceneSplit, seed: int
+    every_scene_ranking: list[dict[str, retrieval.RankingMetrics]],
+    scene_split: SceneSplit,
+    seed: int,
 ) -> dict[str, Estimate]:
     """Table 1 in both readings, by method, and the differences that are claimed.
 
@@ -82,25 +83,32 @@ def map_numbers(
     """
     labels = scene_split.test["label"].to_numpy()
     n, unit = len(labels), "pictures"
-    values, draws = {}, {}
-    for method, ranking in scene_ranking.items():
-        drawn = retrieval.resampled_metrics(ranking, labels, random_state=seed)
-        for reading, value, draw in zip(
-            ("", ".area"), (ranking.mean_ap, ranking.pr_area), drawn, strict=True
-        ):
-            values[method, reading], draws[method, reading] = value, draw
+    n_seeds = len(every_scene_ranking)
+    values: dict[tuple[str, str], np.ndarray] = {}  # (S,) by method and reading
+    draws: dict[tuple[str, str], np.ndarray] = {}  # (b, S)
+    for method in every_scene_ranking[0]:
+        rankings = [of[method] for of in every_scene_ranking]
+        drawn = [retrieval.resampled_metrics(of, labels, random_state=seed) for of in rankings]
+        found = [(ranking.mean_ap, ranking.pr_area) for ranking in rankings]
+        for place, reading in enumerate(("", ".area")):
+            values[method, reading] = np.array([of[place] for of in found])
+            draws[method, reading] = np.column_stack([of[place] for of in drawn])
     numbers = {
-        f"map.{method}{reading}": Estimate(value, *percentile_interval(draw, 0.95), n, unit)
-        for ((method, reading), value), draw in zip(values.items(), draws.values(), strict=True)
+        f"map.{method}{reading}": estimate_over_seeds(
+            value, draws[method, reading], random_state=seed
+        ).of(n, unit)
+        for (method, reading), value in values.items()
     }
     exact = {"": retrieval.random_mean_ap(labels), ".area": retrieval.random_pr_area(labels)}
     for reading, random in exact.items():
         numbers[f"map.random{reading}"] = Estimate(random, n=n, unit=unit)
         # the random value is exact, so it only shifts the interval
-        values["random", reading], draws["random", reading] = random, np.float64(random)
+        values["random", reading] = np.full(n_seeds, random)
+        draws["random", reading] = np.float64(random)
         for better, worse in CLAIMED_ORDER:
-            difference = values[better, reading] - values[worse, reading]
-            drawn = draws[better, reading] - draws[worse, reading]
-            interval = percentile_interval(drawn, 0.95)
-            numbers[f"map.{better}-{worse}{reading}"] = Estimate(difference, *interval, n, unit)
+            numbers[f"map.{better}-{worse}{reading}"] = estimate_over_seeds(
+                values[better, reading] - values[worse, reading],
+                draws[better, reading] - draws[worse, reading],
+                random_state=seed,
+            ).of(n, unit)
     return numbers

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from visprof import maps
-from visprof.results import Estimate
+from visprof.intervals import Estimate
 from visprof.steps.pictures import BoardSplit, SceneSplit
 from visprof.steps.registry import step
 

@@ -8,19 +8,24 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
-from sklearn.base import clone
 
 from visprof import boards, embedding, palette, prediction, profiles
-from visprof.results import Estimate
+from visprof.intervals import (
+    Estimate,
+    estimate_over_seeds,
+    mean_over_seeds,
+    resample_counts,
+)
 from visprof.steps.pictures import BoardSplit
 from visprof.steps.registry import step
 from visprof.steps.users import Assignments, fit_vocabulary
 from visprof.vocabulary import VisualVocabulary
 
 __all__ = [
-    "PROFILES", "BatchEffect", "HalfProfiles", "ProfileKind", "batch_effect", "drawn_pins",
-    "half_profiles", "halves", "mean_profiles", "mrr_by_users", "mrr_numbers", "mrr_table",
-    "palettes", "ranked", "reciprocal_ranks", "repeated_mrr", "slug", "unfitted_vocabulary",
+    "PROFILES", "BatchEffect", "BatchSplits", "HalfProfiles", "ProfileKind", "batch_effect",
+    "batch_ranks", "batch_splits", "drawn_pins", "half_profiles", "halves", "mean_profiles",
+    "mrr_by_users", "mrr_columns", "mrr_numbers", "mrr_table", "palettes", "ranked",
+    "reciprocal_ranks", "repeated_mrr", "slug", "unfitted_vocabulary",
 ]  # fmt: skip
 
 
@@ -164,60 +169,94 @@ def reciprocal_ranks(
     return pd.concat(tables, ignore_index=True)
 
 
-def _by_user(reciprocal_ranks: pd.DataFrame, column: str) -> pd.DataFrame:
-    """One row a user, one column for each profile and number of training pins."""
-    keys = reciprocal_ranks[["profile", "n_train"]].drop_duplicates()
-    wide = reciprocal_ranks.pivot(index="user", columns=["profile", "n_train"], values=column)
-    return wide[list(keys.itertuples(index=False, name=None))]
+def _by_user(every_reciprocal_ranks: list[pd.DataFrame], column: str) -> tuple[list, np.ndarray]:
+    """Profiles with their numbers of training pins, m; and a column by seed, user and these."""
+    first = every_reciprocal_ranks[0]
+    keys = list(first[["profile", "n_train"]].drop_duplicates().itertuples(index=False, name=None))
+    return keys, np.stack(
+        [
+            table.pivot(index="user", columns=["profile", "n_train"], values=column)[keys]
+            for table in every_reciprocal_ranks
+        ]
+    )
+
+
+def _with_most_pins(every_reciprocal_ranks: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Ranks by the most training pins."""
+    most = every_reciprocal_ranks[0]["n_train"].max()
+    return [table[table["n_train"] == most] for table in every_reciprocal_ranks]
+
+
+def mrr_columns(ranks: list[np.ndarray] | np.ndarray, seed: int) -> dict[str, list]:
+    """Columns mrr, low, high, estimate of a table, from reciprocal ranks by seed, (S, n, m)."""
+    found = mean_over_seeds(ranks, "users", random_state=seed)
+    return {
+        "mrr": [estimate.value for estimate in found],
+        "low": [estimate.low for estimate in found],
+        "high": [estimate.high for estimate in found],
+        "estimate": found,
+    }
 
 
 @step
-def mrr_table(reciprocal_ranks: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Figure 6: columns profile, n_train, mrr, low, high."""
-    by_user = _by_user(reciprocal_ranks, "reciprocal_rank")
-    scores = prediction.mean_reciprocal_rank(by_user.to_numpy(), random_state=seed)
-    return by_user.columns.to_frame(index=False).assign(
-        **dict(zip(("mrr", "low", "high"), scores.T, strict=True))
-    )
+def mrr_table(every_reciprocal_ranks: list[pd.DataFrame], seed: int) -> pd.DataFrame:
+    """Figure 6: columns profile, n_train, mrr, low, high, estimate."""
+    keys, ranks = _by_user(every_reciprocal_ranks, "reciprocal_rank")
+    return pd.DataFrame(keys, columns=["profile", "n_train"]).assign(**mrr_columns(ranks, seed))
 
 
 @step
 def mrr_numbers(
-    reciprocal_ranks: pd.DataFrame, mrr_table: pd.DataFrame, seed: int
+    every_reciprocal_ranks: list[pd.DataFrame], mrr_table: pd.DataFrame, seed: int
 ) -> dict[str, Estimate]:
     """Figure 6 in numbers, with the image profile's lead over each other one, paired by user.
 
     Keys ``mrr.random``, ``mrr.text.50``, ``mrr.image-text.50`` (difference) and its p-value
-    ``mrr.image-text.50.p``; at the most training pins also ``recall@1.text.50``,
-    ``median-rank.text.50``, and with ties broken for or against a user
+    ``mrr.image-text.50.p`` (of reciprocal ranks averaged over seeds); at the most training pins
+    also ``recall@1.text.50``, ``median-rank.text.50``, and with ties broken for or against a user
     ``mrr.text.50.optimistic`` and ``.pessimistic``.
     """
-    n, unit = reciprocal_ranks["user"].nunique(), "users"
+    keys, ranks = _by_user(every_reciprocal_ranks, "reciprocal_rank")
+    n, unit = ranks.shape[1], "users"
     numbers = {"mrr.random": Estimate(prediction.random_mrr(n), n=n, unit=unit)}
-    for name, n_train, *estimate in mrr_table.itertuples(index=False):
-        numbers[f"mrr.{slug(name)}.{n_train}"] = Estimate(*estimate, n, unit)
+    for (name, n_train), estimate in zip(keys, mrr_table["estimate"], strict=True):
+        numbers[f"mrr.{slug(name)}.{n_train}"] = estimate
 
-    by_user = _by_user(reciprocal_ranks, "reciprocal_rank")
-    others = [key for key in by_user.columns if key[0] != "image"]
-    image = by_user[[("image", n_train) for _, n_train in others]].to_numpy()
-    leads = prediction.mrr_difference(image, by_user[others].to_numpy(), random_state=seed)
-    chances = prediction.randomisation_test(image, by_user[others].to_numpy(), random_state=seed)
-    for (name, n_train), lead, chance in zip(others, leads, chances, strict=True):
+    others = [place for place, (name, _) in enumerate(keys) if name != "image"]
+    image = [keys.index(("image", keys[place][1])) for place in others]
+    leads = mean_over_seeds(ranks[..., image] - ranks[..., others], unit, random_state=seed)
+    usual = ranks.mean(axis=0)
+    chances = prediction.randomisation_test(usual[:, image], usual[:, others], random_state=seed)
+    for place, lead, chance in zip(others, leads, chances, strict=True):
+        name, n_train = keys[place]
         key = f"mrr.image-{slug(name)}.{n_train}"
-        numbers[key] = Estimate(*lead.tolist(), n, unit)
+        numbers[key] = lead
         numbers[f"{key}.p"] = Estimate(float(chance), n=n, unit=unit)
 
-    most = reciprocal_ranks[reciprocal_ranks["n_train"] == reciprocal_ranks["n_train"].max()]
-    ranks = _by_user(most, "rank")
-    scores = prediction.rank_scores(ranks.to_numpy(), random_state=seed)
-    for score in [score for score in scores if score != "mrr"]:
-        for (name, n_train), estimate in zip(ranks.columns, scores[score], strict=True):
-            key = f"{slug(score)}.{slug(name)}.{n_train}"
-            numbers[key] = Estimate(*estimate.tolist(), n, unit)
+    most = _with_most_pins(every_reciprocal_ranks)
+    keys, ranks = _by_user(most, "rank")
+    scores = {f"recall@{k}": mean_over_seeds(ranks <= k, unit, random_state=seed)
+              for k in prediction.RECALL_AT}  # fmt: skip
+    scores["median rank"] = _median_ranks(ranks, seed)
+    for score, estimates in scores.items():
+        for (name, n_train), estimate in zip(keys, estimates, strict=True):
+            numbers[f"{slug(score)}.{slug(name)}.{n_train}"] = estimate
     for bound in ("optimistic", "pessimistic"):
-        for (name, n_train), value in (1 / _by_user(most, bound)).mean().items():
+        values = (1 / _by_user(most, bound)[1]).mean(axis=(0, 1))
+        for (name, n_train), value in zip(keys, values, strict=True):
             numbers[f"mrr.{slug(name)}.{n_train}.{bound}"] = Estimate(float(value), n=n, unit=unit)
     return numbers
+
+
+def _median_ranks(ranks: np.ndarray, seed: int) -> list[Estimate]:
+    """Median over users, mean over seeds, of ranks (S, n, m)."""
+    n = ranks.shape[1]
+    times = resample_counts(n, 2000, seed)
+    draws = np.stack([prediction.median_draws(of, times) for of in ranks])  # (S, b, m)
+    return [
+        estimate_over_seeds(values, draw.T, random_state=seed).of(n, "users")
+        for values, draw in zip(np.median(ranks, axis=1).T, draws.transpose(2, 0, 1), strict=True)
+    ]
 
 
 def slug(text: str) -> str:
@@ -226,31 +265,36 @@ def slug(text: str) -> str:
 
 
 @step
-def mrr_by_users(reciprocal_ranks: pd.DataFrame, seed: int) -> pd.DataFrame:
+def mrr_by_users(every_reciprocal_ranks: list[pd.DataFrame], seed: int) -> pd.DataFrame:
     """Expected MRR with fewer users, drawn at random, at the most training pins.
 
     Columns profile, n_users, mrr, low, high; the profile "random" is exact.
     """
-    most = reciprocal_ranks[reciprocal_ranks["n_train"] == reciprocal_ranks["n_train"].max()]
-    ranks = _by_user(most, "rank")
-    n = len(ranks)
-    rows = []
+    keys, ranks = _by_user(_with_most_pins(every_reciprocal_ranks), "rank")
+    n_seeds, n, m = ranks.shape
+    of_seeds = ranks.transpose(1, 0, 2).reshape(n, -1)
+    tables = []
     sizes = np.geomspace(min(10, max(2, n // 2)), n, 12).round().astype(int)
     for size in np.unique(sizes).tolist():
-        expected = [prediction.subset_reciprocal_ranks(ranks[key], size) for key in ranks]
-        scores = prediction.mean_reciprocal_rank(np.column_stack(expected), random_state=seed)
-        rows += [(name, size, *score) for (name, _), score in zip(ranks, scores, strict=True)]
-        rows.append(("random", size, *[prediction.random_mrr(size)] * 3))
-    return pd.DataFrame(rows, columns=["profile", "n_users", "mrr", "low", "high"])
+        expected = [prediction.subset_reciprocal_ranks(column, size) for column in of_seeds.T]
+        scores = mrr_columns(np.reshape(expected, (n_seeds, m, n)).swapaxes(1, 2), seed)
+        tables.append(
+            pd.DataFrame({"profile": [name for name, _ in keys], "n_users": size, **scores})
+        )
+        random = prediction.random_mrr(size)
+        exact = {"profile": "random", "n_users": size, "mrr": random, "low": random, "high": random}
+        tables.append(pd.DataFrame([exact]))
+    columns = ["profile", "n_users", "mrr", "low", "high"]
+    return pd.concat([table[columns] for table in tables], ignore_index=True)
 
 
 @dataclass(frozen=True)
 class BatchEffect:
     """What batches of equal times do to the MRR.
 
-    `table` has the columns split, profile, mrr, low, high, for the same users; `n_tied` boards of
-    `n_boards` have a batch on both sides of the split, `n_left` keep a training pin without it,
-    and `n_train` is the mean number of training pins that these keep.
+    `table` has the columns split, profile, mrr, low, high, estimate, for the same users; `n_tied`
+    boards of `n_boards` have a batch on both sides of the split, `n_left` keep a training pin
+    without it, and `n_train` is the mean number of training pins that these keep.
     """
 
     table: pd.DataFrame
@@ -260,20 +304,33 @@ class BatchEffect:
     n_train: float
 
 
+@dataclass(frozen=True)
+class BatchSplits:
+    """Sampled pins, and which of them are learnt from by each rule, which are to be found.
+
+    `train` has masks by rule, several where the mean over them is taken. Boards without a training
+    pin by every rule are left out; `n_boards` of them there were, `n_tied` with a batch on both
+    sides, and `n_train` is the mean number of training pins where batches are kept whole.
+    """
+
+    sample: pd.DataFrame
+    train: dict[str, list[np.ndarray]]
+    test: np.ndarray
+    n_boards: int
+    n_tied: int
+    n_train: float
+
+
 @step
-def batch_effect(
-    assignments: Assignments,
-    text_assignments: Assignments | None,
-    pin_embedding: np.ndarray,
+def batch_splits(
     board_split: BoardSplit,
     n_pins: int,
     n_test: int,
     train_sizes: tuple[int, ...],
-    distance: str,
     n_repeats: int,
     seed: int,
-) -> BatchEffect:
-    """MRR where no batch is on both sides of the split, at the most training pins.
+) -> BatchSplits:
+    """Splits with and without a batch on both sides, at the most training pins.
 
     A split that keeps batches whole learns from fewer pins; so it is set beside one from which
     as many are left out at random (the mean of some draws).
@@ -285,47 +342,69 @@ def batch_effect(
     whole, _ = prediction.split_pins(sample, n_train, n_test, keep_batches=True)
     boards_left, kept = np.unique(names[whole], return_counts=True)
     n_boards = len(np.unique(names))
-    n_tied = int(n_boards - (kept == n_train).sum())
     compared = np.isin(names, boards_left)
-    counts = (n_boards, n_tied, len(boards_left), float(kept.mean()) if len(kept) else 0.0)
-    columns = ["split", "profile", "mrr", "low", "high"]
-    if len(boards_left) < 2:
-        return BatchEffect(pd.DataFrame(columns=columns), *counts)
+    sample, names = sample[compared], names[compared]
+    first, last, whole = first[compared], last[compared], whole[compared]
+    fewer = [_fewer(first, whole, names, seed + repeat) for repeat in range(max(1, n_repeats))]
+    return BatchSplits(
+        sample,
+        {
+            "by number": [first],
+            "by number, fewer training pins": fewer,
+            "batches kept whole": [whole],
+        },
+        last,
+        n_boards,
+        int(n_boards - (kept == n_train).sum()),
+        float(kept.mean()) if len(kept) else 0.0,
+    )
 
+
+@step
+def batch_ranks(
+    assignments: Assignments,
+    text_assignments: Assignments | None,
+    pin_embedding: np.ndarray,
+    board_split: BoardSplit,
+    batch_splits: BatchSplits,
+    distance: str,
+) -> dict[tuple[str, str], np.ndarray]:
+    """Reciprocal ranks of users by split and profile; none if fewer than two boards are left."""
+    splits = batch_splits
+    if splits.sample["board"].nunique() < 2:
+        return {}
     parts = {
         "image": assignments.analysed,
         "embedding": pin_embedding[len(board_split.background) :],
     }
     if text_assignments is not None:
         parts["text"] = text_assignments.analysed
-    sample = sample[compared]
-    first, last, whole = first[compared], last[compared], whole[compared]
-
-    def scores(*masks: np.ndarray) -> dict[str, np.ndarray]:
-        """Reciprocal ranks by profile, the mean over masks of training pins."""
-        found: dict[str, list[np.ndarray]] = {}
+    found: dict[tuple[str, str], list[np.ndarray]] = {}
+    for split, masks in splits.train.items():
         for mask in masks:
-            half = halves(parts, sample, {n_train: mask}, last)
+            half = halves(parts, splits.sample, {0: mask}, splits.test)
             for name in half.kinds():
-                ranks = ranked(half, name, n_train, distance)
-                found.setdefault(name, []).append(1 / ranks.middle)
-        return {name: np.mean(ranks, axis=0) for name, ranks in found.items()}
+                found.setdefault((split, name), []).append(
+                    1 / ranked(half, name, 0, distance).middle
+                )
+    return {key: np.mean(ranks, axis=0) for key, ranks in found.items()}
 
-    fewer = [
-        _fewer(first, whole, sample["board"].to_numpy(), seed + repeat)
-        for repeat in range(max(1, n_repeats))
-    ]
-    splits = {
-        "by number": scores(first),
-        "by number, fewer training pins": scores(*fewer),
-        "batches kept whole": scores(whole),
-    }
-    rows = [
-        (split, name, *prediction.mean_reciprocal_rank(ranks, random_state=seed))
-        for split, by_profile in splits.items()
-        for name, ranks in by_profile.items()
-    ]
-    return BatchEffect(pd.DataFrame(rows, columns=columns), *counts)
+
+@step
+def batch_effect(
+    every_batch_ranks: list[dict[tuple[str, str], np.ndarray]],
+    batch_splits: BatchSplits,
+    seed: int,
+) -> BatchEffect:
+    """MRR where no batch is on both sides of the split, at the most training pins."""
+    splits = batch_splits
+    keys = list(every_batch_ranks[0])
+    table = pd.DataFrame(keys, columns=["split", "profile"])
+    if keys:
+        ranks = [np.column_stack([of[key] for key in keys]) for of in every_batch_ranks]
+        table = table.assign(**mrr_columns(ranks, seed))
+    n_left = splits.sample["board"].nunique()
+    return BatchEffect(table, splits.n_boards, splits.n_tied, n_left, splits.n_train)
 
 
 def _fewer(first: np.ndarray, whole: np.ndarray, boards: np.ndarray, seed: int) -> np.ndarray:
@@ -358,33 +437,32 @@ def repeated_mrr(
     n_repeats: int,
     seed: int,
 ) -> pd.DataFrame:
-    """MRR with other seeds: of the sample of pins, of k-means, and of all with the background.
+    """MRR where the data are drawn anew: the sample of pins, and with it the background's boards.
 
     Columns redrawn, repeat, profile, mrr, at the most training pins; no rows if `n_repeats` is 0.
     The background is drawn anew from the boards that the study has embedded: if it is "rest" or
-    "all", these are the background itself, and it stays. The networks are not trained again.
+    "all", these are the background itself, and it stays. What the algorithm draws stays that of the
+    first start.
     """
     n_train = max(train_sizes)
-    words: dict[tuple[int, int], VisualVocabulary] = {}  # by seeds
+    words: dict[int, VisualVocabulary] = {}  # by the seed of the background
     rows = []
     for repeat in range(n_repeats):
-        other = seed + repeat
-        for redrawn, (of_pins, of_clusters, of_boards) in {
-            "sample of pins": (other, seed, seed),
-            "k-means": (seed, other, seed),
-            "sample, k-means and background": (other, other, other),
+        of_pins = seed + repeat
+        for redrawn, of_boards in {
+            "sample of pins": seed,
+            "sample of pins and background": of_pins,
         }.items():
             background, analysed = _redrawn_split(
                 board_split, n_background, background_source, of_boards
             )
-            if (of_clusters, of_boards) not in words:
-                anew = clone(unfitted_vocabulary).set_params(random_state=of_clusters)
-                words[of_clusters, of_boards] = fit_vocabulary(
-                    anew, pin_embedding[background["embedded"]]
+            if of_boards not in words:
+                words[of_boards] = fit_vocabulary(
+                    unfitted_vocabulary, pin_embedding[background["embedded"]]
                 )
             sample = drawn_pins(analysed, n_pins, of_pins).reset_index(drop=True)
             embedded = pin_embedding[sample["embedded"]]
-            assigned = words[of_clusters, of_boards].transform(embedded)
+            assigned = words[of_boards].transform(embedded)
             first, last = prediction.split_pins(sample, n_train, n_test)
             parts = {"image": assigned, "embedding": embedded}
             half = halves(parts, sample, {n_train: first}, last)

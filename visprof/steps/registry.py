@@ -1,20 +1,36 @@
-"""The steps of the paper by name: functions whose arguments say what they need."""
+"""The steps of the paper by name: functions whose arguments say what they need.
+
+What the algorithm draws (the start of k-means, the networks' last layer and pairs, paragraph
+vectors, dealt pins) is drawn by a seed of its own, the argument ``start``. Data and users stay as
+they are, so the values of several starts show how much of a number is the algorithm's own chance.
+An argument ``every_NAME`` is the list of values of the step NAME, one for each start.
+"""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["STEPS", "VARIANTS", "find_step", "step", "variant"]
+__all__ = ["EVERY", "STEPS", "VARIANTS", "find_step", "is_kept", "needed_steps", "step", "variant"]
 
 Step = Callable[..., Any]
 STEPS: dict[str, Step] = {}
 VARIANTS: dict[str, list[tuple[dict[str, Any], Step]]] = {}
+EVERY = "every_"
+_MADE_ANEW: set[Step] = set()
 
 
-def step(function: Step) -> Step:
-    """Register a function as a step of the study."""
+def step(function: Step | None = None, *, kept: bool = True) -> Any:
+    """Register a function as a step of the study.
+
+    With ``kept=False`` its value is not written to disk: it is large, and soon made anew.
+    """
+    if function is None:
+        return lambda function: step(function, kept=kept)
     STEPS[function.__name__] = function
+    if not kept:
+        _MADE_ANEW.add(function)
     return function
 
 
@@ -34,3 +50,14 @@ def find_step(name: str, parameters: object) -> Step:
         if all(getattr(parameters, key) == value for key, value in conditions.items()):
             return function
     return STEPS[name]
+
+
+def is_kept(function: Step) -> bool:
+    """Whether a step's value is written to disk."""
+    return function not in _MADE_ANEW
+
+
+def needed_steps(function: Step) -> dict[str, str]:
+    """Step that each argument of a function stands for, by the argument's name."""
+    names = {name: name.removeprefix(EVERY) for name in inspect.signature(function).parameters}
+    return {argument: name for argument, name in names.items() if name in STEPS}

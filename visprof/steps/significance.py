@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import false_discovery_control
 
 from visprof import significance
-from visprof.results import Estimate
+from visprof.intervals import Estimate
 from visprof.steps.calibration import LEVEL
 from visprof.steps.pictures import BoardSplit
 from visprof.steps.registry import step

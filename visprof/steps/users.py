@@ -33,10 +33,10 @@ class Assignments:
 
 @step
 def visual_vocabulary(
-    pin_embedding: np.ndarray, board_split: BoardSplit, n_clusters: int, seed: int
+    pin_embedding: np.ndarray, board_split: BoardSplit, n_clusters: int, start: int
 ) -> VisualVocabulary:
     """Clusters of the hybrid embedding of the background's pins."""
-    words = VisualVocabulary(n_clusters, random_state=seed)
+    words = VisualVocabulary(n_clusters, random_state=start)
     return words.fit(pin_embedding[: len(board_split.background)])
 
 
@@ -70,7 +70,7 @@ def _assign(words: VisualVocabulary, features: np.ndarray, n_background: int) ->
 
 @step
 def text_embedding(
-    board_split: BoardSplit, text_size: int, text_epochs: int, seed: int
+    board_split: BoardSplit, text_size: int, text_epochs: int, start: int
 ) -> np.ndarray | None:
     """PV-DM vectors of all captions; None where they share no word (serial numbers, say)."""
     captions = pd.concat([board_split.background, board_split.analysed])["caption"].to_numpy()
@@ -78,7 +78,7 @@ def text_embedding(
     if not text.repeated_words(captions[:n_background]):
         log.warning("no word is seen twice in the background's captions: no text profile")
         return None
-    model = text.ParagraphVectors(text_size, epochs=text_epochs, random_state=seed)
+    model = text.ParagraphVectors(text_size, epochs=text_epochs, random_state=start)
     return model.fit(captions[:n_background]).transform(captions)
 
 
@@ -90,13 +90,13 @@ def text_assignments(
     bandwidth: float,
     normalised: bool,
     sigma: str,
-    seed: int,
+    start: int,
 ) -> Assignments | None:
     """The same pipeline on captions; None where there is no text embedding."""
     if text_embedding is None:
         return None
     n_background = len(board_split.background)
-    words = VisualVocabulary(n_clusters, bandwidth, normalised, sigma, random_state=seed)
+    words = VisualVocabulary(n_clusters, bandwidth, normalised, sigma, random_state=start)
     words = fit_vocabulary(words, text_embedding[:n_background])
     return _assign(words, text_embedding, n_background)
 

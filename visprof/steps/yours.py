@@ -9,8 +9,7 @@ import pandas as pd
 from sklearn.utils.extmath import row_norms
 
 from visprof import alike, boards, scenes
-from visprof.intervals import percentile_interval
-from visprof.results import Estimate
+from visprof.intervals import Estimate, percentile_interval
 from visprof.sources import world
 from visprof.steps.clusters import nearest_of_boards
 from visprof.steps.pictures import BoardSplit, Pins, SceneSplit
@@ -102,13 +101,19 @@ def own_clusters(
 
 @step
 def own_alike(
-    own_board: str, assignments: Assignments, board_split: BoardSplit, distance: str, seed: int
+    own_board: str,
+    every_assignments: list[Assignments],
+    board_split: BoardSplit,
+    distance: str,
+    seed: int,
 ) -> pd.DataFrame:
-    """Other users, the most alike first, and how surely (see `visprof.alike.most_alike`)."""
+    """Other users, the most alike first, and how surely (see `visprof.alike.most_alike`).
+
+    Profiles are over the clusters of all seeds, side by side.
+    """
     users = board_split.analysed["board"].to_numpy()
-    return alike.most_alike(
-        assignments.analysed, users, own_board, distance, N_RESAMPLES, random_state=seed
-    )
+    pins = np.hstack([of.analysed for of in every_assignments])
+    return alike.most_alike(pins, users, own_board, distance, N_RESAMPLES, random_state=seed)
 
 
 @step
