@@ -14,12 +14,12 @@ CHAPTER = 06-prediction
 PORT = 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help install book pdf run serve test lint lock results clean
+.PHONY: help install book pdf run serve test lint lock results verify clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
 	@echo
-	@echo 'variables of book: PRESET=$(PRESET) DATA=folder PARAMS="name=value name=value"; of serve: PRESET PORT'
+	@echo 'variables of book and verify: PRESET=$(PRESET) DATA=folder PARAMS="name=value name=value"; of serve: PRESET PORT'
 
 install: $(VENV)/.installed  ## make .venv with the tested versions of everything
 
@@ -59,9 +59,11 @@ lock: install  ## write the versions that .venv holds into constraints.txt
 	@$(BIN)/python -m pip freeze --all --exclude-editable --exclude pip | sed -E 's/\+[a-z0-9.]+$$//' >> constraints.new
 	@mv constraints.new constraints.txt
 
-results:  ## copy the ledgers of the demo and boards books from _build to results/
-	@mkdir -p results && cp $(wildcard _build/results/demo.json _build/results/boards.json) results/
-	@ls results
+results: install  ## publish the ledgers of the demo and boards books, each of one commit, in results/
+	@$(BIN)/visprof publish demo boards
+
+verify: install  ## make the published numbers of PRESET again (with DATA), and compare
+	@$(BIN)/visprof verify --preset '$(PRESET)' --data '$(DATA)'
 
 clean:  ## remove what make book made (memoised steps too); .venv stays
 	rm -rf _build

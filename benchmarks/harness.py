@@ -25,7 +25,7 @@ from typing import Any
 import numba
 import torch
 
-from visprof.footer import hardware
+from visprof.machine import describe_hardware
 from visprof.results import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -256,7 +256,6 @@ def _environment(packages: Sequence[str]) -> dict[str, Any]:
             versions[package] = "not installed"
     return {
         **provenance(),
-        **hardware(),
         "torch_threads": torch.get_num_threads(),
         "numba_threads": numba.get_num_threads(),
         "versions": versions,
@@ -297,7 +296,7 @@ def _markdown(benchmark: Benchmark, report: dict[str, Any]) -> str:
         "process of its own; ratios are of the best times; memory is the peak above the input. "
         f"Limits: {report['limits']['seconds']:g} s, {report['limits']['memory_gb']:g} GB.",
         "",
-        f"{report['date']}; {environment['cpu']}, {environment['cores']} cores; visprof "
+        f"{report['date']}; {describe_hardware(environment['machine'])}; visprof "
         f"{environment['visprof']} ({environment['commit']}); Python {environment['python']}, "
         f"{versions}.",
     ]

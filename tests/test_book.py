@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from visprof import book, cli, memo
 from visprof.results import Ledger
+from visprof.verify import verify
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -451,6 +452,23 @@ def test_changed_packages_are_seen(build, monkeypatch):
     build()
     monkeypatch.setattr("visprof.inputs.environment_version", lambda: "another")
     assert build()[0] == "the installed packages"
+
+
+def test_the_numbers_of_a_book_are_made_again_without_rendering_it(root, tmp_path):
+    published = book.make_ledger(root, out=tmp_path / "first")
+    found = verify(published, root=root, out=tmp_path / "again")
+    assert found.holds
+    assert found.counts["equal"] == 1
+    assert not (tmp_path / "again" / "demo" / "html").exists()
+    page = root / "book" / "01-numbers.md"
+    page.write_text(page.read_text().replace("n_clusters: int = 20", "n_clusters: int = 21"))
+    assert verify(published, root=root, out=tmp_path / "again").beyond == ["clusters"]
+
+
+def test_another_machine_is_seen(build, monkeypatch):
+    build()
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert build()[0] == "the machine"
 
 
 @pytest.mark.parametrize("broken", ["cut", "emptied", "changed", "gone"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -13,6 +14,7 @@ from pybtex.database import BibliographyData, parse_file, parse_string
 import visprof
 from visprof import cite
 from visprof.cite import cite_number, cite_software, estimates, find_ledger, list_numbers
+from visprof.machine import describe_hardware
 from visprof.results import Estimate, Ledger
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,6 +45,22 @@ def test_a_number_is_cited_with_interval_run_and_version(ledger):
     run = ledger.read()["mrr.image.10"]["run"]
     assert head[2].startswith(f"visprof {visprof.__version__}, commit {run['commit']}, Python 3.")
     assert head[3] == f"source sha256 {run['source_sha256']}"
+    assert head[4].startswith(f"tested packages {run['tested_packages'][:12]}, installed packages")
+    assert head[5] == f"made on {describe_hardware(run['machine'])}"
+
+
+def test_precision_and_data_are_told_where_the_ledger_knows_them(tmp_path):
+    made = Ledger(tmp_path / "numbers.json")
+    made.write({"a": Estimate(1.0)}, {"seed": 0, "precision": "bf16"}, "demo", data="ab" * 32)
+    text = cite_number("a", made)
+    assert "% precision bf16, tested packages" in text
+    assert f"data {'ab' * 6}\n" in text
+    entries = {"numbers": {"a": {"value": 1.0, "run": "x"}}, "runs": {"x": {
+        "preset": "demo", "parameters": {"seed": 0}, "visprof": "0.1.0", "commit": "abc",
+        "python": "3.11.7", "source_sha256": "0",
+    }}}  # fmt: skip
+    made.path.write_text(json.dumps(entries))  # of an earlier version
+    assert "made on" not in cite_number("a", made)
 
 
 def test_what_is_printed_is_bibtex(ledger):

@@ -132,7 +132,8 @@ def test_the_foot_says_what_the_preset_settled_and_hides_where_files_lie(tmp_pat
     assert "somewhere" not in text
     assert made.peak_bytes > 1e7
     assert made.seconds > 0
-    assert len(made.environment["tested packages"]) == len(made.environment["installed packages"])
+    assert len(made.made_by["tested_packages"]) == len(made.made_by["installed_packages"])
+    assert made.made_by["machine"]["processor"] in html.unescape(text)
 
 
 NAME = "$$$ `b` **c** | <img src=x onerror=alert(1)> {{x}} $5 - $10 \\n _d_ it's"
@@ -196,11 +197,17 @@ def rendered(notebook):
 
 
 def test_data_are_known_by_their_content(tmp_path):
-    study = Study("own", data=str(few_boards(tmp_path / "mine")), home=tmp_path / "home")
-    before = made_here(preset="own", seed=None, ledger="", study=study).data
-    (tmp_path / "mine" / "boards" / "a" / "0.png").unlink()
-    after = made_here(preset="own", seed=None, ledger="", study=study).data
-    assert before != after
+    data = few_boards(tmp_path / "mine")
+
+    def told():
+        study = Study("own", data=str(data), home=tmp_path / "home")
+        return made_here(preset="own", seed=None, ledger="", study=study).data
+
+    before = told()
+    (data / "boards" / "a" / "0.png").touch()
+    assert told() == before
+    Image.new("RGB", (4, 4), (9, 9, 9)).save(data / "boards" / "a" / "0.png")
+    assert told() != before
     assert "“mine”" in before
     assert str(tmp_path) not in before
 

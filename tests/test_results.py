@@ -17,6 +17,7 @@ from visprof.results import (
     provenance,
     scorecard,
     side_by_side,
+    verdict,
     verdict_above,
 )
 
@@ -117,8 +118,55 @@ def test_ledger_loses_nothing_when_chapters_write_at_once(tmp_path):
     assert len(Ledger(tmp_path / "all.json").read()) == 12
 
 
-def test_provenance_names_release_commit_and_source():
-    assert set(provenance()) == {"visprof", "commit", "source_sha256", "python"}
+def test_provenance_names_code_packages_and_machine():
+    code = {"visprof", "commit", "source_sha256", "python"}
+    assert set(provenance()) == code | {"tested_packages", "installed_packages", "machine"}
+    assert provenance() == provenance()  # pages of one book are of one run
+
+
+def test_a_ledger_names_no_folder_of_the_machine(tmp_path):
+    ledger = Ledger(tmp_path / "boards.json")
+    ledger.write({"a": Estimate(1.0)}, {"data": "../of/me/pictures"}, "boards", data="0123")
+    (run,) = ledger.runs()
+    assert run["parameters"]["data"] == "pictures"
+    assert run["data_sha256"] == "0123"
+    assert "of/me" not in ledger.path.read_text()
+
+
+def test_rounding_decides_no_verdict():
+    assert verdict_above(Estimate(0.5, 0.5 + 1e-11, 0.9), 0.5) == "not resolved"
+    assert verdict_above(Estimate(0.5, -0.2, -1e-13), 0) == "not resolved"
+    assert verdict_above(Estimate(0.5, 0.5 + 1e-6, 0.9), 0.5) == "holds"
+
+
+@pytest.mark.parametrize(
+    ("key", "decided"),
+    [
+        ("mrr.image.10", "holds"),  # above the random value
+        ("mrr.mean-embedding.10", "does not hold"),  # a hyphen that is no minus
+        ("mrr.image-mean-embedding.10", "not resolved"),  # above 0
+        ("mrr.image-mean-embedding.10.p", "not significant"),
+        ("mrr.image-text.10.p", "significant"),  # 0.05, but for rounding
+        ("pairs.differ", "not resolved"),  # above one half
+        ("plane.pins.purity.plane-embedding", "does not hold"),
+        ("plane.pins.purity.plane", ""),
+        ("mrr.random", ""),
+    ],
+)
+def test_a_key_says_what_its_number_decides(key, decided):
+    found = {
+        "mrr.image.10": Estimate(0.4, 0.3, 0.5),
+        "mrr.mean-embedding.10": Estimate(0.1, 0.05, 0.15),
+        "mrr.image-mean-embedding.10": Estimate(0.3, -0.1, 0.7),
+        "mrr.image-mean-embedding.10.p": Estimate(0.051),
+        "mrr.image-text.10.p": Estimate(0.05 + 1e-15),
+        "mrr.random": Estimate(0.2),
+        "pairs.differ": Estimate(0.6, 0.4, 0.8),
+        "plane.pins.purity.plane": Estimate(0.2, 0.1, 0.3),
+        "plane.pins.purity.embedding": Estimate(0.4, 0.3, 0.5),
+        "plane.pins.purity.plane-embedding": Estimate(-0.2, -0.3, -0.1),
+    }
+    assert verdict(key, found) == decided
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ __all__ = [
     "execute_chapter",
     "find_chapter",
     "has_study",
+    "make_ledger",
     "page_parameters",
     "seen_from",
     "study_note",
@@ -529,9 +530,9 @@ def build_book(
 ) -> Path:
     """Bring every page of the book up to date, one after the other, and render them as HTML.
 
-    A page is executed again when its text, its parameters, the code or the files that it used, or
-    the installed packages have changed, and only then. Any failed cell, warning of Sphinx or
-    broken reference fails the build. Builds in the same folder wait for each other.
+    A page is executed again when its text, its parameters, the code or the files that it used, the
+    installed packages or the machine have changed, and only then. Any failed cell, warning of
+    Sphinx or broken reference fails the build. Builds in the same folder wait for each other.
 
     Parameters
     ----------
@@ -556,18 +557,86 @@ def build_book(
 
     Raises
     ------
+    BookError
+        If the rendering fails.
+    FileNotFoundError, ValueError, BookError, visprof.results.LedgerConflictError
+        As `make_ledger`.
+    """
+    plan = _plan(Path(root), preset, data, parameters, Path(out))
+    with _alone(plan.out):
+        plan.make_pages()
+        return _render(plan.root, list(plan.values), plan.out)
+
+
+def make_ledger(
+    root: str | Path = ".",
+    preset: str = "demo",
+    data: str | Path | None = None,
+    parameters: Mapping[str, object] | None = None,
+    out: str | Path = "_build",
+) -> Ledger:
+    """Bring every page of the book up to date, as `build_book` does, without rendering it.
+
+    Parameters
+    ----------
+    root, preset, data, parameters, out
+        As `build_book`.
+
+    Returns
+    -------
+    Ledger
+        The numbers of all pages, ``out/results/preset.json``; no page may have written any.
+
+    Raises
+    ------
     FileNotFoundError
         If a page, or `data`, is missing.
     ValueError
         If no chapter has a parameter given, a value is none that it may have, or the data hold too
         little (all that is too little is listed).
     BookError
-        If a cell or the rendering fails.
+        If a cell fails.
     visprof.results.LedgerConflictError
         If two pages found different values of one number.
     """
-    root, results, out = Path(root), Path(out) / "results", Path(out) / preset
-    pages = book_pages(root)
+    plan = _plan(Path(root), preset, data, parameters, Path(out))
+    with _alone(plan.out):
+        return plan.make_pages()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Pages in the order in which they are made, each with its values, and what to say of them."""
+
+    root: Path
+    values: dict[Path, dict[str, object]]
+    note: Callable[[], str]
+    out: Path
+    ledger: Ledger
+
+    def make_pages(self) -> Ledger:
+        """Bring the pages up to date; return the ledger of their numbers."""
+        for number, (page, values) in enumerate(self.values.items(), start=1):
+            start = time.perf_counter()
+            print(f"[{number}/{len(self.values)}] {page} ", end="", flush=True)
+            reasons = _make_page(self.root, page, self.out / "pages", values, self.note)
+            why = f"executed for {_listed(reasons)}, " if reasons else ""
+            print(f"{why}{time.perf_counter() - start:.1f} s", flush=True)
+        ledgers = [_beside(self.out / "pages" / page, "ledger.json") for page in self.values]
+        if any(ledger.exists() for ledger in ledgers):
+            self.ledger.replace_by(ledgers)
+        return self.ledger
+
+
+def _plan(
+    root: Path,
+    preset: str,
+    data: str | Path | None,
+    parameters: Mapping[str, object] | None,
+    folder: Path,
+) -> _Plan:
+    """Check what was given before any page runs; see `make_ledger`."""
+    out, pages = folder / preset, book_pages(root)
     known = {page: page_parameters(root / page) for page in pages}
     anywhere = {name: parameter for page in pages for name, parameter in known[page].items()}
     given = dict(parameters or {})
@@ -588,19 +657,7 @@ def build_book(
         preset_parameters(preset, of_study)
     # looks at the data: what these are too few for is told before any page runs
     note = functools.cache(functools.partial(study_note, root, preset, of_study))
-
-    out.mkdir(parents=True, exist_ok=True)
-    with _alone(out):
-        for number, page in enumerate(pages, start=1):
-            start = time.perf_counter()
-            print(f"[{number}/{len(pages)}] {page} ", end="", flush=True)
-            reasons = _make_page(root, page, out / "pages", values[page], note)
-            why = f"executed for {_listed(reasons)}, " if reasons else ""
-            print(f"{why}{time.perf_counter() - start:.1f} s", flush=True)
-        ledgers = [_beside(out / "pages" / page, "ledger.json") for page in pages]
-        if any(ledger.exists() for ledger in ledgers):
-            Ledger(results / f"{preset}.json").replace_by(ledgers)
-        return _render(root, pages, out)
+    return _Plan(root, values, note, out, Ledger(folder / "results" / f"{preset}.json"))
 
 
 def study_note(root: Path, preset: str, values: Mapping[str, object]) -> str:
@@ -645,6 +702,7 @@ def study_note(root: Path, preset: str, values: Mapping[str, object]) -> str:
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
     """Keep other builds away from a folder until this one has ended."""
+    out.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out / ".lock")
     try:
         lock.acquire(blocking=False)

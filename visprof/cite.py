@@ -6,12 +6,14 @@ import dataclasses
 import difflib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 import visprof
+from visprof.machine import describe_hardware
 from visprof.results import Estimate, Ledger, estimates
 
 __all__ = ["PAPER", "cite_number", "cite_software", "find_ledger", "list_numbers"]
@@ -137,9 +139,23 @@ def cite_number(key: str, ledger: Ledger) -> str:
         f"preset {run['preset']}, seed {seed}; changed: {', '.join(changed) or 'nothing'}",
         f"visprof {run['visprof']}, commit {run['commit']}, Python {run['python']}",
         f"source sha256 {run['source_sha256']}",
+        *_made_on(run),
     ]
     text = "\n".join(f"% {line}" for line in made)
     return f"{text}\n\n{cite_software('. '.join(made[:3]), run['visprof'])}\n\n{PAPER}\n"
+
+
+def _made_on(run: Mapping[str, Any]) -> list[str]:
+    """Lines on precision, packages, data and machine; an old ledger does not say."""
+    parts = {
+        "precision": run["parameters"].get("precision"),
+        "tested packages": run.get("tested_packages", "")[:12],
+        "installed packages": run.get("installed_packages", "")[:12],
+        "data": run.get("data_sha256", "")[:12],
+    }
+    told = ", ".join(f"{name} {value}" for name, value in parts.items() if value)
+    machine = f"made on {describe_hardware(run['machine'])}" if "machine" in run else ""
+    return [line for line in (told, machine) if line]
 
 
 def cite_software(note: str = "", version: str = visprof.__version__) -> str:

@@ -1,4 +1,4 @@
-"""The command ``visprof``: build the book, run a chapter, compare runs, cite numbers, collect."""
+"""The command ``visprof``: build the book, run a chapter, cite and verify numbers, collect."""
 
 from __future__ import annotations
 
@@ -207,6 +207,22 @@ def _add_number_commands(commands) -> None:
         command.add_argument(
             "--preset", default="demo", metavar="P", help="published results of (demo)"
         )
+    verify = _command(commands, "verify", _verify, "make published numbers again on this machine")
+    verify.add_argument(
+        "file", nargs="?", metavar="LEDGER", help="whose numbers (default: the published results)"
+    )
+    verify.add_argument("--preset", default="demo", metavar="P", help="published results of (demo)")
+    verify.add_argument("--data", metavar="DIR", help="folder of their pictures, if they are real")
+    verify.add_argument("--root", default=".", metavar="DIR", help="the book's folder (.)")
+    verify.add_argument(
+        "--record", action="store_true", help="keep what was found in results/verified"
+    )
+    publish = _command(commands, "publish", _publish, "put ledgers of built books into results/")
+    publish.add_argument("presets", nargs="+", metavar="PRESET", help="of which books")
+    for command in (verify, publish):
+        command.add_argument(
+            "--out", default="_build", metavar="DIR", help="where books are (_build)"
+        )
 
 
 def _results(options: argparse.Namespace) -> int:
@@ -222,6 +238,38 @@ def _cite(options: argparse.Namespace) -> int:
     from visprof.cite import cite_number, find_ledger
 
     print(cite_number(options.key, find_ledger(options.file, options.preset)), end="")
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    """Make published numbers again on this machine, and say what came out otherwise.
+
+    The pages that are not up to date are executed, as by `visprof build`. The status is 0 if every
+    number came out within a hundredth of its interval's half-width (or of its value, where it has
+    no interval) with the same verdict.
+    """
+    from visprof.cite import find_ledger
+    from visprof.verify import record, report, verify
+
+    ledger = find_ledger(options.file, options.preset)
+    found = verify(ledger, options.data or None, options.root, options.out)
+    for table in report(found):
+        print(table if isinstance(table, str) else _text(table), end="\n\n")
+    if options.record:
+        print(f"kept in {record(found)}")
+    told = "verified" if found.holds else "not verified"
+    print(f"{ledger.path}: {told}")
+    return 0 if found.holds else 1
+
+
+def _publish(options: argparse.Namespace) -> int:
+    """Put ledgers of built books among the published results, each of one run of one commit."""
+    from visprof.publish import publish
+    from visprof.results import Ledger
+
+    folder = Path(options.out) / "results"
+    for path in publish(Ledger(folder / f"{preset}.json") for preset in options.presets):
+        print(path)
     return 0
 
 

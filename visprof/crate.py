@@ -10,6 +10,7 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.model.person import Person
 from rocrate.rocrate import ROCrate
 
+from visprof.machine import describe_hardware
 from visprof.results import PACKAGE
 
 __all__ = ["describe_book"]
@@ -68,14 +69,13 @@ def describe_book(
     crate.datePublished = max((made["date"] for made in pages.values()), default=None)
     for page, made in pages.items():
         results = [_file(crate, html, name) for name in files[page]]
-        code, environment = made["code"], made["environment"]
+        by = made["made_by"]
         software = _once(
-            crate, f"#visprof-{code['source_sha256'][:12]}", "SoftwareApplication",
-            {"name": "visprof", "version": code["visprof"], "softwareVersion": code["commit"],
-             "sha256": code["source_sha256"], "runtimePlatform": f"Python {environment['python']}",
-             "softwareRequirements": f"constraints.txt {environment['tested packages']}"},
+            crate, f"#visprof-{by['source_sha256'][:12]}", "SoftwareApplication",
+            {"name": "visprof", "version": by["visprof"], "softwareVersion": by["commit"],
+             "sha256": by["source_sha256"], "runtimePlatform": f"Python {by['python']}",
+             "softwareRequirements": f"constraints.txt {by['tested_packages']}"},
         )  # fmt: skip
-        hardware = made["hardware"]
         parameters = [
             _once(crate, f"#{page}-{name}", "PropertyValue", {"name": name, "value": str(value)})
             for name, value in {**made["parameters"], **made["of_preset"]}.items()
@@ -90,7 +90,7 @@ def describe_book(
                 "name": f"Execution of {page}",
                 "endTime": made["date"],
                 "description": f"{made['seconds']:.0f} s, {made['peak_bytes']:,} bytes at the "
-                f"most, on {hardware['cpu']}, {hardware['cores']} cores; {made['data']}",
+                f"most, on {describe_hardware(by['machine'])}; {made['data']}",
             },
         )
     crate.metadata.write(html)

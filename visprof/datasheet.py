@@ -7,9 +7,12 @@ them.
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,12 +20,14 @@ from numpy.typing import ArrayLike
 
 from visprof.checks import check_table
 from visprof.duplicates import duplicate_summary
+from visprof.pictures import is_hidden
 from visprof.words import tokens
 
 __all__ = [
     "Datasheet",
     "board_quantiles",
     "caption_quality",
+    "content_digest",
     "describe",
     "known_problems",
     "licence_table",
@@ -446,3 +451,42 @@ def _percent(share: float) -> str:
     if 0.995 <= share < 1:
         return "More than 99 %"
     return f"{100 * share:.0f} %"
+
+
+def content_digest(paths: Iterable[str | Path]) -> str:
+    """Digest of files by their names and content: a copy of them elsewhere has the same.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        Files, and folders, of which every regular file counts but for what is hidden or made by a
+        system for its own use. Names are relative to the folder in which each path lies.
+
+    Returns
+    -------
+    str
+        SHA-256, as 64 hexadecimal digits.
+
+    Raises
+    ------
+    OSError
+        If one is not there, or cannot be read.
+    """
+    whole = hashlib.sha256()
+    for path in sorted(map(Path, paths), key=lambda path: os.fsencode(path.name)):
+        for file in _files_below(path) if path.is_dir() else [path]:
+            name = os.fsencode(file.relative_to(path.parent).as_posix())
+            with file.open("rb") as opened:
+                content = hashlib.file_digest(opened, "sha256").digest()
+            whole.update(hashlib.sha256(name).digest() + content)
+    return whole.hexdigest()
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for entry in sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name)):
+        if is_hidden(entry.name):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files_below(Path(entry.path))
+        elif entry.is_file():
+            yield Path(entry.path)

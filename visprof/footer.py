@@ -7,8 +7,6 @@ time and memory is that of the process that made the page.
 from __future__ import annotations
 
 import dataclasses
-import os
-import platform
 import re
 import resource
 import sys
@@ -21,30 +19,12 @@ from typing import Any
 
 import psutil
 
-from visprof.inputs import environment_version
-from visprof.memo import digest, fingerprint
-from visprof.results import PACKAGE, provenance
+from visprof.machine import describe_hardware
+from visprof.results import provenance
 
-__all__ = ["KEY", "PageProvenance", "as_markdown", "hardware"]
+__all__ = ["KEY", "PageProvenance", "as_markdown"]
 
 KEY = "visprof"  # of the metadata of the output that is a page's foot
-LOCK = PACKAGE.parent / "constraints.txt"  # the versions that were tested; in a checkout
-
-
-def hardware() -> dict[str, Any]:
-    """Return the processor, its cores, and the memory in bytes of this machine."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text("utf-8").splitlines()
-        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-        model = names[0] if names else model
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "memory_bytes": psutil.virtual_memory().total,
-        "system": platform.system(),
-    }
 
 
 @dataclass(frozen=True)
@@ -62,11 +42,11 @@ class PageProvenance:
     fitted : dict of str to str
         Parameters that are not the preset's since the data do not allow those, and why.
     data : str
-        What the study looks at, and its fingerprint.
-    code, environment : dict
-        Version of the library; Python, and digests of the tested and the installed packages.
-    hardware : dict
-        See `hardware`.
+        What the study looks at, and a digest of its content.
+    precision : str
+        Of its networks.
+    made_by : dict
+        See `visprof.results.provenance`: versions of the code and of packages, and the machine.
     date : str
         Day on which the page was made, in UTC.
     seconds, peak_bytes : float, int
@@ -78,9 +58,8 @@ class PageProvenance:
     of_preset: dict[str, Any]
     fitted: dict[str, str]
     data: str
-    code: dict[str, str]
-    environment: dict[str, str]
-    hardware: dict[str, Any]
+    precision: str
+    made_by: dict[str, Any]
     date: str
     seconds: float
     peak_bytes: int
@@ -109,7 +88,6 @@ class PageProvenance:
                 name: getattr(study.asked, name) if name in study.given else None
                 for name in parameters.keys() & settled.keys()
             }
-        versions = provenance()
         return cls(
             page=page,
             parameters=parameters,
@@ -119,14 +97,9 @@ class PageProvenance:
                 if value is None and name in settled
             },
             fitted=fitted,
-            data=_data(settled),
-            code={key: versions[key] for key in ("visprof", "commit", "source_sha256")},
-            environment={
-                "python": versions["python"],
-                "tested packages": digest(LOCK.read_text("utf-8")) if LOCK.exists() else "unknown",
-                "installed packages": environment_version(),
-            },
-            hardware=hardware(),
+            data="" if study is None else _data(settled, study["data_digest"]),
+            precision=settled.get("precision", ""),
+            made_by=provenance(),
             date=datetime.now(UTC).date().isoformat(),
             seconds=round(time.time() - psutil.Process().create_time(), 1),
             peak_bytes=_peak_bytes(),
@@ -152,19 +125,19 @@ class PageProvenance:
         """What the table says, by what it is about."""
         given = {name: value for name, value in self.parameters.items() if value is not None}
         hidden = {"ledger", "data"}  # where files lie is the machine's own business
-        machine, code, environment = self.hardware, self.code, self.environment
+        made = self.made_by
         rows = {
             "parameters of the page": _values(given, hidden),
             "left to the preset": _values(self.of_preset, hidden),
             "fitted to the data": as_markdown("; ".join(self.fitted.values())),
             "data": self.data,
-            "code": f"visprof {code['visprof']}, commit `{code['commit']}`, source "
-            f"`{code['source_sha256'][:12]}`",
-            "environment": f"Python {environment['python']}; `constraints.txt` "
-            f"`{environment['tested packages'][:12]}`, installed packages "
-            f"`{environment['installed packages'][:12]}`",
-            "hardware": f"{machine['cpu']}, {machine['cores']} cores, "
-            f"{machine['memory_bytes'] / 2**30:.0f} GiB, {machine['system']}",
+            "precision": self.precision,
+            "code": f"visprof {made['visprof']}, commit `{made['commit']}`, source "
+            f"`{made['source_sha256'][:12]}`",
+            "environment": f"Python {made['python']}; `constraints.txt` "
+            f"`{made['tested_packages'][:12]}`, installed packages "
+            f"`{made['installed_packages'][:12]}`",
+            "machine": as_markdown(describe_hardware(made["machine"])),
             "made": f"{self.date}, in {self.seconds:.0f} s, with at most "
             f"{self.peak_bytes / 2**20:,.0f} MiB of memory; steps that were kept from an earlier "
             "run are not computed again",
@@ -188,12 +161,10 @@ def _code(text: str) -> str:
     return f"{fence}{text}{fence}".replace("|", r"\|")
 
 
-def _data(settled: Mapping[str, Any]) -> str:
-    if not settled:
-        return ""
-    if settled["data"]:
-        folder = Path(settled["data"])
-        return f"the folder “{as_markdown(folder.name)}”, fingerprint `{fingerprint(folder)[:12]}`"
+def _data(settled: Mapping[str, Any], content: str) -> str:
+    if content:
+        name = as_markdown(Path(settled["data"]).name)
+        return f"the folder “{name}”, content `{content[:12]}`"
     return f"simulated from the parameters, seed {settled['seed']}"
 
 

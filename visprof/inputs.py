@@ -1,8 +1,9 @@
 """What a page of the book is made from, and what of it has changed since.
 
 The inputs of a page are a flat mapping from what they are, in words, to a digest: the page's text,
-the parameters given, the installed packages, the code that its cells name, and the steps and files
-that its study used. The last two are known when the page has run: a study writes them down.
+the parameters given, the installed packages, the machine, the code that its cells name, and the
+steps and files that its study used. The last two are known when the page has run: a study writes
+them down.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+from visprof.machine import machine_version
 from visprof.memo import SOURCES, code_version, digest, fingerprint, imported_names
 
 __all__ = [
@@ -86,6 +88,7 @@ def page_inputs(text: str, cells: Iterable[str], values: Mapping[str, Any]) -> d
         "its text": digest(text),
         "the parameters": digest(json.dumps(dict(values), sort_keys=True, default=str)),
         "the installed packages": environment_version() if code else "",
+        "the machine": machine_version() if code else "",
         **{f"code {name}": version for name, version in _named_code(code).items()},
     }
 

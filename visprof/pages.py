@@ -191,6 +191,6 @@ def status_table(pages: dict[str, tuple[NotebookNode, list[str]]]) -> str:
     for name, (notebook, reasons) in pages.items():
         if (made := page_provenance(notebook)) is not None:
             seconds, memory = f"{made['seconds']:,.0f} s", f"{made['peak_bytes'] / 2**20:,.0f} MiB"
-            row = [name, made["date"], seconds, memory, made["code"]["commit"]]
+            row = [name, made["date"], seconds, memory, made["made_by"]["commit"]]
             table.writerow([*row, footer.as_markdown(", ".join(reasons).replace("visprof.", ""))])
     return text.getvalue()

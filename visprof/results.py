@@ -8,6 +8,7 @@ import json
 import math
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,9 @@ from filelock import FileLock
 
 import visprof
 from visprof.files import write_whole
+from visprof.inputs import environment_version
 from visprof.intervals import Estimate
+from visprof.machine import hardware
 from visprof.memo import digest
 
 __all__ = [
@@ -31,13 +34,17 @@ __all__ = [
     "provenance",
     "scorecard",
     "side_by_side",
+    "verdict",
     "verdict_above",
     "verdict_with_seeds",
     "verdicts_by_seed",
 ]
 
 PACKAGE = Path(visprof.__file__).parent
+LOCK = PACKAGE.parent / "constraints.txt"  # the versions that were tested; in a checkout
 PAGE = "VISPROF_PAGE"  # environment variable: the page that is being made
+SIGNIFICANT = 0.05  # at most: a p-value's verdict
+ROUNDING = {"rel_tol": 1e-9, "abs_tol": 1e-12}  # what the order of a sum may change
 
 
 class LedgerConflictError(ValueError):
@@ -67,12 +74,17 @@ class Ledger:
             for key, number in kept["numbers"].items()
         }
 
+    def runs(self) -> list[dict[str, Any]]:
+        """Return what made the numbers: parameters, code and machine; one, if all are of one."""
+        return list(self._kept()["runs"].values())
+
     def write(
         self,
         estimates: Mapping[str, Estimate],
         parameters: Mapping[str, Any],
         preset: str,
         fitted: Mapping[str, str] | None = None,
+        data: str = "",
     ) -> None:
         """Add numbers, or replace a page's own; chapters that run at once lose none of each other.
 
@@ -86,6 +98,8 @@ class Ledger:
             Its preset.
         fitted : mapping of str to str, optional
             Parameters that are not the preset's since the data do not allow those, and why.
+        data : str
+            Digest of the content of the data; empty where all is simulated.
 
         Raises
         ------
@@ -94,8 +108,12 @@ class Ledger:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         run = {"preset": preset, "parameters": dict(parameters), **provenance()}
+        if run["parameters"].get("data"):  # where the folder lies is this machine's own business
+            run["parameters"]["data"] = Path(os.path.abspath(run["parameters"]["data"])).name
         if fitted:
             run["fitted"] = dict(fitted)
+        if data:
+            run["data_sha256"] = data
         name = digest(json.dumps(run, sort_keys=True, default=str))
         with FileLock(f"{self.path}.lock"):
             kept = self._kept()
@@ -164,7 +182,7 @@ def _is_equal(a: Any, b: Any) -> bool:
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(map(_is_equal, a, b))
     if isinstance(a, float) and isinstance(b, float):
-        return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12) or (a != a and b != b)
+        return math.isclose(a, b, **ROUNDING) or (a != a and b != b)
     return a == b
 
 
@@ -200,8 +218,17 @@ def estimates(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Estimate]:
     return found
 
 
-def provenance() -> dict[str, str]:
-    """Return the version of the code (release, commit, hash of the library's source) and Python."""
+def provenance() -> dict[str, Any]:
+    """Say by what, and on what, numbers are made in this process.
+
+    Returns
+    -------
+    dict
+        The version of the code (``visprof``, its release; ``commit``; ``source_sha256``, of the
+        library), ``python``, digests of the versions of packages that were tested
+        (``tested_packages``) and that are installed (``installed_packages``), and the ``machine``
+        (see `visprof.machine.hardware`).
+    """
     source = hashlib.sha256()
     for module in sorted(PACKAGE.rglob("*.py")):
         source.update(module.relative_to(PACKAGE).as_posix().encode() + module.read_bytes())
@@ -217,6 +244,9 @@ def provenance() -> dict[str, str]:
         "commit": git.stdout.strip() if git.returncode == 0 else "not in a git checkout",
         "source_sha256": source.hexdigest(),
         "python": platform.python_version(),
+        "tested_packages": digest(LOCK.read_text("utf-8")) if LOCK.exists() else "unknown",
+        "installed_packages": environment_version(),
+        "machine": hardware(),
     }
 
 
@@ -227,7 +257,7 @@ def verdict_above(estimate: Estimate, bound: float) -> str:
     -------
     {"holds", "not resolved", "does not hold"}
         "holds" if the whole interval lies above `bound`, "does not hold" if it lies below, and
-        "not resolved" if it covers the bound.
+        "not resolved" if it covers the bound or ends at it, but for rounding.
 
     Raises
     ------
@@ -236,9 +266,63 @@ def verdict_above(estimate: Estimate, bound: float) -> str:
     """
     if estimate.low is None or estimate.high is None:
         raise ValueError(f"a verdict needs an interval, and {estimate} has none")
-    if estimate.low > bound:
+    if _is_less(bound, estimate.low):
         return "holds"
-    return "does not hold" if estimate.high < bound else "not resolved"
+    return "does not hold" if _is_less(estimate.high, bound) else "not resolved"
+
+
+def _is_less(a: float, b: float) -> bool:
+    return a < b and not math.isclose(a, b, **ROUNDING)
+
+
+def verdict(key: str, numbers: Mapping[str, Estimate]) -> str:
+    """Say what a number of a ledger decides, by itself.
+
+    A difference of two numbers of the ledger decides whether it is above 0, a share of pairs
+    (``pairs.``) whether it is above one half, a mean reciprocal rank whether it is above the random
+    one, and a p-value (``.p``) whether it is at most 0.05.
+
+    Parameters
+    ----------
+    key : str
+        Of the number.
+    numbers : mapping of str to Estimate
+        All numbers of the ledger.
+
+    Returns
+    -------
+    str
+        As `verdict_above`; of p-values "significant" or "not significant"; empty if it decides
+        nothing.
+    """
+    number = numbers[key]
+    if key.endswith(".p"):
+        return "not significant" if _is_less(SIGNIFICANT, number.value) else "significant"
+    bound = _bound(key, numbers)
+    return "" if bound is None or not number.interval("") else verdict_above(number, bound)
+
+
+def _bound(key: str, numbers: Mapping[str, Estimate]) -> float | None:
+    """What a number has to be above to be something."""
+    if key.startswith("pairs."):
+        return 0.5
+    if re.fullmatch(r"mrr\.[^.]+\.\d+", key) and not _is_difference(key, numbers):
+        return numbers["mrr.random"].value if "mrr.random" in numbers else None
+    return 0.0 if _is_difference(key, numbers) else None
+
+
+def _is_difference(key: str, numbers: Mapping[str, Estimate]) -> bool:
+    """Whether a key is ``before A-B after``, and both numbers that it is the difference of exist.
+
+    Names may hold hyphens themselves: ``mrr.mean-embedding.50`` is no difference.
+    """
+    parts = key.split(".")
+    for i, part in enumerate(parts):
+        for hyphen in re.finditer("-", part):
+            names = part[: hyphen.start()], part[hyphen.end() :]
+            if all(".".join([*parts[:i], name, *parts[i + 1 :]]) in numbers for name in names):
+                return True
+    return False
 
 
 def verdicts_by_seed(estimate: Estimate, bound: float) -> list[str]:

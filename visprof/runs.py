@@ -402,10 +402,9 @@ def read_run(folder: str | Path) -> Run:
     record = json.loads((folder / RECORD).read_text("utf-8"))
     entries = Ledger(folder / NUMBERS).read()
     of_study = next((entry["run"]["parameters"] for entry in entries.values()), {})
-    return Run(
-        folder, record["chapter"], record["given"], record["parameters"] | of_study,
-        estimates(entries),
-    )  # fmt: skip
+    # ledgers have the name of a folder of data alone
+    parameters = record["parameters"] | {n: v for n, v in of_study.items() if n != "data"}
+    return Run(folder, record["chapter"], record["given"], parameters, estimates(entries))
 
 
 def compare_runs(a: Run, b: Run, names: Sequence[str] = ("a", "b")) -> tuple[pd.DataFrame, ...]:

@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from visprof import inputs, memo, sizing
+from visprof.machine import machine_version
 from visprof.parameters import LARGEST_SEED, Parameters, given_parameters, preset_parameters
 from visprof.results import Estimate, Ledger
 from visprof.sources import world
@@ -44,8 +45,9 @@ class Study:
     preset : str
         One of `visprof.parameters.PRESETS`.
     home : path, optional
-        Folder in which steps are kept; by default ``_build/cache`` of the checkout, or of the
-        working folder where the package is installed elsewhere.
+        Folder in which steps are kept; by default one in ``_build/cache`` of the checkout, or of
+        the working folder where the package is installed elsewhere. What another machine has
+        rounded is not taken for this one's: each has its own.
     **changes
         Parameters that differ from the preset's; None leaves the preset's value. What is left to
         the preset is fitted to the data when it is first needed (see `visprof.sizing`).
@@ -303,9 +305,8 @@ class Study:
         """Write numbers with this study's parameters into a ledger; no path, no ledger."""
         if str(ledger):
             fitted = {choice.name: str(choice) for choice in self.fit.choices}
-            Ledger(ledger).write(
-                numbers, dataclasses.asdict(self.parameters), self.preset, fitted=fitted
-            )
+            parameters = dataclasses.asdict(self.parameters)
+            Ledger(ledger).write(numbers, parameters, self.preset, fitted, self["data_digest"])
 
 
 def _version(function: Callable[..., Any]) -> str:
@@ -315,4 +316,4 @@ def _version(function: Callable[..., Any]) -> str:
 def _default_home() -> Path:
     checkout = Path(__file__).resolve().parent.parent
     base = checkout if (checkout / "pyproject.toml").exists() else Path.cwd()
-    return base / "_build" / "cache"
+    return base / "_build" / "cache" / machine_version()[:12]

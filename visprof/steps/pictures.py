@@ -16,7 +16,7 @@ from visprof.sources import world
 from visprof.steps.registry import step
 
 __all__ = [
-    "BoardSplit", "Pins", "SceneSplit", "board_split", "data_folder", "data_sheet",
+    "BoardSplit", "Pins", "SceneSplit", "board_split", "data_digest", "data_folder", "data_sheet",
     "near_duplicates", "picture_contents", "pins", "scene_split",
 ]  # fmt: skip
 
@@ -64,6 +64,15 @@ def data_folder(
     world.write_world(users, folder, size=picture_size)
     world.write_scenes(folder, n_per_class=scenes_per_class, size=picture_size, random_state=seed)
     return folder
+
+
+@step
+def data_digest(data: str, weights: str) -> str:
+    """Digest of what is read of the reader's own data; empty where all is simulated."""
+    if not data:
+        return ""
+    read = [Path(data) / "boards", Path(data) / "scenes", *([Path(weights)] if weights else [])]
+    return datasheet.content_digest(path for path in read if path.exists())
 
 
 @dataclass(frozen=True)

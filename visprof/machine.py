@@ -1,0 +1,119 @@
+"""The machine that numbers are made on: its processor, and what the libraries take of it.
+
+Which instructions a library takes, and over how many threads it sums, decides how it rounds.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from threadpoolctl import threadpool_info
+
+from visprof.memo import digest
+
+__all__ = ["describe_hardware", "hardware", "machine_version"]
+
+CPUINFO = Path("/proc/cpuinfo")
+# Of the flags of a processor: what numbers are computed with.
+VECTOR_FLAG = re.compile(r"sse4_[12]|avx.*|amx.*|fma|f16c|asimd.*|sve.*|neon|bf16|i8mm")
+# Environment variables that keep a library from instructions that the processor has.
+INSTRUCTION_SETTINGS = (
+    "ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS",
+    "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES", "NUMBA_CPU_FEATURES", "NUMBA_CPU_NAME",
+    "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE",
+)  # fmt: skip
+THREAD_SETTINGS = (
+    "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
+)  # fmt: skip
+
+
+def hardware() -> dict[str, Any]:
+    """Describe this machine, and what the libraries that are loaded take of it.
+
+    Returns
+    -------
+    dict
+        ``processor`` (its model), ``instruction_sets`` (those with vectors that the ``processor``
+        has; which of them ``numpy``, its ``blas`` and, where it is loaded, ``torch`` take; and the
+        environment variables that keep libraries from some), ``threads`` (of a library's
+        computation, at most), ``cores``, ``memory_bytes`` and ``system``.
+    """
+    model, flags = _processor()
+    pools = threadpool_info()
+    taken = {"processor": " ".join(flags), "numpy": _of_numpy(), "blas": _of_blas(pools)}
+    if "torch" in sys.modules:  # importing it takes seconds
+        taken["torch"] = sys.modules["torch"].backends.cpu.get_cpu_capability()
+    return {
+        "processor": model,
+        "instruction_sets": {name: sets for name, sets in taken.items() if sets}
+        | _set(INSTRUCTION_SETTINGS),
+        "threads": max((pool["num_threads"] for pool in pools), default=1),
+        "cores": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "system": platform.system(),
+    }
+
+
+def describe_hardware(machine: Mapping[str, Any]) -> str:
+    """Return in words what `hardware` found."""
+    names = {"numpy": "NumPy", "blas": "BLAS", "torch": "torch"}
+    sets = machine["instruction_sets"]
+    taken = [f"{shown} {sets[name]}" for name, shown in names.items() if name in sets]
+    settings = [f"{name}={sets[name]}" for name in INSTRUCTION_SETTINGS if name in sets]
+    return (
+        f"{machine['processor']} ({'; '.join(taken + settings)}), {machine['cores']} cores, "
+        f"{machine['threads']} threads, {machine['memory_bytes'] / 2**30:.0f} GiB, "
+        f"{machine['system']}"
+    )
+
+
+def machine_version() -> str:
+    """Return a digest of all that decides how numbers are rounded here, whatever is loaded."""
+    model, flags = _processor()
+    settings = _set(INSTRUCTION_SETTINGS) | _set(THREAD_SETTINGS)
+    return digest(
+        platform.system(), platform.machine(), model, *flags, str(_usable_cores()),
+        *(f"{name}={value}" for name, value in settings.items()),
+    )  # fmt: skip
+
+
+def _processor() -> tuple[str, list[str]]:
+    """Its model, and its instruction sets with vectors, where the system tells."""
+    model, flags = platform.processor() or platform.machine(), []
+    if CPUINFO.exists():
+        lines = CPUINFO.read_text("utf-8").splitlines()
+        found = {key.strip(): value for key, _, value in (line.partition(":") for line in lines)}
+        model = found.get("model name", model).strip()
+        flags = found.get("flags", found.get("Features", "")).split()  # of x86, of ARM
+    return model, sorted({flag for flag in flags if VECTOR_FLAG.fullmatch(flag)})
+
+
+def _set(names: tuple[str, ...]) -> dict[str, str]:
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _of_numpy() -> str:
+    """The widest of the sets that NumPy has loops for and takes here."""
+    sets = np.show_config(mode="dicts")["SIMD Extensions"]
+    return (sets.get("found") or sets.get("baseline") or [""])[-1]
+
+
+def _of_blas(pools: list[dict[str, Any]]) -> str:
+    """The kernels that NumPy's own BLAS takes here; other packages may bring another."""
+    own = [pool for pool in pools if pool["user_api"] == "blas"]
+    own.sort(key=lambda pool: "numpy" not in pool["filepath"])
+    return str(own[0].get("architecture") or own[0]["internal_api"]) if own else ""

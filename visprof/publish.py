@@ -1,0 +1,100 @@
+"""Published ledgers: each of one run of one commit, with a preset's own parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from visprof.cite import RESULTS
+from visprof.files import write_whole
+from visprof.parameters import preset_parameters
+from visprof.results import Ledger
+
+__all__ = ["PublicationError", "changed_parameters", "publish"]
+
+
+class PublicationError(ValueError):
+    """A ledger is not one that may be published."""
+
+
+def publish(ledgers: Iterable[Ledger], folder: str | Path = RESULTS) -> list[Path]:
+    """Copy ledgers of built books among the published ones, all of them or none.
+
+    Parameters
+    ----------
+    ledgers : iterable of Ledger
+        Such as ``_build/results/demo.json``.
+    folder : path
+        Where published ledgers are.
+
+    Returns
+    -------
+    list of Path
+        The published files, named as the ledgers' own.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a ledger is not there.
+    PublicationError
+        If the numbers of one are of more than one run, of code that is no commit, not in single
+        precision, or of other parameters than those of its preset (but for the data, and what
+        these made of the preset).
+    """
+    published = {}
+    for ledger in ledgers:
+        if not ledger.path.is_file():
+            raise FileNotFoundError(f"no ledger at {ledger.path}: build the book of this preset")
+        _refuse(ledger)
+        published[Path(folder) / ledger.path.name] = ledger.path.read_bytes()
+    for path, content in published.items():
+        write_whole(path, content)
+    return list(published)
+
+
+def changed_parameters(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of a ledger's run that are not its preset's, by name.
+
+    The data are left out, what these made of the preset, and parameters that are no more.
+    """
+    made = run["parameters"]
+    usual = dataclasses.asdict(preset_parameters(run["preset"], {"data": made.get("data") or None}))
+    return {
+        name: made[name]
+        for name in usual.keys() & made.keys() - {"data"} - run.get("fitted", {}).keys()
+        if json.dumps(made[name]) != json.dumps(usual[name])
+    }
+
+
+def _refuse(ledger: Ledger) -> None:
+    """Raise PublicationError if a ledger may not be published, with what to do."""
+    runs = ledger.runs()
+    if len(runs) != 1:
+        names = {name for run in runs for name in run}
+        differ = sorted(n for n in names if any(run.get(n) != runs[0].get(n) for run in runs))
+        told = f" (they differ in {', '.join(differ)})" if differ else ""
+        raise PublicationError(
+            f"{ledger.path}: its numbers are of {len(runs)} runs{told}, and must be of one; delete "
+            "the folder of the book's pages beside it (_build/PRESET/pages), and build it again"
+        )
+    (run,) = runs
+    if run["commit"].endswith("-dirty") or " " in run["commit"]:  # or in words that there is none
+        raise PublicationError(
+            f"{ledger.path}: made of code that is no commit ({run['commit']}); commit what was "
+            "changed, build the books again, and publish all of them at once"
+        )
+    precision = run["parameters"].get("precision", "fp32")
+    if precision != "fp32":
+        raise PublicationError(
+            f"{ledger.path}: made with precision={precision}, which gives other numbers on other "
+            "processors; build it with precision=fp32"
+        )
+    if changed := changed_parameters(run):
+        listed = ", ".join(f"{name}={value}" for name, value in sorted(changed.items()))
+        raise PublicationError(
+            f"{ledger.path}: made with {listed}, unlike the preset {run['preset']}; build the book "
+            "without these"
+        )
