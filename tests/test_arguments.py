@@ -113,13 +113,25 @@ CASES = [
         groups=("users",), numbers=("assignments",), counts=("random_state",),
     ),
     Case(
-        significance.share_of_pairs,
+        significance.pair_share_draws,
         {
-            "values": FEATURES[:6, 0], "n_users": 4, "threshold": 0.1, "level": 0.9,
-            "n_resamples": 99, "random_state": 1,
+            "values": FEATURES[:6, 0], "n_users": 4, "threshold": 0.1, "n_resamples": 99,
+            "random_state": 1,
         },
         numbers=("values",), counts=("n_users", "n_resamples", "random_state"),
-        reals=("threshold", "level"),
+        reals=("threshold",),
+    ),
+    Case(
+        significance.exceeds, {"threshold": 0.1}, reals=("threshold",),
+        fixed={"values": FEATURES[:, 0]},
+    ),
+    Case(
+        significance.at_most, {"level": 0.1}, reals=("level",),
+        fixed={"values": FEATURES[:, 0]},
+    ),
+    Case(
+        significance.share_over_seeds, {"level": 0.9}, reals=("level",),
+        fixed={"chosen": FEATURES > 0},
     ),
     Case(
         significance.max_z_pvalue,
@@ -408,10 +420,9 @@ def test_counts_of_any_scale_give_the_same_p_and_z_by_the_root_of_it(exponent, v
             variance=variance, sessions=None, n_permutations=99,
         )  # fmt: skip
 
-    z, p = tested(exponent)
-    plain_z, plain_p = tested(0)
-    np.testing.assert_allclose(z, np.ldexp(plain_z, exponent // 2), rtol=1e-12)
-    np.testing.assert_array_equal(p, plain_p)
+    found, plain = tested(exponent), tested(0)
+    np.testing.assert_allclose(found.max_z, np.ldexp(plain.max_z, exponent // 2), rtol=1e-12)
+    np.testing.assert_array_equal(found.p_values, plain.p_values)
 
 
 @pytest.mark.parametrize("exponent", [-960, -400, 400, 1010])

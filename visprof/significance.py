@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
@@ -17,19 +20,96 @@ from visprof.checks import (
     check_whole,
     listed,
 )
-from visprof.intervals import percentile_interval, resample_counts
+from visprof.intervals import Estimate, resample_counts
 from visprof.logodds import logits_and_variances, pair_users
 from visprof.profiles import user_profiles
 from visprof.scaling import scale_exponent, scaled
 
 __all__ = [
-    "dealt_counts", "max_z_pvalue", "max_z_pvalues", "sample_pairs", "sampled_share",
-    "share_of_pairs",
+    "PairPValues", "at_most", "dealt_counts", "exceeds", "max_z_pvalue", "max_z_pvalues",
+    "pair_share_draws", "sample_pairs", "sampled_share", "share_over_seeds",
 ]  # fmt: skip
 
 _GOLDEN, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)  # of the random numbers
 _TRIES = 20  # shuffles of sessions, of which the one that keeps the numbers of pins best is taken
-_TOLERANCE = 1e-9  # rounding of z, so that permutations equal to the data count as equal
+_BLOCK, _FEWEST_PAIRS = 2**22, 64  # permutations held at once, and at least of so many pairs
+_TOLERANCE = 1e-9  # relative; numbers nearer than this are equal: what is between them is rounding
+
+
+@dataclass(frozen=True)
+class PairPValues:
+    """Permutation tests of pairs of users under one or several vocabularies.
+
+    Attributes
+    ----------
+    max_z : ndarray of shape (m,)
+        Largest absolute z-score of each pair: the mean over vocabularies.
+    p_values : ndarray of shape (m,)
+        Its p-values: one test, whatever the number of vocabularies.
+    max_z_by_seed, p_by_seed : ndarray of shape (S, m)
+        The same of each vocabulary alone, from the same deals.
+    """
+
+    max_z: NDArray[np.float64]
+    p_values: NDArray[np.float64]
+    max_z_by_seed: NDArray[np.float64]
+    p_by_seed: NDArray[np.float64]
+
+
+def exceeds(values: ArrayLike, threshold: float) -> NDArray[np.bool_]:
+    """Whether values are greater than a threshold by more than rounding.
+
+    A value within 1e-9 of the threshold, relative to it, is equal to it. So sums in another order
+    (another processor, another number of threads) do not decide.
+
+    Parameters
+    ----------
+    values : array-like
+        Z, say.
+    threshold : float
+
+    Returns
+    -------
+    ndarray of bool
+        Of the shape of `values`; a NaN does not exceed.
+
+    Raises
+    ------
+    TypeError
+        If the threshold is no number.
+    ValueError
+        If the threshold is NaN or infinite.
+    """
+    threshold = check_number(threshold, "threshold")
+    return np.asarray(values) > threshold + _TOLERANCE * abs(threshold)
+
+
+def at_most(values: ArrayLike, level: float) -> NDArray[np.bool_]:
+    """Whether values are less than a level, or equal to it but for rounding.
+
+    The counterpart of `exceeds`, for p-values.
+
+    Parameters
+    ----------
+    values : array-like
+        p, say.
+    level : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    ndarray of bool
+        Of the shape of `values`; a NaN is not at most the level.
+
+    Raises
+    ------
+    TypeError
+        If the level is no number.
+    ValueError
+        If the level is out of range.
+    """
+    level = check_number(level, "level", above=0, below=1)
+    return np.asarray(values) <= level * (1 + _TOLERANCE)
 
 
 def dealt_counts(
@@ -64,37 +144,38 @@ def dealt_counts(
     return user_profiles(assignments, dealt, counts=True)[1]
 
 
-def share_of_pairs(
+def pair_share_draws(
     values: ArrayLike,
     n_users: int,
     threshold: float,
-    level: float = 0.95,
     n_resamples: int = 2000,
     random_state: int = 0,
-) -> tuple[float, float, float]:
-    """Share of pairs of users above a threshold, with a bootstrap interval over users.
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Share of pairs of users above a threshold, and the same of bootstrap draws of users.
 
     A user is in many pairs, so users, not pairs, are drawn with replacement; pairs of a user with
-    its own copy are left out.
+    its own copy are left out. The draws are the same for all seeds, as
+    :func:`visprof.intervals.estimate_over_seeds` expects.
 
     Parameters
     ----------
-    values : array-like of shape (n (n - 1) / 2,)
-        One value a pair, as :func:`visprof.logodds.pairwise_max_z` orders them.
+    values : array-like of shape (n (n - 1) / 2,) or (S, n (n - 1) / 2)
+        One value a pair, as :func:`visprof.logodds.pairwise_max_z` orders them, by seed if there
+        are several.
     n_users : int
         Number of users n.
     threshold : float
-        Counted are values greater than it.
-    level : float, default=0.95
-        Coverage, between 0 and 1.
+        Counted are values greater than it (see `exceeds`).
     n_resamples : int, default=2000
-        Number of bootstrap draws.
+        Number b of bootstrap draws.
     random_state : int, default=0
         Seed.
 
     Returns
     -------
-    share, low, high : float
+    shares : ndarray of shape (S,)
+    draws : ndarray of shape (b, S)
+        Without draws of one user alone, which have no pair: fewer than b with few users.
 
     Raises
     ------
@@ -105,17 +186,25 @@ def share_of_pairs(
         is out of range.
     """
     n_users = check_whole(n_users, "n_users", 2)
-    values = check_numbers(values, None, "values")
-    if len(values) != n_users * (n_users - 1) // 2:
-        raise ValueError(
-            f"values: expected shape (n (n - 1) / 2,) with n_users={n_users}, got {values.shape}"
-        )
-    above = values > check_number(threshold, "threshold")
+    n_pairs = n_users * (n_users - 1) // 2
+    rows = []
+    for name, row in _by_seed(values, "values").items():
+        rows.append(check_numbers(row, None, name))
+        if len(row) != n_pairs:
+            raise ValueError(
+                f"{name}: expected shape (n (n - 1) / 2,) with n_users={n_users}, got {row.shape}"
+            )
+    threshold = check_number(threshold, "threshold")
     times = resample_counts(n_users, n_resamples, random_state).astype(float)
-    counted = np.einsum("bi,bi->b", times @ squareform(above).astype(float), times)
     pairs = n_users**2 - np.einsum("bi,bi->b", times, times)
-    shares = counted[pairs > 0] / pairs[pairs > 0]  # two users may be drawn as one, twice
-    return float(above.mean()), *percentile_interval(shares, level)
+    times, pairs = times[pairs > 0], pairs[pairs > 0]  # two users may be drawn as one, twice
+    shares, draws = np.empty(len(rows)), np.empty((len(times), len(rows)))
+    for seed, row in enumerate(rows):
+        above = exceeds(row, threshold)
+        shares[seed] = above.mean()
+        counted = np.einsum("bi,bi->b", times @ squareform(above).astype(float), times)
+        draws[:, seed] = counted / pairs
+    return shares, draws
 
 
 def max_z_pvalue(
@@ -179,7 +268,7 @@ def max_z_pvalue(
                 _codes(sessions_j, len(pins_j), "sessions_j"),
             ]
         )
-    max_z, p_value = max_z_pvalues(
+    found = max_z_pvalues(
         np.concatenate([pins_i, pins_j]),
         np.repeat([0, 1], [len(pins_i), len(pins_j)]),
         [[0, 1]],
@@ -190,14 +279,14 @@ def max_z_pvalue(
         random_state,
         sessions=sessions,
     )
-    return float(max_z[0]), float(p_value[0])
+    return float(found.max_z[0]), float(found.p_values[0])
 
 
 def max_z_pvalues(
-    assignments: ArrayLike,
+    assignments: ArrayLike | Sequence[ArrayLike],
     users: ArrayLike,
     pairs: ArrayLike,
-    background: ArrayLike,
+    background: ArrayLike | Sequence[ArrayLike],
     alpha: float,
     n_permutations: int = 999,
     variance: str = "two-term",
@@ -205,7 +294,7 @@ def max_z_pvalues(
     *,
     sessions: ArrayLike | None = None,
     ties: str = "count",
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> PairPValues:
     """Permutation tests of the largest absolute z-score of pairs of users.
 
     The pins of both are shuffled between them, and each keeps their number. As the maximum over
@@ -219,15 +308,19 @@ def max_z_pvalues(
     fixed number of pins, all orders of the sessions in which one ends there are equally likely.) A
     user whose pins are nearly all of one session cannot differ significantly.
 
+    A vocabulary is one of many that another start of k-means gives. Given several of the same pins,
+    the statistic is the mean of their largest z-scores, and every deal is the same in all: one
+    test, and not many p-values to combine.
+
     Parameters
     ----------
-    assignments : array-like of shape (n, k)
-        Soft assignments of all users' pins.
+    assignments : array-like of shape (n, k), or S of them, (n, k_1) to (n, k_S)
+        Soft assignments of all users' pins, of each vocabulary if there are several.
     users : array-like of shape (n,)
         User of each pin.
     pairs : array-like of int, shape (m, 2)
         Pairs to test, by place among the sorted users (see :func:`sample_pairs`).
-    background : array-like of shape (k,)
+    background : array-like of shape (k,), or S of them, (k_1,) to (k_S,)
         Counts of the background, of which at least two are positive.
     alpha : float
         Weight of the prior; positive.
@@ -245,68 +338,66 @@ def max_z_pvalues(
 
     Returns
     -------
-    max_z, p_values : ndarray of shape (m,)
+    PairPValues
 
     Raises
     ------
     ValueError
-        If shapes do not match, an assignment is negative or not finite, a user or session is
-        missing, a pair is not of two users, the background is in fewer than two clusters,
-        n_permutations is less than 1, or as :func:`visprof.logodds.log_odds_z`.
+        If shapes or numbers of vocabularies do not match, an assignment is negative or not finite,
+        a user or session is missing, a pair is not of two users, the background is in fewer than
+        two clusters, n_permutations is less than 1, or as :func:`visprof.logodds.log_odds_z`.
     TypeError
         If n_permutations or the seed is not whole, or users or sessions are of several kinds.
     """
-    pins = _checked_pins(assignments, "assignments")
     if ties not in ("count", "random"):
         raise ValueError(f"ties: expected 'count' or 'random', got {ties!r}")
     n_permutations = check_whole(n_permutations, "n_permutations", 1)
     check_whole(random_state, "random_state", 0)
-    names, counts = user_profiles(pins, users, counts=True)
-    pairs = _checked_pairs(pairs)
-    wrong = (pairs < 0).any(axis=1) | (pairs >= len(names)).any(axis=1)
+    every_pins, backgrounds = _by_vocabulary(assignments, background)
+    every_counts = [user_profiles(pins, users, counts=True)[1] for pins in every_pins]
+    pairs, n_users = _checked_pairs(pairs), len(every_counts[0])
+    wrong = (pairs < 0).any(axis=1) | (pairs >= n_users).any(axis=1)
     if wrong.any():
         raise ValueError(
-            f"pairs: expected users of the {len(names)} from 0 to {len(names) - 1}, "
+            f"pairs: expected users of the {n_users} from 0 to {n_users - 1}, "
             f"got {listed(pairs[wrong].tolist())}"
         )
-    logit, spread = logits_and_variances(counts, background, alpha, variance)
-    background = np.asarray(background, np.float64)
-    prior = float(alpha) * background
-    if np.count_nonzero(background) < 2:
-        raise ValueError(
-            "background: expected mass in at least two clusters, or some shuffle may leave the "
-            f"log-odds undefined; got {np.count_nonzero(background)} of {len(background)}"
-        )
-    i, j = pairs.T
-    max_z = np.max(np.abs(logit[i] - logit[j]) / np.sqrt(spread[i] + spread[j]), axis=1)
-    check_finite(max_z, "z-scores")
-
-    units, sizes, starts = _units(pins, users, sessions)
-    # Counts and prior 4**h times smaller make all z-scores 2**h times smaller, and none of the
-    # products in the search for them overflows
-    half = -(-scale_exponent(units, prior) // 2)
-    largest = counts.max(axis=1)[pairs].max(axis=1)
-    # beside a prior 2**54 times as large they change nothing
-    largest = np.minimum(largest + prior.max(), np.ldexp(largest, 54))
-    if half:
-        units, prior = scaled(units.astype(np.float64), 2 * half), scaled(prior, 2 * half)
-    seeds = np.random.SeedSequence(random_state).generate_state(len(pairs), np.uint64)
-
-    def reached(cuts: NDArray[np.float64]) -> NDArray[np.int64]:
-        return _count_reached(
-            units, sizes, starts, pairs, prior, scaled(cuts, half), variance == "four-term", seeds,
-            n_permutations,
-        )  # fmt: skip
-
-    rounding = np.maximum(
-        _TOLERANCE * (min(1.0, 2.0**half) + max_z),
-        16 * np.finfo(float).eps * np.sqrt(largest),  # more only where counts drown in the prior
+    tests = [
+        _Test.of(pins, users, sessions, counts, pairs, own, alpha, variance)
+        for pins, counts, own in zip(every_pins, every_counts, backgrounds, strict=True)
+    ]
+    # of the mean over vocabularies, and of each
+    observed, rounding = (
+        np.stack([np.mean(of, axis=0), *of])
+        for of in ([test.max_z for test in tests], [test.rounding for test in tests])
     )
-    n_reached = reached(max_z - rounding)
+    cuts = [observed - rounding]  # permutations equal to the data reach the first, not the second
     if ties == "random":
-        rng = np.random.default_rng(random_state)
-        n_reached = rng.integers(reached(max_z + rounding), n_reached, endpoint=True)
-    return max_z, (1 + n_reached) / (1 + n_permutations)
+        cuts.append(observed + rounding)
+    cuts = np.stack(cuts)
+    reached = np.zeros(cuts.shape, np.int64)
+    seeds = np.random.SeedSequence(random_state).generate_state(len(pairs), np.uint64)
+    size = max(_FEWEST_PAIRS, _BLOCK // n_permutations)
+    for block in (slice(first, first + size) for first in range(0, len(pairs), size)):
+        total = 0.0
+        for vocabulary, test in enumerate(tests, 1):
+            dealt = test.dealt_max_z(pairs[block], seeds[block], n_permutations)
+            total += dealt
+            reached[:, vocabulary, block] = np.sum(
+                dealt >= cuts[:, vocabulary, block, None], axis=-1
+            )
+        mean = total / len(tests)
+        reached[:, 0, block] = np.sum(mean >= cuts[:, 0, block, None], axis=-1)
+    n_reached = reached[0]
+    if ties == "random":
+        n_reached = np.stack(
+            [
+                np.random.default_rng(random_state).integers(least, most, endpoint=True)
+                for most, least in zip(*reached, strict=True)
+            ]
+        )
+    p_values = (1 + n_reached) / (1 + n_permutations)
+    return PairPValues(observed[0], p_values[0], observed[1:], p_values[1:])
 
 
 def sample_pairs(n_users: int, n_pairs: int, random_state: int) -> NDArray[np.int64]:
@@ -343,21 +434,21 @@ def sample_pairs(n_users: int, n_pairs: int, random_state: int) -> NDArray[np.in
     return pair_users(places, n_users)
 
 
-def sampled_share(
-    chosen: ArrayLike, pairs: ArrayLike, level: float = 0.95
-) -> tuple[float, float, float]:
-    """Share of chosen pairs in a sample of pairs, with an interval for both drawn users and pairs.
+def sampled_share(chosen: ArrayLike, pairs: ArrayLike, level: float = 0.95) -> Estimate:
+    r"""Share of chosen pairs in a sample of pairs, with an interval for users, pairs and seeds.
 
     Pairs that share a user are dependent: the variance is the dyadic-robust one (Aronow, Samii
     and Assenova 2015), the sum of the products of residuals over all pairs of pairs that share a
-    user. It covers that other users, and other pairs of them, might have been drawn; what chose
-    each pair is taken as given. The interval is Wilson's for as many independent pairs as would
-    have that variance, and never for more than the sample has.
+    user. It covers that other users, and other pairs of them, might have been drawn. With several
+    seeds, a pair's value is the share of seeds that choose it, and the variance of the mean of the
+    S seeds' shares, :math:`s^2 / S`, is added; with one, what chose each pair is taken as given.
+    The interval is Wilson's for as many independent pairs as would have that variance, and never
+    for more than the sample has.
 
     Parameters
     ----------
-    chosen : array-like of bool, shape (m,)
-        Whether each pair is chosen (significant, say).
+    chosen : array-like of bool, shape (m,) or (S, m)
+        Whether each pair is chosen (significant, say), by seed if there are several.
     pairs : array-like of int, shape (m, 2)
         Its users.
     level : float, default=0.95
@@ -365,7 +456,9 @@ def sampled_share(
 
     Returns
     -------
-    share, low, high : float
+    Estimate
+        Without `n` and `unit`. `sd_units` is for the draw of users and pairs; `by_seed` has the
+        share and interval of each seed alone.
 
     Raises
     ------
@@ -376,26 +469,96 @@ def sampled_share(
         is missing or neither true nor false, or the level is out of range.
     """
     pairs = _checked_pairs(pairs)
-    chosen = check_numbers(chosen, len(pairs), "chosen")
+    rows = _by_seed(chosen, "chosen")
+    chosen = np.stack([_checked_choices(row, len(pairs), name) for name, row in rows.items()])
     level = check_number(level, "level", above=0, below=1)
-    wrong = np.flatnonzero((chosen != 0) & (chosen != 1))
-    if len(wrong):
-        raise ValueError(
-            f"chosen: expected true or false (1 or 0) of each pair, got {chosen[wrong[0]]:g} at "
-            f"row {wrong[0]}, and {len(wrong)} such value(s) in all"
-        )
-    share = float(chosen.mean())
     users, codes = np.unique(pairs, return_inverse=True)
-    by_user = np.bincount(codes.ravel(), np.repeat(chosen - share, 2))
-    # a user's residuals multiply out to all pairs of pairs with that user; a pair has two users,
-    # so its own square is counted twice
-    n_effective = len(chosen)
-    spread = by_user @ by_user - np.sum((chosen - share) ** 2)
-    if share in (0, 1):
-        n_effective = len(users) / 2  # nothing is known of the dependence; disjoint pairs have none
-    elif spread > 0:
-        n_effective = min(n_effective, share * (1 - share) * len(chosen) ** 2 / spread)
-    return share, *_wilson(share, n_effective, level)
+    codes, n_pairs = codes.ravel(), len(pairs)
+
+    def variance(values: NDArray) -> float:
+        residuals = values - values.mean()
+        by_user = np.bincount(codes, np.repeat(residuals, 2))
+        # a user's residuals multiply out to all pairs of pairs with that user; a pair has two
+        # users, so its own square is counted twice
+        return max(0.0, float(by_user @ by_user - residuals @ residuals)) / n_pairs**2
+
+    def interval(share: float, variance: float) -> tuple[float, float]:
+        if share in (0, 1):  # nothing is known of the dependence; disjoint pairs have none
+            return _wilson(share, len(users) / 2, level)
+        return _wilson(share, _effective_number(share, variance, n_pairs), level)
+
+    shares = chosen.mean(axis=1)
+    share, of_units = float(shares.mean()), variance(chosen.mean(axis=0))
+    of_seeds = float(shares.var(ddof=1)) / len(shares) if len(shares) > 1 else None
+    return Estimate(
+        share,
+        *interval(share, of_units + (of_seeds or 0)),
+        sd_units=float(np.sqrt(of_units)),
+        sd_seeds=None if of_seeds is None else float(np.sqrt(of_seeds)),
+        by_seed=tuple(
+            (float(own), *interval(own, variance(row)))
+            for own, row in zip(shares, chosen, strict=True)
+        ),
+    )
+
+
+def share_over_seeds(chosen: Sequence[ArrayLike], level: float = 0.95) -> Estimate:
+    r"""Share of chosen pairs where each seed has pairs of its own, and all are independent.
+
+    The share is that of all pairs together. By seed shares vary as those of independent draws,
+    and as seeds differ: by :math:`\tau^2`, what the variance between seeds has more than the
+    binomial, if anything. The interval is Wilson's for as many independent pairs as would have the
+    variance of both.
+
+    Parameters
+    ----------
+    chosen : sequence of S array-likes of bool, shape (m_s,)
+        Whether each pair of a seed is chosen.
+    level : float, default=0.95
+        Coverage, between 0 and 1.
+
+    Returns
+    -------
+    Estimate
+        Without `n` and `unit`. `sd_units` is for the draw of pairs; `by_seed` has the share of each
+        seed's pairs and Wilson's interval.
+
+    Raises
+    ------
+    TypeError
+        If the level is no number.
+    ValueError
+        If there is no seed or a seed has no pair, a value is missing or neither true nor false, or
+        the level is out of range.
+    """
+    if not len(chosen):
+        raise ValueError("chosen: expected the pairs of at least one seed")
+    rows = [_checked_choices(row, None, f"chosen[{seed}]") for seed, row in enumerate(chosen)]
+    level = check_number(level, "level", above=0, below=1)
+    shares, sizes = np.array([row.mean() for row in rows]), np.array([len(row) for row in rows])
+    n_pairs = int(sizes.sum())
+    share = float(sum(row.sum() for row in rows) / n_pairs)
+    of_units = share * (1 - share) / n_pairs
+    of_seeds = None
+    if len(rows) > 1:
+        excess = max(0.0, shares.var(ddof=1) - np.mean(share * (1 - share) / sizes))
+        of_seeds = float(excess * np.sum((sizes / n_pairs) ** 2))
+    n = _effective_number(share, of_units + (of_seeds or 0), n_pairs)
+    return Estimate(
+        share,
+        *_wilson(share, n, level),
+        sd_units=float(np.sqrt(of_units)),
+        sd_seeds=None if of_seeds is None else float(np.sqrt(of_seeds)),
+        by_seed=tuple(
+            (float(own), *_wilson(own, size, level))
+            for own, size in zip(shares, sizes, strict=True)
+        ),
+    )
+
+
+def _effective_number(share: float, variance: float, most: int) -> float:
+    """How many independent pairs give a share of such a variance, at most so many."""
+    return min(most, share * (1 - share) / variance) if variance > 0 else most
 
 
 def _wilson(share: float, n: float, level: float) -> tuple[float, float]:
@@ -437,6 +600,111 @@ def _codes(groups: ArrayLike, n: int, name: str) -> NDArray[np.int64]:
     return np.unique(check_groups(groups, n, name), return_inverse=True)[1]
 
 
+def _by_vocabulary(
+    assignments: ArrayLike | Sequence[ArrayLike], background: ArrayLike | Sequence[ArrayLike]
+) -> tuple[list[NDArray], list[ArrayLike]]:
+    """Pins and background of each vocabulary, from those of one or of several."""
+    array = isinstance(assignments, np.ndarray)
+    rows = isinstance(assignments, (list, tuple)) and len(assignments)
+    if not (assignments.ndim == 3 if array else rows and np.ndim(assignments[0]) == 2):
+        return [_checked_pins(assignments, "assignments")], [background]
+    every_pins = [_checked_pins(pins, f"assignments[{s}]") for s, pins in enumerate(assignments)]
+    if len({len(pins) for pins in every_pins}) > 1:
+        raise ValueError(
+            "assignments: expected the same pins of each vocabulary, got shapes "
+            f"{listed((pins.shape for pins in every_pins), 20)}"
+        )
+    backgrounds = list(background) if np.iterable(background) else [background]
+    if len(backgrounds) != len(every_pins):
+        raise ValueError(
+            f"background: expected counts of each of the {len(every_pins)} vocabularies, got "
+            f"{len(backgrounds)}"
+        )
+    return every_pins, backgrounds
+
+
+@dataclass(frozen=True)
+class _Test:
+    """What a vocabulary gives to the tests: z of the data, and what it takes to permute them."""
+
+    max_z: NDArray[np.float64]  # of each pair
+    rounding: NDArray[np.float64]  # of max_z
+    units: NDArray  # what is dealt
+    sizes: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    prior: NDArray[np.float64]
+    four_term: bool
+    half: int  # units and prior are 4**half times smaller than the data, z 2**half times
+
+    @classmethod
+    def of(
+        cls,
+        pins: NDArray,
+        users: ArrayLike,
+        sessions: ArrayLike | None,
+        counts: NDArray,
+        pairs: NDArray,
+        background: ArrayLike,
+        alpha: float,
+        variance: str,
+    ) -> _Test:
+        logit, spread = logits_and_variances(counts, background, alpha, variance)
+        background = np.asarray(background, np.float64)
+        if np.count_nonzero(background) < 2:
+            raise ValueError(
+                "background: expected mass in at least two clusters, or some shuffle may leave the "
+                f"log-odds undefined; got {np.count_nonzero(background)} of {len(background)}"
+            )
+        i, j = pairs.T
+        max_z = np.max(np.abs(logit[i] - logit[j]) / np.sqrt(spread[i] + spread[j]), axis=1)
+        check_finite(max_z, "z-scores")
+        prior = float(alpha) * background
+        units, sizes, starts = _units(pins, users, sessions)
+        # so none of the products in the search for the largest z overflows
+        half = -(-scale_exponent(units, prior) // 2)
+        largest = counts.max(axis=1)[pairs].max(axis=1)
+        # beside a prior 2**54 times as large they change nothing
+        largest = np.minimum(largest + prior.max(), np.ldexp(largest, 54))
+        rounding = np.maximum(
+            _TOLERANCE * (min(1.0, 2.0**half) + max_z),
+            16 * np.finfo(float).eps * np.sqrt(largest),  # more only where the prior drowns counts
+        )
+        if half:
+            units, prior = scaled(units.astype(np.float64), 2 * half), scaled(prior, 2 * half)
+        return cls(max_z, rounding, units, sizes, starts, prior, variance == "four-term", half)
+
+    def dealt_max_z(
+        self, pairs: NDArray, seeds: NDArray, n_permutations: int
+    ) -> NDArray[np.float64]:
+        """Largest absolute z-score of each pair in each permutation, which the seeds draw."""
+        max_z = _dealt_max_z(
+            self.units, self.sizes, self.starts, pairs, self.prior, self.four_term, seeds,
+            n_permutations,
+        )  # fmt: skip
+        return scaled(max_z, -self.half)
+
+
+def _by_seed(values: ArrayLike, name: str) -> dict[str, ArrayLike]:
+    """Rows by name, one a seed; a single row has no number."""
+    values = np.asanyarray(values)
+    if values.ndim != 2:
+        return {name: values}
+    if not len(values):
+        raise ValueError(f"{name}: expected a row for each seed, got shape {values.shape}")
+    return {f"{name}[{seed}]": row for seed, row in enumerate(values)}
+
+
+def _checked_choices(values: ArrayLike, n: int | None, name: str) -> NDArray[np.float64]:
+    chosen = check_numbers(values, n, name)
+    wrong = np.flatnonzero((chosen != 0) & (chosen != 1))
+    if len(wrong):
+        raise ValueError(
+            f"{name}: expected true or false (1 or 0) of each pair, got {chosen[wrong[0]]:g} at "
+            f"row {wrong[0]}, and {len(wrong)} such value(s) in all"
+        )
+    return chosen
+
+
 def _units(
     pins: NDArray, users: ArrayLike, sessions: ArrayLike | None
 ) -> tuple[NDArray, NDArray[np.int64], NDArray[np.int64]]:
@@ -458,30 +726,29 @@ def _units(
 
 
 @njit(parallel=True, cache=True)
-def _count_reached(
-    units, sizes, starts, pairs, prior, cuts, four_term, seeds, n_permutations
+def _dealt_max_z(
+    units, sizes, starts, pairs, prior, four_term, seeds, n_permutations
 ):  # pragma: no cover  (compiled)
-    """Permutations of each pair in which some z-score reaches the pair's cut."""
-    reached = np.zeros(len(pairs), np.int64)
+    """Largest absolute z-score of each pair in each permutation, (m, n_permutations)."""
+    max_z = np.empty((len(pairs), n_permutations))
     for pair in prange(len(pairs)):
         i, j = pairs[pair]
         order = np.concatenate(
             (np.arange(starts[i], starts[i + 1]), np.arange(starts[j], starts[j + 1]))
         )
         both = 2 * prior
-        for unit in order:
-            _add(both, units[unit])
+        _add_rows(both, units, order)
+        total = both.sum()
         # who gets the smaller part does not matter: z changes no more than its sign
         n_pins = min(sizes[starts[i] : starts[i + 1]].sum(), sizes[starts[j] : starts[j + 1]].sum())
-        chosen, dealt = np.empty_like(order), np.empty_like(prior)
+        chosen, dealt, bounds = np.empty_like(order), np.empty_like(prior), np.empty_like(prior)
         state = seeds[pair]
-        for _ in range(n_permutations):
+        for permutation in range(n_permutations):
             n_chosen, state = _deal(order, sizes, n_pins, state, chosen)
             dealt[:] = prior
-            for unit in chosen[:n_chosen]:
-                _add(dealt, units[unit])
-            reached[pair] += _reaches(dealt, both, cuts[pair], four_term)
-    return reached
+            _add_rows(dealt, units, chosen[:n_chosen])
+            max_z[pair, permutation] = _largest_z(dealt, both, total, four_term, bounds)
+    return max_z
 
 
 @njit
@@ -521,40 +788,53 @@ def _mixed(state):  # pragma: no cover  (compiled)
 
 
 @njit
-def _add(total, row):  # pragma: no cover  (compiled)
-    for c in range(len(total)):
-        total[c] += row[c]
+def _add_rows(total, units, rows):  # pragma: no cover  (compiled)
+    """Add rows, four at a time, for the total is then read and written a quarter as often."""
+    whole = len(rows) - len(rows) % 4
+    for r in range(0, whole, 4):
+        a, b, c, d = units[rows[r]], units[rows[r + 1]], units[rows[r + 2]], units[rows[r + 3]]
+        for k in range(len(total)):
+            total[k] += (np.float64(a[k]) + b[k]) + (np.float64(c[k]) + d[k])
+    for r in range(whole, len(rows)):
+        a = units[rows[r]]
+        for k in range(len(total)):
+            total[k] += a[k]
 
 
-@njit
-def _reaches(a, both, cut, four_term):  # pragma: no cover  (compiled)
-    r"""Whether the largest absolute z-score of ``a`` and ``both - a`` reaches the cut.
+@njit(error_model="numpy")
+def _largest_z(a, both, total, four_term, bounds):  # pragma: no cover  (compiled)
+    r"""Largest absolute z-score of ``a`` and ``both - a``; ``total`` is the sum of both.
 
     Both have the prior in them. With :math:`r = p / q` the ratio of the odds and v the variance,
-    :math:`z^2 = \log^2 r / v`. As :math:`\log^2 r \le (p - q)^2 / (p q)`, few logarithms are
-    needed.
+    :math:`z^2 = \log^2 r / v`. As :math:`\log^2 r \le (p - q)^2 / (p q)`, logarithms are taken
+    only of clusters whose bound exceeds the largest found, beginning at the largest bound.
     """
-    if cut <= 0:
-        return True
-    sum_a, sum_b = a.sum(), both.sum() - a.sum()
-    likely = 0
+    sum_a = a.sum()
+    sum_b = total - sum_a
     for c in range(len(a)):
         b = both[c] - a[c]
         a_rest, b_rest = sum_a - a[c], sum_b - b
         spread = (a[c] + b) * a_rest * b_rest  # v p q
         if four_term:
             spread += (a_rest + b_rest) * a[c] * b
-        likely += (a[c] * b_rest - b * a_rest) ** 2 >= cut * cut * spread
-    if likely == 0:
-        return False
-    for c in range(len(a)):
-        b = both[c] - a[c]
-        if a[c] <= 0 or b <= 0:  # neither count nor prior, but for rounding: z = 0
+        difference = a[c] * b_rest - b * a_rest
+        # neither count nor prior, but for rounding: z = 0
+        bounds[c] = difference * difference / spread if (a[c] > 0) & (b > 0) else 0.0
+    first = 0
+    for c in range(1, len(a)):
+        if bounds[c] > bounds[first]:
+            first = c
+    largest = 0.0
+    for place in range(-1, len(a)):
+        c = first if place < 0 else place
+        if bounds[c] <= largest:
             continue
+        b = both[c] - a[c]
         a_rest, b_rest = sum_a - a[c], sum_b - b
         variance = 1 / a[c] + 1 / b
         if four_term:
             variance += 1 / a_rest + 1 / b_rest
-        if np.log(a[c] * b_rest / (b * a_rest)) ** 2 >= cut * cut * variance:
-            return True
-    return False
+        squared = np.log(a[c] * b_rest / (b * a_rest)) ** 2 / variance
+        if squared > largest:
+            largest = squared
+    return np.sqrt(largest)

@@ -97,7 +97,7 @@ def false_positives(
                     z = _disjoint_max_z(y, background, weight, variance)
                     found.append(
                         (assignment, variance, weight, weight * background.sum(), n_pins,
-                         *share_with_interval(z > threshold))
+                         *share_with_interval(significance.exceeds(z, threshold)))
                     )  # fmt: skip
     columns = ["assignment", "variance", "alpha", "prior", "n_pins", "rate", "low", "high"]
     return pd.DataFrame(found, columns=columns)
@@ -127,7 +127,7 @@ def _disjoint_pvalues(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Z and p-values of disjoint pairs of drawn users."""
     n_users, n_pins = rows.shape
-    return significance.max_z_pvalues(
+    found = significance.max_z_pvalues(
         pins[rows.ravel()],
         np.repeat(np.arange(n_users), n_pins),
         np.arange(n_users).reshape(-1, 2),
@@ -135,6 +135,7 @@ def _disjoint_pvalues(
         sessions=None if sessions is None else sessions.ravel(),
         **how,
     )
+    return found.max_z, found.p_values
 
 
 @step
@@ -200,9 +201,9 @@ def power(
                 world.assignments["soft"], grouped[0][first], *test, sessions=grouped[1][first]
             )
             for rule, chosen in (
-                ("pins", p <= LEVEL),
-                ("Z", z > threshold),
-                ("sessions", by_session <= LEVEL),
+                ("pins", significance.at_most(p, LEVEL)),
+                ("Z", significance.exceeds(z, threshold)),
+                ("sessions", significance.at_most(by_session, LEVEL)),
             ):
                 found.append((rule, taste, n_pins, *share_with_interval(chosen)))
     return pd.DataFrame(found, columns=["rule", "taste", "n_pins", "share", "low", "high"])
@@ -227,7 +228,7 @@ def calibration_numbers(
     }
     tests = {
         f"null.test.{name.replace(', ', '-').replace(' ', '-')}": Estimate(
-            *share_with_interval(p <= LEVEL), n_null_pairs, unit
+            *share_with_interval(significance.at_most(p, LEVEL)), n_null_pairs, unit
         )
         for name, p in null_pvalues.items()
     }

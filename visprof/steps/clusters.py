@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.utils.extmath import row_norms
 
 from visprof import logodds
+from visprof.significance import exceeds
 from visprof.steps.differences import PairwiseDifferences, counts_and_dealt, unit_sums
 from visprof.steps.pictures import BoardSplit
 from visprof.steps.registry import step
@@ -148,7 +149,8 @@ def readings(
         rows.append({
             "parameter": parameter, "value": value, "chosen": value == own[parameter],
             "entropy": entropy, "prior": reading["alpha"] * float(background.sum()),
-            "differ": float(np.mean(z > threshold)), "dealt": float(np.mean(dealt_z > threshold)),
+            "differ": float(np.mean(exceeds(z, threshold))),
+            "dealt": float(np.mean(exceeds(dealt_z, threshold))),
             "max_z": _quantiles(z), "dealt_max_z": _quantiles(dealt_z),
         })  # fmt: skip
     return pd.DataFrame(rows)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from visprof import logodds, profiles, significance
-from visprof.intervals import Estimate
+from visprof.intervals import Estimate, estimate_over_seeds
 from visprof.steps.pictures import BoardSplit
 from visprof.steps.registry import step
 from visprof.steps.users import Assignments
@@ -80,18 +80,17 @@ def unit_sums(counts: np.ndarray) -> np.ndarray:
 
 @step
 def pair_numbers(
-    pairwise_differences: PairwiseDifferences, threshold: float, seed: int
+    differences_by_seed: PairwiseDifferences, threshold: float, seed: int
 ) -> dict[str, Estimate]:
     """Figure 5 in numbers: share of pairs with Z above the threshold, and where pins are dealt."""
-    n_users = len(pairwise_differences.users)
-    unit = "pairs of users"
-    n = len(pairwise_differences.max_z)
+    n_users, n_pairs = len(differences_by_seed.users), differences_by_seed.max_z.shape[1]
     return {
-        key: Estimate(
-            *significance.share_of_pairs(z, n_users, threshold, random_state=seed), n, unit
-        )
+        key: estimate_over_seeds(
+            *significance.pair_share_draws(z, n_users, threshold, random_state=seed),
+            random_state=seed,
+        ).of(n_pairs, "pairs of users")
         for key, z in (
-            ("pairs.differ", pairwise_differences.max_z),
-            ("pairs.differ.dealt", pairwise_differences.dealt_max_z),
+            ("pairs.differ", differences_by_seed.max_z),
+            ("pairs.differ.dealt", differences_by_seed.dealt_max_z),
         )
     }

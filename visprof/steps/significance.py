@@ -64,10 +64,11 @@ def pair_tests(
         assignments.analysed, codes, pairs, assignments.background.sum(axis=0, dtype=float), alpha,
         n_permutations, variance, seed,
     )  # fmt: skip
-    max_z, by_pin = significance.max_z_pvalues(*test)
+    found = significance.max_z_pvalues(*test)
+    max_z, by_pin = found.max_z, found.p_values
     if pin_sessions is None:
         return PairTests(pairs, max_z, by_pin, None, np.bincount(codes))
-    by_session = significance.max_z_pvalues(*test, sessions=pin_sessions)[1]
+    by_session = significance.max_z_pvalues(*test, sessions=pin_sessions).p_values
     users_of_sessions = codes[np.unique(pin_sessions, return_index=True)[1]]
     return PairTests(pairs, max_z, by_pin, by_session, np.bincount(users_of_sessions))
 
@@ -79,13 +80,13 @@ def significance_numbers(pair_tests: PairTests, threshold: float) -> dict[str, E
     The paper's rule, p-values of at most 5 %, and those that Benjamini and Hochberg's procedure
     keeps at a false discovery rate of 5 %. Intervals cover the draw of users and of pairs.
     """
-    chosen = {"pairs.tested.differ": pair_tests.max_z > threshold}
+    chosen = {"pairs.tested.differ": significance.exceeds(pair_tests.max_z, threshold)}
     for suffix, p in (("", pair_tests.by_pin), (".sessions", pair_tests.by_session)):
         if p is not None:
-            chosen[f"pairs.significant{suffix}"] = p <= LEVEL
-            chosen[f"pairs.bh{suffix}"] = false_discovery_control(p) <= LEVEL
+            chosen[f"pairs.significant{suffix}"] = significance.at_most(p, LEVEL)
+            chosen[f"pairs.bh{suffix}"] = significance.at_most(false_discovery_control(p), LEVEL)
     n = len(pair_tests.pairs)
     return {
-        key: Estimate(*significance.sampled_share(found, pair_tests.pairs), n, "pairs of users")
+        key: significance.sampled_share(found, pair_tests.pairs).of(n, "pairs of users")
         for key, found in chosen.items()
     }
