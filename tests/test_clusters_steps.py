@@ -144,7 +144,7 @@ def test_embeddings_without_pictures_have_clusters_without_pictures(tmp_path):
     assert len(shown) == 3 * len(clusters.PLACES)
     assert {image for images in shown["images"] for image in images} == {""}
     own = study["readings"].query("chosen").iloc[0]
-    assert own["differ"] == study["pair_numbers"]["pairs.differ"].value
+    assert own["differ"] == study["pair_numbers"]["pairs.differ"].by_seed[0][0]
     assert own["max_z"][-1] == study["pairwise_differences"].max_z.max()
 
 

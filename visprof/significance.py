@@ -23,7 +23,7 @@ from visprof.checks import (
 from visprof.intervals import Estimate, resample_counts
 from visprof.logodds import logits_and_variances, pair_users
 from visprof.profiles import user_profiles
-from visprof.scaling import scale_exponent, scaled
+from visprof.scaling import TIE, scale_exponent, scaled
 
 __all__ = [
     "PairPValues", "at_most", "dealt_counts", "exceeds", "max_z_pvalue", "max_z_pvalues",
@@ -33,7 +33,6 @@ __all__ = [
 _GOLDEN, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)  # of the random numbers
 _TRIES = 20  # shuffles of sessions, of which the one that keeps the numbers of pins best is taken
 _BLOCK, _FEWEST_PAIRS = 2**22, 64  # permutations held at once, and at least of so many pairs
-_TOLERANCE = 1e-9  # relative; numbers nearer than this are equal: what is between them is rounding
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def exceeds(values: ArrayLike, threshold: float) -> NDArray[np.bool_]:
         If the threshold is NaN or infinite.
     """
     threshold = check_number(threshold, "threshold")
-    return np.asarray(values) > threshold + _TOLERANCE * abs(threshold)
+    return np.asarray(values) > threshold + TIE * abs(threshold)
 
 
 def at_most(values: ArrayLike, level: float) -> NDArray[np.bool_]:
@@ -109,7 +108,7 @@ def at_most(values: ArrayLike, level: float) -> NDArray[np.bool_]:
         If the level is out of range.
     """
     level = check_number(level, "level", above=0, below=1)
-    return np.asarray(values) <= level * (1 + _TOLERANCE)
+    return np.asarray(values) <= level * (1 + TIE)
 
 
 def dealt_counts(
@@ -666,7 +665,7 @@ class _Test:
         # beside a prior 2**54 times as large they change nothing
         largest = np.minimum(largest + prior.max(), np.ldexp(largest, 54))
         rounding = np.maximum(
-            _TOLERANCE * (min(1.0, 2.0**half) + max_z),
+            TIE * (min(1.0, 2.0**half) + max_z),
             16 * np.finfo(float).eps * np.sqrt(largest),  # more only where the prior drowns counts
         )
         if half:
