@@ -9,6 +9,7 @@ from scipy.spatial.distance import squareform
 from sklearn.utils import check_array
 
 from visprof._numba import njit, prange
+from visprof._random import GOLDEN, mixed
 from visprof.checks import (
     check_finite,
     check_groups,
@@ -27,7 +28,7 @@ __all__ = [
     "share_of_pairs",
 ]  # fmt: skip
 
-_GOLDEN, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)  # of the random numbers
+_HALF = np.uint64(32)  # of the bits of a random number
 _TRIES = 20  # shuffles of sessions, of which the one that keeps the numbers of pins best is taken
 _TOLERANCE = 1e-9  # rounding of z, so that permutations equal to the data count as equal
 
@@ -494,9 +495,9 @@ def _deal(order, sizes, n_pins, state, chosen):  # pragma: no cover  (compiled)
     for _ in range(_TRIES):
         place, n_dealt = 0, np.int64(0)
         while n_dealt < n_pins:
-            state += _GOLDEN
+            state += GOLDEN
             n_left = np.uint64(len(order) - place)
-            other = place + np.int64((_mixed(state) >> _HALF) * n_left >> _HALF)
+            other = place + np.int64((mixed(state) >> _HALF) * n_left >> _HALF)
             order[place], order[other] = order[other], order[place]
             n_before = n_dealt
             n_dealt += sizes[order[place]]
@@ -510,14 +511,6 @@ def _deal(order, sizes, n_pins, state, chosen):  # pragma: no cover  (compiled)
         if nearest == 0:
             break
     return n_chosen, state
-
-
-@njit
-def _mixed(state):  # pragma: no cover  (compiled)
-    """Random bits of a counter: SplitMix64 (Steele, Lea and Flood 2014), a stream for each pair."""
-    bits = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
 
 
 @njit
