@@ -5,13 +5,19 @@ import pickle
 import subprocess
 import sys
 import unicodedata
-import zlib
+from concurrent.futures import ThreadPoolExecutor
+from math import exp, sqrt
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
-from gensim.models.keyedvectors import pseudorandom_weak_vector
+from gensim.models.doc2vec import Doc2Vec, TaggedDocument
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
 
+from visprof.sources import world
 from visprof.text import ParagraphVectors, repeated_words
 from visprof.words import words
 
@@ -27,6 +33,98 @@ model = ParagraphVectors(vector_size=8, epochs=3, random_state=1).fit(CAPTIONS)
 print(zlib.crc32(model.transform(CAPTIONS[:7]).tobytes()))
 """
 
+BITS = 2**64 - 1
+
+
+def mixed(state: int) -> int:
+    bits = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & BITS
+    bits = (bits ^ bits >> 27) * 0x94D049BB133111EB & BITS
+    return bits ^ bits >> 31
+
+
+class Stream:
+    """SplitMix64 with Python's whole numbers."""
+
+    def __init__(self, state: int) -> None:
+        self.state = state
+
+    def draw(self) -> float:
+        self.state = self.state + 0x9E3779B97F4A7C15 & BITS
+        return (mixed(self.state) >> 11) / 2**53
+
+    def vector(self, size: int, scale: float) -> list[float]:
+        return [scale * (2 * self.draw() - 1) / size for _ in range(size)]
+
+
+class PlainModel:
+    """PV-DM in plain Python: one list a vector, one loop a sum."""
+
+    def __init__(self, captions: list[str], size: int, epochs: int, window: int, seed: int) -> None:
+        self.size, self.epochs, self.window, self.seed = size, epochs, window, seed
+        self.counts = repeated_words(captions)
+        self.rows = list(self.counts)
+        stream = Stream(seed)
+        self.inner = {word: stream.vector(size, 1) for word in self.rows}
+        vectors = [stream.vector(size, 1) for _ in captions]
+        self.outer = {word: [0.0] * size for word in self.rows}
+        for epoch in range(epochs):
+            for i, caption in enumerate(captions):
+                done = (epoch * len(captions) + i) / (epochs * len(captions))
+                self.learn(self.known(caption), vectors[i], done, stream, True)
+
+    def known(self, caption: str) -> list[str]:
+        return [word for word in words(caption) if word in self.counts]
+
+    def infer(self, caption: str) -> list[float]:
+        known = self.known(caption)
+        if not known:
+            return [0.0] * self.size
+        stream = Stream(mixed(self.seed + 0x9E3779B97F4A7C15 & BITS))
+        for word in known:
+            stream.state = mixed((stream.state ^ self.rows.index(word)) + 0x9E3779B97F4A7C15 & BITS)
+        vector = stream.vector(self.size, 0.5)
+        for epoch in range(self.epochs):
+            self.learn(known, vector, epoch / max(self.epochs - 1, 1), stream, False)
+        return vector
+
+    def draw_word(self, stream: Stream) -> str:
+        point = stream.draw() * sum(times**0.75 for times in self.counts.values())
+        for word, times in self.counts.items():
+            point -= times**0.75
+            if point < 0:
+                return word
+        return word
+
+    def is_kept(self, word: str, stream: Stream) -> bool:
+        threshold = 0.001 * sum(self.counts.values())
+        times = self.counts[word]
+        return stream.draw() < (sqrt(times / threshold) + 1) * threshold / times
+
+    def learn(
+        self, known: list[str], vector: list[float], done: float, stream: Stream, words_too: bool
+    ) -> None:
+        rate = 0.025 - (0.025 - 0.0001) * done
+        kept = [word for word in known if self.is_kept(word, stream)]
+        for i, word in enumerate(kept):
+            reach = 1 + int(stream.draw() * self.window)
+            near = [self.inner[other] for other in kept[max(0, i - reach) : i]]
+            near += [self.inner[other] for other in kept[i + 1 : i + reach + 1]]
+            mean = [sum(column) / (1 + len(near)) for column in zip(vector, *near, strict=True)]
+            error = [0.0] * self.size
+            drawn = [self.draw_word(stream) for _ in range(5)]
+            targets = [(word, 1), *((other, 0) for other in drawn if other != word)]
+            for target, truth in targets:
+                outer = self.outer[target]
+                score = sum(a * b for a, b in zip(mean, outer, strict=True))
+                step = rate * (truth - 1 / (1 + exp(-score)))
+                for c in range(self.size):
+                    error[c] += step * outer[c]
+                    if words_too:
+                        outer[c] += step * mean[c]
+            for changed in [vector, *near] if words_too else [vector]:
+                for c in range(self.size):
+                    changed[c] += error[c]
+
 
 @pytest.fixture(scope="module")
 def fitted():
@@ -35,7 +133,7 @@ def fitted():
 
 def test_shape_and_type(fitted):
     vectors = fitted.transform(CAPTIONS[:5])
-    assert (vectors.shape, vectors.dtype) == ((5, 16), np.float32)
+    assert (vectors.shape, vectors.dtype) == ((5, 16), np.float64)
     assert np.isfinite(vectors).all()
 
 
@@ -59,25 +157,97 @@ def test_a_vector_depends_on_its_caption_alone(fitted):
     np.testing.assert_array_equal(fitted.transform(SNOW), together[3:6])
 
 
-def test_inference_equals_gensims_own_from_the_same_start(fitted, monkeypatch):
-    monkeypatch.setattr(
-        "gensim.models.doc2vec.pseudorandom_weak_vector",
-        lambda size, seed_string: pseudorandom_weak_vector(
-            size, seed_string, lambda text: zlib.crc32(text.encode())
-        ),
-    )
-    for caption in CAPTIONS[:6]:
-        fitted.model_.random = np.random.RandomState(fitted.random_state)
-        known = [word for word in words(caption) if word in fitted.model_.wv]
-        expected = fitted.model_.infer_vector(known)
-        np.testing.assert_allclose(fitted.transform([caption])[0], expected, rtol=1e-4, atol=1e-6)
+@pytest.mark.parametrize(("size", "window", "seed"), [(7, 1, 0), (8, 3, 1), (1, 5, 2**32 - 1)])
+def test_numbers_are_those_of_plain_loops(size, window, seed):
+    captions = [*CAPTIONS[:30], "", "a sea of sea, sea and sea", "xylophone"]
+    model = ParagraphVectors(size, epochs=4, window=window, random_state=seed).fit(captions)
+    plain = PlainModel(captions, size, 4, window, seed)
+    assert list(model.vocabulary_) == plain.rows
+    inner, outer = list(plain.inner.values()), list(plain.outer.values())
+    np.testing.assert_allclose(model.word_vectors_, inner, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(model.output_vectors_, outer, rtol=0, atol=1e-12)
+    found = [*CAPTIONS[:6], "", "sea", "snow sand snow quartz", "xylophone"]
+    expected = [plain.infer(caption) for caption in found]
+    np.testing.assert_allclose(model.transform(found), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.slow
+def test_captions_of_a_scene_are_as_near_as_by_gensim():
+    rng = np.random.default_rng(1)
+    scenes = np.array(list(world.SCENE_WORDS))[rng.integers(len(world.SCENE_WORDS), size=2000)]
+    styles = rng.choice(list(world.STYLE_WORDS), size=len(scenes))
+    captions = [
+        world._write_caption(scene, style, 1.0, rng)
+        for scene, style in zip(scenes, styles, strict=True)
+    ]
+    captions, first = np.unique(captions, return_index=True)
+    same = scenes[first][:, None] == scenes[first]
+    documents = [TaggedDocument(words(caption), [i]) for i, caption in enumerate(captions)]
+
+    def purity(vectors):
+        distance = cdist(vectors, vectors)
+        np.fill_diagonal(distance, np.inf)
+        return np.take_along_axis(same, np.argsort(distance)[:, :10], axis=1).mean()
+
+    ours, peers = [], []
+    for seed in range(5):
+        ours.append(purity(ParagraphVectors(50, 40, random_state=seed).fit_transform(captions)))
+        peer = Doc2Vec(documents, vector_size=50, epochs=40, min_count=2, seed=seed, workers=1)
+        peers.append(purity(np.array([peer.infer_vector(d.words) for d in documents])))
+    chance = same.mean()
+    assert np.mean(peers) > 5 * chance
+    assert np.mean(ours) == pytest.approx(np.mean(peers), rel=0.1)
 
 
 def test_inference_leaves_the_model_alone(fitted):
-    before = fitted.model_.wv.vectors.copy(), fitted.model_.syn1neg.copy()
+    before = fitted.word_vectors_.copy(), fitted.output_vectors_.copy()
     fitted.transform(BEACH)
-    np.testing.assert_array_equal(fitted.model_.wv.vectors, before[0])
-    np.testing.assert_array_equal(fitted.model_.syn1neg, before[1])
+    np.testing.assert_array_equal(fitted.word_vectors_, before[0])
+    np.testing.assert_array_equal(fitted.output_vectors_, before[1])
+
+
+@settings(derandomize=True, max_examples=20, deadline=None)
+@given(st.permutations([*BEACH, *SNOW, "", "sea", "xylophone"]))
+def test_rows_of_vectors_follow_the_captions(fitted, captions):
+    alone = np.concatenate([fitted.transform([caption]) for caption in captions])
+    np.testing.assert_array_equal(fitted.transform(captions), alone)
+
+
+def test_no_captions_have_no_vectors(fitted):
+    assert fitted.transform([]).shape == (0, 16)
+
+
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba has one thread")
+def test_vectors_do_not_depend_on_threads(fitted):
+    captions = [f"{a} {b}" for a in CAPTIONS[:6] for b in CAPTIONS[:6]]
+    before = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        one = fitted.transform(captions)
+        numba.set_num_threads(2)
+        np.testing.assert_array_equal(fitted.transform(captions), one)
+    finally:
+        numba.set_num_threads(before)
+
+
+def test_models_fitted_at_once_in_threads_are_those_fitted_alone():
+    def fit(seed):
+        model = ParagraphVectors(8, 20, random_state=seed).fit(CAPTIONS)
+        return model.word_vectors_, model.output_vectors_
+
+    with ThreadPoolExecutor(3) as threads:
+        at_once = list(threads.map(fit, range(3)))
+    np.testing.assert_array_equal(at_once, [fit(seed) for seed in range(3)])
+
+
+def test_words_are_drawn_and_left_out_by_their_frequency():
+    captions = ["red"] * 81 + ["sea"] * 16 + ["hill"]
+    model = ParagraphVectors(4, min_count=1).fit(captions)._model()
+    np.testing.assert_allclose(np.diff(model.noise, prepend=0), np.array([27, 8, 1]) / 36)
+    share = np.array([81, 16, 1]) / 98 / 1e-3
+    np.testing.assert_allclose(model.keep, 1 / np.sqrt(share) + 1 / share)
+    starts = np.arange(len(model.guide)) / len(model.guide)
+    np.testing.assert_array_equal(model.guide, [np.sum(model.noise <= start) for start in starts])
 
 
 @pytest.mark.parametrize("caption", ["", "!!", "xylophone quartz"])

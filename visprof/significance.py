@@ -12,6 +12,7 @@ from scipy.spatial.distance import squareform
 from sklearn.utils import check_array
 
 from visprof._numba import njit, prange
+from visprof._random import GOLDEN, mixed
 from visprof.checks import (
     check_finite,
     check_groups,
@@ -30,7 +31,7 @@ __all__ = [
     "pair_share_draws", "sample_pairs", "sampled_share", "share_over_seeds",
 ]  # fmt: skip
 
-_GOLDEN, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)  # of the random numbers
+_HALF = np.uint64(32)  # of the bits of a random number
 _TRIES = 20  # shuffles of sessions, of which the one that keeps the numbers of pins best is taken
 _BLOCK, _FEWEST_PAIRS = 2**22, 64  # permutations held at once, and at least of so many pairs
 
@@ -433,7 +434,9 @@ def sample_pairs(n_users: int, n_pairs: int, random_state: int) -> NDArray[np.in
     return pair_users(places, n_users)
 
 
-def sampled_share(chosen: ArrayLike, pairs: ArrayLike, level: float = 0.95) -> Estimate:
+def sampled_share(
+    chosen: ArrayLike, pairs: ArrayLike, level: float = 0.95, *, alone: ArrayLike | None = None
+) -> Estimate:
     r"""Share of chosen pairs in a sample of pairs, with an interval for users, pairs and seeds.
 
     Pairs that share a user are dependent: the variance is the dyadic-robust one (Aronow, Samii
@@ -452,6 +455,9 @@ def sampled_share(chosen: ArrayLike, pairs: ArrayLike, level: float = 0.95) -> E
         Its users.
     level : float, default=0.95
         Coverage, between 0 and 1.
+    alone : array-like of bool, shape (S, m), optional
+        What each seed alone would choose, where `chosen` (m,) is the choice of all together, by a
+        test of their mean, say. The variance between seeds is taken from these.
 
     Returns
     -------
@@ -468,8 +474,12 @@ def sampled_share(chosen: ArrayLike, pairs: ArrayLike, level: float = 0.95) -> E
         is missing or neither true nor false, or the level is out of range.
     """
     pairs = _checked_pairs(pairs)
-    rows = _by_seed(chosen, "chosen")
-    chosen = np.stack([_checked_choices(row, len(pairs), name) for name, row in rows.items()])
+    chosen, alone = (
+        np.stack(
+            [_checked_choices(row, len(pairs), of) for of, row in _by_seed(given, name).items()]
+        )
+        for given, name in ((chosen, "chosen"), (chosen if alone is None else alone, "alone"))
+    )
     level = check_number(level, "level", above=0, below=1)
     users, codes = np.unique(pairs, return_inverse=True)
     codes, n_pairs = codes.ravel(), len(pairs)
@@ -486,8 +496,8 @@ def sampled_share(chosen: ArrayLike, pairs: ArrayLike, level: float = 0.95) -> E
             return _wilson(share, len(users) / 2, level)
         return _wilson(share, _effective_number(share, variance, n_pairs), level)
 
-    shares = chosen.mean(axis=1)
-    share, of_units = float(shares.mean()), variance(chosen.mean(axis=0))
+    shares = alone.mean(axis=1)
+    share, of_units = float(chosen.mean()), variance(chosen.mean(axis=0))
     of_seeds = float(shares.var(ddof=1)) / len(shares) if len(shares) > 1 else None
     return Estimate(
         share,
@@ -496,7 +506,7 @@ def sampled_share(chosen: ArrayLike, pairs: ArrayLike, level: float = 0.95) -> E
         sd_seeds=None if of_seeds is None else float(np.sqrt(of_seeds)),
         by_seed=tuple(
             (float(own), *interval(own, variance(row)))
-            for own, row in zip(shares, chosen, strict=True)
+            for own, row in zip(shares, alone, strict=True)
         ),
     )
 
@@ -760,9 +770,9 @@ def _deal(order, sizes, n_pins, state, chosen):  # pragma: no cover  (compiled)
     for _ in range(_TRIES):
         place, n_dealt = 0, np.int64(0)
         while n_dealt < n_pins:
-            state += _GOLDEN
+            state += GOLDEN
             n_left = np.uint64(len(order) - place)
-            other = place + np.int64((_mixed(state) >> _HALF) * n_left >> _HALF)
+            other = place + np.int64((mixed(state) >> _HALF) * n_left >> _HALF)
             order[place], order[other] = order[other], order[place]
             n_before = n_dealt
             n_dealt += sizes[order[place]]
@@ -776,14 +786,6 @@ def _deal(order, sizes, n_pins, state, chosen):  # pragma: no cover  (compiled)
         if nearest == 0:
             break
     return n_chosen, state
-
-
-@njit
-def _mixed(state):  # pragma: no cover  (compiled)
-    """Random bits of a counter: SplitMix64 (Steele, Lea and Flood 2014), a stream for each pair."""
-    bits = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
 
 
 @njit

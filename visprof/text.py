@@ -2,30 +2,65 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
-from gensim.models.doc2vec import Doc2Vec, TaggedDocument, train_document_dm
-from gensim.models.keyedvectors import pseudorandom_weak_vector
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from visprof._numba import njit, prange
+from visprof._random import GOLDEN, mixed, uniform
 from visprof.checks import check_whole
 from visprof.words import words
 
 __all__ = ["ParagraphVectors", "repeated_words"]
 
 _LARGEST_SEED = 2**32 - 1  # of numpy's generators
+# what word2vec and gensim's Doc2Vec take where nothing else is said
+_FIRST_RATE, _LAST_RATE = 0.025, 0.0001  # of learning, in a straight line
+_NEGATIVES = 5  # drawn words beside each predicted one
+_FREQUENT = 1e-3  # share of all words from which a word is at times left out
+
+
+class _Model(NamedTuple):
+    """What the compiled loops read of a model; in training they change the first two.
+
+    Attributes
+    ----------
+    word_vectors, output_vectors : ndarray of shape (v, d)
+        Of a word as context, and as what is predicted.
+    keep : ndarray of shape (v,)
+        Probability that a pass keeps the word where it stands.
+    noise : ndarray of shape (v,)
+        Probability of all words so far as a negative one.
+    guide : ndarray of shape (2**b,)
+        First word whose `noise` lies above i / 2**b.
+    """
+
+    word_vectors: NDArray[np.float64]
+    output_vectors: NDArray[np.float64]
+    keep: NDArray[np.float64]
+    noise: NDArray[np.float64]
+    guide: NDArray[np.int64]
 
 
 class ParagraphVectors(TransformerMixin, BaseEstimator):
-    """Paragraph vectors with distributed memory (PV-DM; Le and Mikolov 2014).
+    r"""Paragraph vectors with distributed memory (PV-DM; Le and Mikolov 2014).
 
-    The same captions and seed give the same numbers in every process, and a caption's vector
-    depends on nothing but the caption and the fitted model: not on the rows around it.
+    The mean h of a caption's vector and of those of the words around predicts each word w of the
+    caption: learnt is :math:`\log \sigma(h \cdot o_w) + \sum_n \log \sigma(-h \cdot o_n)`, with
+    output vectors o, over five words n drawn by their frequency to the power 3/4 (negative
+    sampling; Mikolov et al. 2013). Each pass leaves frequent words out at random, and draws how far
+    each word's context reaches. What is no parameter is set as in gensim's Doc2Vec.
+
+    The same captions and seed give the same numbers in every process, with any number of threads,
+    and a caption's vector depends on nothing but the caption and the fitted model: not on the rows
+    around it. Operations have a fixed order and double precision; between processors no more than
+    the last bit of the exponential differs, and vectors by less than 1e-12.
 
     Words are those of `visprof.words.words`, which also says what is no word.
 
@@ -47,7 +82,12 @@ class ParagraphVectors(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    model_ : gensim.models.doc2vec.Doc2Vec
+    vocabulary_ : dict of str to int
+        Row of each word.
+    counts_ : ndarray of shape (v,)
+        Times each word is seen.
+    word_vectors_, output_vectors_ : ndarray of shape (v, vector_size)
+        Vectors of the words as context, and as what is predicted.
     """
 
     def __init__(
@@ -87,25 +127,24 @@ class ParagraphVectors(TransformerMixin, BaseEstimator):
             1, the seed at least 0.
         """
         given = self._checked()
-        if not repeated_words(captions, self.min_count):
+        found = _tokens(captions)
+        counts = _repeated(found, given["min_count"])
+        if not counts:
             raise ValueError(
                 f"captions: no word in {len(captions)} captions is seen min_count="
                 f"{self.min_count} times; pass more text or a smaller min_count"
             )
-        documents = [TaggedDocument(found, [i]) for i, found in enumerate(_tokens(captions))]
-        self.model_ = Doc2Vec(
-            documents,
-            dm=1,
-            vector_size=given["vector_size"],
-            epochs=given["epochs"],
-            window=given["window"],
-            min_count=given["min_count"],
-            seed=given["random_state"],
-            workers=1,  # threads would make the order of updates, and the numbers, random
-        )
+        self.vocabulary_ = {word: row for row, word in enumerate(counts)}
+        self.counts_ = np.array(list(counts.values()))
+        shape = len(counts), given["vector_size"]
+        self.word_vectors_, self.output_vectors_ = np.zeros(shape), np.zeros(shape)
+        _train(
+            *_end_to_end(self._rows(found)), self._model(),
+            given["window"], given["epochs"], np.uint64(given["random_state"]),
+        )  # fmt: skip
         return self
 
-    def transform(self, captions: Sequence[str]) -> NDArray[np.float32]:
+    def transform(self, captions: Sequence[str]) -> NDArray[np.float64]:
         """Infer the vector of each caption.
 
         Parameters
@@ -114,7 +153,7 @@ class ParagraphVectors(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n, vector_size), float32
+        ndarray of shape (n, vector_size)
 
         Raises
         ------
@@ -124,15 +163,14 @@ class ParagraphVectors(TransformerMixin, BaseEstimator):
             If a parameter is out of range.
         """
         check_is_fitted(self)
-        self._checked()
-        inferred: dict[tuple[str, ...], NDArray[np.float32]] = {}
-        documents = [tuple(document) for document in _tokens(captions)]
-        vectors = np.zeros((len(documents), self.model_.vector_size), dtype=np.float32)
-        for row, document in enumerate(documents):
-            if document not in inferred:
-                inferred[document] = self._infer(document)
-            vectors[row] = inferred[document]
-        return vectors
+        given = self._checked()
+        rows = self._rows(_tokens(captions))
+        distinct = {document: i for i, document in enumerate(dict.fromkeys(rows))}
+        vectors = _infer(
+            *_end_to_end(distinct), self._model(),
+            given["window"], given["epochs"], np.uint64(given["random_state"]),
+        )  # fmt: skip
+        return vectors[np.array([distinct[document] for document in rows], dtype=np.intp)]
 
     def _checked(self) -> dict[str, int]:
         """The parameters, each a whole number in its range."""
@@ -145,28 +183,20 @@ class ParagraphVectors(TransformerMixin, BaseEstimator):
             )
         return given
 
-    def _infer(self, document: tuple[str, ...]) -> NDArray[np.float32]:
-        known = [word for word in document if word in self.model_.wv]
-        if not known:
-            return np.zeros(self.model_.vector_size, dtype=np.float32)
-        # Doc2Vec.infer_vector is not used: it starts from Python's salted hash of the text and
-        # carries on the model's generator from caption to caption. These are its steps without
-        # either.
-        model = self.model_
-        model.random = np.random.RandomState(self.random_state)
-        vector = pseudorandom_weak_vector(model.vector_size, " ".join(known), _stable_hash)
-        for alpha in np.linspace(model.alpha, model.min_alpha, self.epochs):
-            train_document_dm(
-                model,
-                known,
-                [0],
-                alpha,
-                learn_words=False,
-                learn_hidden=False,
-                doctag_vectors=vector[np.newaxis],
-                doctags_lockf=np.ones(1, dtype=np.float32),
-            )
-        return vector
+    def _rows(self, found: Iterable[list[str]]) -> list[tuple[int, ...]]:
+        """Rows of each caption's known words."""
+        known = self.vocabulary_
+        return [tuple(known[word] for word in caption if word in known) for caption in found]
+
+    def _model(self) -> _Model:
+        share = self.counts_ / self.counts_.sum() / _FREQUENT
+        keep = (np.sqrt(share) + 1) / share
+        root = np.sqrt(self.counts_)  # roots are rounded alike everywhere, powers are not
+        noise = np.cumsum(root * np.sqrt(root))
+        noise /= noise[-1]
+        n_parts = 1 << len(noise).bit_length()
+        guide = np.searchsorted(noise, np.arange(n_parts) / n_parts, side="right")
+        return _Model(self.word_vectors_, self.output_vectors_, keep, noise, guide)
 
 
 def repeated_words(captions: Sequence[str], min_count: int = 2) -> dict[str, int]:
@@ -192,13 +222,21 @@ def repeated_words(captions: Sequence[str], min_count: int = 2) -> dict[str, int
         If `min_count` is less than 1.
     """
     check_whole(min_count, "min_count", 1)
-    seen = Counter(word for found in _tokens(captions) for word in found)
+    return _repeated(_tokens(captions), min_count)
+
+
+def _repeated(found: Iterable[list[str]], min_count: int) -> dict[str, int]:
+    seen = Counter(word for caption in found for word in caption)
     return {word: times for word, times in seen.items() if times >= min_count}
 
 
-def _stable_hash(text: str) -> int:
-    """Stand in for `hash`, which Python salts in every process."""
-    return zlib.crc32(text.encode())
+def _end_to_end(
+    rows: Iterable[tuple[int, ...]],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of all captions' words in one array, and where each caption starts; last, the end."""
+    rows = list(rows)
+    words = np.fromiter(chain.from_iterable(rows), np.int64)
+    return words, np.cumsum([0, *map(len, rows)], dtype=np.int64)
 
 
 def _tokens(captions: Sequence[str]) -> list[list[str]]:
@@ -211,3 +249,126 @@ def _tokens(captions: Sequence[str]) -> list[list[str]]:
                 "use '' for a missing caption"
             )
     return [words(caption) for caption in captions]
+
+
+@njit(nogil=True, cache=True)
+def _train(words, starts, model, window, epochs, state):  # pragma: no cover  (compiled)
+    """Learn word and output vectors; those of the captions are learnt with them, and dropped."""
+    n, size = len(starts) - 1, model.word_vectors.shape[1]
+    vectors = np.empty((n, size))
+    for some in (model.word_vectors, vectors):
+        for row in range(len(some)):
+            state = _draw_vector(some[row], 1.0, state)
+    longest = np.diff(starts).max()
+    kept, mean, error = np.empty(longest, np.int64), np.empty(size), np.empty(size)
+    for epoch in range(epochs):
+        for row in range(n):
+            done = (epoch * n + row) / (epochs * n)
+            rate = _FIRST_RATE - (_FIRST_RATE - _LAST_RATE) * done
+            document = words[starts[row] : starts[row + 1]]
+            state = _learn(
+                document, vectors[row], model, window, rate, True, state, kept, mean, error
+            )
+
+
+@njit(parallel=True, cache=True)
+def _infer(words, starts, model, window, epochs, seed):  # pragma: no cover  (compiled)
+    """Learn the vectors of captions alone, each with a random stream that its words start."""
+    n, size = len(starts) - 1, model.word_vectors.shape[1]
+    vectors = np.zeros((n, size))
+    for row in prange(n):
+        document = words[starts[row] : starts[row + 1]]
+        if len(document) > 0:
+            state = mixed(seed + GOLDEN)
+            for word in document:
+                state = mixed((state ^ np.uint64(word)) + GOLDEN)
+            state = _draw_vector(vectors[row], 0.5, state)
+            kept, mean = np.empty(len(document), np.int64), np.empty(size)
+            error = np.empty(size)
+            for epoch in range(epochs):
+                done = epoch / max(epochs - 1, 1)
+                rate = _FIRST_RATE - (_FIRST_RATE - _LAST_RATE) * done
+                state = _learn(
+                    document, vectors[row], model, window, rate, False, state, kept, mean, error
+                )
+    return vectors
+
+
+@njit
+def _draw_vector(vector, scale, state):  # pragma: no cover  (compiled)
+    """Fill a vector with random numbers from -scale / d to scale / d; the stream's next state."""
+    for c in range(len(vector)):
+        state += GOLDEN
+        vector[c] = scale * (2 * uniform(state) - 1) / len(vector)
+    return state
+
+
+@njit
+def _learn(
+    document, vector, model, window, rate, words_too, state, kept, mean, error
+):  # pragma: no cover  (compiled)
+    """Pass once over a caption: change its vector and, with ``words_too``, the model's.
+
+    ``kept``, ``mean`` and ``error`` are room to work in. Returns the stream's next state.
+    """
+    n_kept = 0
+    for word in document:
+        state += GOLDEN
+        kept[n_kept] = word
+        n_kept += uniform(state) < model.keep[word]
+    for place in range(n_kept):
+        state += GOLDEN
+        width = 1 + int(uniform(state) * window)
+        first, last = max(0, place - width), min(n_kept, place + width + 1)
+        mean[:] = vector
+        for other in range(first, last):
+            if other != place:
+                _add(mean, model.word_vectors[kept[other]])
+        mean /= last - first  # the caption stands in for the predicted word
+        error[:] = 0.0
+        _predict(kept[place], 1.0, mean, model, rate, words_too, error)
+        for _ in range(_NEGATIVES):
+            state += GOLDEN
+            point = uniform(state)
+            drawn = model.guide[int(point * len(model.guide))]
+            while model.noise[drawn] <= point:
+                drawn += 1
+            if drawn != kept[place]:
+                _predict(drawn, 0.0, mean, model, rate, words_too, error)
+        _add(vector, error)
+        if words_too:
+            for other in range(first, last):
+                if other != place:
+                    _add(model.word_vectors[kept[other]], error)
+    return state
+
+
+@njit
+def _add(total, row):  # pragma: no cover  (compiled)
+    for c in range(len(total)):
+        total[c] += row[c]
+
+
+@njit
+def _predict(word, truth, mean, model, rate, words_too, error):  # pragma: no cover  (compiled)
+    """Add to ``error`` what the mean should change by, and change the word's output vector."""
+    size, output = len(mean), model.output_vectors
+    # four sums: one after the other each addition would wait for the last
+    a = b = c = d = 0.0
+    whole = size - size % 4
+    for i in range(0, whole, 4):
+        a += mean[i] * output[word, i]
+        b += mean[i + 1] * output[word, i + 1]
+        c += mean[i + 2] * output[word, i + 2]
+        d += mean[i + 3] * output[word, i + 3]
+    for i in range(whole, size):
+        a += mean[i] * output[word, i]
+    step = rate * (truth - 1 / (1 + np.exp(-((a + c) + (b + d)))))
+    if words_too:
+        for i in range(size):
+            old = output[word, i]
+            error[i] += step * old
+            output[word, i] = old + step * mean[i]
+    else:
+        for i in range(size):
+            error[i] += step * output[word, i]

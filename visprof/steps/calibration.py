@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from visprof import significance, vocabulary
 from visprof.calibration import PinBank, draw_users, pin_bank
@@ -47,14 +46,15 @@ class CalibrationWorld:
 
 @step
 def calibration_world(
-    board_split: BoardSplit, n_clusters: int, bandwidth: float, seed: int
+    board_split: BoardSplit, n_clusters: int, bandwidth: float, seed: int, start: int
 ) -> CalibrationWorld:
     """A bank of simulated pins, and a background of as many pins as the study's.
 
-    The background has the bank's shares of clusters: the prior is right, which favours the rule.
+    The bank is the same for all seeds of the algorithm, its clusters are not. The background has
+    the bank's shares of clusters: the prior is right, which favours the rule.
     """
     bank = pin_bank(N_BANK, seed)
-    words = vocabulary.VisualVocabulary(n_clusters, bandwidth=bandwidth, random_state=seed)
+    words = vocabulary.VisualVocabulary(n_clusters, bandwidth=bandwidth, random_state=start)
     soft = words.fit(bank.vectors).transform(bank.vectors)
     hard = words.set_params(bandwidth=0.0).transform(bank.vectors)
     assignments = {"hard": hard.astype(np.float32), "soft": soft.astype(np.float32)}
@@ -66,15 +66,27 @@ def calibration_world(
     )
 
 
-def share_with_interval(chosen: np.ndarray) -> tuple[float, float, float]:
-    """Share of independent pairs, with Wilson's 95 % interval."""
-    found = binomtest(int(np.sum(chosen)), len(chosen))
-    return (float(np.mean(chosen)), *map(float, found.proportion_ci(method="wilson")))
+def _shares_of_pairs(
+    every_calibration_world: list[CalibrationWorld], n_pairs: int
+) -> list[tuple[CalibrationWorld, slice]]:
+    """Each seed's world, and the users of its share of the disjoint pairs; those that have any."""
+    ends = np.linspace(0, n_pairs, len(every_calibration_world) + 1).round().astype(int)
+    return [
+        (world, slice(2 * first, 2 * end))
+        for world, first, end in zip(every_calibration_world, ends, ends[1:], strict=True)
+        if first < end
+    ]
+
+
+def _share_columns(chosen: list[np.ndarray]) -> tuple[float, float, float]:
+    """Share of pairs, each seed having its own, with its interval."""
+    found = significance.share_over_seeds(chosen)
+    return found.value, found.low, found.high
 
 
 @step
 def false_positives(
-    calibration_world: CalibrationWorld,
+    every_calibration_world: list[CalibrationWorld],
     alpha: float,
     threshold: float,
     n_null_pairs: int,
@@ -82,24 +94,40 @@ def false_positives(
 ) -> pd.DataFrame:
     """How often Z is above the threshold for two users who do not differ.
 
-    Columns assignment, variance, alpha, prior (its weight in pins), n_pins, rate, low, high. No
-    user is in two pairs. The pairs are the same in all rows, with their first pins.
+    Columns assignment, variance, alpha, prior (its weight in pins), n_pins, rate, low, high,
+    estimate. No user is in two pairs. The pairs are the same in all rows, with their first pins;
+    each seed of the algorithm has its share of them.
     """
-    world = calibration_world
-    rows, _ = draw_users(world.bank, 2 * n_null_pairs, max(RULE_PINS), random_state=seed)
+    worlds = _shares_of_pairs(every_calibration_world, n_null_pairs)
+    bank = worlds[0][0].bank
+    rows, _ = draw_users(bank, 2 * n_null_pairs, max(RULE_PINS), random_state=seed)
     found = []
-    for assignment, pins in world.assignments.items():
-        background = world.background[assignment]
-        counts = _growing_counts(pins, rows, RULE_PINS)
-        for n_pins, y in zip(RULE_PINS, counts, strict=True):
+    for assignment in worlds[0][0].assignments:
+        counts = [
+            _growing_counts(world.assignments[assignment], rows[users], RULE_PINS)
+            for world, users in worlds
+        ]
+        for place, n_pins in enumerate(RULE_PINS):
             for variance in VARIANCES:
                 for weight in alpha * np.array(ALPHA_FACTORS):
-                    z = _disjoint_max_z(y, background, weight, variance)
+                    chosen = [
+                        significance.exceeds(
+                            _disjoint_max_z(
+                                of[place], world.background[assignment], weight, variance
+                            ),
+                            threshold,
+                        )
+                        for (world, _), of in zip(worlds, counts, strict=True)
+                    ]
+                    prior = weight * worlds[0][0].background[assignment].sum()
+                    rate = significance.share_over_seeds(chosen)
                     found.append(
-                        (assignment, variance, weight, weight * background.sum(), n_pins,
-                         *share_with_interval(significance.exceeds(z, threshold)))
+                        (assignment, variance, weight, prior, n_pins, rate.value, rate.low,
+                         rate.high, rate)
                     )  # fmt: skip
-    columns = ["assignment", "variance", "alpha", "prior", "n_pins", "rate", "low", "high"]
+    columns = [
+        "assignment", "variance", "alpha", "prior", "n_pins", "rate", "low", "high", "estimate",
+    ]  # fmt: skip
     return pd.DataFrame(found, columns=columns)
 
 
@@ -140,37 +168,42 @@ def _disjoint_pvalues(
 
 @step
 def null_pvalues(
-    calibration_world: CalibrationWorld,
+    every_calibration_world: list[CalibrationWorld],
     alpha: float,
     variance: str,
     n_pins: int,
     n_null_pairs: int,
     n_permutations: int,
     seed: int,
-) -> dict[str, np.ndarray]:
-    """p-values of users who do not differ, by what their pins are like and what is shuffled."""
-    world, n_users = calibration_world, 2 * n_null_pairs
-    single, _ = draw_users(world.bank, n_users, n_pins, random_state=seed)
+) -> dict[str, list[np.ndarray]]:
+    """p-values of users who do not differ, by what their pins are like and what is shuffled.
+
+    Each seed of the algorithm has its share of the pairs.
+    """
+    n_users = 2 * n_null_pairs
+    bank = every_calibration_world[0].bank
+    single, _ = draw_users(bank, n_users, n_pins, random_state=seed)
     grouped, sessions = draw_users(
-        world.bank, n_users, n_pins, session_length=SESSION_LENGTH, random_state=seed
+        bank, n_users, n_pins, session_length=SESSION_LENGTH, random_state=seed
     )
-
-    def p_values(assignment: str, rows: np.ndarray, **how: object) -> np.ndarray:
-        test = (world.background[assignment], alpha, n_permutations, variance, seed)
-        return _disjoint_pvalues(world.assignments[assignment], rows, *test, **how)[1]
-
-    return {
-        "soft assignment": p_values("soft", single),
-        "hard assignment": p_values("hard", single),
-        "hard, ties at random": p_values("hard", single, ties="random"),
-        "sessions, shuffled whole": p_values("soft", grouped, sessions=sessions),
-        "sessions, pins shuffled": p_values("soft", grouped),
-    }
+    found: dict[str, list[np.ndarray]] = {}
+    for world, users in _shares_of_pairs(every_calibration_world, n_null_pairs):
+        for name, assignment, rows, how in (
+            ("soft assignment", "soft", single, {}),
+            ("hard assignment", "hard", single, {}),
+            ("hard, ties at random", "hard", single, {"ties": "random"}),
+            ("sessions, shuffled whole", "soft", grouped, {"sessions": sessions[users]}),
+            ("sessions, pins shuffled", "soft", grouped, {}),
+        ):
+            test = (world.background[assignment], alpha, n_permutations, variance, seed)
+            _, p = _disjoint_pvalues(world.assignments[assignment], rows[users], *test, **how)
+            found.setdefault(name, []).append(p)
+    return found
 
 
 @step
 def power(
-    calibration_world: CalibrationWorld,
+    every_calibration_world: list[CalibrationWorld],
     alpha: float,
     variance: str,
     threshold: float,
@@ -181,55 +214,53 @@ def power(
     """Share of pairs found different, by the strength of tastes and the number of pins.
 
     Columns rule, taste, n_pins, share, low, high. The rule "pins" is the permutation test, "Z" the
-    paper's, and "sessions" the test where pins come in sessions, which are shuffled whole.
+    paper's, and "sessions" the test where pins come in sessions, which are shuffled whole. Each
+    seed of the algorithm has its share of the pairs.
     """
-    world, n_users = calibration_world, 2 * n_power_pairs
-    test = (world.background["soft"], alpha, n_permutations, variance, seed)
+    worlds = _shares_of_pairs(every_calibration_world, n_power_pairs)
     found = []
     for taste in TASTES:
         single, grouped = (
             draw_users(
-                world.bank, n_users, max(POWER_PINS), taste=taste, session_length=length,
-                random_state=seed,
+                worlds[0][0].bank, 2 * n_power_pairs, max(POWER_PINS), taste=taste,
+                session_length=length, random_state=seed,
             )
             for length in (1, SESSION_LENGTH)
         )  # fmt: skip
         for n_pins in POWER_PINS:
-            first = np.s_[:, :n_pins]
-            z, p = _disjoint_pvalues(world.assignments["soft"], single[0][first], *test)
-            _, by_session = _disjoint_pvalues(
-                world.assignments["soft"], grouped[0][first], *test, sessions=grouped[1][first]
-            )
-            for rule, chosen in (
-                ("pins", significance.at_most(p, LEVEL)),
-                ("Z", significance.exceeds(z, threshold)),
-                ("sessions", significance.at_most(by_session, LEVEL)),
-            ):
-                found.append((rule, taste, n_pins, *share_with_interval(chosen)))
+            chosen: dict[str, list[np.ndarray]] = {}
+            for world, users in worlds:
+                first = np.s_[users, :n_pins]
+                test = (world.background["soft"], alpha, n_permutations, variance, seed)
+                z, p = _disjoint_pvalues(world.assignments["soft"], single[0][first], *test)
+                _, by_session = _disjoint_pvalues(
+                    world.assignments["soft"], grouped[0][first], *test, sessions=grouped[1][first]
+                )
+                chosen.setdefault("pins", []).append(significance.at_most(p, LEVEL))
+                chosen.setdefault("Z", []).append(significance.exceeds(z, threshold))
+                chosen.setdefault("sessions", []).append(significance.at_most(by_session, LEVEL))
+            for rule, of_rule in chosen.items():
+                found.append((rule, taste, n_pins, *_share_columns(of_rule)))
     return pd.DataFrame(found, columns=["rule", "taste", "n_pins", "share", "low", "high"])
 
 
 @step
 def calibration_numbers(
     false_positives: pd.DataFrame,
-    null_pvalues: dict[str, np.ndarray],
+    null_pvalues: dict[str, list[np.ndarray]],
     alpha: float,
     variance: str,
     n_null_pairs: int,
 ) -> dict[str, Estimate]:
     """False-positive rates: of the paper's rule with the study's prior, and of the tests at 5 %."""
-    unit = "simulated pairs"
     ours = false_positives.query("alpha == @alpha and variance == @variance")
-    rule = {
-        f"null.rule.{row.assignment}.{row.n_pins}": Estimate(
-            row.rate, row.low, row.high, n_null_pairs, unit
-        )
-        for row in ours.itertuples()
-    }
+    rule = {f"null.rule.{row.assignment}.{row.n_pins}": row.estimate for row in ours.itertuples()}
     tests = {
-        f"null.test.{name.replace(', ', '-').replace(' ', '-')}": Estimate(
-            *share_with_interval(significance.at_most(p, LEVEL)), n_null_pairs, unit
+        f"null.test.{name.replace(', ', '-').replace(' ', '-')}": significance.share_over_seeds(
+            [significance.at_most(of, LEVEL) for of in p]
         )
         for name, p in null_pvalues.items()
     }
-    return rule | tests
+    return {
+        key: number.of(n_null_pairs, "simulated pairs") for key, number in (rule | tests).items()
+    }
