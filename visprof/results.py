@@ -498,10 +498,11 @@ def chance_parts(numbers: Mapping[str, Estimate], n_train: int) -> pd.DataFrame:
         seeds (least and largest value of one), verdict (see `verdict`), and "one seed alone" (in
         how many of the seeds the verdict would be the same; empty for one seed).
     """
+    others = ("text", "mean-embedding", "label-histogram")
     keys = [
         "map.hybrid-cnn", "map.cnn-bow", "map.bow-random", "map.siamese-untrained", "pairs.differ",
         "pairs.bh", "pairs.bh.sessions", f"mrr.image.{n_train}",
-        *(f"mrr.image-{other}.{n_train}" for other in ("text", "mean-embedding", "label-histogram")),
+        *(f"mrr.image-{other}.{n_train}" for other in others),
     ]  # fmt: skip
     rows = []
     for key in keys:

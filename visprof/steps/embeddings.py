@@ -16,7 +16,8 @@ from visprof.steps.registry import step
 
 __all__ = [
     "Network", "SiameseTraining", "embed_all", "feature_store", "network", "pin_embedding",
-    "pin_features", "scene_descriptors", "scene_embeddings", "scene_features", "scene_words", "siamese_training",
+    "pin_features", "scene_descriptors", "scene_embeddings", "scene_features", "scene_words",
+    "siamese_training",
 ]  # fmt: skip
 
 
