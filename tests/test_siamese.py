@@ -23,6 +23,7 @@ from visprof.siamese import (
     contrastive_loss,
     image_inputs,
     siamese_outputs,
+    train_last_layer,
     train_siamese,
 )
 
@@ -516,3 +517,32 @@ def test_trunk_stays_in_evaluation_mode():
     model.train()
     assert model.training
     assert not any(module.training for module in model.backbone.modules())
+
+
+@pytest.mark.parametrize("normalise", ["batch", "l2"])
+@pytest.mark.parametrize("width", [40, 7])  # more features than pictures, and fewer
+def test_a_last_layer_learns_in_the_span_of_its_pictures_as_by_itself(normalise, width):
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(30, width))
+    pairs, similar = rng.integers(5, 25, (200, 2)), rng.random(200) < 0.3
+    settings = {"margin": 2.0, "lr_last": 0.05, "n_iterations": 40, "batch_size": 16,
+                "random_state": 3, "progress": False}  # fmt: skip
+    outputs, logs = [], []
+    for spanned in (False, True):
+        model = SiameseEmbedding(None, width, 6, normalise, random_state=1)
+        if spanned:
+            log = train_last_layer(model, features, pairs, similar, **settings)
+        else:
+            log = train_siamese(model, array_inputs(features), pairs, similar, **settings)
+        assert not model.training
+        outputs.append(siamese_outputs(model, features))  # also of pictures that no pair has
+        logs.append(log)
+    np.testing.assert_allclose(outputs[1], outputs[0], rtol=1e-10, atol=1e-11)
+    pd.testing.assert_frame_equal(logs[1], logs[0], rtol=1e-10)
+
+
+def test_a_last_layer_with_a_backbone_is_refused():
+    model = SiameseEmbedding(None, 4, 2)
+    model.backbone = object()
+    with pytest.raises(ValueError, match="has a backbone"):
+        train_last_layer(model, np.ones((3, 4)), np.array([[0, 1]]), np.array([True]))

@@ -17,7 +17,7 @@ from visprof.checks import check_whole
 from visprof.pictures import read_image
 from visprof.vocabulary import count_distinct
 
-__all__ = ["BagOfVisualWords"]
+__all__ = ["BagOfVisualWords", "sift_descriptors"]
 
 SIFT_WIDTH = 128
 
@@ -63,13 +63,13 @@ class BagOfVisualWords(TransformerMixin, BaseEstimator):
         self.n_workers = n_workers
         self.random_state = random_state
 
-    def fit(self, images: Sequence[str | Path], y: object = None) -> BagOfVisualWords:
+    def fit(self, images: Sequence[str | Path | np.ndarray], y: object = None) -> BagOfVisualWords:
         """Learn the visual words.
 
         Parameters
         ----------
-        images : sequence of str or Path
-            Pictures.
+        images : sequence of str, Path or ndarray of shape (k, 128)
+            Pictures, or their descriptors (see `sift_descriptors`).
         y : ignored
             For scikit-learn's pipelines.
 
@@ -111,13 +111,13 @@ class BagOfVisualWords(TransformerMixin, BaseEstimator):
         self.n_descriptors_ = len(descriptors)
         return self
 
-    def transform(self, images: Sequence[str | Path]) -> np.ndarray:
+    def transform(self, images: Sequence[str | Path | np.ndarray]) -> np.ndarray:
         """Count the visual words of each picture.
 
         Parameters
         ----------
-        images : sequence of str or Path, length n
-            Pictures.
+        images : sequence of str, Path or ndarray of shape (k, 128), length n
+            Pictures, or their descriptors.
 
         Returns
         -------
@@ -139,10 +139,48 @@ class BagOfVisualWords(TransformerMixin, BaseEstimator):
                 row /= len(found)
         return counts
 
-    def _describe(self, images: Sequence[str | Path]) -> Iterator[np.ndarray]:
-        """SIFT descriptors (k, 128) of each picture, in order."""
+    def _describe(self, images: Sequence[str | Path | np.ndarray]) -> Iterator[np.ndarray]:
+        """SIFT descriptors (k, 128) of each picture, in order, float64.
+
+        They are whole numbers, so products of rows are exact, and ties are ties.
+        """
+
+        def described(image: str | Path | np.ndarray) -> np.ndarray:
+            found = image if isinstance(image, np.ndarray) else _sift(image, self.max_side)
+            return found.astype(np.float64)
+
         with ThreadPoolExecutor(self.n_workers) as pool:
-            yield from pool.map(lambda path: _sift(path, self.max_side), images)
+            yield from pool.map(described, images)
+
+
+def sift_descriptors(
+    images: Sequence[str | Path], max_side: int = 256, n_workers: int = 2
+) -> list[np.ndarray]:
+    """SIFT descriptors of pictures (Lowe 2004).
+
+    Parameters
+    ----------
+    images : sequence of str or Path, length n
+        Pictures.
+    max_side, n_workers : int
+        As of `BagOfVisualWords`.
+
+    Returns
+    -------
+    list of ndarray of uint8, shape (k, 128)
+        Of each picture; k is 0 where it has no keypoint.
+
+    Raises
+    ------
+    TypeError
+        If a number is not whole.
+    ValueError
+        If a picture cannot be read, or a number is less than 1.
+    """
+    check_whole(max_side, "max_side", 1)
+    check_whole(n_workers, "n_workers", 1)
+    with ThreadPoolExecutor(n_workers) as pool:
+        return list(pool.map(lambda path: _sift(path, max_side), images))
 
 
 def _sift(path: str | Path, max_side: int) -> np.ndarray:
@@ -151,5 +189,5 @@ def _sift(path: str | Path, max_side: int) -> np.ndarray:
         grey.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     _, descriptors = cv2.SIFT_create().detectAndCompute(np.asarray(grey), None)
     if descriptors is None:
-        return np.empty((0, SIFT_WIDTH))
-    return descriptors.astype(np.float64)  # whole numbers: products of rows are exact, ties tie
+        return np.empty((0, SIFT_WIDTH), dtype=np.uint8)
+    return descriptors.astype(np.uint8)  # OpenCV rounds them to whole numbers from 0 to 255

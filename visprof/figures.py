@@ -55,6 +55,7 @@ __all__ = [
     "COLOURS",
     "board_funnel",
     "board_samples",
+    "chance_bars",
     "class_mean_ap",
     "cluster_contrasts",
     "false_positive_rates",
@@ -1399,4 +1400,27 @@ def share_intervals(table: pd.DataFrame, line: float) -> Figure:
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="y", color="#eeeeee")
     axis.xaxis.set_major_formatter(PercentFormatter(1))
+    return figure
+
+
+def chance_bars(table: pd.DataFrame) -> Figure:
+    """Standard errors of numbers by what is drawn: units (users, scenes), and seeds.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns number, sd_units, sd_seeds.
+    """
+    figure, axis = _axes(height=1.4 + 0.42 * len(table))
+    at = np.arange(len(table))
+    for place, (column, label, colour) in enumerate(
+        (("sd_units", "users or scenes", "blue"), ("sd_seeds", "seeds", "orange"))
+    ):
+        axis.barh(
+            at + 0.36 * (place - 0.5), table[column], 0.34, color=COLOURS[colour], label=label
+        )
+    axis.set(xlabel="standard error", xlim=(0, None), ylim=(len(table) - 0.4, -0.6))
+    axis.set_yticks(at, table["number"])
+    axis.tick_params(axis="y", length=0)
+    _legend_above(axis, ncols=2)
     return figure

@@ -216,7 +216,9 @@ class Parameters:
     text_epochs: int = _parameter(
         100, "passes over the captions; few leave short ones unlearnt", least=1
     )
-    n_repeats: int = _parameter(5, "repetitions of the ranking with other seeds; 0: none", least=0)
+    n_repeats: int = _parameter(
+        5, "repetitions of the ranking with other pins and background boards; 0: none", least=0
+    )
     # the reader's own board
     board: str = _parameter("", "whose profile chapter 9 shows; empty: the board with most pins")
     # what pages show

@@ -29,6 +29,7 @@ __all__ = [
     "Estimate",
     "Ledger",
     "LedgerConflictError",
+    "chance_parts",
     "estimates",
     "ledger_scorecard",
     "provenance",
@@ -477,6 +478,59 @@ def ledger_scorecard(ledger: Ledger) -> pd.DataFrame:
         return scorecard(estimates(entries), n_train, threshold)
     except KeyError as error:
         raise ValueError(f"{ledger.path} has no number {error}; build the whole book") from None
+
+
+def chance_parts(numbers: Mapping[str, Estimate], n_train: int) -> pd.DataFrame:
+    """Say of the numbers behind the claims how much of each is chance, and of which kind.
+
+    Parameters
+    ----------
+    numbers : mapping of str to Estimate
+        As ``Study.headline`` gives them.
+    n_train : int
+        Training pins at which profiles are compared.
+
+    Returns
+    -------
+    DataFrame
+        One row a number that has an interval. Columns number (its key), value (with its interval),
+        sd_units and sd_seeds (parts of its standard error), "part of the seeds" (in its variance),
+        seeds (least and largest value of one), verdict (see `verdict`), and "one seed alone" (in
+        how many of the seeds the verdict would be the same; empty for one seed).
+    """
+    others = ("text", "mean-embedding", "label-histogram")
+    keys = [
+        "map.hybrid-cnn", "map.cnn-bow", "map.bow-random", "map.siamese-untrained", "pairs.differ",
+        "pairs.bh", "pairs.bh.sessions", f"mrr.image.{n_train}",
+        *(f"mrr.image-{other}.{n_train}" for other in others),
+    ]  # fmt: skip
+    rows = []
+    for key in keys:
+        number = numbers.get(key)
+        if number is None or number.low is None:
+            continue
+        found, values = verdict(key, numbers), [value for value, *_ in number.by_seed]
+        alone = [of == found for of in verdicts_by_seed(number, _bound(key, numbers))]
+        seeds = number.sd_seeds or 0.0
+        total = number.sd_units**2 + seeds**2
+        several = len(values) > 1
+        rows.append(
+            {
+                "number": key,
+                "value": f"{number:.3f}",
+                "sd_units": number.sd_units,
+                "sd_seeds": seeds,
+                "part of the seeds": f"{seeds**2 / total:.0%}" if several and total else "",
+                "seeds": f"{min(values):.3f} to {max(values):.3f}" if several else "",
+                "verdict": found,
+                "one seed alone": _how_many(alone) if several else "",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _how_many(alike: Sequence[bool]) -> str:
+    return f"all {len(alike)}" if all(alike) else f"{sum(alike)} of {len(alike)}"
 
 
 def verdict_with_seeds(card: pd.DataFrame) -> pd.Series:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from copy import deepcopy
 from glob import escape
 from itertools import islice
 from pathlib import Path
@@ -33,6 +34,7 @@ __all__ = [
     "contrastive_loss",
     "image_inputs",
     "siamese_outputs",
+    "train_last_layer",
     "train_siamese",
 ]
 
@@ -458,6 +460,63 @@ def train_siamese(
                 file.save(model, optimiser, log.rows)
     model.eval()
     return pd.DataFrame(log.rows, columns=_Log.COLUMNS)
+
+
+def train_last_layer(
+    model: SiameseEmbedding,
+    features: ArrayLike,
+    pairs: np.ndarray,
+    similar: np.ndarray,
+    **settings: Any,
+) -> pd.DataFrame:
+    """Train a model without backbone on computed features, as `train_siamese` does, but faster.
+
+    The gradient of a linear layer lies in the span of what it sees. Where the pairs have fewer
+    pictures than there are features, the layer is trained on the pictures' coordinates in their
+    span, which are as many as the pictures, and what it learnt is added to the weights: the same
+    training but for rounding.
+
+    Parameters
+    ----------
+    model : SiameseEmbedding
+        Trained in place, left in evaluation mode.
+    features : array-like, shape (n, in_features)
+        Trunk features.
+    pairs, similar, **settings
+        As of `train_siamese`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `train_siamese`.
+
+    Raises
+    ------
+    TypeError, ValueError, OSError, FloatingPointError
+        As `train_siamese`, or ValueError if the model has a backbone or the features another width.
+    """
+    if model.backbone is not None:
+        raise ValueError("the model has a backbone; train_siamese trains on pictures")
+    features, pairs = _checked_features(features, model), np.asarray(pairs)
+    _check_training(model, pairs, lr_rest=0)
+    seen, numbers = np.unique(pairs, return_inverse=True)
+    if len(seen) >= features.shape[1]:
+        return train_siamese(model, array_inputs(features), pairs, similar, **settings)
+    rows = _double_precision(features[seen], seen)
+    basis = np.linalg.qr(rows.T)[0]  # (in_features, pictures)
+    span, first = torch.from_numpy(basis), model.last.weight.detach()
+    small = deepcopy(model)
+    small.last = nn.Linear(basis.shape[1], len(first), dtype=torch.float64)
+    small.last.load_state_dict({"weight": first @ span, "bias": model.last.bias})
+    log = train_siamese(
+        small, array_inputs(rows @ basis), numbers.reshape(pairs.shape), similar, **settings
+    )
+    learnt = (small.last.weight.detach().cpu() - first @ span) @ span.T
+    model.load_state_dict(
+        small.state_dict() | {"last.weight": first + learnt, "last.bias": small.last.bias}
+    )
+    model.to(small.last.bias.device).eval()
+    return log
 
 
 class _Checkpoint:

@@ -66,15 +66,12 @@ class _Trainings:
     ) -> dict[str, float]:
         """Train a network; how far its last layer turned, and how many pairs pushed."""
         first = model.last.weight.detach().clone()
-        training_log = siamese.train_siamese(
-            model,
-            inputs or siamese.array_inputs(self.features),
-            self.pairs,
-            self.similar,
-            random_state=self.seed,
-            progress=False,
-            **settings,
-        )
+        settings |= {"random_state": self.seed, "progress": False}
+        pairs = self.pairs, self.similar
+        if inputs is None:
+            training_log = siamese.train_last_layer(model, self.features, *pairs, **settings)
+        else:
+            training_log = siamese.train_siamese(model, inputs, *pairs, **settings)
         cosine = torch.cosine_similarity(first, model.last.weight.detach().cpu())
         return {
             "turn": float(torch.rad2deg(cosine.clamp(-1, 1).arccos()).mean()),

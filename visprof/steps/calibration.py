@@ -8,6 +8,7 @@ pictures play no part.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -73,7 +74,7 @@ def _shares_of_pairs(
     ends = np.linspace(0, n_pairs, len(every_calibration_world) + 1).round().astype(int)
     return [
         (world, slice(2 * first, 2 * end))
-        for world, first, end in zip(every_calibration_world, ends[:-1], ends[1:], strict=True)
+        for world, (first, end) in zip(every_calibration_world, pairwise(ends), strict=True)
         if first < end
     ]
 

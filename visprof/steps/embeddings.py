@@ -16,7 +16,8 @@ from visprof.steps.registry import step
 
 __all__ = [
     "Network", "SiameseTraining", "embed_all", "feature_store", "network", "pin_embedding",
-    "pin_features", "scene_embeddings", "scene_features", "scene_words", "siamese_training",
+    "pin_features", "scene_descriptors", "scene_embeddings", "scene_features", "scene_words",
+    "siamese_training",
 ]  # fmt: skip
 
 
@@ -124,27 +125,20 @@ def siamese_training(
         scene_split.train["label"], n_similar, n_dissimilar, random_state=start
     )
     features = scene_features.features
-    if lr_rest == 0:  # the trunk stays as it is: its features, once computed, are the input
-        trunk, inputs = None, siamese.array_inputs(features)
-    else:
-        trunk = network.load()
-        inputs = siamese.image_inputs(scene_split.images, trunk)
+    trunk = network.load() if lr_rest else None
     model = siamese.SiameseEmbedding(trunk, features.shape[1], n_outputs, normalise, start)
-    training_log = siamese.train_siamese(
-        model,
-        inputs,
-        pairs,
-        similar,
-        margin=margin,
-        lr_last=lr_last,
-        lr_rest=lr_rest,
-        batch_size=batch_size,
-        n_iterations=n_iterations,
-        random_state=start,
-        device=device,
-        precision=network.precision,
-        checkpoint=folder / "checkpoint.pt",
-    )
+    settings: dict[str, Any] = {
+        "margin": margin, "lr_last": lr_last, "batch_size": batch_size,
+        "n_iterations": n_iterations, "random_state": start, "device": device,
+        "checkpoint": folder / "checkpoint.pt",
+    }  # fmt: skip
+    if trunk is None:  # it stays as it is: its features, once computed, are the input
+        training_log = siamese.train_last_layer(model, features, pairs, similar, **settings)
+    else:
+        inputs = siamese.image_inputs(scene_split.images, trunk)
+        training_log = siamese.train_siamese(
+            model, inputs, pairs, similar, lr_rest=lr_rest, precision=network.precision, **settings
+        )
     return SiameseTraining(
         model.state_dict(), normalise, training_log, int(similar.sum()), int((~similar).sum())
     )
@@ -170,10 +164,19 @@ def _siamese_outputs(
 
 
 @step
-def scene_words(scene_split: SceneSplit, n_words: int, start: int) -> np.ndarray:
+def scene_descriptors(scene_split: SceneSplit) -> list[np.ndarray]:
+    """SIFT descriptors of the labelled scenes: training ones, then test ones."""
+    return bow.sift_descriptors(scene_split.images)
+
+
+@step
+def scene_words(
+    scene_descriptors: list[np.ndarray], scene_split: SceneSplit, n_words: int, start: int
+) -> np.ndarray:
     """SIFT and bag of words of the test scenes, the words learnt on the training scenes."""
-    words = bow.BagOfVisualWords(n_words, random_state=start).fit(scene_split.train["image"])
-    return words.transform(scene_split.test["image"])
+    n_train = len(scene_split.train)
+    words = bow.BagOfVisualWords(n_words, random_state=start).fit(scene_descriptors[:n_train])
+    return words.transform(scene_descriptors[n_train:])
 
 
 @step
