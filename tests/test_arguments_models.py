@@ -81,12 +81,21 @@ def vocabulary_words(X, **parameters):
     return vocabulary.VisualVocabulary(random_state=0, **parameters).fit_transform(X)
 
 
-def bag_of_words(**parameters):
-    with tempfile.TemporaryDirectory() as folder:
-        noise = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
-        path = Path(folder) / "noise.png"
-        Image.fromarray(noise).resize((160, 120), Image.Resampling.BICUBIC).save(path)
-        return bow.BagOfVisualWords(**parameters).fit_transform([path])
+def of_a_picture(function):
+    """As a function of all but the pictures, of which there is one."""
+    noise = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+
+    def of_all_else(**parameters):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "noise.png"
+            Image.fromarray(noise).resize((160, 120), Image.Resampling.BICUBIC).save(path)
+            return function([path], **parameters)
+
+    return of_all_else
+
+
+def words_in_picture(images, **parameters):
+    return bow.BagOfVisualWords(**parameters).fit_transform(images)
 
 
 def model():
@@ -230,8 +239,13 @@ CASES = {
         palette.picture_palettes, {"images": [], "n_workers": 2}, counts=("n_workers",)
     ),
     "BagOfVisualWords": Case(
-        bag_of_words, {"n_words": 4, "max_descriptors": 90, "max_side": 150, "n_workers": 1},
+        of_a_picture(words_in_picture),
+        {"n_words": 4, "max_descriptors": 90, "max_side": 150, "n_workers": 1},
         counts=("n_words", "max_descriptors", "max_side", "n_workers"),
+    ),
+    "sift_descriptors": Case(
+        of_a_picture(lambda images, **given: bow.sift_descriptors(images, **given)[0]),
+        {"max_side": 150, "n_workers": 1}, counts=("max_side", "n_workers"),
     ),
     "SiameseEmbedding": Case(
         lambda **given: siamese.SiameseEmbedding(None, **given).last.weight.detach().numpy(),
@@ -361,7 +375,10 @@ CASES = {
 COVERED = {
     **dict.fromkeys([prediction, vocabulary, alike, duplicates, palette, bow, siamese, world], ()),
     vectors: (), scenes: ("read_scenes",),
-    datasheet: ("board_quantiles", "known_problems"),  # of its own tables: below
+    datasheet: (
+        "board_quantiles", "known_problems",  # of its own tables: below
+        "content_digest",  # of files, with those of `visprof.verify`
+    ),
 }  # fmt: skip
 
 

@@ -287,7 +287,7 @@ def test_mrr_curves_draw_every_profile_and_the_random_value():
     assert [text.get_text() for text in axis.get_legend().get_texts()] == [
         "image", "text", "random (exact)",
     ]  # fmt: skip
-    drawn = [line.get_ydata().tolist() for line in axis.lines]
+    drawn = [np.asarray(line.get_ydata()).tolist() for line in axis.lines]
     assert drawn[1:3] == [pytest.approx([0.3, 0.4]), [0.4, 0.5]]  # a seed, and the mean
     assert set(drawn[6]) == {0.05}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,12 +14,16 @@ from visprof.results import (
     Estimate,
     Ledger,
     LedgerConflictError,
+    chance_parts,
+    estimates,
     ledger_scorecard,
     provenance,
     scorecard,
     side_by_side,
     verdict,
     verdict_above,
+    verdict_with_seeds,
+    verdicts_by_seed,
 )
 
 
@@ -101,6 +106,39 @@ def test_a_book_whose_pages_disagree_has_no_ledger(tmp_path, monkeypatch):
     with pytest.raises(LedgerConflictError, match=r"a is 0.39 by 05-pairwise and 0.27 by index"):
         whole.replace_by(parts)
     assert not whole.path.exists()
+
+
+SEEDED = Estimate(
+    0.2, 0.1, 0.3, 40, "users", sd_units=0.03, sd_seeds=0.04,
+    by_seed=((0.3, 0.2, 0.4), (0.1, -0.1, 0.25), (0.2, 0.1, 0.3)),
+)  # fmt: skip
+
+
+def test_a_ledger_keeps_what_each_seed_gives_and_reads_it_back_equal(tmp_path, monkeypatch):
+    ledger = Ledger(tmp_path / "demo.json")
+    of_numpy = Estimate(
+        np.float64(0.2), by_seed=((np.float64(0.3), np.float64(0.2), np.float64(0.4)),)
+    )
+    ledger.write({"map.hybrid-cnn": SEEDED, "a": of_numpy, "b": Estimate(1.0)}, {}, "demo")
+    entries = ledger.read()
+    assert estimates(entries) == {"map.hybrid-cnn": SEEDED, "a": of_numpy, "b": Estimate(1.0)}
+    assert entries["map.hybrid-cnn"]["by_seed"][1] == [0.1, -0.1, 0.25]
+    assert "by_seed" not in entries["b"]
+    monkeypatch.setenv(PAGE, "index")
+    nearly = tuple(tuple(of * (1 + 1e-12) for of in own) for own in SEEDED.by_seed)
+    ledger.write({"map.hybrid-cnn": dataclasses.replace(SEEDED, by_seed=nearly)}, {}, "demo")
+    monkeypatch.setenv(PAGE, "04-siamese")
+    for wrong in (
+        {"sd_seeds": 0.05}, {"by_seed": SEEDED.by_seed[:2]}, {"by_seed": SEEDED.by_seed[::-1]},
+    ):  # fmt: skip
+        with pytest.raises(LedgerConflictError, match=r"map\.hybrid-cnn is 0\.2 .* by index and"):
+            ledger.write({"map.hybrid-cnn": dataclasses.replace(SEEDED, **wrong)}, {}, "demo")
+
+
+def test_each_seed_has_a_verdict_of_its_own():
+    assert verdicts_by_seed(SEEDED, 0) == ["holds", "not resolved", "holds"]
+    assert verdicts_by_seed(SEEDED, 0.3) == ["not resolved", "does not hold", "not resolved"]
+    assert verdicts_by_seed(Estimate(0.2, 0.1, 0.3), 0) == []
 
 
 def test_what_the_data_made_of_a_preset_is_kept_with_the_run(tmp_path):
@@ -234,6 +272,62 @@ def test_a_kept_ledger_has_the_scorecard_of_its_numbers(tmp_path):
     both = side_by_side({"here": card, "there": card})
     assert both.columns.tolist() == ["claim", "the paper", "here", "there", "rule"]
     assert both["here"][0] == f"{card['verdict'][0]}: {card['ours'][0]}"
+
+
+def test_scorecard_counts_the_seeds_that_would_say_the_same_by_themselves():
+    most = Estimate(0.9, 0.8, 0.95, by_seed=((0.9, 0.8, 0.95), (0.6, 0.4, 0.8), (0.9, 0.8, 0.95)))
+    dealt = Estimate(0.03, 0, 0.1, by_seed=((0.01, 0, 0.1), (0.02, 0, 0.1), (0.06, 0, 0.1)))
+    found = numbers(most, dealt)
+    found["map.hybrid-cnn"] = SEEDED
+    found["pairs.bh"] = Estimate(
+        0.5, 0.4, 0.6, by_seed=((0.5, 0.4, 0.6), (0.2, 0.1, 0.3), (0.7, 0.6, 0.8))
+    )
+    # the random value of the reciprocal rank is 0.01
+    found["mrr.image.50"] = Estimate(0.02, 0.015, 0.03, by_seed=((0.02, 0.005, 0.03),) * 3)
+    found["mrr.image-text.50"] = Estimate(0.1, -0.1, 0.3, by_seed=((0.1, 0.05, 0.2),) * 3)
+    card = scorecard(found, 50, 2.0)
+    assert card.columns.tolist() == ["claim", "paper", "ours", "verdict", "seeds", "rule"]
+    expected = {
+        0: ("holds", "2 of 3"),
+        1: ("holds", ""),  # what each seed gives is not known
+        3: ("holds", "1 of 3"),  # the second is not resolved, the third's null is too large
+        4: ("not shown", "2 of 3"),
+        5: ("holds", "0 of 3"),
+        6: ("not resolved", "0 of 3"),
+    }
+    for row, told in expected.items():
+        assert tuple(card.loc[row, ["verdict", "seeds"]]) == told, row
+    words = verdict_with_seeds(card)
+    assert words[0] == "holds (2 of 3 seeds)"
+    assert words[1] == "holds"
+    assert side_by_side({"here": card})["here"][0] == f"holds (2 of 3 seeds): {card['ours'][0]}"
+
+
+def test_a_single_seed_is_not_counted():
+    one = Estimate(0.5, 0.4, 0.6, by_seed=((0.5, 0.4, 0.6),))
+    found = dict.fromkeys(numbers(one, one), one) | {"map.random": Estimate(0.05)}
+    assert set(scorecard(found, 50, 2.0)["seeds"]) == {""}
+
+
+def test_parts_of_chance_are_those_of_the_variance():
+    found = numbers(Estimate(0.9, 0.8, 0.95, sd_units=0.04), Estimate(0.0))
+    found = {key: dataclasses.replace(of, sd_units=0.05) for key, of in found.items()}
+    table = chance_parts(found | {"map.hybrid-cnn": SEEDED}, 50).set_index("number")
+    row = table.loc["map.hybrid-cnn"]
+    assert row["value"] == "0.200 (0.100 to 0.300)"
+    assert row["part of the seeds"] == "64%"  # 4^2 of 3^2 + 4^2
+    assert (row["seeds"], row["verdict"]) == ("0.100 to 0.300", "holds")
+    assert row["one seed alone"] == "2 of 3"
+    of_one_seed = table.drop(index="map.hybrid-cnn")
+    assert (of_one_seed[["part of the seeds", "seeds", "one seed alone"]] == "").all(axis=None)
+    assert (of_one_seed["sd_seeds"] == 0).all()
+    assert set(of_one_seed.index) == {
+        "map.cnn-bow", "map.bow-random", "pairs.differ", "pairs.bh", "mrr.image.50",
+        "mrr.image-text.50", "mrr.image-mean-embedding.50",
+    }  # fmt: skip
+    alike = dataclasses.replace(SEEDED, by_seed=((0.3, 0.2, 0.4),) * 3)
+    again = chance_parts(found | {"map.hybrid-cnn": alike}, 50).set_index("number")
+    assert again.loc["map.hybrid-cnn", "one seed alone"] == "all 3"
 
 
 def test_a_ledger_of_one_chapter_has_no_scorecard(tmp_path):

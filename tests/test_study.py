@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import logging
 import shutil
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from visprof.parameters import PRESETS, Parameters, allowed_values
 from visprof.results import scorecard
 from visprof.sources.vectors import simulate_embeddings
 from visprof.steps import STEPS, VARIANTS
-from visprof.steps.registry import EVERY
+from visprof.steps.registry import EVERY, find_step
 from visprof.study import Study
 
 
@@ -187,6 +188,89 @@ def test_same_seed_gives_the_same_numbers_in_another_home(tiny, tmp_path):
 def test_nothing_is_computed_again_by_a_second_study(tiny, home, caplog):
     _, computed = steps_computed(Study("tiny", home=home), "mrr_numbers", caplog)
     assert computed == set()
+
+
+def computed_starts(study, name, caplog):
+    """How often each step is computed for `name`."""
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "visprof"):
+        study[name]
+    return Counter(record.args[0] for record in caplog.records if "computed" in record.msg)
+
+
+@pytest.fixture(scope="module")
+def three_seeds(tmp_path_factory):
+    """A study without pictures, and its home."""
+    home = tmp_path_factory.mktemp("seeds")
+    return Study("tiny", home=home, drawn=False, n_seeds=3), home
+
+
+def test_what_needs_a_start_is_computed_once_a_seed_and_all_else_once(three_seeds, caplog):
+    study, home = three_seeds
+    times = computed_starts(study, "pair_numbers", caplog)
+    starts = [
+        record.args[1] for record in caplog.records
+        if "computed" in record.msg and record.args[0] == "visual_vocabulary"
+    ]  # fmt: skip
+    assert starts == [f" (seed {start})" for start in study.starts]
+    drawn = {name for name in times if is_drawn(study, name)}
+    assert {"visual_vocabulary", "assignments"} <= drawn
+    assert {"board_split", "pin_embedding", "pair_numbers"} <= times.keys() - drawn
+    assert times == {name: 3 if name in drawn else 1 for name in times}
+
+    more = Study("tiny", home=home, drawn=False, n_seeds=5)
+    times = computed_starts(more, "pair_numbers", caplog)
+    told = [record.args for record in caplog.records if "computed" in record.msg]
+    assert {args[1] for args in told if args[0] in drawn} == {
+        f" (seed {start})" for start in more.starts[3:]
+    }
+    assert {name: times[name] for name in drawn if name in times} == dict.fromkeys(drawn, 2)
+    # what takes all seeds together is made anew, and nothing else
+    assert times.keys() - drawn == {"differences_by_seed", "pair_numbers"}
+    again = Study("tiny", home=home, drawn=False, n_seeds=3)
+    assert computed_starts(again, "pair_numbers", caplog) == {}
+
+
+def is_drawn(study, name):
+    """Whether a step has the start, or a step that has it, among its needs, by its arguments."""
+    needs = inspect.signature(find_step(name, study)).parameters
+    return "start" in needs or any(is_drawn(study, of) for of in needs if of in STEPS)
+
+
+def test_one_seed_is_the_first_of_several(three_seeds):
+    study, home = three_seeds
+    one = Study("tiny", home=home, drawn=False, n_seeds=1)
+    for step in ("pair_numbers", "mrr_numbers"):
+        several, single = study[step], one[step]
+        assert several.keys() == single.keys()
+        for key, number in single.items():
+            if number.by_seed:
+                assert len(several[key].by_seed) == 3, key
+                assert number.by_seed[0] == pytest.approx(several[key].by_seed[0]), key
+                assert number.sd_seeds is None, key
+                value, low, high = number.by_seed[0]
+                assert (number.value, number.low, number.high) == pytest.approx((value, low, high))
+    assert any(number.by_seed for number in one["mrr_numbers"].values())
+
+
+def test_a_value_is_the_mean_over_seeds(three_seeds):
+    for step in ("pair_numbers", "mrr_numbers"):
+        for key, number in three_seeds[0][step].items():
+            if number.by_seed:
+                mean = np.mean([value for value, _, _ in number.by_seed])
+                assert number.value == pytest.approx(mean), key
+                assert number.sd_seeds >= 0, key
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2147483647])
+def test_starts_begin_with_the_seed_and_go_on_as_they_began(seed):
+    starts = {n: Study("tiny", seed=seed, n_seeds=n).starts for n in (1, 2, 10, 50)}
+    for n, found in starts.items():
+        assert found == starts[50][:n]
+        assert found[0] == seed
+        assert len(set(found)) == n
+        assert all(type(start) is int and 0 <= start <= 2147483647 for start in found)
+    assert set(starts[50]).isdisjoint(Study("tiny", seed=seed ^ 1, n_seeds=50).starts)
 
 
 def test_a_parameter_recomputes_only_what_follows_from_it(tiny, home, caplog):
