@@ -27,6 +27,7 @@ SESSIONS = np.arange(N) // 3
 BACKGROUND = RNG.gamma(1.0, 50, K)
 COUNTS = RNG.gamma(1.0, 5, (4, K))
 PAIRS = np.array([[0, 1], [0, 2], [1, 3]])
+TIMES = intervals.resample_counts(N, 9, 1)
 NEIGHBOURS = maps.nearest_neighbours(FEATURES, 4)
 RANKING = retrieval.ranking_metrics(FEATURES, LABELS)
 BANK = calibration.pin_bank(300, 0)
@@ -186,6 +187,20 @@ CASES = [
     Case(
         intervals.percentile_interval, {"draws": FEATURES[:, 0], "level": 0.9},
         numbers=("draws",), reals=("level",),
+    ),
+    Case(
+        intervals.mean_draws, {"values": FEATURES, "times": TIMES},
+        numbers=("values",), integers=("times",),
+    ),
+    Case(
+        intervals.estimate_over_seeds,
+        {"values": FEATURES[0], "draws": FEATURES, "level": 0.9, "random_state": 1},
+        numbers=("values", "draws"), counts=("random_state",), reals=("level",),
+    ),
+    Case(
+        intervals.mean_over_seeds, {"level": 0.9, "n_resamples": 9, "random_state": 1},
+        counts=("n_resamples", "random_state"), reals=("level",),
+        fixed={"values": FEATURES[np.newaxis] + np.arange(3)[:, None, None], "unit": "users"},
     ),
     Case(
         calibration.pin_bank, {"n_pins": 30, "random_state": 1},
@@ -375,7 +390,9 @@ def as_table(values, order):
     index = [f"row {place}" for place in order.permutation(len(values))]
     if values.ndim == 1:
         return pd.Series(values, index=index)
-    return pd.DataFrame(values, index=index, columns=list("zyxwvutsrq"[: values.shape[1]]))
+    return pd.DataFrame(
+        values, index=index, columns=list("zyxwvutsrqponmlkjihgfedcba"[: values.shape[1]])
+    )
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,10 @@ CASES = {
         {"rr_a": 1 / RANKS, "rr_b": 1 / RANKS[::-1], "n_permutations": 20},
         floats=("rr_a", "rr_b"), counts=("n_permutations",),
     ),
+    "median_draws": Case(
+        prediction.median_draws,
+        {"ranks": RANKS, "times": intervals.resample_counts(N, 9, 1)}, floats=("ranks",),
+    ),
     "random_mrr": Case(prediction.random_mrr, {"n": 3}, counts=("n",)),
     "subset_reciprocal_ranks": Case(
         prediction.subset_reciprocal_ranks, {"ranks": RANKS, "size": 5}, floats=("ranks",),
@@ -185,6 +189,10 @@ CASES = {
     ),
     "assignment_entropy": Case(
         vocabulary.assignment_entropy, {"assignments": SHARES}, floats=("assignments",)
+    ),
+    "match_clusters": Case(
+        vocabulary.match_clusters, {"labels": CLUSTERS, "others": USERS},
+        groups=("labels", "others"),
     ),
     "resampled_profiles": Case(
         alike.resampled_profiles, {"assignments": SHARES, "n_resamples": 9},

@@ -10,9 +10,17 @@ from scipy.stats import binomtest, chisquare
 
 from visprof.calibration import draw_users, pin_bank
 from visprof.logodds import log_odds_z
+from visprof.significance import exceeds, share_over_seeds
 from visprof.sources.vectors import simulate_counts
 from visprof.steps import calibration
-from visprof.steps.calibration import LEVEL, calibration_world, false_positives, null_pvalues, power
+from visprof.steps.calibration import (
+    LEVEL,
+    calibration_numbers,
+    calibration_world,
+    false_positives,
+    null_pvalues,
+    power,
+)
 
 ALPHA = 0.01
 
@@ -23,11 +31,17 @@ def bank():
 
 
 @pytest.fixture(scope="module")
-def world():
-    """Of 50 clusters, with a background of 2,000 pins."""
+def worlds():
+    """Of 50 clusters by two starts of k-means, with a background of 2,000 pins."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration, "N_BANK", 3000)  # clustered in seconds
-        return calibration_world(SimpleNamespace(background=range(2000)), 50, 0.05, 0)
+        split = SimpleNamespace(background=range(2000))
+        return [calibration_world(split, 50, 0.05, 0, start) for start in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def world(worlds):
+    return worlds[0]
 
 
 def cells_of(bank, rows):
@@ -105,21 +119,36 @@ def test_the_background_has_the_size_of_the_studys(world):
     assert 0 < world.assignments["soft"].max(axis=1).mean() < 1
 
 
-def test_false_positives_equal_plain_loops(world, monkeypatch):
+def test_the_bank_is_the_same_for_all_starts_and_its_clusters_are_not(worlds):
+    one, other = worlds
+    np.testing.assert_array_equal(one.bank.vectors, other.bank.vectors)
+    assert not np.allclose(one.assignments["soft"], other.assignments["soft"])
+
+
+@pytest.mark.parametrize("n_starts", [1, 2])
+def test_false_positives_equal_plain_loops(worlds, monkeypatch, n_starts):
+    """Of two starts, each has its part of the pairs: the first 12, and the other 13."""
     monkeypatch.setattr(calibration, "RULE_PINS", (40, 300))
     n_pairs, threshold = 25, 1.2
-    table = false_positives(world, ALPHA, threshold, n_pairs, 3)
-    rows, _ = draw_users(world.bank, 2 * n_pairs, 300, random_state=3)
+    table = false_positives(worlds[:n_starts], ALPHA, threshold, n_pairs, 3)
+    rows, _ = draw_users(worlds[0].bank, 2 * n_pairs, 300, random_state=3)
     for line in table.itertuples():
-        pins, background = world.assignments[line.assignment], world.background[line.assignment]
-        called = 0
+        called = []
         for i in range(n_pairs):
+            world = worlds[0 if n_starts == 1 or i < 12 else 1]
+            pins, background = world.assignments[line.assignment], world.background[line.assignment]
             y = [pins[rows[2 * i + j, : line.n_pins]].sum(axis=0, dtype=float) for j in (0, 1)]
             z = log_odds_z(*y, background, line.alpha, line.variance)
-            called += np.abs(z).max() > threshold
-        assert line.rate == called / n_pairs
+            called.append(np.abs(z).max() > threshold)
+        assert line.rate == line.estimate.value == np.mean(called)
         assert line.prior == pytest.approx(line.alpha * 2000, rel=1e-5)
-        interval = binomtest(int(called), n_pairs).proportion_ci(method="wilson")
+        parts = [called] if n_starts == 1 else [called[:12], called[12:]]
+        assert [own[0] for own in line.estimate.by_seed] == [np.mean(part) for part in parts]
+        if n_starts == 1:
+            interval = binomtest(int(sum(called)), n_pairs).proportion_ci(method="wilson")
+        else:
+            both = share_over_seeds(parts)
+            interval = both.low, both.high
         assert (line.low, line.high) == pytest.approx(tuple(interval))
     assert len(table) == 2 * 2 * 3 * 2
     assert table["rate"].nunique() > 5
@@ -133,36 +162,69 @@ def test_the_papers_rule_calls_as_many_different_as_others_have_found(n_pins, lo
     y = simulate_counts(4000, n_pins, 200, taste=0).astype(float)
     background = simulate_counts(1, 180_000, 200, taste=0)[0].astype(float)
     z = calibration._disjoint_max_z(y, background, 10 / 180_000, "two-term")
-    _, least, most = calibration.share_with_interval(z > 2)
-    assert least <= high
-    assert most >= low
+    share = share_over_seeds([exceeds(z, 2)])
+    assert share.low <= high
+    assert share.high >= low
 
 
-def test_null_pvalues_of_few_pairs(world):
-    p = null_pvalues(world, ALPHA, "two-term", 40, 60, 49, 0)
-    assert all(values.shape == (60,) and values.min() >= 1 / 50 for values in p.values())
+def test_null_pvalues_of_few_pairs(worlds):
+    by_start = null_pvalues(worlds, ALPHA, "two-term", 40, 61, 49, 0)
+    for parts in by_start.values():
+        assert [part.shape for part in parts] == [(30,), (31,)]
+        assert min(part.min() for part in parts) >= 1 / 50
+    p = {name: np.concatenate(parts) for name, parts in by_start.items()}
     assert np.all(p["hard, ties at random"] <= p["hard assignment"])
     assert np.median(p["sessions, pins shuffled"]) < 0.1
 
 
+def test_fewer_pairs_than_starts_leave_starts_without_any(worlds):
+    p = null_pvalues(worlds * 2, ALPHA, "two-term", 20, 2, 9, 0)
+    assert all([part.shape for part in parts] == [(1,), (1,)] for parts in p.values())
+    table = false_positives(worlds * 2, ALPHA, 2.0, 1, 0)
+    assert all(len(estimate.by_seed) == 1 for estimate in table["estimate"])
+
+
+def test_calibration_numbers_are_the_rates_of_the_rule_and_of_the_tests(worlds, monkeypatch):
+    monkeypatch.setattr(calibration, "RULE_PINS", (40,))
+    table = false_positives(worlds, ALPHA, 1.2, 25, 3)
+    p = null_pvalues(worlds, ALPHA, "two-term", 40, 25, 49, 0)
+    numbers = calibration_numbers(table, p, ALPHA, "two-term", 25)
+    ours = table[np.isclose(table["alpha"], ALPHA) & (table["variance"] == "two-term")]
+    expected = {
+        f"null.rule.{a}.40": rate for a, rate in zip(ours["assignment"], ours["rate"], strict=True)
+    }
+    keys = {
+        "soft assignment": "soft-assignment", "hard assignment": "hard-assignment",
+        "hard, ties at random": "hard-ties-at-random",
+        "sessions, shuffled whole": "sessions-shuffled-whole",
+        "sessions, pins shuffled": "sessions-pins-shuffled",
+    }  # fmt: skip
+    for name, key in keys.items():
+        expected[f"null.test.{key}"] = np.mean(np.concatenate(p[name]) <= LEVEL)
+    assert {key: number.value for key, number in numbers.items()} == pytest.approx(expected)
+    for number in numbers.values():
+        assert (number.n, number.unit, len(number.by_seed)) == (25, "simulated pairs", 2)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("variance", ["two-term", "four-term"])
-def test_the_permutation_test_holds_its_level(world, variance):
-    p = null_pvalues(world, ALPHA, variance, 100, 2500, 199, 1)
+def test_the_permutation_test_holds_its_level(worlds, variance):
+    by_start = null_pvalues(worlds, ALPHA, variance, 100, 2500, 199, 1)
+    p = {name: np.concatenate(parts) for name, parts in by_start.items()}
     for name in ("soft assignment", "hard, ties at random", "sessions, shuffled whole"):
         for level in (LEVEL, 0.2):
             n_reached = int(np.sum(p[name] <= level))
             low, high = binomtest(n_reached, 2500).proportion_ci(0.99, method="wilson")
             assert low <= level <= high, name
-        _, low, high = calibration.share_with_interval(p[name] <= LEVEL)
-        assert low <= LEVEL <= high, name
+        share = share_over_seeds([part <= LEVEL for part in by_start[name]])
+        assert share.low <= LEVEL <= share.high, name
     assert np.mean(p["hard assignment"] <= LEVEL) < LEVEL
     assert np.mean(p["sessions, pins shuffled"] <= LEVEL) > 0.5  # the wrong null
 
 
 @pytest.mark.slow
-def test_power_rises_to_one_with_pins_and_taste(world):
-    table = power(world, ALPHA, "two-term", 2.0, 150, 199, 0)
+def test_power_rises_to_one_with_pins_and_taste(worlds):
+    table = power(worlds, ALPHA, "two-term", 2.0, 150, 199, 0)
     share = table[table["rule"] == "pins"].pivot(index="taste", columns="n_pins", values="share")
     noise = 0.08
     assert np.all(np.diff(share.loc[0.5:], axis=1) > -noise)

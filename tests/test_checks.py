@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from visprof.checks import (
+    check_columns,
+    check_draws,
     check_finite,
     check_groups,
     check_number,
@@ -207,3 +209,28 @@ def test_a_share_is_from_0_to_1(value, error):
             error, match="share: expected a finite number of at least 0 and at most 1, got"
         ):
             check_number(value, "share", least=0, most=1)
+
+
+def test_columns_are_numbers_each():
+    for values in ([1, 2], [[1, 2], [3, 4]], np.ma.masked_array([[1.0, 2.0]], mask=False)):
+        found = check_columns(values, None, "times")
+        assert found.dtype == np.float64
+        np.testing.assert_array_equal(found, values)
+    masked = np.ma.masked_array([[1.0, 2.0], [3.0, 4.0]], mask=[[0, 0], [0, 1]])
+    with pytest.raises(ValueError, match=r"x\[:, 1\]: 1 of 2 values are NaN .* at row\(s\) 1"):
+        check_columns(masked, 2, "x")
+    with pytest.raises(TypeError, match=r"x\[:, 0\]: expected numbers"):
+        check_columns([["a", "b"]], None, "x")
+    with pytest.raises(ValueError, match=r"x: expected shape \(n,\), n >= 1, got \(1, 2, 3\)"):
+        check_columns(np.ones((1, 2, 3)), None, "x")
+    with pytest.raises(ValueError, match=r"x\[:, 0\]: expected shape \(3,\), got \(2,\)"):
+        check_columns(np.ones((2, 2)), 3, "x")
+
+
+def test_draws_are_of_as_many_units_as_there_are():
+    np.testing.assert_array_equal(check_draws([[2, 0], [1, 1]], 2, "times"), [[2, 0], [1, 1]])
+    for wrong in ([2, 0], [[1, 1, 0]], np.ones((0, 2), int), [[1.0, 1.0]], [[True, True]]):
+        with pytest.raises(ValueError, match=r"times: expected whole numbers of shape \(b, 2\)"):
+            check_draws(wrong, 2, "times")
+    with pytest.raises(ValueError, match=r"sum to 2 in each row; it is not so in row\(s\) 1, 2"):
+        check_draws([[1, 1], [3, -1], [2, 1]], 2, "times")

@@ -1,12 +1,20 @@
-"""Bootstrap draws and their percentile intervals."""
+"""Bootstrap draws and their percentile intervals, over units and over seeds."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
-from visprof.intervals import percentile_interval, resample_counts
+from visprof.intervals import (
+    estimate_over_seeds,
+    mean_draws,
+    mean_over_seeds,
+    percentile_interval,
+    resample_counts,
+)
 
 
 def test_each_draw_has_as_many_units_as_there_are_and_follows_the_seed():
@@ -48,3 +56,176 @@ def test_draws_without_an_interval_are_refused(draws, message):
 def test_no_resamples_are_refused():
     with pytest.raises(ValueError, match="n_resamples"):
         resample_counts(5, 0, random_state=0)
+
+
+def test_means_of_draws_equal_plain_loops():
+    rng = np.random.default_rng(0)
+    values, times = rng.normal(size=(6, 2)), resample_counts(6, 9, random_state=0)
+    drawn = [np.repeat(np.arange(6), row) for row in times]
+    expected = [[values[units, column].mean() for column in (0, 1)] for units in drawn]
+    np.testing.assert_allclose(mean_draws(values, times), expected)
+    np.testing.assert_allclose(mean_draws(values[:, 0], times), np.array(expected)[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("values", "times", "message"),
+    [
+        ([1.0, np.nan], [[1, 1]], r"values: 1 of 2 values are NaN or infinite, at row\(s\) 1"),
+        ([[1.0, 2.0], [1.0, np.inf]], [[1, 1]], r"values\[:, 1\]: 1 of 2 .* at row\(s\) 1"),
+        ([1.0, 2.0], [[1, 1, 1]], r"times: expected whole numbers of shape \(b, 2\), b >= 1"),
+        ([1.0, 2.0], [[1.0, 1.0]], "times: expected whole numbers .* got float64"),
+        ([1.0, 2.0], [[1, 1], [3, -1]], r"times: expected draws of 2 .* in row\(s\) 1"),
+        ([1.0, 2.0], [[0, 1], [1, 1]], r"times: expected draws of 2 .* in row\(s\) 0"),
+        (np.ones((2, 0)), [[1, 1]], r"values: expected at least one column, got shape \(2, 0\)"),
+    ],
+)
+def test_what_is_no_draw_of_the_units_is_refused(values, times, message):
+    with pytest.raises(ValueError, match=message):
+        mean_draws(values, times)
+
+
+def seeded(n_seeds, b=200, seed=0, spread=1.0):
+    """Values by seed, and bootstrap draws of units that all seeds share."""
+    rng = np.random.default_rng(seed)
+    values = spread * rng.normal(size=n_seeds)
+    return values, values + rng.normal(size=(b, 1)) + 0.1 * rng.normal(size=(b, n_seeds))
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95])
+def test_one_seed_has_the_interval_of_its_draws(level):
+    values, draws = seeded(1)
+    found = estimate_over_seeds(values, draws, level)
+    low, high = percentile_interval(draws[:, 0], level)
+    assert (found.value, found.low, found.high) == (values[0], low, high)
+    assert found.by_seed == ((values[0], low, high),)
+    assert found.sd_units == pytest.approx(np.std(draws[:, 0]))
+    assert found.sd_seeds is None
+
+
+@pytest.mark.parametrize("n_seeds", [2, 3, 10])
+def test_several_seeds_equal_plain_loops_over_the_same_stream(n_seeds):
+    values, draws = seeded(n_seeds)
+    found = estimate_over_seeds(values, draws, 0.9, random_state=7)
+    rng = np.random.default_rng([7, n_seeds])
+    times = rng.multinomial(n_seeds, [1 / n_seeds] * n_seeds, size=len(draws))
+    stretch = np.sqrt(n_seeds / (n_seeds - 1))
+    means = []
+    for row, drawn in zip(draws, times, strict=True):
+        plain = sum(row) / n_seeds
+        resampled = sum(t * value for t, value in zip(drawn, row, strict=True)) / n_seeds
+        means.append(min(max(plain + stretch * (resampled - plain), draws.min()), draws.max()))
+    assert (found.low, found.high) == pytest.approx(np.quantile(means, [0.05, 0.95]))
+    assert found.value == pytest.approx(sum(values) / n_seeds)
+    assert found.sd_units == pytest.approx(np.std([np.mean(row) for row in draws]))
+    of_seeds = sum((value - found.value) ** 2 for value in values) / (n_seeds - 1)
+    assert found.sd_seeds == pytest.approx(np.sqrt(of_seeds / n_seeds))
+    for seed, own in enumerate(found.by_seed):
+        assert own == (values[seed], *percentile_interval(draws[:, seed], 0.9))
+    assert (found.n, found.unit) == (None, "")
+
+
+@pytest.mark.parametrize("n_seeds", [2, 3, 10])
+def test_the_interval_is_as_wide_as_both_draws_make_it(n_seeds):
+    """The stretch makes up for the variance that a draw of few seeds lacks, by (S - 1) / S."""
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=n_seeds)
+    draws = values + 0.5 * rng.normal(size=(40_000, 1))
+    found = estimate_over_seeds(values, draws, 0.9)
+    # draws far from their ends, so nothing is clipped
+    times = np.random.default_rng([0, n_seeds]).multinomial(
+        n_seeds, [1 / n_seeds] * n_seeds, size=len(draws)
+    )
+    weights = 1 + (times - 1) * np.sqrt(n_seeds / (n_seeds - 1))
+    sd = np.std((weights * draws).mean(axis=1))
+    assert sd == pytest.approx(np.hypot(found.sd_units, found.sd_seeds), rel=0.02)
+    if n_seeds == 10:
+        assert (found.high - found.low) / 2 == pytest.approx(1.645 * sd, rel=0.05)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    st.integers(1, 6), st.integers(1, 30), st.integers(0, 99), st.sampled_from([0.0, 1.0, 1e6]),
+    st.sampled_from([0.5, 0.95, 0.999]),
+)  # fmt: skip
+def test_no_end_lies_beyond_all_draws(n_seeds, b, seed, spread, level):
+    values, draws = seeded(n_seeds, b, seed, spread)
+    found = estimate_over_seeds(values, draws, level, seed)
+    assert draws.min() <= found.low <= found.high <= draws.max()
+    assert found == estimate_over_seeds(values, draws, level, seed)
+    for column, (_, low, high) in zip(draws.T, found.by_seed, strict=True):
+        assert column.min() <= low <= high <= column.max()
+
+
+def test_equal_seeds_add_nothing():
+    values, draws = seeded(1)
+    found = estimate_over_seeds(np.repeat(values, 5), np.repeat(draws, 5, axis=1))
+    assert (found.low, found.high) == pytest.approx(percentile_interval(draws[:, 0], 0.95))
+    assert found.sd_seeds == pytest.approx(0, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("values", "draws", "message"),
+    [
+        ([], np.ones((9, 0)), "values: expected shape"),
+        ([1.0, 2.0], np.ones((9, 3)), r"draws: expected shape \(b, 2\), a column a seed, got"),
+        ([1.0, 2.0], np.ones(9), r"draws: expected shape \(b, 2\), a column a seed, got \(9,\)"),
+        ([1.0, 2.0], np.ones((0, 2)), r"draws.*: expected shape \(n,\), n >= 1, got \(0,\)"),
+        ([1.0, np.nan], np.ones((9, 2)), r"values: 1 of 2 values are NaN .* at row\(s\) 1"),
+        ([1.0, 2.0], [[1, 2], [1, np.nan]], r"draws\[:, 1\]: 1 of 2 .* at row\(s\) 1"),
+    ],
+)
+def test_seeds_and_draws_that_do_not_match_are_refused(values, draws, message):
+    with pytest.raises(ValueError, match=message):
+        estimate_over_seeds(values, draws)
+
+
+@pytest.mark.parametrize("n_seeds", [1, 4])
+def test_means_over_seeds_have_the_same_draws_of_units_for_all(n_seeds):
+    values = np.random.default_rng(0).gamma(2.0, size=(n_seeds, 30, 3))
+    found = mean_over_seeds(values, "users", 0.9, 500, 5)
+    times = resample_counts(30, 500, random_state=5)
+    for column, number in enumerate(found):
+        draws = np.stack([times @ of[:, column] / 30 for of in values], axis=1)
+        means = values[:, :, column].mean(axis=1)
+        expected = estimate_over_seeds(means, draws, 0.9, 5)
+        got = (number.value, number.low, number.high, number.sd_units)
+        assert got == pytest.approx(
+            (expected.value, expected.low, expected.high, expected.sd_units)
+        )
+        np.testing.assert_allclose(number.by_seed, expected.by_seed)
+        assert number.sd_seeds == (None if n_seeds == 1 else pytest.approx(expected.sd_seeds))
+        assert (number.n, number.unit) == (30, "users")
+    first, second, _ = found
+    shifted = mean_over_seeds(values - values[:, :, :1], "users", 0.9, 500, 5)[1]
+    assert shifted.value == pytest.approx(second.value - first.value)
+    constant = mean_over_seeds(values * 0 + 3, "users", 0.9, 500, 5)[0]
+    assert (constant.low, constant.high) == pytest.approx((3, 3))
+
+
+@pytest.mark.parametrize("n_seeds", [1, 5])
+def test_intervals_cover_the_draw_of_units_and_of_seeds(n_seeds):
+    """Users and seeds with effects of their own; the truth is 0, or the one seed's."""
+    rng = np.random.default_rng(0)
+    covered = []
+    for seed in range(300):
+        of_seeds = 0.3 * rng.normal(size=(n_seeds, 1, 1)) if n_seeds > 1 else 0
+        noise = 0.5 * rng.normal(size=(n_seeds, 60, 1))
+        values = of_seeds + rng.normal(size=(1, 60, 1)) + noise
+        (found,) = mean_over_seeds(values, "users", 0.95, 400, seed)
+        covered.append(found.low <= 0 <= found.high)
+    # percentile intervals of a mean over so few seeds are somewhat too short
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.03 if n_seeds == 1 else 0.08)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.ones((3, 4)), r"values: expected shape \(S, n, m\), none of them 0, got \(3, 4\)"),
+        (np.ones((3, 0, 2)), "values: expected shape"),
+        (np.full((2, 3, 1), np.nan), "values.*: 3 of 3 values are NaN"),
+        (np.full((2, 3, 1), np.inf), "values.*: 3 of 3 values are NaN or infinite"),
+    ],
+)
+def test_values_without_a_mean_over_seeds_are_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        mean_over_seeds(values, "users")

@@ -584,6 +584,34 @@ def test_sampled_share_sums_over_pairs_that_share_a_user_and_adds_seeds(n_seeds)
         assert own == (alone.value, alone.low, alone.high)
 
 
+def test_sampled_share_takes_the_variance_between_seeds_from_each_seed_alone():
+    rng = np.random.default_rng(3)
+    pairs = sample_pairs(12, 40, 0)
+    chosen, alone = rng.random(40) < 0.5, rng.random((6, 40)) < rng.random((6, 1))
+    found, plain = sampled_share(chosen, pairs, alone=alone), sampled_share(chosen, pairs)
+    assert (found.value, found.sd_units) == (plain.value, plain.sd_units)
+    of_seeds = np.var(alone.mean(axis=1), ddof=1) / 6
+    assert found.sd_seeds == pytest.approx(np.sqrt(of_seeds))
+    assert found.low < plain.low < plain.value < plain.high < found.high
+    variance = max(0, dyadic_variance(chosen, pairs)) + of_seeds
+    share = found.value
+    assert_wilson(found.low, found.high, share, min(40, share * (1 - share) / variance))
+    assert found.by_seed == sampled_share(alone, pairs).by_seed
+    by_seed = sampled_share(alone, pairs)
+    assert sampled_share(alone, pairs, alone=alone) == by_seed
+    one = sampled_share(chosen, pairs, alone=alone[:1])
+    assert one.sd_seeds is None
+    assert (one.low, one.high) == (plain.low, plain.high)
+    assert one.by_seed == by_seed.by_seed[:1]
+    for wrong, message in (
+        (alone[:, :-1], r"alone\[0\]: expected shape \(40,\)"),
+        (alone + 0.5, r"alone\[0\]: expected true or false"),
+        (np.zeros((0, 40)), "alone: expected a row for each seed"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sampled_share(chosen, pairs, alone=wrong)
+
+
 def test_sampled_share_of_disjoint_pairs_is_binomial():
     pairs = np.arange(200).reshape(-1, 2)
     found = sampled_share(np.arange(100) < 30, pairs)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import false_discovery_control
 
-from visprof.significance import max_z_pvalue
+from visprof.significance import PairPValues, max_z_pvalue
 from visprof.steps.significance import PairTests, pair_tests, pin_sessions, significance_numbers
 from visprof.steps.users import Assignments
 from visprof.study import Study
@@ -53,11 +53,12 @@ def three_users():
     board_split = SimpleNamespace(analysed=table)
     words = Assignments(rng.dirichlet([1, 1, 1, 1], 50), pins)
     sessions = pin_sessions(board_split)
-    return words, pair_tests(words, board_split, sessions, 0.01, "two-term", 10, 499, 0)
+    return words, pair_tests([words], board_split, sessions, 0.01, "two-term", 10, 499, 0)
 
 
 def test_pairs_are_tested_by_pin_and_by_session(three_users):
     words, tests = three_users
+    assert tests.by_pin.p_by_seed.shape == tests.by_session.p_by_seed.shape == (1, 3)
     np.testing.assert_array_equal(tests.pairs, [[0, 1], [0, 2], [1, 2]])
     np.testing.assert_array_equal(tests.sessions_per_user, [8, 8, 8])
     days = np.repeat(np.arange(8), 5)
@@ -66,19 +67,46 @@ def test_pairs_are_tested_by_pin_and_by_session(three_users):
     for place, (i, j) in enumerate(tests.pairs):
         test = (pins[i], pins[j], background, 0.01, 2000)
         z, p = max_z_pvalue(*test)
-        assert tests.max_z[place] == pytest.approx(z)
-        assert tests.by_pin[place] == pytest.approx(p, abs=0.05)
+        assert tests.by_pin.max_z[place] == pytest.approx(z)
+        assert tests.by_pin.p_values[place] == pytest.approx(p, abs=0.05)
         by_session = max_z_pvalue(*test, sessions_i=days, sessions_j=days)[1]
-        assert tests.by_session[place] == pytest.approx(by_session, abs=0.08)
-    assert tests.by_session[2] > 0.05
-    assert tests.by_session[:2].max() < 0.05
+        assert tests.by_session.max_z[place] == pytest.approx(z)
+        assert tests.by_session.p_values[place] == pytest.approx(by_session, abs=0.08)
+    assert tests.by_session.p_values[2] > 0.05
+    assert tests.by_session.p_values[:2].max() < 0.05
+
+
+def test_pairs_are_tested_in_the_vocabularies_of_all_seeds():
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(
+        {"board": list("abc") * 20, "time": pd.to_datetime(np.arange(60) // 6, unit="D", utc=True)}
+    )
+    board_split = SimpleNamespace(analysed=table)
+    every = [
+        Assignments(rng.dirichlet(np.ones(k), 50), rng.dirichlet(np.ones(k), 60)) for k in (4, 6)
+    ]
+    rest = (board_split, pin_sessions(board_split), 0.01, "two-term", 10, 99, 0)
+    both, *alone = (pair_tests(of, *rest) for of in (every, every[:1], every[1:]))
+    for shuffled in ("by_pin", "by_session"):
+        found, own = getattr(both, shuffled), [getattr(of, shuffled) for of in alone]
+        np.testing.assert_array_equal(found.max_z_by_seed, [of.max_z for of in own])
+        np.testing.assert_array_equal(found.p_by_seed, [of.p_values for of in own])
+        np.testing.assert_allclose(found.max_z, np.mean(found.max_z_by_seed, axis=0))
+
+
+PAIRS = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
+
+
+def of_pairs(p, max_z_by_seed, p_by_seed):
+    """Tests of all pairs of four users, by pin."""
+    max_z_by_seed, p_by_seed = np.array(max_z_by_seed), np.array(p_by_seed)
+    found = PairPValues(max_z_by_seed.mean(axis=0), np.array(p), max_z_by_seed, p_by_seed)
+    return PairTests(PAIRS, found, None, np.ones(4))
 
 
 def test_numbers_are_shares_of_the_tested_pairs():
     p = np.array([0.001, 0.03, 0.04, 0.9, 0.2, 0.002])
-    pairs = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
-    tests = PairTests(pairs, np.array([3, 2.5, 1, 1, 1, 3.0]), p, None, np.ones(4))
-    numbers = significance_numbers(tests, 2.0)
+    numbers = significance_numbers(of_pairs(p, [[3, 2.5, 1, 1, 1, 3.0]], [p]), 2.0)
     assert set(numbers) == {"pairs.tested.differ", "pairs.significant", "pairs.bh"}
     assert numbers["pairs.tested.differ"].value == 3 / 6
     assert numbers["pairs.significant"].value == 4 / 6
@@ -86,6 +114,27 @@ def test_numbers_are_shares_of_the_tested_pairs():
     for number in numbers.values():
         assert number.low < number.value < number.high
         assert number.n == 6
+        assert number.sd_seeds is None
+        assert number.by_seed == ((number.value, number.low, number.high),)
+
+
+def test_numbers_vary_between_seeds_as_those_of_each_seed_alone():
+    p = np.array([0.001, 0.03, 0.04, 0.9, 0.2, 0.002])
+    alone = [p, [0.001, 0.9, 0.04, 0.9, 0.2, 0.002], [0.001, 0.8, 0.9, 0.9, 0.2, 0.03]]
+    z = [[3, 2.5, 1, 1, 1, 3.0], [3, 1, 1, 1, 1, 3], [3, 3, 3, 1, 1, 3]]
+    numbers = significance_numbers(of_pairs(p, z, alone), 2.0)
+    assert numbers["pairs.tested.differ"].value == pytest.approx((3 + 2 + 4) / 18)
+    assert numbers["pairs.significant"].value == 4 / 6  # of the test of the mean
+    assert numbers["pairs.bh"].value == 2 / 6
+    kept = [np.mean(false_discovery_control(of) <= 0.05) for of in alone]
+    for key, shares in (
+        ("pairs.tested.differ", [3 / 6, 2 / 6, 4 / 6]),
+        ("pairs.significant", [4 / 6, 3 / 6, 2 / 6]),
+        ("pairs.bh", kept),
+    ):
+        number = numbers[key]
+        assert [value for value, _, _ in number.by_seed] == pytest.approx(shares)
+        assert number.sd_seeds == pytest.approx(np.std(shares, ddof=1) / np.sqrt(3))
 
 
 def test_a_study_finds_tastes_and_none_where_there_is_none(tmp_path):

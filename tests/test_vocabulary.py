@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,12 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist, pdist
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from visprof.vocabulary import VisualVocabulary, assignment_entropy, count_distinct
+from visprof.vocabulary import (
+    VisualVocabulary,
+    assignment_entropy,
+    count_distinct,
+    match_clusters,
+)
 
 
 @parametrize_with_checks([VisualVocabulary(n_clusters=3, random_state=0)])
@@ -284,3 +291,69 @@ def test_any_finite_bandwidth_and_picture_give_finite_assignments_or_an_error(dt
     for value in (top, np.sqrt(top)):
         with pytest.raises(ValueError, match=r"X: squared distances .* 1 of 1 values are not fin"):
             vocabulary.transform(np.full((1, 6), value))
+
+
+def shared_rows(labels, others):
+    """Rows that each cluster shares with each of the other clustering, by plain loops."""
+    return [
+        [sum((x == a) & (y == b) for x, y in zip(labels, others, strict=True)) for b in set(others)]
+        for a in sorted(set(labels))
+    ]
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 25), st.integers(0, 99))
+def test_matched_clusters_share_the_most_rows_of_all_matchings(k, k_others, n, seed):
+    rng = np.random.default_rng(seed)
+    labels, others = rng.integers(0, k, n).tolist(), rng.integers(0, k_others, n).tolist()
+    shared = shared_rows(labels, others)
+    rows, columns = len(shared), len(shared[0])
+    n_places = max(rows, columns)  # a place beyond the columns is no match
+    best, jaccards = -1, []
+    for matching in permutations(range(n_places), rows):
+        found = [shared[i][j] if j < columns else 0 for i, j in enumerate(matching)]
+        if sum(found) < best:
+            continue
+        if sum(found) > best:
+            best, jaccards = sum(found), []
+        of_columns = [sum(row[j] for row in shared) if j < columns else 0 for j in matching]
+        jaccards.append([
+            both / (sum(shared[i]) + of_columns[i] - both) for i, both in enumerate(found)
+        ])  # fmt: skip
+    clusters, jaccard = match_clusters(labels, others)
+    assert clusters.tolist() == sorted(set(labels))
+    assert any(np.allclose(jaccard, candidate) for candidate in jaccards)
+
+
+def test_clusters_by_other_names_and_in_another_order_are_alike():
+    labels = np.random.default_rng(0).integers(0, 6, 90)
+    names = np.array(["f", "a", "e", "b", "d", "c"])
+    clusters, jaccard = match_clusters(labels * 10, names[labels])
+    np.testing.assert_array_equal(clusters, np.unique(labels) * 10)
+    np.testing.assert_array_equal(jaccard, 1)
+
+
+def test_no_rows_have_no_clusters():
+    clusters, jaccard = match_clusters([], [])
+    assert clusters.shape == jaccard.shape == (0,)
+
+
+def test_a_cluster_without_a_match_is_like_none():
+    clusters, jaccard = match_clusters(["x", "x", "y", "y", "z"], [0, 0, 1, 1, 1])
+    assert clusters.tolist() == ["x", "y", "z"]
+    np.testing.assert_allclose(jaccard, [1, 2 / 3, 0])
+    clusters, jaccard = match_clusters([0, 0, 1, 1, 1], ["x", "x", "y", "y", "z"])
+    np.testing.assert_allclose(jaccard, [1, 2 / 3])
+
+
+@pytest.mark.parametrize(
+    ("labels", "others", "message"),
+    [
+        ([0, 1, 1], [0, 1], r"others: expected shape \(3,\), one for each row"),
+        ([0, 1, np.nan], [0, 1, 1], r"labels: 1 of 3 values are missing, at row\(s\) 2"),
+        ([0, 1, 1], ["a", None, "b"], r"others: 1 of 3 values are missing, at row\(s\) 1"),
+    ],
+)
+def test_rows_without_clusters_are_not_matched(labels, others, message):
+    with pytest.raises(ValueError, match=message):
+        match_clusters(labels, others)

@@ -260,6 +260,72 @@ def check_numbers(values: ArrayLike, n: int | None, name: str) -> NDArray[np.flo
     return array
 
 
+def check_columns(values: ArrayLike, n: int | None, name: str) -> NDArray[np.float64]:
+    """Check numbers, or a column of them for each of several things: none missing, all finite.
+
+    Parameters
+    ----------
+    values : array-like of shape (n,) or (n, m)
+    n : int or None
+        Number of rows that they belong to; None: any but none.
+    name : str
+        What they are, for messages.
+
+    Returns
+    -------
+    ndarray of shape (n,) or (n, m), float64
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, or a value is missing or infinite; column and rows are named.
+    TypeError
+        If a value is no number.
+    """
+    array = values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
+    if array.ndim != 2:
+        return check_numbers(array, n, name)
+    if not array.shape[1]:
+        raise ValueError(f"{name}: expected at least one column, got shape {array.shape}")
+    columns = enumerate(array.T)
+    return np.column_stack([check_numbers(of, n, f"{name}[:, {column}]") for column, of in columns])
+
+
+def check_draws(times: ArrayLike, n: int, name: str) -> NDArray:
+    """Check bootstrap draws: how often each of n units is in each of them, n in all.
+
+    Parameters
+    ----------
+    times : array-like of int, shape (b, n)
+    n : int
+        Number of units.
+    name : str
+        What they are, for messages.
+
+    Returns
+    -------
+    ndarray of int, shape (b, n)
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, the numbers are not whole or negative, or a row does not sum to n.
+    """
+    array = np.asarray(times)
+    if array.ndim != 2 or array.shape[1] != n or not len(array) or array.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name}: expected whole numbers of shape (b, {n}), b >= 1, got {array.dtype} of shape "
+            f"{array.shape}"
+        )
+    rows = np.flatnonzero((array < 0).any(axis=1) | (array.sum(axis=1) != n))
+    if len(rows):
+        raise ValueError(
+            f"{name}: expected draws of {n} units with replacement, numbers from 0 on that sum to "
+            f"{n} in each row; it is not so in row(s) {listed(rows)}"
+        )
+    return array
+
+
 def check_finite(result: ArrayLike, what: str) -> NDArray:
     """Check that a result is finite: arguments that are finite each may be too large together.
 

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from visprof.checks import check_finite, check_number, check_numbers, check_whole
+from visprof.checks import (
+    check_columns,
+    check_draws,
+    check_finite,
+    check_number,
+    check_numbers,
+    check_whole,
+)
 
 __all__ = [
     "Estimate", "estimate_over_seeds", "mean_draws", "mean_over_seeds", "percentile_interval",
@@ -136,8 +143,16 @@ def mean_draws(values: ArrayLike, times: ArrayLike) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of shape (b,) or (b, m)
+
+    Raises
+    ------
+    TypeError
+        If a value is no number.
+    ValueError
+        If shapes do not match, a value is missing or not finite, or a row of `times` is no draw.
     """
-    return np.asarray(times) @ np.asarray(values, np.float64) / len(values)
+    values = check_columns(values, None, "values")
+    return check_draws(times, len(values), "times") @ values / len(values)
 
 
 def estimate_over_seeds(
@@ -175,13 +190,12 @@ def estimate_over_seeds(
     ValueError
         If shapes do not match, a value is missing or not finite, or a parameter is out of range.
     """
-    values = check_numbers(values, None, "values")
-    draws = np.asarray(draws, np.float64)
-    if draws.ndim != 2 or draws.shape[1] != len(values) or not len(draws):
+    values, draws = check_numbers(values, None, "values"), check_columns(draws, None, "draws")
+    check_whole(random_state, "random_state", 0)
+    if draws.ndim != 2 or draws.shape[1] != len(values):
         raise ValueError(
             f"draws: expected shape (b, {len(values)}), a column a seed, got {draws.shape}"
         )
-    check_finite(draws, "draws")
     b, n_seeds = draws.shape
     by_seed = tuple(
         (float(value), *percentile_interval(column, level))
@@ -190,7 +204,6 @@ def estimate_over_seeds(
     value, sd_units = float(values.mean()), float(draws.mean(axis=1).std())
     if n_seeds == 1:
         return Estimate(value, *by_seed[0][1:], sd_units=sd_units, by_seed=by_seed)
-    check_whole(random_state, "random_state", 0)
     # a stream of its own: units are drawn with the same seed
     rng = np.random.default_rng([random_state, n_seeds])
     times = rng.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=b)

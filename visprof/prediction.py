@@ -12,7 +12,7 @@ from scipy.special import gammaln
 from sklearn.utils import check_array
 
 from visprof._numba import njit, prange
-from visprof.checks import check_finite, check_table, check_whole
+from visprof.checks import check_columns, check_draws, check_finite, check_table, check_whole
 from visprof.intervals import percentile_interval, resample_counts
 from visprof.scaling import TIE, scale_exponent, scaled
 
@@ -393,9 +393,17 @@ def median_draws(ranks: ArrayLike, times: ArrayLike) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of shape (b,) or (b, m)
+
+    Raises
+    ------
+    TypeError
+        If a rank is no number.
+    ValueError
+        If shapes do not match, a rank is missing or not finite, or a row of `times` is no draw.
     """
-    ranks, times = np.asarray(ranks, np.float64), np.asarray(times)
+    ranks = check_columns(ranks, None, "ranks")
     n = len(ranks)
+    times = check_draws(times, n, "times")
     draws = []
     for column in ranks.reshape(n, -1).T:
         order = np.argsort(column)
