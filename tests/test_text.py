@@ -173,15 +173,9 @@ def test_numbers_are_those_of_plain_loops(size, window, seed):
 
 @pytest.mark.slow
 def test_captions_of_a_scene_are_as_near_as_by_gensim():
-    rng = np.random.default_rng(1)
-    scenes = np.array(list(world.SCENE_WORDS))[rng.integers(len(world.SCENE_WORDS), size=2000)]
-    styles = rng.choice(list(world.STYLE_WORDS), size=len(scenes))
-    captions = [
-        world._write_caption(scene, style, 1.0, rng)
-        for scene, style in zip(scenes, styles, strict=True)
-    ]
-    captions, first = np.unique(captions, return_index=True)
-    same = scenes[first][:, None] == scenes[first]
+    pins = world.simulate_world(20, 100, caption_words=1.0).pins.drop_duplicates("caption")
+    captions, scenes = pins["caption"].to_numpy(), pins["scene"].to_numpy()
+    same = scenes[:, None] == scenes
     documents = [TaggedDocument(words(caption), [i]) for i, caption in enumerate(captions)]
 
     def purity(vectors):
