@@ -110,6 +110,13 @@ def trained(features, **options):
     return log, siamese.siamese_outputs(embedded, features)
 
 
+def last_layer_trained(features, **options):
+    """The same of a layer that sees fewer pictures than it has features."""
+    embedded = siamese.SiameseEmbedding(None, 30, 3)
+    log = siamese.train_last_layer(embedded, features, progress=False, **options)
+    return log, siamese.siamese_outputs(embedded, features)
+
+
 def statistics(features):
     normalise = siamese.calibrate(model(), features).normalise
     return normalise.running_mean.numpy(), normalise.running_var.numpy()
@@ -138,6 +145,15 @@ def described(pins, funnel, unreadable, clusters):
 
 
 SAMPLING = {"level": 0.9, "n_resamples": 20}
+TRAINING = {
+    "pairs": PAIRS, "similar": SIMILAR, "margin": 1.0, "lr_last": 0.1, "momentum": 0.9,
+    "batch_size": 6, "n_iterations": 3, "log_every": 2, "similar_share": 0.5, "lr_rest": 0.0,
+}  # fmt: skip
+OF_TRAINING = {
+    "groups": ("similar",), "floats": ("features",),
+    "counts": ("batch_size", "n_iterations", "log_every"),
+    "numbers": ("margin", "lr_last", "lr_rest", "momentum", "similar_share"),
+}  # fmt: skip
 CASES = {
     "rank_users": Case(
         lambda **given: dataclasses.astuple(prediction.rank_users(**given)),
@@ -269,16 +285,9 @@ CASES = {
         lambda **given: siamese.siamese_outputs(model(), **given),
         {"features": SHARES, "batch_size": 5}, floats=("features",), counts=("batch_size",),
     ),
-    "train_siamese": Case(
-        trained,
-        {
-            "features": SHARES, "pairs": PAIRS, "similar": SIMILAR, "margin": 1.0, "lr_last": 0.1,
-            "momentum": 0.9, "batch_size": 6, "n_iterations": 3, "log_every": 2,
-            "similar_share": 0.5, "lr_rest": 0.0,
-        },
-        groups=("similar",), floats=("features",),
-        counts=("batch_size", "n_iterations", "log_every"),
-        numbers=("margin", "lr_last", "lr_rest", "momentum", "similar_share"),
+    "train_siamese": Case(trained, {"features": SHARES, **TRAINING}, **OF_TRAINING),
+    "train_last_layer": Case(
+        last_layer_trained, {"features": RNG.normal(size=(N, 30)), **TRAINING}, **OF_TRAINING
     ),
     "split_scenes": Case(
         scenes.split_scenes, {"scenes": SCENES, "test_share": 0.4}, numbers=("test_share",),
@@ -539,9 +548,10 @@ def test_the_datasheets_own_tables_may_have_any_index(index):
 
 
 @pytest.mark.parametrize("pair", [[0.5, 1], [0, -1], [0, 1, 2]])
-def test_pairs_of_a_training_are_positions(pair):
+@pytest.mark.parametrize("name", ["train_siamese", "train_last_layer"])
+def test_pairs_of_a_training_are_positions(name, pair):
     with pytest.raises((TypeError, ValueError), match="pairs"):
-        CASES["train_siamese"](pairs=np.array([pair] * 3), similar=[0, 1, 1])
+        CASES[name](pairs=np.array([pair] * 3), similar=[0, 1, 1])
 
 
 def test_numbers_too_large_together_are_refused_not_made_infinite():
