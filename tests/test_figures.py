@@ -16,6 +16,7 @@ from PIL import Image
 
 from visprof import figures
 from visprof.intervals import Estimate
+from visprof.results import chance_parts
 
 
 def drawn(figure):
@@ -287,7 +288,7 @@ def test_mrr_curves_draw_every_profile_and_the_random_value():
     assert [text.get_text() for text in axis.get_legend().get_texts()] == [
         "image", "text", "random (exact)",
     ]  # fmt: skip
-    drawn = [np.asarray(line.get_ydata()).tolist() for line in axis.lines]
+    drawn = [list(line.get_ydata()) for line in axis.lines]
     assert drawn[1:3] == [pytest.approx([0.3, 0.4]), [0.4, 0.5]]  # a seed, and the mean
     assert set(drawn[6]) == {0.05}
 
@@ -426,3 +427,20 @@ def test_share_intervals_stand_in_the_order_of_the_table():
     assert [tick.get_text() for tick in axis.get_yticklabels()] == ["b", "a"]
     assert axis.containers[0].lines[0].get_xdata().tolist() == [0.2, 0.9]
     assert axis.yaxis_inverted()
+
+
+def test_chance_is_parted_into_users_and_seeds():
+    lead = Estimate(0.1, 0.02, 0.18, 9, "users", 0.03, 0.04, ((0.2, 0.1, 0.3), (0.0, -0.1, 0.1)))
+    mrr = Estimate(0.5, 0.4, 0.6, 9, "users", 0.05, 0.0, ((0.5, 0.4, 0.6), (0.5, 0.4, 0.6)))
+    numbers = {
+        "mrr.random": Estimate(0.2), "mrr.image.20": mrr, "mrr.text.20": mrr,
+        "mrr.image-text.20": lead, "map.random": Estimate(0.1),
+    }  # fmt: skip
+    parts = chance_parts(numbers, 20).set_index("number")
+    assert parts.index.tolist() == ["mrr.image.20", "mrr.image-text.20"]
+    assert parts["part of the seeds"].tolist() == ["0%", "64%"]  # .04^2 of .05^2
+    assert parts.loc["mrr.image-text.20", "seeds"] == "0.000 to 0.200"
+    assert parts["verdict"].tolist() == ["holds", "holds"]
+    assert parts["one seed alone"].tolist() == ["all 2", "1 of 2"]
+    axis = figures.chance_bars(parts.reset_index()).axes[0]
+    assert [bar.get_width() for bar in axis.patches] == [0.05, 0.03, 0.0, 0.04]

@@ -63,7 +63,7 @@ def scene_map(found, picture):
 
 def cluster_contrasts(found, picture):
     table = pd.DataFrame(pairwise(found), columns=["user_i", "user_j"]).assign(
-        differ=range(len(found) - 1), max_z=5.0, z=-5.0, count_i=0.5, count_j=9.0
+        differ=range(len(found) - 1), max_z=5.0, z=-5.0, count_i=0.5, count_j=9.0, again=0.7
     )
     return figures.cluster_contrasts(table.assign(images=[[picture]] * len(table)), size=4)
 

@@ -244,9 +244,9 @@ def _cite(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     """Make published numbers again on this machine, and say what came out otherwise.
 
-    The pages that are not up to date are executed, as by `visprof build`. The status is 0 if every
-    number came out within a hundredth of its interval's half-width (or of its value, where it has
-    no interval) with the same verdict.
+    The pages that are not up to date are executed, as by `visprof build`. The status is 0 if
+    no verdict changes, and every number (but for one in a hundred) came out within a hundredth of
+    its interval's half-width, or of its value where it has no interval.
     """
     from visprof.cite import find_ledger
     from visprof.verify import record, report, verify
