@@ -164,9 +164,14 @@ def test_stopped_run_resumes_to_the_same_result(images, backbone, tmp_path, monk
 def test_killed_run_resumes_to_the_same_store(backbone, tmp_path):
     images = write_pictures(tmp_path, 200)
     script = f"""
+        import time
         from visprof import embedding, memo
         from visprof.backbones import load_backbone
-        embedding._BATCHES_PER_SAVE = 1
+        embedding._BATCHES_PER_SAVE, save = 1, embedding._save
+        def wait_to_be_killed(store, batches):
+            save(store, batches)
+            time.sleep(60 if len(store.digests()) >= 20 else 0)
+        embedding._save = wait_to_be_killed
         embedding.embed_images({[str(path) for path in images]}, load_backbone(
             "squeezenet-places365", "random", 64), {str(tmp_path / "killed")!r}, batch_size=2,
             precision="fp32", progress=False)
