@@ -27,9 +27,11 @@ def findings(preset):
             for other in ("text", "mean-embedding", "label-histogram")
         ),
     ]
-    for row, verdict in zip(keys, ledger_scorecard(ledger)["verdict"], strict=True):
+    for row, claim in zip(keys, ledger_scorecard(ledger).itertuples(), strict=True):
         spec = ".0%" if row[0].startswith("pairs") else ".3f"
-        yield f"{' / '.join(f'{numbers[key].value:{spec}}' for key in row)}: {verdict}"
+        stands, of = claim.seeds.split(" of ")
+        seeds = "" if stands == of else f" ({claim.seeds} seeds)"
+        yield f"{' / '.join(f'{numbers[key].value:{spec}}' for key in row)}: {claim.verdict}{seeds}"
 
 
 @pytest.mark.parametrize("preset", ["demo", "boards"])
