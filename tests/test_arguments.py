@@ -430,14 +430,14 @@ def test_scale_does_not_matter_in_single_precision(case, argument, exponent):
 @pytest.mark.parametrize("exponent", [-960, -400, -80, -40, 40, 80, 400, 960])
 @pytest.mark.parametrize("variance", ["two-term", "four-term"])
 def test_counts_of_any_scale_give_the_same_p_and_z_by_the_root_of_it(exponent, variance):
-    def tested(exponent):
+    def z_and_p(exponent):
         case = next(c for c in CASES if c.function is significance.max_z_pvalues)
         return case(
             assignments=np.ldexp(ASSIGNMENTS, exponent), background=np.ldexp(BACKGROUND, exponent),
             variance=variance, sessions=None, n_permutations=99,
         )  # fmt: skip
 
-    found, plain = tested(exponent), tested(0)
+    found, plain = z_and_p(exponent), z_and_p(0)
     np.testing.assert_allclose(found.max_z, np.ldexp(plain.max_z, exponent // 2), rtol=1e-12)
     np.testing.assert_array_equal(found.p_values, plain.p_values)
 

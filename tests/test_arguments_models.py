@@ -189,8 +189,8 @@ CASES = {
         floats=("rr_a", "rr_b"), counts=("n_permutations",),
     ),
     "median_draws": Case(
-        prediction.median_draws,
-        {"ranks": RANKS, "times": intervals.resample_counts(N, 9, 1)}, floats=("ranks",),
+        intervals.median_draws,
+        {"values": RANKS, "times": intervals.resample_counts(N, 9, 1)}, floats=("values",),
     ),
     "random_mrr": Case(prediction.random_mrr, {"n": 3}, counts=("n",)),
     "subset_reciprocal_ranks": Case(

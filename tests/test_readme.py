@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from visprof.results import Ledger, estimates, ledger_scorecard
+from visprof.results import Ledger, estimates, ledger_scorecard, verdict_above
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -41,3 +41,31 @@ def test_findings_table_is_what_the_ledger_says(preset):
     column = {"demo": 3, "boards": 4}[preset]
     shown = [row.split("|")[column].strip().replace("**", "") for row in rows]
     assert shown == list(findings(preset))
+
+
+def numbers_of(preset):
+    return estimates(Ledger(ROOT / "results" / f"{preset}.json").read())
+
+
+def test_sentences_beside_the_table_are_what_the_ledgers_say():
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    demo, boards = numbers_of("demo"), numbers_of("boards")
+    few, many = (demo[f"null.rule.hard.{n}"].value for n in (100, 1000))
+    assert f"{few:.1%}".replace("%", " %") + " different with 100 pins" in readme
+    assert f"{many:.0%}".replace("%", " %") + " with 1,000" in readme
+    shares = [value for value, *_ in demo["pairs.differ"].by_seed]
+    least, most = (f"{of:.0%}".replace("%", " %") for of in (min(shares), max(shares)))
+    assert f"anything from {least} to {most}" in readme
+    assert len(shares) == 10
+    assert "the mean over ten" in readme
+    found = {
+        other: [
+            size for size in (10, 20, 30, 40, 50)
+            if verdict_above(boards[f"mrr.image-{other}.{size}"], 0) == "does not hold"
+        ]
+        for other in ("mean-embedding", "text")
+    }  # fmt: skip
+    assert found == {"mean-embedding": [10, 30], "text": [10, 20, 30]}
+    assert "with 10 and with 30 training pins; with 20, 40 and 50 it is ahead, too" in readme
+    assert all(boards[f"mrr.image-mean-embedding.{size}"].value < 0 for size in (20, 40, 50))
+    assert "Captions (file names) do better with 10 to 30" in readme

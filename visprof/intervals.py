@@ -18,8 +18,8 @@ from visprof.checks import (
 )
 
 __all__ = [
-    "Estimate", "estimate_over_seeds", "mean_draws", "mean_over_seeds", "percentile_interval",
-    "resample_counts",
+    "Estimate", "estimate_over_seeds", "mean_draws", "mean_over_seeds", "median_draws",
+    "percentile_interval", "resample_counts",
 ]  # fmt: skip
 
 
@@ -153,6 +153,40 @@ def mean_draws(values: ArrayLike, times: ArrayLike) -> NDArray[np.float64]:
     """
     values = check_columns(values, None, "values")
     return check_draws(times, len(values), "times") @ values / len(values)
+
+
+def median_draws(values: ArrayLike, times: ArrayLike) -> NDArray[np.float64]:
+    """Medians of bootstrap draws.
+
+    Parameters
+    ----------
+    values : array-like of shape (n,) or (n, m)
+        A value, or m, of each unit.
+    times : array-like of int, shape (b, n)
+        As of `mean_draws`.
+
+    Returns
+    -------
+    ndarray of shape (b,) or (b, m)
+
+    Raises
+    ------
+    TypeError
+        If a value is no number.
+    ValueError
+        If shapes do not match, a value is missing or not finite, or a row of `times` is no draw.
+    """
+    values = check_columns(values, None, "values")
+    n = len(values)
+    times = check_draws(times, n, "times")
+    draws = []
+    for column in values.reshape(n, -1).T:
+        order = np.argsort(column)
+        # how many of the n units drawn are at most as large as each
+        drawn = np.cumsum(times[:, order], axis=1, dtype=np.int32)
+        lower, upper = ((drawn <= place).sum(axis=1) for place in ((n - 1) // 2, n // 2))
+        draws.append((column[order][lower] + column[order][upper]) / 2)
+    return np.array(draws).T if values.ndim == 2 else draws[0]
 
 
 def estimate_over_seeds(

@@ -12,8 +12,8 @@ from scipy.special import gammaln
 from sklearn.utils import check_array
 
 from visprof._numba import njit, prange
-from visprof.checks import check_columns, check_draws, check_finite, check_table, check_whole
-from visprof.intervals import percentile_interval, resample_counts
+from visprof.checks import check_finite, check_table, check_whole
+from visprof.intervals import median_draws, percentile_interval, resample_counts
 from visprof.scaling import TIE, scale_exponent, scaled
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "distance_points",
     "join_profiles",
     "mean_reciprocal_rank",
-    "median_draws",
     "mrr_difference",
     "random_mrr",
     "randomisation_test",
@@ -378,40 +377,6 @@ def _means(
     values: NDArray[np.float64], times: NDArray[np.int64], level: float
 ) -> NDArray[np.float64]:
     return _with_intervals(values.mean(axis=0), times @ values / len(values), level)
-
-
-def median_draws(ranks: ArrayLike, times: ArrayLike) -> NDArray[np.float64]:
-    """Medians of bootstrap draws.
-
-    Parameters
-    ----------
-    ranks : array-like of shape (n,) or (n, m)
-        Ranks of n users, by m methods.
-    times : array-like of int, shape (b, n)
-        How often each user is in each draw, from `visprof.intervals.resample_counts`.
-
-    Returns
-    -------
-    ndarray of shape (b,) or (b, m)
-
-    Raises
-    ------
-    TypeError
-        If a rank is no number.
-    ValueError
-        If shapes do not match, a rank is missing or not finite, or a row of `times` is no draw.
-    """
-    ranks = check_columns(ranks, None, "ranks")
-    n = len(ranks)
-    times = check_draws(times, n, "times")
-    draws = []
-    for column in ranks.reshape(n, -1).T:
-        order = np.argsort(column)
-        # how many of the n users drawn rank at most as each user
-        drawn = np.cumsum(times[:, order], axis=1, dtype=np.int32)
-        lower, upper = ((drawn <= place).sum(axis=1) for place in ((n - 1) // 2, n // 2))
-        draws.append((column[order][lower] + column[order][upper]) / 2)
-    return np.array(draws).T if ranks.ndim == 2 else draws[0]
 
 
 def random_mrr(n: int) -> float:

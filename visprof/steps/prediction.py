@@ -14,6 +14,7 @@ from visprof.intervals import (
     Estimate,
     estimate_over_seeds,
     mean_over_seeds,
+    median_draws,
     resample_counts,
 )
 from visprof.steps.pictures import BoardSplit
@@ -252,7 +253,7 @@ def _median_ranks(ranks: np.ndarray, seed: int) -> list[Estimate]:
     """Median over users, mean over seeds, of ranks (S, n, m)."""
     n = ranks.shape[1]
     times = resample_counts(n, 2000, seed)
-    draws = np.stack([prediction.median_draws(of, times) for of in ranks])  # (S, b, m)
+    draws = np.stack([median_draws(of, times) for of in ranks])  # (S, b, m)
     return [
         estimate_over_seeds(values, draw.T, random_state=seed).of(n, "users")
         for values, draw in zip(np.median(ranks, axis=1).T, draws.transpose(2, 0, 1), strict=True)
