@@ -188,9 +188,12 @@ CASES = [
         intervals.percentile_interval, {"draws": FEATURES[:, 0], "level": 0.9},
         numbers=("draws",), reals=("level",),
     ),
-    Case(
-        intervals.mean_draws, {"values": FEATURES, "times": TIMES},
-        numbers=("values",), integers=("times",),
+    *(
+        Case(
+            function, {"values": FEATURES, "times": TIMES},
+            numbers=("values",), integers=("times",),
+        )
+        for function in (intervals.mean_draws, intervals.median_draws)
     ),
     Case(
         intervals.estimate_over_seeds,

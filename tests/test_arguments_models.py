@@ -188,10 +188,6 @@ CASES = {
         {"rr_a": 1 / RANKS, "rr_b": 1 / RANKS[::-1], "n_permutations": 20},
         floats=("rr_a", "rr_b"), counts=("n_permutations",),
     ),
-    "median_draws": Case(
-        intervals.median_draws,
-        {"values": RANKS, "times": intervals.resample_counts(N, 9, 1)}, floats=("values",),
-    ),
     "random_mrr": Case(prediction.random_mrr, {"n": 3}, counts=("n",)),
     "subset_reciprocal_ranks": Case(
         prediction.subset_reciprocal_ranks, {"ranks": RANKS, "size": 5}, floats=("ranks",),
