@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import visprof
+from visprof import _numba
 
 SOURCE = """
 from visprof._numba import njit
@@ -44,6 +45,19 @@ def test_code_is_compiled_once_and_then_loaded(twice):
         function = twice()
         assert function(3) == 6
         assert sum(function.stats.cache_hits.values()) == n_loaded
+
+
+def test_code_is_compiled_anew_if_another_module_with_compiled_code_has_changed(twice, monkeypatch):
+    twice()(3)
+    _numba._compiled_sources.cache_clear()
+    name = "visprof._random"
+    assert "from visprof._numba import" in _numba.SOURCES[name]
+    monkeypatch.setitem(_numba.SOURCES, name, _numba.SOURCES[name] + "# changed")
+    function = twice()
+    assert function(3) == 6
+    assert not function.stats.cache_hits
+    monkeypatch.undo()
+    _numba._compiled_sources.cache_clear()
 
 
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])

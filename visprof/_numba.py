@@ -3,10 +3,13 @@
 Numba keeps machine code in files beside the source, and takes whatever it finds there: an emptied
 file ends every later call (numba#10434), and a changed one is run. Here the code is sealed by a
 digest, and a file that cannot be read, or not be written, is told in a warning and done without.
+Nor does numba notice that a function of another file has changed which the code has in it: here all
+files with compiled code stand for each.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import pickle
@@ -16,6 +19,8 @@ from typing import Any
 import numba
 from numba import prange
 from numba.core.caching import IndexDataCacheFile
+
+from visprof.memo import SOURCES, digest
 
 __all__ = ["njit", "prange"]
 
@@ -63,10 +68,18 @@ def njit(*arguments: Any, **options: Any) -> Callable[..., Any]:
 
     def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         dispatcher = numba.njit(*arguments, **options)(function)
-        dispatcher._cache._cache_file.__class__ = _CacheFile
+        file = dispatcher._cache._cache_file
+        file.__class__ = _CacheFile
+        file._source_stamp = (file._source_stamp, _compiled_sources())
         return dispatcher
 
     return compiled
+
+
+@functools.cache
+def _compiled_sources() -> str:
+    """Digest of the source of all modules of the package that compile."""
+    return digest(*(text for text in SOURCES.values() if f"from {__name__} import" in text))
 
 
 def _warn(path: str, error: Exception) -> None:
