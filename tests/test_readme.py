@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from visprof.results import Ledger, estimates, ledger_scorecard, verdict_above
+from visprof.results import (
+    Ledger,
+    estimates,
+    ledger_scorecard,
+    verdict_above,
+    verdict_with_seeds,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,11 +33,9 @@ def findings(preset):
             for other in ("text", "mean-embedding", "label-histogram")
         ),
     ]
-    for row, claim in zip(keys, ledger_scorecard(ledger).itertuples(), strict=True):
+    for row, verdict in zip(keys, verdict_with_seeds(ledger_scorecard(ledger)), strict=True):
         spec = ".0%" if row[0].startswith("pairs") else ".3f"
-        stands, of = claim.seeds.split(" of ")
-        seeds = "" if stands == of else f" ({claim.seeds} seeds)"
-        yield f"{' / '.join(f'{numbers[key].value:{spec}}' for key in row)}: {claim.verdict}{seeds}"
+        yield f"{' / '.join(f'{numbers[key].value:{spec}}' for key in row)}: {verdict}"
 
 
 @pytest.mark.parametrize("preset", ["demo", "boards"])

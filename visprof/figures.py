@@ -148,7 +148,8 @@ def verdicts(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns claim, and one a study: verdict, and by how many of the seeds alone it would stand.
+        Columns claim, and one a study: verdict, and if some seed alone would give another, in how
+        many it would stand.
     """
     marks = {"holds": "✔", "does not hold": "✘", "not tested": "–"}  # else: undecided
     first = next(iter(cards.values()))

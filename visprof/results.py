@@ -534,9 +534,13 @@ def _how_many(alike: Sequence[bool]) -> str:
 
 
 def verdict_with_seeds(card: pd.DataFrame) -> pd.Series:
-    """Verdicts of a scorecard in words, with the seeds in which they stand: holds (9 of 10)."""
-    seeds = card["seeds"].map(lambda of: f" ({of} seeds)" if of else "")
-    return card["verdict"] + seeds
+    """Verdicts of a scorecard in words, with the seeds if not all alone give them: 9 of 10."""
+
+    def told(seeds: str) -> str:
+        stands, _, of = seeds.partition(" of ")
+        return "" if stands == of else f" ({seeds} seeds)"
+
+    return card["verdict"] + card["seeds"].map(told)
 
 
 def side_by_side(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
