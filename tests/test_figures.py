@@ -436,7 +436,7 @@ def test_chance_is_parted_into_users_and_seeds():
         "mrr.random": Estimate(0.2), "mrr.image.20": mrr, "mrr.text.20": mrr,
         "mrr.image-text.20": lead, "map.random": Estimate(0.1),
     }  # fmt: skip
-    parts = chance_parts(numbers, 20).set_index("number")
+    parts = chance_parts(numbers, 20).set_index("key")
     assert parts.index.tolist() == ["mrr.image.20", "mrr.image-text.20"]
     assert parts["part of the seeds"].tolist() == ["0%", "64%"]  # .04^2 of .05^2
     assert parts.loc["mrr.image-text.20", "seeds"] == "0.000 to 0.200"

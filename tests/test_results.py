@@ -312,7 +312,7 @@ def test_a_single_seed_is_not_counted():
 def test_parts_of_chance_are_those_of_the_variance():
     found = numbers(Estimate(0.9, 0.8, 0.95, sd_units=0.04), Estimate(0.0))
     found = {key: dataclasses.replace(of, sd_units=0.05) for key, of in found.items()}
-    table = chance_parts(found | {"map.hybrid-cnn": SEEDED}, 50).set_index("number")
+    table = chance_parts(found | {"map.hybrid-cnn": SEEDED}, 50).set_index("key")
     row = table.loc["map.hybrid-cnn"]
     assert row["value"] == "0.200 (0.100 to 0.300)"
     assert row["part of the seeds"] == "64%"  # 4^2 of 3^2 + 4^2
@@ -326,7 +326,7 @@ def test_parts_of_chance_are_those_of_the_variance():
         "mrr.image-text.50", "mrr.image-mean-embedding.50",
     }  # fmt: skip
     alike = dataclasses.replace(SEEDED, by_seed=((0.3, 0.2, 0.4),) * 3)
-    again = chance_parts(found | {"map.hybrid-cnn": alike}, 50).set_index("number")
+    again = chance_parts(found | {"map.hybrid-cnn": alike}, 50).set_index("key")
     assert again.loc["map.hybrid-cnn", "one seed alone"] == "all 3"
 
 

@@ -493,19 +493,26 @@ def chance_parts(numbers: Mapping[str, Estimate], n_train: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a number that has an interval. Columns number (its key), value (with its interval),
-        sd_units and sd_seeds (parts of its standard error), "part of the seeds" (in its variance),
+        One row a number that has an interval. Columns number (in words), key, value (with
+        interval), sd_units and sd_seeds (parts of its standard error), "part of the seeds" (in its variance),
         seeds (least and largest value of one), verdict (see `verdict`), and "one seed alone" (in
         how many of the seeds the verdict would be the same; empty for one seed).
     """
-    others = ("text", "mean-embedding", "label-histogram")
-    keys = [
-        "map.hybrid-cnn", "map.cnn-bow", "map.bow-random", "map.siamese-untrained", "pairs.differ",
-        "pairs.bh", "pairs.bh.sessions", f"mrr.image.{n_train}",
-        *(f"mrr.image-{other}.{n_train}" for other in others),
-    ]  # fmt: skip
+    words = {
+        "map.hybrid-cnn": "mAP: hybrid less CNN alone",
+        "map.cnn-bow": "mAP: CNN alone less SIFT",
+        "map.bow-random": "mAP: SIFT less chance",
+        "map.siamese-untrained": "mAP: Siamese less untrained",
+        "pairs.differ": "pairs that differ (Z)",
+        "pairs.bh": "pairs that differ (test)",
+        "pairs.bh.sessions": "pairs that differ (test, sessions)",
+        f"mrr.image.{n_train}": "MRR: image",
+        f"mrr.image-text.{n_train}": "MRR: image less text",
+        f"mrr.image-mean-embedding.{n_train}": "MRR: image less mean embedding",
+        f"mrr.image-label-histogram.{n_train}": "MRR: image less label histogram",
+    }
     rows = []
-    for key in keys:
+    for key, name in words.items():
         number = numbers.get(key)
         if number is None or number.low is None:
             continue
@@ -516,7 +523,8 @@ def chance_parts(numbers: Mapping[str, Estimate], n_train: int) -> pd.DataFrame:
         several = len(values) > 1
         rows.append(
             {
-                "number": key,
+                "number": name,
+                "key": key,
                 "value": f"{number:.3f}",
                 "sd_units": number.sd_units,
                 "sd_seeds": seeds,
