@@ -32,12 +32,12 @@ N_PINS, N_TRAIN = 40, 20
 ALPHA, THRESHOLD = 0.05, 2.0
 
 
-def studies(options: argparse.Namespace) -> Iterator[dict[str, Estimate]]:
+def studies(options: argparse.Namespace, taste: float) -> Iterator[dict[str, Estimate]]:
     """Numbers of each study: MRR, its lead over the mean embedding, and the share of pairs."""
     n_background, n_users = options.background, options.users
     world = simulate_embeddings(
-        n_background + options.studies * n_users, N_PINS, class_taste=options.taste,
-        style_taste=options.taste, random_state=options.seed,
+        n_background + options.studies * n_users, N_PINS, class_taste=taste,
+        style_taste=taste, random_state=options.seed,
     )  # fmt: skip
     cut = n_background * N_PINS
     background, pins = world.vectors[:cut], world.vectors[cut:]
@@ -112,10 +112,13 @@ def main() -> None:
         ("background", 25), ("seed", 0),
     ):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=value)
-    parser.add_argument("--taste", type=float, default=0.7)
+    parser.add_argument("--tastes", type=float, nargs="+", default=[0.7, 1.2])
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "coverage.json")
     options = parser.parse_args()
-    table = coverage(pd.DataFrame(studies(options)))
+    table = pd.concat(
+        coverage(pd.DataFrame(studies(options, taste))).assign(taste=taste)
+        for taste in options.tastes
+    )
     print(table.to_string(index=False, float_format="%.3f"))
     settings = {name: value for name, value in vars(options).items() if name != "out"}
     kept = {"settings": settings, "run": provenance(), "coverage": table.to_dict("records")}

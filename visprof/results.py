@@ -494,9 +494,9 @@ def chance_parts(numbers: Mapping[str, Estimate], n_train: int) -> pd.DataFrame:
     -------
     DataFrame
         One row a number that has an interval. Columns number (in words), key, value (with
-        interval), sd_units and sd_seeds (parts of its standard error), "part of the seeds" (in its variance),
-        seeds (least and largest value of one), verdict (see `verdict`), and "one seed alone" (in
-        how many of the seeds the verdict would be the same; empty for one seed).
+        interval), sd_units and sd_seeds (parts of its standard error), "part of the seeds" (in its
+        variance), seeds (least and largest value of one), verdict (see `verdict`), and "one seed
+        alone" (in how many of the seeds the verdict would be the same; empty for one seed).
     """
     words = {
         "map.hybrid-cnn": "mAP: hybrid less CNN alone",
