@@ -113,7 +113,9 @@ def main() -> None:
     ):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--tastes", type=float, nargs="+", default=[0.7, 1.2])
-    parser.add_argument("--out", type=Path, default=ROOT / "results" / "coverage.json")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "results" / "benchmarks" / "coverage.json"
+    )
     options = parser.parse_args()
     table = pd.concat(
         coverage(pd.DataFrame(studies(options, taste))).assign(taste=taste)

@@ -211,3 +211,9 @@ def test_citation_cff_has_the_keys_of_its_schema_and_names_this_software():
         assert identifier["type"] in {"doi", "url", "swh", "other"}
     copyright_year = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["copyright"]
     assert copyright_year == str(cite.YEAR)
+
+
+def test_a_mean_over_seeds_is_cited_as_one(tmp_path):
+    made = Ledger(tmp_path / "numbers.json")
+    made.write({"a": Estimate(1.0)}, {"seed": 3, "n_seeds": 10}, "demo")
+    assert "% preset demo, 10 seeds from seed 3; changed" in cite_number("a", made)

@@ -455,3 +455,23 @@ def test_there_are_no_more_clusters_than_rows_that_differ():
     centres = np.array(sorted(map(tuple, fitted.cluster_centers_.round(9))))
     np.testing.assert_allclose(centres, np.eye(3)[::-1], atol=1e-9)
     assert fit_vocabulary(VisualVocabulary(2, random_state=0), rows).n_clusters == 2
+
+
+def test_worlds_without_a_common_user_have_the_interval_of_all_their_users():
+    rng = np.random.default_rng(0)
+    n_worlds, n_users, n_studies = 4, 80, 150
+    for between in (0.0, 0.1):
+        ranks = rng.beta(1, 2, (n_studies, n_worlds, n_users))
+        ranks += between * rng.normal(size=(n_studies, n_worlds, 1))
+        found = [leakage._mean_over_worlds(list(of), 0) for of in ranks]
+        arms = np.array([(of.high - of.low) / 2 for of in found])
+        truth = 1.96 * np.sqrt((1 / 18 / n_users + between**2) / n_worlds)  # 1 / 18: of the beta
+        # wider where worlds do not differ: the part that they add is never less than none
+        assert 0.9 < np.sqrt(np.mean(arms**2)) / truth < 1.2
+        assert all(of.low < of.value < of.high for of in found)
+
+
+def test_one_world_has_the_interval_of_its_users():
+    found = leakage._mean_over_worlds([np.linspace(0.1, 1, 30)], 0)
+    assert found.sd_seeds is None
+    assert found.by_seed == ((found.value, found.low, found.high),)

@@ -335,3 +335,14 @@ def test_a_ledger_of_one_chapter_has_no_scorecard(tmp_path):
     ledger.write({"mrr.random": Estimate(0.1)}, {"train_sizes": (10,)}, "demo")
     with pytest.raises(ValueError, match=r"has no number 'pairs\.differ'"):
         ledger_scorecard(ledger)
+
+
+def test_no_p_value_is_not_significant():
+    assert verdict("a.p", {"a.p": Estimate(float("nan"))}) == "not significant"
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"numbers": {}}', '{"numbers": 1, "runs": {}}'])
+def test_a_file_that_holds_no_numbers_is_no_ledger(tmp_path, content):
+    (tmp_path / "other.json").write_text(content)
+    with pytest.raises(ValueError, match=r"other\.json is no ledger"):
+        Ledger(tmp_path / "other.json").runs()

@@ -546,3 +546,14 @@ def test_a_last_layer_with_a_backbone_is_refused():
     model.backbone = object()
     with pytest.raises(ValueError, match="has a backbone"):
         train_last_layer(model, np.ones((3, 4)), np.array([[0, 1]]), np.array([True]))
+
+
+def test_a_last_layer_does_not_go_on_from_a_training_on_other_pictures(tmp_path):
+    rng = np.random.default_rng(0)
+    features, pairs = rng.normal(size=(20, 40)), rng.integers(0, 10, (30, 2))
+    settings = {"margin": 2.0, "lr_last": 0.05, "n_iterations": 4, "batch_size": 4,
+                "checkpoint": tmp_path / "checkpoint.pt", "progress": False}  # fmt: skip
+    similar = np.arange(30) % 2 == 0
+    train_last_layer(SiameseEmbedding(None, 40, 3), features, pairs, similar, **settings)
+    with pytest.raises(ValueError, match="of a training with another pairs"):
+        train_last_layer(SiameseEmbedding(None, 40, 3), features, pairs + 10, similar, **settings)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -363,3 +366,29 @@ def test_a_report_of_equal_ledgers_has_no_table_of_differences(tmp_path):
     assert made["commit"][0] == made["commit"][1]
     assert counts["numbers"].tolist() == [5, 0, 0]
     assert BOUND < 0.1
+
+
+def test_a_ledger_is_not_compared_with_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr(verify, "make_ledger", lambda *_: pytest.fail("pages were made"))
+    (tmp_path / "results").mkdir()
+    own = ledger(tmp_path / "results" / "tiny.json", PUBLISHED)
+    with pytest.raises(ValueError, match="would be compared with itself"):
+        verify.verify(own, out=tmp_path)
+
+
+def test_what_is_no_ledger_is_refused_in_words(capsys):
+    assert cli.main(["verify", str(ROOT / "results" / "benchmarks" / "coverage.json")]) == 1
+    assert "coverage.json is no ledger" in capsys.readouterr().err
+
+
+def test_threads_do_not_depend_on_which_library_has_run():
+    code = (
+        "import torch\n"
+        "from visprof.machine import hardware\n"
+        "from visprof.text import ParagraphVectors\n"
+        "before = hardware()['threads']\n"
+        "ParagraphVectors(2, epochs=1).fit(['apple apple']).transform(['apple'])\n"
+        "assert hardware()['threads'] == before, before\n"
+    )
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=one_thread)

@@ -133,10 +133,11 @@ def cite_number(key: str, ledger: Ledger) -> str:
         value += f" (95 % interval {interval})"
     if size := _sample_size(number):
         value += f", n = {size}"
-    seed = run["parameters"].get("seed")
+    seed, n_seeds = run["parameters"].get("seed"), run["parameters"].get("n_seeds", 1)
+    seeds = f"seed {seed}" if n_seeds == 1 else f"{n_seeds} seeds from seed {seed}"
     made = [
         f"{key} = {value}",
-        f"preset {run['preset']}, seed {seed}; changed: {', '.join(changed) or 'nothing'}",
+        f"preset {run['preset']}, {seeds}; changed: {', '.join(changed) or 'nothing'}",
         f"visprof {run['visprof']}, commit {run['commit']}, Python {run['python']}",
         f"source sha256 {run['source_sha256']}",
         *_made_on(run),

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from numba.core.config import NUMBA_NUM_THREADS  # of its pool, whether it runs yet or not
 from threadpoolctl import threadpool_info
 
 from visprof.memo import digest
@@ -55,7 +56,7 @@ def hardware() -> dict[str, Any]:
         "processor": model,
         "instruction_sets": {name: sets for name, sets in taken.items() if sets}
         | _set(INSTRUCTION_SETTINGS),
-        "threads": max((pool["num_threads"] for pool in pools), default=1),
+        "threads": max([NUMBA_NUM_THREADS, *(pool["num_threads"] for pool in pools)]),
         "cores": os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
         "system": platform.system(),

@@ -164,11 +164,15 @@ class Ledger:
         if not self.path.exists():
             return {"numbers": {}, "runs": {}}
         try:
-            return json.loads(self.path.read_text("utf-8"))
+            kept = json.loads(self.path.read_text("utf-8"))
         except ValueError as error:
             raise ValueError(
                 f"{self.path} is no ledger, or was cut ({error}); delete it and make it anew"
             ) from error
+        parts = ("numbers", "runs")
+        if not (isinstance(kept, dict) and all(isinstance(kept.get(of), dict) for of in parts)):
+            raise ValueError(f"{self.path} is no ledger: it does not hold numbers and their runs")
+        return kept
 
 
 def _plain(value: Any) -> Any:
@@ -298,7 +302,9 @@ def verdict(key: str, numbers: Mapping[str, Estimate]) -> str:
     """
     number = numbers[key]
     if key.endswith(".p"):
-        return "not significant" if _is_less(SIGNIFICANT, number.value) else "significant"
+        p_value = number.value
+        is_small = p_value <= SIGNIFICANT or math.isclose(p_value, SIGNIFICANT, **ROUNDING)
+        return "significant" if is_small else "not significant"  # as NaN is
     bound = _bound(key, numbers)
     return "" if bound is None or not number.interval("") else verdict_above(number, bound)
 

@@ -499,7 +499,7 @@ def train_last_layer(
         raise ValueError("the model has a backbone; train_siamese trains on pictures")
     features, pairs = _checked_features(features, model), np.asarray(pairs)
     _check_training(model, pairs, lr_rest=0)
-    seen, numbers = np.unique(pairs, return_inverse=True)
+    seen = np.unique(pairs)
     if len(seen) >= features.shape[1]:
         return train_siamese(model, array_inputs(features), pairs, similar, **settings)
     rows = _double_precision(features[seen], seen)
@@ -508,8 +508,9 @@ def train_last_layer(
     small = deepcopy(model)
     small.last = nn.Linear(basis.shape[1], len(first), dtype=torch.float64)
     small.last.load_state_dict({"weight": first @ span, "bias": model.last.bias})
-    log = train_siamese(
-        small, array_inputs(rows @ basis), numbers.reshape(pairs.shape), similar, **settings
+    coordinates = array_inputs(rows @ basis)
+    log = train_siamese(  # on the pairs as they are: a checkpoint is known by them
+        small, lambda places: coordinates(np.searchsorted(seen, places)), pairs, similar, **settings
     )
     learnt = (small.last.weight.detach().cpu() - first @ span) @ span.T
     model.load_state_dict(

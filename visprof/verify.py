@@ -226,12 +226,18 @@ def verify(
     FileNotFoundError
         If the ledger or the data are not there.
     ValueError
-        If the ledger is that of several studies, or `data` are not its own.
+        If the ledger is that of several studies, or the one that the pages write, or `data` are not
+        its own.
     visprof.book.BookError
         If a page cannot be made.
     """
     run = _study_of(published)
     parameters = changed_parameters(run)
+    if published.path.resolve() == (Path(out) / "results" / f"{run['preset']}.json").resolve():
+        raise ValueError(
+            f"{published.path} is where these numbers are made again, and would be compared with "
+            "itself: verify a copy of it, or make them elsewhere (--out DIR)"
+        )
     if bool(run["parameters"].get("data")) != bool(data):
         raise ValueError(
             f"{published.path} is of real pictures: pass their folder (--data DIR, or make verify "
