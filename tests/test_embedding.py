@@ -338,7 +338,7 @@ def test_the_faster_precision_is_told_with_both_rates(
     with caplog.at_level("INFO", "visprof"):
         assert faster_precision(backbone) == faster
     assert len(asked) == n_timed
-    rates = f"in fp32 at {32 / fp32:.0f} pictures a second, in bf16 at {32 / bf16:.0f}"
+    rates = f"in fp32 at {64 / fp32:.0f} pictures a second, in bf16 at {64 / bf16:.0f}"
     assert f"{backbone.name} runs {rates}: {faster} is taken" in caplog.text
 
 
