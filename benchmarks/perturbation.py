@@ -68,6 +68,11 @@ class PerturbedStudy(Study):
         return self._follows[name]
 
 
+def numbers_of(study: Study) -> dict[str, Estimate]:
+    """Headline numbers, and the measures of the map: t-SNE magnifies any difference."""
+    return study.headline() | study["map_quality"]
+
+
 def moved(before: dict[str, Estimate], after: dict[str, Estimate], key: str) -> float:
     """How far a number moved, in half-widths of its interval; of none, relative to its value."""
     old, new = before[key], after[key]
@@ -85,13 +90,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=None)
     options = parser.parse_args()
     study = Study(options.preset, data=options.data)
-    before = study.headline()
+    before = numbers_of(study)
     verdicts = {key: verdict(key, before) for key in before}
     found: dict[str, list[float]] = {key: [] for key in before}
     digits: dict[str, list[float]] = {key: [] for key in before}
     changed: list[dict[str, Any]] = []
     for number in tqdm(range(options.times), "perturbed"):
-        after = PerturbedStudy(study, number).headline()
+        after = numbers_of(PerturbedStudy(study, number))
         for key, old in before.items():
             found[key].append(moved(before, after, key))
             off = abs(after[key].value - old.value) / (abs(old.value) or 1.0)
