@@ -16,7 +16,7 @@ from PIL import Image
 
 from visprof import figures
 from visprof.intervals import Estimate
-from visprof.results import chance_parts
+from visprof.results.claims import chance_parts
 
 
 def drawn(figure):

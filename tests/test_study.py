@@ -15,7 +15,7 @@ from PIL import Image
 
 from visprof import backbones, boards, embedding, inputs, parameters, prediction
 from visprof.parameters import PRESETS, Parameters, allowed_values
-from visprof.results import scorecard
+from visprof.results.claims import scorecard
 from visprof.sources.vectors import simulate_embeddings
 from visprof.steps import STEPS, VARIANTS
 from visprof.steps.registry import EVERY, find_step

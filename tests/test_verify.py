@@ -15,12 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visprof import cite, cli, results, verify
+from visprof import cli, results, verify
 from visprof.datasheet import content_digest
+from visprof.intervals import Estimate
 from visprof.machine import VECTOR_FLAG, describe_hardware, hardware, machine_version
 from visprof.parameters import PRESETS, Parameters
-from visprof.publish import PublicationError, changed_parameters, publish
-from visprof.results import Estimate, Ledger
+from visprof.results import cite
+from visprof.results.ledger import Ledger
+from visprof.results.provenance import provenance
+from visprof.results.publish import PublicationError, changed_parameters, publish
 from visprof.verify import BOUND, compare_ledgers, record, report, verified_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -278,8 +281,8 @@ def commit(monkeypatch):
     """Let the code be of a commit, of which the name is given."""
 
     def made_of(name):
-        plain = results.provenance()
-        monkeypatch.setattr(results, "provenance", lambda: plain | {"commit": name})
+        plain = provenance()
+        monkeypatch.setattr(results.ledger, "provenance", lambda: plain | {"commit": name})
 
     made_of("0123456789ab")
     return made_of

@@ -49,7 +49,7 @@ from scipy import stats
 from visprof.names import Figure
 from visprof.pictures import read_image
 from visprof.plotted import show_with_files
-from visprof.results import verdict_with_seeds
+from visprof.results.claims import verdict_with_seeds
 
 __all__ = [
     "COLOURS",
@@ -143,7 +143,7 @@ def verdicts(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Parameters
     ----------
     cards : mapping of str to DataFrame
-        `visprof.results.scorecard` by the name of its study.
+        `visprof.results.claims.scorecard` by the name of its study.
 
     Returns
     -------

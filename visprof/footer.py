@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from visprof.machine import describe_hardware
-from visprof.results import provenance
+from visprof.results.provenance import provenance
 
 __all__ = ["KEY", "PageProvenance", "as_markdown"]
 
