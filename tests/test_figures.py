@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from visprof import figures
+from visprof import figures, tables
 from visprof.intervals import Estimate
 from visprof.results.claims import chance_parts
 
@@ -364,7 +364,7 @@ def test_leakage_curves_have_one_scale_and_two_random_values(scores):
 
 
 def test_table_shows_all_of_a_long_text_and_no_index():
-    html = figures.table(
+    html = tables.table(
         pd.DataFrame({"a": ["x" * 200], "b": [0.123456]}), {"b": "{:.2f}"}
     ).to_html()
     assert "x" * 200 in html

@@ -20,7 +20,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 from rocrate.rocrate import ROCrate
 
-from visprof import figures, footer, pages
+from visprof import footer, pages, tables
 from visprof.crate import describe_book
 from visprof.study import Study
 
@@ -146,7 +146,7 @@ def test_names_are_text_on_a_page(tmp_path):
     data, metadata = made._repr_mimebundle_()
     glued = {"application/papermill.record/text/plain": repr(NAME)}
     scrap = {"name": "board", "mime_prefix": "application/papermill.record/"}
-    table = figures.table(pd.DataFrame({NAME: [NAME]})).to_html()
+    table = tables.table(pd.DataFrame({NAME: [NAME]})).to_html()
     outputs = [
         new_output("display_data", glued, metadata={"scrapbook": scrap}),
         new_output("execute_result", {"text/html": table}),

@@ -42,14 +42,12 @@ from matplotlib.ticker import (
     PercentFormatter,
     StrMethodFormatter,
 )
-from pandas.io.formats.style import Styler
 from PIL import ImageOps
 from scipy import stats
 
 from visprof.names import Figure
 from visprof.pictures import read_image
 from visprof.plotted import show_with_files
-from visprof.results.claims import verdict_with_seeds
 
 __all__ = [
     "COLOURS",
@@ -80,12 +78,10 @@ __all__ = [
     "share_intervals",
     "siamese_ablation",
     "siamese_network",
-    "table",
     "taste_recovery",
     "time_resolution",
     "training_curves",
     "use_book_style",
-    "verdicts",
 ]
 
 # Okabe-Ito: told apart by colour-blind readers; every curve has its own dash or marker too
@@ -118,49 +114,6 @@ def use_book_style() -> None:
         }
     )
     show_with_files()
-
-
-def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> Styler:
-    """Show a table whole: no index, no cut text, words to the left; text is text, not HTML.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        What to show.
-    formats : mapping of str to str, optional
-        Format of a column's values, such as ``"{:.3f}"``.
-    """
-    shown = frame.style.hide(axis="index").format(formats, escape="html")
-    shown.format_index(escape="html", axis="columns").set_properties(**{"text-align": "left"})
-    # the theme leaves tables of the first class in its own colours, light or dark; notebooks do not
-    # look for mathematics in the others
-    return shown.set_table_attributes('class="dataframe tex2jax_ignore mathjax_ignore"')
-
-
-def verdicts(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The verdicts of several scorecards, short enough for a glance.
-
-    Parameters
-    ----------
-    cards : mapping of str to DataFrame
-        `visprof.results.claims.scorecard` by the name of its study.
-
-    Returns
-    -------
-    DataFrame
-        Columns claim, and one a study: verdict, and if some seed alone would give another, in how
-        many it would stand.
-    """
-    marks = {"holds": "✔", "does not hold": "✘", "not tested": "–"}  # else: undecided
-    first = next(iter(cards.values()))
-    found = {
-        name: [
-            f"{marks.get(verdict, '?')} {words}"
-            for verdict, words in zip(card["verdict"], verdict_with_seeds(card), strict=True)
-        ]
-        for name, card in cards.items()
-    }
-    return pd.DataFrame({"claim of the paper, or beside it": first["claim"], **found})
 
 
 def _axes(width: float = 7.0, height: float = 4.2) -> tuple[Figure, Axes]:
