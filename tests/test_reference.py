@@ -20,7 +20,7 @@ from visprof import book
 from visprof.boards import read_boards
 from visprof.embedding import embed_images
 from visprof.steps import registry
-from visprof.steps.pictures import BoardSplit
+from visprof.steps.data import BoardSplit
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {page.stem: (ROOT / page).read_text("utf-8") for page in book.book_pages(ROOT)}
