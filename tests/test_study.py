@@ -385,7 +385,7 @@ def test_a_study_notes_the_code_and_files_that_it_used(own_pictures, tmp_path, m
     noted = inputs.noted_inputs(tmp_path / "trace")
     # what the data hold decides how many boards are set aside
     used = ("data_folder", "pins", "board_split", "picture_contents", "scene_split")
-    steps = {f"step visprof.steps.pictures.{name}" for name in used}
+    steps = {f"step visprof.steps.data.{name}" for name in used}
     assert set(noted) == {*steps, f"files {own_pictures.resolve()}"}
     assert inputs.changed_inputs(noted, {}) == []
     Image.new("RGB", (9, 9)).save(own_pictures / "boards" / "new.png")

@@ -13,8 +13,8 @@ import torch
 
 from visprof import backbones, embedding, retrieval, scenes, siamese
 from visprof.intervals import percentile_interval
-from visprof.steps.embeddings import Network, embed_all
-from visprof.steps.pictures import SceneSplit
+from visprof.steps.data import SceneSplit
+from visprof.steps.networks import Network, embed_all
 from visprof.steps.registry import step
 
 __all__ = ["MARGINS", "siamese_ablation", "siamese_fine_tuning"]

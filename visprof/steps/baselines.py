@@ -9,9 +9,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from visprof import embedding, prediction
+from visprof.steps.data import BoardSplit
 from visprof.steps.leakage import SIMULATED_USERS, simulated_mrr
-from visprof.steps.pictures import BoardSplit
-from visprof.steps.prediction import (
+from visprof.steps.registry import step
+from visprof.steps.user_ranking import (
     HalfProfiles,
     drawn_pins,
     halves,
@@ -19,7 +20,6 @@ from visprof.steps.prediction import (
     mrr_columns,
     ranked,
 )  # fmt: skip
-from visprof.steps.registry import step
 from visprof.vocabulary import VisualVocabulary
 
 __all__ = ["distance_table", "gain_ranks", "gain_sources", "pin_truth", "taste_worlds"]

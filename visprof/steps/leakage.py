@@ -12,10 +12,10 @@ from sklearn.base import clone
 from visprof import duplicates, prediction
 from visprof.intervals import Estimate, estimate_over_seeds, mean_draws, resample_counts
 from visprof.sources import vectors
-from visprof.steps.pictures import BoardSplit, Pins
-from visprof.steps.prediction import drawn_pins, halves, mrr_columns, ranked
+from visprof.steps.assignments import Assignments
+from visprof.steps.data import BoardSplit, Pins
 from visprof.steps.registry import step
-from visprof.steps.users import Assignments
+from visprof.steps.user_ranking import drawn_pins, halves, mrr_columns, ranked
 from visprof.vocabulary import VisualVocabulary
 
 __all__ = [

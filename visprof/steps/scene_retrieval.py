@@ -8,8 +8,8 @@ from scipy import stats
 
 from visprof import embedding, maps, retrieval
 from visprof.intervals import Estimate, estimate_over_seeds
-from visprof.steps.embeddings import Network
-from visprof.steps.pictures import SceneSplit
+from visprof.steps.data import SceneSplit
+from visprof.steps.networks import Network
 from visprof.steps.registry import step
 
 __all__ = ["CLAIMED_ORDER", "example_queries", "map_numbers", "network_check", "scene_ranking"]

@@ -11,10 +11,10 @@ from sklearn.utils.extmath import row_norms
 
 from visprof import logodds
 from visprof.significance import exceeds
-from visprof.steps.differences import PairwiseDifferences, counts_and_dealt, unit_sums
-from visprof.steps.pictures import BoardSplit
+from visprof.steps.assignments import Assignments, clone_as
+from visprof.steps.data import BoardSplit
 from visprof.steps.registry import step
-from visprof.steps.users import Assignments, clone_as
+from visprof.steps.user_pairs import PairwiseDifferences, counts_and_dealt, unit_sums
 from visprof.vocabulary import VisualVocabulary, assignment_entropy, match_clusters
 
 __all__ = ["nearest_of_boards", "readings", "recurring_clusters", "telling_clusters"]

@@ -9,10 +9,10 @@ from scipy.stats import false_discovery_control
 
 from visprof import significance
 from visprof.intervals import Estimate
-from visprof.steps.calibration import LEVEL
-from visprof.steps.pictures import BoardSplit
+from visprof.steps.assignments import Assignments
+from visprof.steps.data import BoardSplit
+from visprof.steps.error_rates import LEVEL
 from visprof.steps.registry import step
-from visprof.steps.users import Assignments
 
 __all__ = ["PairTests", "pair_tests", "pin_sessions", "significance_numbers"]
 

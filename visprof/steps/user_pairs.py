@@ -8,9 +8,9 @@ import numpy as np
 
 from visprof import logodds, profiles, significance
 from visprof.intervals import Estimate, estimate_over_seeds
-from visprof.steps.pictures import BoardSplit
+from visprof.steps.assignments import Assignments
+from visprof.steps.data import BoardSplit
 from visprof.steps.registry import step
-from visprof.steps.users import Assignments
 
 __all__ = [
     "PairwiseDifferences", "counts_and_dealt", "differences_by_seed", "pair_numbers",

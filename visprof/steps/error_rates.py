@@ -17,7 +17,7 @@ from visprof import significance, vocabulary
 from visprof.calibration import PinBank, draw_users, pin_bank
 from visprof.intervals import Estimate
 from visprof.logodds import logits_and_variances
-from visprof.steps.pictures import BoardSplit
+from visprof.steps.data import BoardSplit
 from visprof.steps.registry import step
 
 __all__ = [

@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from visprof import text
-from visprof.steps.pictures import BoardSplit
+from visprof.steps.data import BoardSplit
 from visprof.steps.registry import step
 from visprof.vocabulary import VisualVocabulary, count_distinct
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from visprof.sources import vectors
-from visprof.steps.pictures import BoardSplit, Pins
+from visprof.steps.data import BoardSplit, Pins
 from visprof.steps.registry import step, variant
 
 __all__ = [

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from visprof import backbones, bow, embedding, scenes, siamese
-from visprof.steps.pictures import BoardSplit, SceneSplit
+from visprof.steps.data import BoardSplit, SceneSplit
 from visprof.steps.registry import step
 
 __all__ = [

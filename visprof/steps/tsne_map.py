@@ -7,7 +7,7 @@ import pandas as pd
 
 from visprof import maps
 from visprof.intervals import Estimate
-from visprof.steps.pictures import BoardSplit, SceneSplit
+from visprof.steps.data import BoardSplit, SceneSplit
 from visprof.steps.registry import step
 
 __all__ = ["background_map", "map_quality", "scene_map"]

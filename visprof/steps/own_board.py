@@ -11,10 +11,10 @@ from sklearn.utils.extmath import row_norms
 from visprof import alike, boards, scenes
 from visprof.intervals import Estimate, percentile_interval
 from visprof.sources import world
-from visprof.steps.clusters import nearest_of_boards
-from visprof.steps.pictures import BoardSplit, Pins, SceneSplit
+from visprof.steps.assignments import Assignments
+from visprof.steps.data import BoardSplit, Pins, SceneSplit
 from visprof.steps.registry import step, variant
-from visprof.steps.users import Assignments
+from visprof.steps.sensitivity import nearest_of_boards
 from visprof.vocabulary import VisualVocabulary
 
 __all__ = [

@@ -17,9 +17,9 @@ from visprof.intervals import (
     median_draws,
     resample_counts,
 )
-from visprof.steps.pictures import BoardSplit
+from visprof.steps.assignments import Assignments, fit_vocabulary
+from visprof.steps.data import BoardSplit
 from visprof.steps.registry import step
-from visprof.steps.users import Assignments, fit_vocabulary
 from visprof.vocabulary import VisualVocabulary
 
 __all__ = [
