@@ -402,7 +402,7 @@ def test_false_positive_rates_have_a_panel_for_each_variance():
 
 
 def test_pvalue_ecdf_is_the_share_at_or_below():
-    figure = figures.pvalue_ecdf({"right": np.array([0.2, 0.4, 0.6, 0.8])}, 0.05)
+    figure = figures.pvalue_ecdf({"right": [np.array([0.4, 0.6, 0.8]), np.array([0.2])]}, 0.05)
     left, right = figure.axes
     line = next(line for line in left.lines if line.get_label() == "right")
     assert np.interp(0.4, line.get_xdata(), line.get_ydata()) == pytest.approx(0.5)

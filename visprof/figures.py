@@ -1269,12 +1269,12 @@ def false_positive_rates(table: pd.DataFrame, level: float) -> Figure:
 
 
 def pvalue_ecdf(pvalues: Mapping[str, np.ndarray], level: float) -> Figure:
-    """eCDF of the p-values of users who do not differ; a right test lies on the diagonal.
+    """eCDF of the p-values of users who do not differ; a calibrated test lies on the diagonal.
 
     Parameters
     ----------
-    pvalues : mapping of str to ndarray
-        p-values by name.
+    pvalues : mapping of str to list of ndarray
+        p-values by name, in parts: each seed has its own.
     level : float
         Level at which a test is used: the right panel shows the p-values up to twice that.
     """
@@ -1283,7 +1283,7 @@ def pvalue_ecdf(pvalues: Mapping[str, np.ndarray], level: float) -> Figure:
         axis.plot([0, 1], [0, 1], color="black", lw=1, ls=":", label="exact")
         axis.axvline(level, color="#bbbbbb", lw=1)
         for (name, p), colour, dash in zip(pvalues.items(), CYCLE, DASHES, strict=False):
-            ecdf = stats.ecdf(p).cdf
+            ecdf = stats.ecdf(np.concatenate(p)).cdf
             axis.step(
                 [0, *ecdf.quantiles, 1], [0, *ecdf.probabilities, 1], where="post", color=colour,
                 ls=dash, label=name,
