@@ -1,5 +1,6 @@
 """Every table of the book."""
 
+from visprof.tables.baselines import image_against_others
 from visprof.tables.error_rates import rule_error_rates
 from visprof.tables.leakage import batch_effect, near_duplicates
 from visprof.tables.pair_tests import session_exchanges, shares_by_rule
@@ -8,6 +9,7 @@ from visprof.tables.ranks import image_verdicts, profile_scores, redrawn_mrr
 from visprof.tables.style import table
 
 __all__ = [
-    "batch_effect", "image_verdicts", "near_duplicates", "plane_quality", "profile_scores",
-    "redrawn_mrr", "rule_error_rates", "session_exchanges", "shares_by_rule", "table",
+    "batch_effect", "image_against_others", "image_verdicts", "near_duplicates", "plane_quality",
+    "profile_scores", "redrawn_mrr", "rule_error_rates", "session_exchanges", "shares_by_rule",
+    "table",
 ]  # fmt: skip
