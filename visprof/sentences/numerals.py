@@ -7,7 +7,7 @@ from typing import Any
 
 from visprof.intervals import Estimate
 
-__all__ = ["listed", "plain", "shown"]
+__all__ = ["listed", "plain", "shown", "significant"]
 
 SHARES = ("duplicates.", "null.", "pairs.", "plane.", "yours.")  # of keys; written in per cent
 NO_SHARES = (".trust", "plane-embedding")  # of keys that begin so
@@ -38,3 +38,8 @@ def plain(value: Any) -> str:
 def listed(words: Sequence[str]) -> str:
     """Words one after the other: ``a``, ``a and b``, ``a, b and c``."""
     return " and ".join(", ".join(words).rsplit(", ", 1))
+
+
+def significant(value: float) -> str:
+    """Four significant digits, with commas: ``12,350`` of 12345.6, ``0.01235`` of 0.0123456."""
+    return f"{float(f'{value:.4g}'):,.15g}"
