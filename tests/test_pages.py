@@ -23,6 +23,7 @@ from rocrate.rocrate import ROCrate
 from visprof import footer, pages, tables
 from visprof.crate import describe_book
 from visprof.study import Study
+from visprof.tables.style import as_markdown
 
 PNG = "iVBORw0KGgo="
 
@@ -166,7 +167,7 @@ def test_names_are_text_on_a_page(tmp_path):
 
 def test_the_note_of_changed_parameters_is_a_note_and_the_text_goes_on():
     """Rendered, since a sign on the wrong line makes code of the whole page."""
-    note = pages.parameters_note("own", [f"`board` is {footer.as_markdown(NAME)}"])
+    note = pages.parameters_note("own", [f"`board` is {as_markdown(NAME)}"])
     text = "# Title\n\n**Question.** Is it $a^2$?\n\n```python\ncode\n```"
     notebook = new_notebook(cells=[new_markdown_cell(text)])
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "python"}

@@ -1,6 +1,6 @@
 """What the text of the book says of numbers: every word that depends on a value is chosen here."""
 
-from visprof.sentences.numerals import plain, shown
-from visprof.sentences.planes import map_caption, planes
-
-__all__ = ["map_caption", "plain", "planes", "shown"]
+from visprof.sentences.claims import *
+from visprof.sentences.deviations import *
+from visprof.sentences.numerals import *
+from visprof.sentences.planes import *
