@@ -25,7 +25,7 @@ from visprof.files import write_whole
 from visprof.intervals import Estimate, estimate_over_seeds, mean_over_seeds
 from visprof.results.provenance import provenance
 from visprof.sources.vectors import simulate_embeddings
-from visprof.steps.user_ranking import mean_profiles
+from visprof.steps.profile_kinds import mean_profiles
 from visprof.vocabulary import VisualVocabulary
 
 N_PINS, N_TRAIN = 40, 20

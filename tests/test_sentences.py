@@ -152,7 +152,7 @@ def test_the_front_page_says_how_clusters_do(low, high, said):
     null = {"null.rule.hard.100": Estimate(0.061), "null.rule.hard.1000": Estimate(0.72)}
     leakage = pd.DataFrame(
         {"profile": ["image", "image", "palette"], "repeat_share": [0.0, 0.2, 0.0],
-         "mrr": [0.08, 0.21, 0.5]}
+         "value": [0.08, 0.21, 0.5]}
     )  # fmt: skip
     lead = Estimate((low + high) / 2, low, high)
     found = sentences.front_page(cards, "demo", null, leakage, lead)

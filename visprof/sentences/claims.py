@@ -42,7 +42,7 @@ def front_page(
         MRR of the image profile less that of the mean embedding.
     """
     holds = {name: int((card["verdict"] == "holds").sum()) for name, card in cards.items()}
-    image = leakage[leakage["profile"] == "image"].set_index("repeat_share")["mrr"]
+    image = leakage[leakage["profile"] == "image"].set_index("repeat_share")["value"]
     return {
         "own": own_name(preset),
         "n_claims": len(cards[own_name(preset)]),

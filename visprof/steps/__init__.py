@@ -14,12 +14,14 @@ from visprof.steps import (
     networks,
     own_board,
     pair_tests,
+    profile_kinds,
+    robustness,
     scene_retrieval,
     sensitivity,
+    simulated_users,
     tsne_map,
     user_pairs,
     user_ranking,
-    without_pictures,
 )
 from visprof.steps.registry import STEPS, VARIANTS, find_step
 
@@ -36,10 +38,12 @@ __all__ = [
     "networks",
     "own_board",
     "pair_tests",
+    "profile_kinds",
+    "robustness",
     "scene_retrieval",
     "sensitivity",
+    "simulated_users",
     "tsne_map",
     "user_pairs",
     "user_ranking",
-    "without_pictures",
 ]

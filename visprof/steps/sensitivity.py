@@ -1,4 +1,4 @@
-"""Steps: which clusters make two users differ, and how far the answer is one of readings."""
+"""Step: sensitivity of the differences to parameters and to the readings of ambiguous equations."""
 
 from __future__ import annotations
 
@@ -7,97 +7,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.extmath import row_norms
 
 from visprof import logodds
 from visprof.significance import exceeds
-from visprof.steps.assignments import Assignments, clone_as
-from visprof.steps.data import BoardSplit
+from visprof.steps.assignments import clone_as
+from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.registry import step
-from visprof.steps.user_pairs import PairwiseDifferences, counts_and_dealt, unit_sums
-from visprof.vocabulary import VisualVocabulary, assignment_entropy, match_clusters
+from visprof.steps.user_pairs import counts_and_shuffled, unit_sums
+from visprof.vocabulary import VisualVocabulary, assignment_entropy
 
-__all__ = ["nearest_of_boards", "readings", "recurring_clusters", "telling_clusters"]
+__all__ = ["N_COMPARED", "sensitivity"]
 
-SAME = 0.5  # least index of Jaccard of a cluster that is found again
-N_CLUSTERS, N_EXAMPLES = 3, 6  # shown of a pair, and of a cluster
-PLACES = {"most": 1.0, "median": 0.5, "little": 0.05}  # of the shown pairs, by quantile of Z
 N_COMPARED = 1000  # users that readings are compared on, at most: half a million pairs
 
 
 @step
-def telling_clusters(
-    assignments: Assignments,
-    board_split: BoardSplit,
-    pin_embedding: np.ndarray,
-    visual_vocabulary: VisualVocabulary,
-    pairwise_differences: PairwiseDifferences,
-    recurring_clusters: pd.DataFrame,
-    counts: str,
-    alpha: float,
-    variance: str,
-    seed: int,
-) -> pd.DataFrame:
-    """Clusters with the largest absolute z of three pairs, from far apart to alike.
-
-    Columns differ (key of `PLACES`), user_i, user_j, max_z, cluster, z (positive where i has
-    more), count_i, count_j, again (share of the other seeds that find the cluster too, NaN if there
-    is none), images: the background's pictures nearest the centre. Clusters are those of the first
-    seed.
-    """
-    again = recurring_clusters.set_index("cluster")["again"].astype(float)
-    pin_users = board_split.analysed["board"].to_numpy()
-    users, y, _ = counts_and_dealt(assignments.analysed, pin_users, counts, seed)
-    g = assignments.background.sum(axis=0, dtype=float)
-    background = board_split.background
-    embedded, boards = pin_embedding[: len(background)], background["board"].to_numpy()
-    order = np.argsort(pairwise_differences.max_z, kind="stable")
-    rows = []
-    shown = [order[round(place * (len(order) - 1))] for place in PLACES.values()]
-    for name, (i, j) in zip(PLACES, logodds.pair_users(shown, len(users)), strict=True):
-        z = logodds.log_odds_z(y[i], y[j], g, alpha, variance)
-        for cluster in np.argsort(-np.abs(z), kind="stable")[:N_CLUSTERS]:
-            centre = visual_vocabulary.cluster_centers_[cluster]
-            nearest = nearest_of_boards(embedded, boards, centre)[:N_EXAMPLES]
-            rows.append({
-                "differ": name, "user_i": users[i], "user_j": users[j],
-                "max_z": float(np.abs(z).max()), "cluster": int(cluster), "z": float(z[cluster]),
-                "count_i": float(y[i, cluster]), "count_j": float(y[j, cluster]),
-                "again": again.get(cluster, np.nan),
-                "images": background["image"].iloc[nearest].to_list(),
-            })  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def nearest_of_boards(pictures: np.ndarray, boards: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Rows of the pictures nearest a centre, nearest first, one a board.
-
-    A board's best pictures are often of one moment; those of many boards show what a cluster holds.
-    """
-    order = np.argsort(row_norms(pictures - centre, squared=True), kind="stable")
-    return order[np.sort(np.unique(boards[order], return_index=True)[1])]
-
-
-@step
-def recurring_clusters(every_assignments: list[Assignments]) -> pd.DataFrame:
-    """How far the clusters of the first seed are found again by the others.
-
-    Columns cluster, jaccard (mean over the other seeds, of the background's pins that belong to it
-    more than to any other and those of its match), again (share of the other seeds in which the
-    index is at least `SAME`). No rows if there is one seed.
-    """
-    labels = [of.background.argmax(axis=1) for of in every_assignments]
-    found = [match_clusters(labels[0], others) for others in labels[1:]]
-    if not found:
-        return pd.DataFrame(columns=["cluster", "jaccard", "again"])
-    jaccard = np.array([of for _, of in found])
-    again = (jaccard >= SAME).mean(axis=0)
-    return pd.DataFrame({"cluster": found[0][0], "jaccard": jaccard.mean(axis=0), "again": again})
-
-
-@step
-def readings(
-    pin_embedding: np.ndarray,
+def sensitivity(
+    pin_embedding: PinArrays,
     board_split: BoardSplit,
     visual_vocabulary: VisualVocabulary,
     bandwidth: float,
@@ -112,18 +38,18 @@ def readings(
     """Z of the same pins by other parameters and readings, one changed at a time.
 
     Columns parameter, value, chosen (it is the study's own), entropy (mean of the assignments, in
-    nats), prior (how many pins it weighs as much as), differ, dealt (shares of pairs with Z above
-    the threshold, of users and where pins are dealt at random), max_z, dealt_max_z (eCDF as 501
-    quantiles). Where there are more than `N_COMPARED` users, as many drawn at random stand for all.
+    nats), prior (how many pins it weighs as much as), differ, shuffled (shares of pairs with Z
+    above the threshold, of users and where pins are shuffled among them), gap (by how much the
+    first is larger), max_z, shuffled_max_z (eCDF as 501 quantiles). Where there are more than
+    `N_COMPARED` users, as many drawn at random stand for all.
     """
     own = {
         "alpha": alpha, "bandwidth": bandwidth, "normalised": normalised, "sigma": sigma,
         "counts": counts, "variance": variance,
     }  # fmt: skip
-    n_background = len(board_split.background)
     pin_users = board_split.analysed["board"].to_numpy()
     drawn = _some_users(pin_users, seed)
-    pictures, pin_users = pin_embedding[n_background:][drawn], pin_users[drawn]
+    pictures, pin_users = pin_embedding.analysed[drawn], pin_users[drawn]
     assigned: dict[tuple, tuple] = {}  # by reading of Eq. 2: it is shared by those of Eqs. 4 and 5
     rows = []
     for parameter, value in _changes(own):
@@ -132,26 +58,26 @@ def readings(
         if of_pins not in assigned:
             words = clone_as(visual_vocabulary, *of_pins)
             pins = words.transform(pictures)
-            background = words.transform(pin_embedding[:n_background]).sum(axis=0, dtype=float)
+            background = words.transform(pin_embedding.background).sum(axis=0, dtype=float)
             shares = pins
             if not reading["normalised"]:
                 shares = words.set_params(normalised=True).transform(pictures)
             entropy = float(assignment_entropy(shares).mean())
-            _, y, dealt = counts_and_dealt(pins, pin_users, "sum", seed)
-            assigned[of_pins] = y, dealt, background, entropy
-        y, dealt, background, entropy = assigned[of_pins]
+            _, y, shuffled = counts_and_shuffled(pins, pin_users, "sum", seed)
+            assigned[of_pins] = y, shuffled, background, entropy
+        y, shuffled, background, entropy = assigned[of_pins]
         if reading["counts"] == "unit":
-            y, dealt = unit_sums(y), unit_sums(dealt)
-        z, dealt_z = (
+            y, shuffled = unit_sums(y), unit_sums(shuffled)
+        z, shuffled_z = (
             logodds.pairwise_max_z(of, background, reading["alpha"], reading["variance"])
-            for of in (y, dealt)
+            for of in (y, shuffled)
         )
+        differ, by_chance = (float(np.mean(exceeds(of, threshold))) for of in (z, shuffled_z))
         rows.append({
             "parameter": parameter, "value": value, "chosen": value == own[parameter],
             "entropy": entropy, "prior": reading["alpha"] * float(background.sum()),
-            "differ": float(np.mean(exceeds(z, threshold))),
-            "dealt": float(np.mean(exceeds(dealt_z, threshold))),
-            "max_z": _quantiles(z), "dealt_max_z": _quantiles(dealt_z),
+            "differ": differ, "shuffled": by_chance, "gap": differ - by_chance,
+            "max_z": _quantiles(z), "shuffled_max_z": _quantiles(shuffled_z),
         })  # fmt: skip
     return pd.DataFrame(rows)
 
