@@ -23,9 +23,9 @@ from benchmarks.harness import ROOT
 from visprof import logodds, prediction, profiles, significance
 from visprof.files import write_whole
 from visprof.intervals import Estimate, estimate_over_seeds, mean_over_seeds
-from visprof.results import provenance
+from visprof.results.provenance import provenance
 from visprof.sources.vectors import simulate_embeddings
-from visprof.steps.prediction import mean_profiles
+from visprof.steps.profile_kinds import mean_profiles
 from visprof.vocabulary import VisualVocabulary
 
 N_PINS, N_TRAIN = 40, 20

@@ -26,7 +26,7 @@ import numba
 import torch
 
 from visprof.machine import describe_hardware
-from visprof.results import provenance
+from visprof.results.provenance import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
 GB, MB = 10**9, 10**6

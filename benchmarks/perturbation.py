@@ -20,7 +20,8 @@ from tqdm import tqdm
 from benchmarks.harness import ROOT
 from visprof.files import write_whole
 from visprof.intervals import Estimate
-from visprof.results import provenance, verdict
+from visprof.results.provenance import provenance
+from visprof.results.verdicts import verdict
 from visprof.steps.registry import find_step, needed_steps
 from visprof.study import Study
 

@@ -109,7 +109,7 @@ CASES = [
         groups=("users",), numbers=("assignments",), scaled=("assignments",),
     ),
     Case(
-        significance.dealt_counts,
+        significance.shuffled_counts,
         {"assignments": ASSIGNMENTS, "users": LABELS, "random_state": 1},
         groups=("users",), numbers=("assignments",), counts=("random_state",),
     ),

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visprof import book, cli, memo
-from visprof.results import Ledger
+from visprof.results.ledger import Ledger
 from visprof.verify import verify
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,7 +61,8 @@ from myst_nb import glue
 from visprof.inputs import note_inputs
 from visprof.intervals import percentile_interval
 from visprof.memo import fingerprint
-from visprof.results import Estimate, Ledger
+from visprof.intervals import Estimate
+from visprof.results.ledger import Ledger
 print("clusters", n_clusters, "beta", beta, "verbose", verbose, "cwd", Path.cwd().name)
 glue("clusters", float(n_clusters), display=False)
 if ledger:

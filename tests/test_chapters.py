@@ -14,7 +14,7 @@ import yaml
 
 from visprof import book
 from visprof.parameters import Parameters
-from visprof.results import Ledger, estimates
+from visprof.results.ledger import Ledger, estimates
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = [page for page in book.book_pages(ROOT) if book.chapter_parameters(ROOT / page)]

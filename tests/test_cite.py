@@ -12,10 +12,11 @@ import yaml
 from pybtex.database import BibliographyData, parse_file, parse_string
 
 import visprof
-from visprof import cite
-from visprof.cite import cite_number, cite_software, estimates, find_ledger, list_numbers
+from visprof.intervals import Estimate
 from visprof.machine import describe_hardware
-from visprof.results import Estimate, Ledger
+from visprof.results import cite
+from visprof.results.cite import cite_number, cite_software, find_ledger, list_numbers
+from visprof.results.ledger import Ledger, estimates
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -14,7 +14,8 @@ from PIL import Image
 from visprof import cli, runs
 from visprof.boards import read_boards
 from visprof.cli import main
-from visprof.results import Estimate, Ledger
+from visprof.intervals import Estimate
+from visprof.results.ledger import Ledger
 from visprof.sources.collect import CollectSummary
 
 ROOT = Path(__file__).resolve().parent.parent

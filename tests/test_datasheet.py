@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from visprof import boards, datasheet, figures
-from visprof.steps import pictures as steps
+from visprof.steps import data as steps
 
 START = pd.Timestamp("2015-03-01", tz="UTC")
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from visprof import figures
+from visprof import figures, tables
 from visprof.intervals import Estimate
-from visprof.results import chance_parts
+from visprof.results.claims import chance_parts
 
 
 def drawn(figure):
@@ -74,13 +74,13 @@ def test_training_curves_draw_the_log():
 
 def test_ablation_has_a_panel_for_each_normalisation_and_rule():
     rows = [
-        {"normalise": normalise, "rule": rule, "margin": margin, "lr_last": 0.1, "mean_ap": value,
+        {"normalise": normalise, "rule": rule, "margin": margin, "lr_last": 0.1, "value": value,
          "low": value - 0.1, "high": value + 0.1, "first_active": margin - 1}
         for normalise in ("batch", "l2")
         for rule, value in (("slow", 0.4), ("fast", 0.6))
         for margin in (1.0, 10.0)
     ]  # fmt: skip
-    start = {"rule": "start", "mean_ap": 0.3, "low": 0.2, "high": 0.4}
+    start = {"rule": "start", "value": 0.3, "low": 0.2, "high": 0.4}
     starts = [start | {"normalise": normalise} for normalise in ("batch", "l2")]
     figure = figures.siamese_ablation(pd.DataFrame(starts + rows))
     assert [axis.get_title() for axis in figure.axes[:2]] == ["slow: 0.1", "fast: 0.1"]
@@ -261,7 +261,7 @@ def test_reading_curves_have_a_panel_a_parameter_and_both_curves_a_value():
         for name, of in values.items()
         for place, value in enumerate(of)
     ]
-    columns = ["parameter", "value", "chosen", "entropy", "prior", "max_z", "dealt_max_z"]
+    columns = ["parameter", "value", "chosen", "entropy", "prior", "max_z", "shuffled_max_z"]
     figure = figures.reading_curves(pd.DataFrame(rows, columns=columns))
     assert [len(axis.lines) for axis in figure.axes] == [4, 6, 4]
     legends = [[text.get_text() for text in axis.get_legend().get_texts()] for axis in figure.axes]
@@ -275,14 +275,14 @@ def test_mrr_curves_draw_every_profile_and_the_random_value():
         {
             "profile": ["image", "image", "text", "text"],
             "n_train": [10, 20, 10, 20],
-            "mrr": [0.4, 0.5, 0.1, 0.2],
+            "value": [0.4, 0.5, 0.1, 0.2],
             "low": [0.3, 0.4, 0.0, 0.1],
             "high": [0.5, 0.6, 0.2, 0.3],
             "estimate": [Estimate(0)] * 4,
         }
     )
     assert len(figures.mrr_curves(table, random=0.05).axes[0].get_legend().get_texts()) == 3
-    by_seed = [((mrr + 0.1, 0, 1), (mrr - 0.1, 0, 1)) for mrr in table["mrr"]]
+    by_seed = [((mrr + 0.1, 0, 1), (mrr - 0.1, 0, 1)) for mrr in table["value"]]
     table["estimate"] = [Estimate(0, by_seed=of) for of in by_seed]
     axis = figures.mrr_curves(table, random=0.05).axes[0]
     assert [text.get_text() for text in axis.get_legend().get_texts()] == [
@@ -301,7 +301,7 @@ def scores():
             "row": ["a", "a", "b", "b"],
             "x": [10, 10, 20, 20],
             "profile": ["image", "text"] * 2,
-            "mrr": [0.4, 0.1, 0.5, -0.2],
+            "value": [0.4, 0.1, 0.5, -0.2],
             "low": [0.3, 0.0, 0.4, -0.3],
             "high": [0.5, 0.3, 0.6, 0.1],
         }
@@ -322,7 +322,7 @@ def test_mrr_intervals_are_those_of_the_table(scores):
     legend = [text.get_text() for text in axis.get_legend().get_texts()]
     assert legend == ["image", "text", "random (exact)"]
     for bars, (_, rows) in zip(axis.containers, scores.groupby("profile"), strict=True):
-        assert list(bars.lines[0].get_xdata()) == list(rows["mrr"])
+        assert list(bars.lines[0].get_xdata()) == list(rows["value"])
         np.testing.assert_allclose(spans(bars), rows[["low", "high"]])
         assert [round(y) for y in bars.lines[0].get_ydata()] == [0, 1]
 
@@ -343,7 +343,7 @@ def test_mrr_leads_stand_about_a_line_at_0(scores):
 
 
 def test_mrr_growth_has_the_random_value_of_every_number(scores):
-    random = scores.assign(profile="random", mrr=[0.3, 0.3, 0.2, 0.2])
+    random = scores.assign(profile="random", value=[0.3, 0.3, 0.2, 0.2])
     table = pd.concat([scores, random]).rename(columns={"x": "n_users"})
     axis = figures.mrr_growth(table).axes[0]
     assert (axis.get_xscale(), axis.get_yscale()) == ("log", "log")
@@ -364,7 +364,7 @@ def test_leakage_curves_have_one_scale_and_two_random_values(scores):
 
 
 def test_table_shows_all_of_a_long_text_and_no_index():
-    html = figures.table(
+    html = tables.table(
         pd.DataFrame({"a": ["x" * 200], "b": [0.123456]}), {"b": "{:.2f}"}
     ).to_html()
     assert "x" * 200 in html
@@ -381,14 +381,14 @@ def rates_of(**levels):
     rows = pd.MultiIndex.from_product([*levels.values(), [30, 1000]], names=[*levels, "n_pins"])
     share = np.linspace(0, 1, len(rows))
     return rows.to_frame(index=False).assign(
-        share=share, low=np.maximum(0, share - 0.1), high=np.minimum(1, share + 0.1)
+        value=share, low=np.maximum(0, share - 0.1), high=np.minimum(1, share + 0.1)
     )
 
 
 def test_false_positive_rates_have_a_panel_for_each_variance():
     table = rates_of(
         variance=["two-term", "four-term"], assignment=["hard", "soft"], alpha=[0.1, 1.0]
-    ).rename(columns={"share": "rate"})
+    )
     figure = figures.false_positive_rates(table, 0.05)
     assert [_title(axis) for axis in figure.axes] == [
         "two-term variance",
@@ -397,7 +397,7 @@ def test_false_positive_rates_have_a_panel_for_each_variance():
     for axis, (_, rows) in zip(figure.axes, table.groupby("variance", sort=False), strict=True):
         assert [tick.get_text() for tick in axis.get_xticklabels()] == ["30", "1,000"]
         drawn_lines = [bars.lines[0].get_ydata().tolist() for bars in axis.containers]
-        assert drawn_lines == rows["rate"].to_numpy().reshape(4, 2).tolist()
+        assert drawn_lines == rows["value"].to_numpy().reshape(4, 2).tolist()
     assert drawn(figure).min() < 100
 
 
@@ -415,13 +415,13 @@ def test_power_curves_have_a_panel_for_each_rule():
     figure = figures.power_curves(table, {"Z": "the rule", "pins": "the test"}, 0.05)
     assert [_title(axis) for axis in figure.axes] == ["the rule", "the test"]
     first = figure.axes[0].containers[0].lines[0].get_ydata()
-    assert first.tolist() == table.query("rule == 'Z' and taste == 0")["share"].tolist()
+    assert first.tolist() == table.query("rule == 'Z' and taste == 0")["value"].tolist()
     assert drawn(figure).min() < 100
 
 
 def test_share_intervals_stand_in_the_order_of_the_table():
     table = pd.DataFrame(
-        {"name": ["b", "a"], "share": [0.2, 0.9], "low": [0.1, 0.8], "high": [0.3, 1]}
+        {"name": ["b", "a"], "value": [0.2, 0.9], "low": [0.1, 0.8], "high": [0.3, 1]}
     )
     axis = figures.share_intervals(table, 0.5).axes[0]
     assert [tick.get_text() for tick in axis.get_yticklabels()] == ["b", "a"]

@@ -196,13 +196,13 @@ def test_code_version_follows_the_modules_that_a_step_reaches(sources):
 
 def test_code_version_follows_what_a_step_names_in_its_own_module(sources):
     before = versions()
-    sources("visprof.steps.users", "return Assignments(", "return  Assignments(")  # in _assign
+    sources("visprof.steps.assignments", "return Assignments(", "return  Assignments(")
     assert changed(before) == {"assignments", "text_assignments"}  # and not the vocabulary
 
 
 def test_code_version_follows_names_into_the_other_modules_of_steps(sources):
     before = versions()
-    sources("visprof.steps.pictures", "class SceneSplit:", "class  SceneSplit:")
+    sources("visprof.steps.data", "class SceneSplit:", "class  SceneSplit:")
     split = {"scene_split", "scene_features", "scene_words", "scene_map", "map_numbers"}
     assert split <= changed(before)
     assert not changed(before) & {"pin_features", "assignments", "pair_numbers", "mrr_numbers"}

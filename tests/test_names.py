@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from visprof import figures, names, plotted
+from visprof import figures, names, plotted, tables
 from visprof.names import Figure, drawable
 
 MATHS = ["$$$ shoes $$$", "$5 - $10 outfits", "$a_b_c$", r"\$x\$ ^_{", "a $ b"]
@@ -204,7 +204,7 @@ def test_numbers_of_a_figure_come_with_whole_names():
 
 def test_tables_hold_text():
     table = pd.DataFrame({name: [name] for name in [*MATHS, *MARKUP]})
-    shown = figures.table(table).to_html()
+    shown = tables.table(table).to_html()
     assert "<img" not in shown
     cells = [html.unescape(cell) for cell in re.findall("<t[dh] [^>]*>(.*?)</t", shown)]
     assert cells == 2 * [*MATHS, *MARKUP]

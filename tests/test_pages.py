@@ -20,9 +20,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 from rocrate.rocrate import ROCrate
 
-from visprof import figures, footer, pages
+from visprof import footer, pages, tables
 from visprof.crate import describe_book
 from visprof.study import Study
+from visprof.tables.style import as_markdown
 
 PNG = "iVBORw0KGgo="
 
@@ -146,7 +147,7 @@ def test_names_are_text_on_a_page(tmp_path):
     data, metadata = made._repr_mimebundle_()
     glued = {"application/papermill.record/text/plain": repr(NAME)}
     scrap = {"name": "board", "mime_prefix": "application/papermill.record/"}
-    table = figures.table(pd.DataFrame({NAME: [NAME]})).to_html()
+    table = tables.table(pd.DataFrame({NAME: [NAME]})).to_html()
     outputs = [
         new_output("display_data", glued, metadata={"scrapbook": scrap}),
         new_output("execute_result", {"text/html": table}),
@@ -166,7 +167,7 @@ def test_names_are_text_on_a_page(tmp_path):
 
 def test_the_note_of_changed_parameters_is_a_note_and_the_text_goes_on():
     """Rendered, since a sign on the wrong line makes code of the whole page."""
-    note = pages.parameters_note("own", [f"`board` is {footer.as_markdown(NAME)}"])
+    note = pages.parameters_note("own", [f"`board` is {as_markdown(NAME)}"])
     text = "# Title\n\n**Question.** Is it $a^2$?\n\n```python\ncode\n```"
     notebook = new_notebook(cells=[new_markdown_cell(text)])
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "python"}

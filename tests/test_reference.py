@@ -20,16 +20,18 @@ from visprof import book
 from visprof.boards import read_boards
 from visprof.embedding import embed_images
 from visprof.steps import registry
-from visprof.steps.pictures import BoardSplit
+from visprof.steps.data import BoardSplit
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {page.stem: (ROOT / page).read_text("utf-8") for page in book.book_pages(ROOT)}
 UNLISTED = {"visprof.sources.canvas"}  # brushes of the simulated world's painters
+WORDING = ("visprof.sentences.", "visprof.tables.")  # of the pages themselves; no reader calls it
 
 
 def public_modules() -> set[str]:
     found = pkgutil.walk_packages(visprof.__path__, "visprof.")
     names = {module.name for module in found if not module.ispkg and "._" not in module.name}
+    names = {name for name in names if not name.startswith(WORDING)}
     return {name for name in names if getattr(importlib.import_module(name), "__all__", ())}
 
 

@@ -9,22 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from visprof.results import (
-    PAGE,
-    Estimate,
-    Ledger,
-    LedgerConflictError,
+from visprof.intervals import Estimate
+from visprof.results.claims import (
     chance_parts,
-    estimates,
     ledger_scorecard,
-    provenance,
     scorecard,
     side_by_side,
-    verdict,
-    verdict_above,
     verdict_with_seeds,
-    verdicts_by_seed,
 )
+from visprof.results.ledger import PAGE, Ledger, LedgerConflictError, estimates
+from visprof.results.provenance import provenance
+from visprof.results.verdicts import verdict, verdict_above, verdicts_by_seed
 
 
 def test_estimate_shows_its_interval_in_the_format_asked():

@@ -16,7 +16,7 @@ import pytest
 from visprof import runs
 from visprof.book import BookError, chapter_parameters, execute_chapter
 from visprof.parameters import PRESETS, Parameters
-from visprof.results import Ledger
+from visprof.results.ledger import Ledger
 from visprof.runs import compare_runs, list_parameters, parameter_table, read_run, run_chapter
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,7 +42,8 @@ from matplotlib.figure import Figure
 from myst_nb import glue
 
 from visprof import figures
-from visprof.results import Estimate, Ledger
+from visprof.intervals import Estimate
+from visprof.results.ledger import Ledger
 
 assert not fail
 figures.use_book_style()

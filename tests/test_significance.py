@@ -14,7 +14,6 @@ from visprof.logodds import log_odds_z, pairwise_max_z
 from visprof.profiles import user_profiles
 from visprof.significance import (
     at_most,
-    dealt_counts,
     exceeds,
     max_z_pvalue,
     max_z_pvalues,
@@ -22,6 +21,7 @@ from visprof.significance import (
     sample_pairs,
     sampled_share,
     share_over_seeds,
+    shuffled_counts,
 )
 
 
@@ -32,7 +32,7 @@ def pins(seed, n, taste):
 def test_dealing_keeps_the_pins_and_the_size_of_each_user():
     assignments = pins(0, 30, [1, 1, 1])
     users = np.repeat(["c", "a", "b"], [5, 10, 15])
-    dealt = dealt_counts(assignments, users, 0)
+    dealt = shuffled_counts(assignments, users, 0)
     np.testing.assert_allclose(dealt.sum(axis=1), [10, 15, 5])
     np.testing.assert_allclose(dealt.sum(axis=0), assignments.sum(axis=0))
     assert not np.allclose(dealt, user_profiles(assignments, users, counts=True)[1])
@@ -41,15 +41,17 @@ def test_dealing_keeps_the_pins_and_the_size_of_each_user():
 def test_dealing_is_seeded():
     assignments, users = pins(0, 30, [1, 1, 1]), np.arange(30) % 3
     np.testing.assert_array_equal(
-        dealt_counts(assignments, users, 1), dealt_counts(assignments, users, 1)
+        shuffled_counts(assignments, users, 1), shuffled_counts(assignments, users, 1)
     )
-    assert not np.allclose(dealt_counts(assignments, users, 1), dealt_counts(assignments, users, 2))
+    assert not np.allclose(
+        shuffled_counts(assignments, users, 1), shuffled_counts(assignments, users, 2)
+    )
 
 
 def test_dealing_removes_a_taste():
     users = np.repeat([0, 1], 200)
     taste = np.concatenate([pins(0, 200, [9, 1]), pins(1, 200, [1, 9])])
-    dealt = dealt_counts(taste, users, 0)
+    dealt = shuffled_counts(taste, users, 0)
     assert abs(dealt[0, 0] - dealt[1, 0]) < 40  # 160 before the deal
 
 

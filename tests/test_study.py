@@ -15,7 +15,7 @@ from PIL import Image
 
 from visprof import backbones, boards, embedding, inputs, parameters, prediction
 from visprof.parameters import PRESETS, Parameters, allowed_values
-from visprof.results import scorecard
+from visprof.results.claims import scorecard
 from visprof.sources.vectors import simulate_embeddings
 from visprof.steps import STEPS, VARIANTS
 from visprof.steps.registry import EVERY, find_step
@@ -385,7 +385,7 @@ def test_a_study_notes_the_code_and_files_that_it_used(own_pictures, tmp_path, m
     noted = inputs.noted_inputs(tmp_path / "trace")
     # what the data hold decides how many boards are set aside
     used = ("data_folder", "pins", "board_split", "picture_contents", "scene_split")
-    steps = {f"step visprof.steps.pictures.{name}" for name in used}
+    steps = {f"step visprof.steps.data.{name}" for name in used}
     assert set(noted) == {*steps, f"files {own_pictures.resolve()}"}
     assert inputs.changed_inputs(noted, {}) == []
     Image.new("RGB", (9, 9)).save(own_pictures / "boards" / "new.png")

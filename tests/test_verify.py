@@ -15,12 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visprof import cite, cli, results, verify
+from visprof import cli, results, verify
 from visprof.datasheet import content_digest
+from visprof.intervals import Estimate
 from visprof.machine import VECTOR_FLAG, describe_hardware, hardware, machine_version
 from visprof.parameters import PRESETS, Parameters
-from visprof.publish import PublicationError, changed_parameters, publish
-from visprof.results import Estimate, Ledger
+from visprof.results import cite
+from visprof.results.ledger import Ledger
+from visprof.results.provenance import provenance
+from visprof.results.publish import PublicationError, changed_parameters, publish
 from visprof.verify import BOUND, compare_ledgers, record, report, verified_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -227,14 +230,17 @@ def test_a_machine_is_kept_without_names_and_listed(tmp_path):
     assert (row["ledger"], row["equal"], row["different"], row["verified"]) == ("tiny", 4, 1, "no")
     assert row["largest difference"] == "0.1 half-widths (map.cnn)"
     assert hardware()["processor"] in row["machine"]
+    assert row["packages"] == "the same"
 
 
 def test_another_number_of_threads_is_another_machine(tmp_path):
     found = compared(tmp_path)
     one = record(found, tmp_path / "verified")
     found.here[0]["machine"]["threads"] += 1
+    found.here[0]["installed_packages"] = "of another lock"
     assert record(found, tmp_path / "verified") != one
-    assert len(verified_table(tmp_path / "verified")) == 2
+    listed = verified_table(tmp_path / "verified")
+    assert sorted(listed["packages"]) == ["others", "the same"]
 
 
 def test_a_sample_that_differs_can_be_kept(tmp_path):
@@ -278,8 +284,8 @@ def commit(monkeypatch):
     """Let the code be of a commit, of which the name is given."""
 
     def made_of(name):
-        plain = results.provenance()
-        monkeypatch.setattr(results, "provenance", lambda: plain | {"commit": name})
+        plain = provenance()
+        monkeypatch.setattr(results.ledger, "provenance", lambda: plain | {"commit": name})
 
     made_of("0123456789ab")
     return made_of

@@ -50,7 +50,6 @@ from traitlets.config import Config
 from visprof import pages as page_files
 from visprof.crate import describe_book
 from visprof.files import naming, partial_folder, read_record, write_record
-from visprof.footer import as_markdown
 from visprof.inputs import (
     FILES,
     TRACE,
@@ -61,7 +60,8 @@ from visprof.inputs import (
 )
 from visprof.memo import SOURCES, digest
 from visprof.parameters import Parameters, given_parameters, preset_parameters
-from visprof.results import PAGE, Ledger
+from visprof.results.ledger import PAGE, Ledger
+from visprof.tables.style import as_markdown
 
 __all__ = [
     "BookError",
@@ -559,7 +559,7 @@ def build_book(
     ------
     BookError
         If the rendering fails.
-    FileNotFoundError, ValueError, BookError, visprof.results.LedgerConflictError
+    FileNotFoundError, ValueError, BookError, visprof.results.ledger.LedgerConflictError
         As `make_ledger`.
     """
     plan = _plan(Path(root), preset, data, parameters, Path(out))
@@ -596,7 +596,7 @@ def make_ledger(
         little (all that is too little is listed).
     BookError
         If a cell fails.
-    visprof.results.LedgerConflictError
+    visprof.results.ledger.LedgerConflictError
         If two pages found different values of one number.
     """
     plan = _plan(Path(root), preset, data, parameters, Path(out))

@@ -227,7 +227,7 @@ def _add_number_commands(commands) -> None:
 
 def _results(options: argparse.Namespace) -> int:
     """List numbers with their 95 % intervals: the published ones, or those of a file or run."""
-    from visprof.cite import find_ledger, list_numbers
+    from visprof.results.cite import find_ledger, list_numbers
 
     print(_text(list_numbers(find_ledger(options.file, options.preset))))
     return 0
@@ -235,7 +235,7 @@ def _results(options: argparse.Namespace) -> int:
 
 def _cite(options: argparse.Namespace) -> int:
     """Print a number with its interval, its run, the version of the code, and BibTeX entries."""
-    from visprof.cite import cite_number, find_ledger
+    from visprof.results.cite import cite_number, find_ledger
 
     print(cite_number(options.key, find_ledger(options.file, options.preset)), end="")
     return 0
@@ -248,7 +248,7 @@ def _verify(options: argparse.Namespace) -> int:
     no verdict changes, and every number (but for one in a hundred) came out within a hundredth of
     its interval's half-width, or of its value where it has no interval.
     """
-    from visprof.cite import find_ledger
+    from visprof.results.cite import find_ledger
     from visprof.verify import record, report, verify
 
     ledger = find_ledger(options.file, options.preset)
@@ -264,8 +264,8 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _publish(options: argparse.Namespace) -> int:
     """Put ledgers of built books among the published results, each of one run of one commit."""
-    from visprof.publish import publish
-    from visprof.results import Ledger
+    from visprof.results.ledger import Ledger
+    from visprof.results.publish import publish
 
     folder = Path(options.out) / "results"
     for path in publish(Ledger(folder / f"{preset}.json") for preset in options.presets):

@@ -11,7 +11,7 @@ from rocrate.model.person import Person
 from rocrate.rocrate import ROCrate
 
 from visprof.machine import describe_hardware
-from visprof.results import PACKAGE
+from visprof.results.provenance import PACKAGE
 
 __all__ = ["describe_book"]
 

@@ -42,14 +42,12 @@ from matplotlib.ticker import (
     PercentFormatter,
     StrMethodFormatter,
 )
-from pandas.io.formats.style import Styler
 from PIL import ImageOps
 from scipy import stats
 
 from visprof.names import Figure
 from visprof.pictures import read_image
 from visprof.plotted import show_with_files
-from visprof.results import verdict_with_seeds
 
 __all__ = [
     "COLOURS",
@@ -80,12 +78,10 @@ __all__ = [
     "share_intervals",
     "siamese_ablation",
     "siamese_network",
-    "table",
     "taste_recovery",
     "time_resolution",
     "training_curves",
     "use_book_style",
-    "verdicts",
 ]
 
 # Okabe-Ito: told apart by colour-blind readers; every curve has its own dash or marker too
@@ -118,49 +114,6 @@ def use_book_style() -> None:
         }
     )
     show_with_files()
-
-
-def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> Styler:
-    """Show a table whole: no index, no cut text, words to the left; text is text, not HTML.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        What to show.
-    formats : mapping of str to str, optional
-        Format of a column's values, such as ``"{:.3f}"``.
-    """
-    shown = frame.style.hide(axis="index").format(formats, escape="html")
-    shown.format_index(escape="html", axis="columns").set_properties(**{"text-align": "left"})
-    # the theme leaves tables of the first class in its own colours, light or dark; notebooks do not
-    # look for mathematics in the others
-    return shown.set_table_attributes('class="dataframe tex2jax_ignore mathjax_ignore"')
-
-
-def verdicts(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The verdicts of several scorecards, short enough for a glance.
-
-    Parameters
-    ----------
-    cards : mapping of str to DataFrame
-        `visprof.results.scorecard` by the name of its study.
-
-    Returns
-    -------
-    DataFrame
-        Columns claim, and one a study: verdict, and if some seed alone would give another, in how
-        many it would stand.
-    """
-    marks = {"holds": "✔", "does not hold": "✘", "not tested": "–"}  # else: undecided
-    first = next(iter(cards.values()))
-    found = {
-        name: [
-            f"{marks.get(verdict, '?')} {words}"
-            for verdict, words in zip(card["verdict"], verdict_with_seeds(card), strict=True)
-        ]
-        for name, card in cards.items()
-    }
-    return pd.DataFrame({"claim of the paper, or beside it": first["claim"], **found})
 
 
 def _axes(width: float = 7.0, height: float = 4.2) -> tuple[Figure, Axes]:
@@ -546,14 +499,14 @@ def siamese_ablation(table: pd.DataFrame) -> Figure:
         for rule, axis in zip(rules, row, strict=True):
             shown = of_row[of_row["rule"] == rule]
             axis.axhspan(start["low"], start["high"], color=COLOURS["grey"], alpha=0.12, lw=0)
-            axis.axhline(start["mean_ap"], color=COLOURS["grey"], ls=":", label="before training")
+            axis.axhline(start["value"], color=COLOURS["grey"], ls=":", label="before training")
             places = np.arange(len(shown))
-            error = (shown["mean_ap"] - shown["low"], shown["high"] - shown["mean_ap"])
-            axis.errorbar(places, shown["mean_ap"], error, fmt="none", color=COLOURS["blue"], lw=1)
+            error = (shown["value"] - shown["low"], shown["high"] - shown["value"])
+            axis.errorbar(places, shown["value"], error, fmt="none", color=COLOURS["blue"], lw=1)
             for pushed, filling in ((True, COLOURS["blue"]), (False, "white")):
                 dots = ((shown["first_active"] > 0) == pushed).to_numpy()
                 axis.plot(
-                    places[dots], shown["mean_ap"].to_numpy()[dots], "o", ms=6,
+                    places[dots], shown["value"].to_numpy()[dots], "o", ms=6,
                     color=COLOURS["blue"], mfc=filling,
                     label="dissimilar pairs push" if pushed else "none pushes at first",
                 )  # fmt: skip
@@ -1025,7 +978,7 @@ def own_clusters(table: pd.DataFrame, size: int = 96) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Columns share, low, high, others, own_images, other_images.
+        Columns value, low, high, others, own_images, other_images.
     size : int
         Side of a picture in pixels.
     """
@@ -1038,7 +991,7 @@ def own_clusters(table: pd.DataFrame, size: int = 96) -> Figure:
             axis.imshow(_mosaic(places, n_columns, size))
             axis.set_axis_off()
         own.set_title(
-            f"this board: {row.share:.1%} ({row.low:.1%} to {row.high:.1%})", fontsize="small"
+            f"this board: {row.value:.1%} ({row.low:.1%} to {row.high:.1%})", fontsize="small"
         )
         other.set_title(f"other boards: {row.others:.1%}", fontsize="small")
     return figure
@@ -1060,7 +1013,7 @@ def reading_curves(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Columns parameter, value, chosen, entropy, prior, max_z, dealt_max_z (quantiles at equal
+        Columns parameter, value, chosen, entropy, prior, max_z, shuffled_max_z (quantiles at equal
         steps).
     """
     panels = list(table.groupby("parameter", sort=False))
@@ -1071,7 +1024,7 @@ def reading_curves(table: pd.DataFrame) -> Figure:
     for axis, (parameter, rows) in zip(axes, panels, strict=False):
         for row, colour in zip(rows.itertuples(), CYCLE, strict=False):
             name = _reading_name(row)
-            for z, dash, label in ((row.max_z, "-", name), (row.dealt_max_z, ":", None)):
+            for z, dash, label in ((row.max_z, "-", name), (row.shuffled_max_z, ":", None)):
                 axis.plot(
                     z, np.linspace(0, 1, len(z)), color=colour, ls=dash, label=label,
                     lw=2.4 if row.chosen else 1.3,
@@ -1112,7 +1065,7 @@ def mrr_curves(table: pd.DataFrame, random: float) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Columns profile, n_train, mrr, low, high, estimate. Profiles stand a little beside each
+        Columns profile, n_train, value, low, high, estimate. Profiles stand a little beside each
         other, so that their intervals can be told apart. Thin lines: each seed by itself.
     random : float
         The exact value of a random ranking.
@@ -1128,7 +1081,7 @@ def mrr_curves(table: pd.DataFrame, random: float) -> Figure:
         if len(by_seed[0]) > 1:
             axis.plot(rows["n_train"] + beside, by_seed, color=_LOOKS[name]["color"], **_ONE_SEED)
         axis.errorbar(
-            rows["n_train"] + beside, rows["mrr"], _arms(rows), elinewidth=1.2, ms=5,
+            rows["n_train"] + beside, rows["value"], _arms(rows), elinewidth=1.2, ms=5,
             label=name, **_LOOKS[name],
         )  # fmt: skip
     axis.axhline(random, **_RANDOM)
@@ -1148,9 +1101,9 @@ def _legend_above(axis: Axes, **options: Any) -> None:
     )  # fmt: skip
 
 
-def _arms(rows: pd.DataFrame, value: str = "mrr") -> np.ndarray:
+def _arms(rows: pd.DataFrame) -> np.ndarray:
     """Lengths of the intervals below and above the values, (2, n)."""
-    return np.array([rows[value] - rows["low"], rows["high"] - rows[value]])
+    return np.array([rows["value"] - rows["low"], rows["high"] - rows["value"]])
 
 
 def mrr_growth(table: pd.DataFrame) -> Figure:
@@ -1159,15 +1112,15 @@ def mrr_growth(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Columns profile, n_users, mrr, low, high; the profile "random" is drawn dotted, without
+        Columns profile, n_users, value, low, high; the profile "random" is drawn dotted, without
         an interval.
     """
     figure, axis = _axes()
     for name, rows in table.groupby("profile", sort=False):
         if name == "random":
-            axis.plot(rows["n_users"], rows["mrr"], **_RANDOM)
+            axis.plot(rows["n_users"], rows["value"], **_RANDOM)
             continue
-        axis.plot(rows["n_users"], rows["mrr"], ms=5, label=name, **_LOOKS[name])
+        axis.plot(rows["n_users"], rows["value"], ms=5, label=name, **_LOOKS[name])
         axis.fill_between(
             rows["n_users"], rows["low"], rows["high"], color=_LOOKS[name]["color"], alpha=0.1, lw=0
         )
@@ -1190,9 +1143,9 @@ def leakage_curves(
     Parameters
     ----------
     by_share : DataFrame
-        Columns removed, profile, mrr, low, high.
+        Columns removed, profile, value, low, high.
     null : DataFrame
-        Columns repeat_share, profile, mrr, low, high.
+        Columns repeat_share, profile, value, low, high.
     randoms : (float, float)
         The exact value of a random ranking in either panel.
     """
@@ -1203,8 +1156,9 @@ def leakage_curves(
     ):
         for name, rows in table.groupby("profile", sort=False):
             axis.errorbar(
-                rows[x], rows["mrr"], _arms(rows), elinewidth=1.2, ms=5, label=name, **_LOOKS[name]
-            )
+                rows[x], rows["value"], _arms(rows), elinewidth=1.2, ms=5,
+                label=name, **_LOOKS[name],
+            )  # fmt: skip
         axis.axhline(random, **_RANDOM)
         axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes[0].set(
@@ -1223,7 +1177,7 @@ def mrr_intervals(table: pd.DataFrame, rows: str, random: float, marks: str = ""
     Parameters
     ----------
     table : DataFrame
-        Columns mrr, low, high, and those named by `rows` and `marks`.
+        Columns value, low, high, and those named by `rows` and `marks`.
     rows : str
         Column whose values stand at the left, from above in their first order.
     random : float
@@ -1245,7 +1199,7 @@ def mrr_leads(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Columns other, n_train, mrr (the difference), low, high.
+        Columns other, n_train, value (the difference), low, high.
     """
     figure = _interval_rows(table, "other", "n_train")
     axis = figure.axes[0]
@@ -1256,7 +1210,7 @@ def mrr_leads(table: pd.DataFrame) -> Figure:
 
 
 def _interval_rows(table: pd.DataFrame, rows: str, marks: str) -> Figure:
-    """Values mrr with intervals low to high, a line for each of `rows` and a mark for each mark."""
+    """Values with intervals low to high, a line for each of `rows` and a mark for each mark."""
     names = list(table[rows].unique())
     groups = list(table.groupby(marks, sort=False)) if marks else [(None, table)]  # no label
     figure, axis = _axes(height=1.2 + 0.32 * len(names) * max(1, 0.6 * len(groups)))
@@ -1266,7 +1220,7 @@ def _interval_rows(table: pd.DataFrame, rows: str, marks: str) -> Figure:
         beside = pitch * (place - (len(groups) - 1) / 2)
         at = [names.index(row) + beside for row in group[rows]]
         axis.errorbar(
-            group["mrr"], at, xerr=_arms(group), label=name, ms=6, elinewidth=1.5,
+            group["value"], at, xerr=_arms(group), label=name, ms=6, elinewidth=1.5,
             **{**look, "ls": "none"},
         )  # fmt: skip
     axis.set(ylim=(len(names) - 0.5, -0.5))
@@ -1285,7 +1239,7 @@ def false_positive_rates(table: pd.DataFrame, level: float) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Columns assignment, variance, alpha, n_pins, rate, low, high.
+        Columns assignment, variance, alpha, n_pins, value, low, high.
     level : float
         Level of a test, drawn as a line.
     """
@@ -1299,7 +1253,7 @@ def false_positive_rates(table: pd.DataFrame, level: float) -> Figure:
         ):
             for place, (alpha, line) in enumerate(ours.groupby("alpha")):
                 axis.errorbar(
-                    line["n_pins"], line["rate"], yerr=_arms(line, "rate"), color=CYCLE[place],
+                    line["n_pins"], line["value"], yerr=_arms(line), color=CYCLE[place],
                     ls=dash, marker=MARKERS[place], ms=5, elinewidth=1,
                     label=f"{assignment}, $\\alpha$ = {alpha:g}",
                 )  # fmt: skip
@@ -1347,7 +1301,7 @@ def power_curves(table: pd.DataFrame, titles: Mapping[str, str], level: float) -
     Parameters
     ----------
     table : DataFrame
-        Columns rule, taste, n_pins, share, low, high.
+        Columns rule, taste, n_pins, value, low, high.
     titles : mapping of str to str
         Title of each rule's panel.
     level : float
@@ -1359,7 +1313,7 @@ def power_curves(table: pd.DataFrame, titles: Mapping[str, str], level: float) -
         rows = table[table["rule"] == rule]
         for place, (taste, line) in enumerate(rows.groupby("taste")):
             axis.errorbar(
-                line["n_pins"], line["share"], yerr=_arms(line, "share"), color=CYCLE[place],
+                line["n_pins"], line["value"], yerr=_arms(line), color=CYCLE[place],
                 ls=DASHES[place], marker=MARKERS[place], ms=5, elinewidth=1,
                 label=f"taste {taste:g}",
             )  # fmt: skip
@@ -1385,14 +1339,14 @@ def share_intervals(table: pd.DataFrame, line: float) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Columns name, share, low, high.
+        Columns name, value, low, high.
     line : float
         A share to compare with.
     """
     figure, axis = _axes(height=1.2 + 0.42 * len(table))
     at = np.arange(len(table))
     axis.errorbar(
-        table["share"], at, xerr=_arms(table, "share"), color=COLOURS["blue"], ls="none",
+        table["value"], at, xerr=_arms(table), color=COLOURS["blue"], ls="none",
         marker="o", ms=6, elinewidth=1.5,
     )  # fmt: skip
     axis.axvline(line, color="black", lw=1, ls=":")

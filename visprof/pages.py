@@ -15,6 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from visprof import footer
+from visprof.tables.style import as_markdown
 
 __all__ = [
     "NAMES", "add_foot", "add_note", "link_figures", "page_provenance", "parameters_note",
@@ -192,5 +193,5 @@ def status_table(pages: dict[str, tuple[NotebookNode, list[str]]]) -> str:
         if (made := page_provenance(notebook)) is not None:
             seconds, memory = f"{made['seconds']:,.0f} s", f"{made['peak_bytes'] / 2**20:,.0f} MiB"
             row = [name, made["date"], seconds, memory, made["made_by"]["commit"]]
-            table.writerow([*row, footer.as_markdown(", ".join(reasons).replace("visprof.", ""))])
+            table.writerow([*row, as_markdown(", ".join(reasons).replace("visprof.", ""))])
     return text.getvalue()

@@ -1,8 +1,8 @@
 """Runs: one chapter with other parameters, kept in a folder of its own, and two of them compared.
 
 A run is a folder with the executed notebook, ``html/`` (its page, which needs no network),
-``figures/``, ``numbers.json`` (a `visprof.results.Ledger`) and ``run.json``: the chapter, its
-parameters, and the version of the code.
+``figures/``, ``numbers.json`` (a `visprof.results.ledger.Ledger`) and ``run.json``: the chapter,
+its parameters, and the version of the code.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from visprof.book import (
     traceback_kept,
 )
 from visprof.files import partial_folder
+from visprof.intervals import Estimate
 from visprof.memo import digest
 from visprof.pages import link_figures, save_figures
 from visprof.parameters import (
@@ -50,7 +51,8 @@ from visprof.parameters import (
     given_parameters,
     preset_parameters,
 )
-from visprof.results import Estimate, Ledger, estimates, provenance
+from visprof.results.ledger import Ledger, estimates
+from visprof.results.provenance import provenance
 
 __all__ = [
     "Run",

@@ -27,8 +27,8 @@ from visprof.profiles import user_profiles
 from visprof.scaling import TIE, scale_exponent, scaled
 
 __all__ = [
-    "PairPValues", "at_most", "dealt_counts", "exceeds", "max_z_pvalue", "max_z_pvalues",
-    "pair_share_draws", "sample_pairs", "sampled_share", "share_over_seeds",
+    "PairPValues", "at_most", "exceeds", "max_z_pvalue", "max_z_pvalues",
+    "pair_share_draws", "sample_pairs", "sampled_share", "share_over_seeds", "shuffled_counts",
 ]  # fmt: skip
 
 _HALF = np.uint64(32)  # of the bits of a random number
@@ -112,10 +112,10 @@ def at_most(values: ArrayLike, level: float) -> NDArray[np.bool_]:
     return np.asarray(values) <= level * (1 + TIE)
 
 
-def dealt_counts(
+def shuffled_counts(
     assignments: ArrayLike, users: ArrayLike, random_state: int
 ) -> NDArray[np.float64]:
-    """Counts of users to whom the same pins are dealt at random: the null of Figure 5.
+    """Counts of users among whom the same pins are shuffled: the null of Figure 5.
 
     Each user keeps their number of pins.
 
@@ -131,7 +131,7 @@ def dealt_counts(
     Returns
     -------
     ndarray of shape (m, k)
-        Sums of the dealt assignments; rows in sorted order of the users.
+        Sums of the shuffled assignments; rows in sorted order of the users.
 
     Raises
     ------
@@ -139,9 +139,9 @@ def dealt_counts(
         See :func:`visprof.profiles.user_profiles`, or if the seed is no whole number >= 0.
     """
     check_whole(random_state, "random_state", 0)
-    users = check_groups(users, len(assignments), "users")  # by row, before they are dealt
-    dealt = np.random.default_rng(random_state).permutation(users)
-    return user_profiles(assignments, dealt, counts=True)[1]
+    users = check_groups(users, len(assignments), "users")  # by row, before the shuffle
+    shuffled = np.random.default_rng(random_state).permutation(users)
+    return user_profiles(assignments, shuffled, counts=True)[1]
 
 
 def pair_share_draws(

@@ -24,9 +24,10 @@ import numpy as np
 import pandas as pd
 
 from visprof import inputs, memo, sizing
+from visprof.intervals import Estimate
 from visprof.machine import machine_version
 from visprof.parameters import LARGEST_SEED, Parameters, given_parameters, preset_parameters
-from visprof.results import Estimate, Ledger
+from visprof.results.ledger import Ledger
 from visprof.sources import world
 from visprof.steps import STEPS, find_step
 from visprof.steps.registry import is_kept, needed_steps

@@ -14,12 +14,15 @@ from typing import Any
 import pandas as pd
 
 from visprof.book import make_ledger
-from visprof.cite import RESULTS
 from visprof.files import write_whole
+from visprof.intervals import Estimate
 from visprof.machine import describe_hardware
 from visprof.memo import digest
-from visprof.publish import changed_parameters
-from visprof.results import ROUNDING, Estimate, Ledger, estimates, ledger_scorecard, verdict
+from visprof.results.cite import RESULTS
+from visprof.results.claims import ledger_scorecard
+from visprof.results.ledger import Ledger, estimates
+from visprof.results.publish import changed_parameters
+from visprof.results.verdicts import ROUNDING, verdict
 
 __all__ = [
     "BOUND", "KINDS", "Verification", "compare_ledgers", "record", "report", "verified_table",
@@ -40,14 +43,14 @@ class Verification:
     Attributes
     ----------
     published, here : list of dict
-        The runs of either, as of `visprof.results.Ledger.runs`.
+        The runs of either, as of `visprof.results.ledger.Ledger.runs`.
     numbers : DataFrame
         One row a number that both have, those that differ most first: ``number``, ``published``,
-        ``here`` (`visprof.results.Estimate`), ``kind`` (one of `KINDS`), ``difference`` (of the
+        ``here`` (`visprof.intervals.Estimate`), ``kind`` (one of `KINDS`), ``difference`` (of the
         values, of the larger one's size), ``half_widths`` (the largest difference of the value and
         the interval's ends, in half-widths of the published interval; NaN where there is none),
         ``apart`` (``half_widths``, or else ``difference``; infinite if the numbers rest on
-        different samples), ``verdict`` and ``verdict_here`` (`visprof.results.verdict`).
+        different samples), ``verdict`` and ``verdict_here`` (`visprof.results.verdicts.verdict`).
     claims : DataFrame
         One row a claim of the scorecard: ``claim``, ``published``, ``here``; none where a ledger
         is not that of a whole book.
@@ -366,6 +369,7 @@ def record(verification: Verification, folder: str | Path = VERIFIED) -> Path:
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine,
         "published_on": published.get("machine"),
+        "same_packages": run["installed_packages"] == published.get("installed_packages"),
         "counts": verification.counts,
         "beyond_bound": verification.beyond,
         "largest": [
@@ -405,9 +409,10 @@ def verified_table(folder: str | Path = VERIFIED) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a ledger and machine: columns ledger, machine, date, commit, one for each of
-        `KINDS` (how many numbers), largest difference (in half-widths, or of the value where there
-        is no interval), verdicts that change, and verified.
+        One row a ledger and machine: columns ledger, machine, packages (whether they were those of
+        the published run), date, commit, one for each of `KINDS` (how many numbers), largest
+        difference (in half-widths, or of the value where there is no interval), verdicts that
+        change, and verified.
     """
     rows = []
     for path in sorted(Path(folder).glob("*.json")):
@@ -417,6 +422,7 @@ def verified_table(folder: str | Path = VERIFIED) -> pd.DataFrame:
             {
                 "ledger": found["ledger"],
                 "machine": describe_hardware(found["machine"]),
+                "packages": "the same" if found["same_packages"] else "others",
                 "date": found["date"],
                 "commit": found["commit"],
                 **{kind: found["counts"][kind] for kind in KINDS},
@@ -426,7 +432,7 @@ def verified_table(folder: str | Path = VERIFIED) -> pd.DataFrame:
             }
         )
     columns = [
-        "ledger", "machine", "date", "commit", *KINDS, "largest difference",
+        "ledger", "machine", "packages", "date", "commit", *KINDS, "largest difference",
         "verdicts that change", "verified",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)

@@ -13,8 +13,8 @@ import torch
 
 from visprof import backbones, embedding, retrieval, scenes, siamese
 from visprof.intervals import percentile_interval
-from visprof.steps.embeddings import Network, embed_all
-from visprof.steps.pictures import SceneSplit
+from visprof.steps.data import SceneSplit
+from visprof.steps.networks import Network, embed_all
 from visprof.steps.registry import step
 
 __all__ = ["MARGINS", "siamese_ablation", "siamese_fine_tuning"]
@@ -89,7 +89,7 @@ class _Trainings:
     def score(
         self, ranking: retrieval.RankingMetrics, start: retrieval.RankingMetrics
     ) -> dict[str, float]:
-        """Mean average precision, and what it gained over a start, with 95 % intervals."""
+        """Value (mean average precision) and gain over a start, with 95 % intervals."""
         draws, at_start = (
             retrieval.resampled_metrics(of, self.labels, random_state=self.seed)[0]
             for of in (ranking, start)
@@ -98,7 +98,7 @@ class _Trainings:
         gain_low, gain_high = percentile_interval(draws - at_start, 0.95)
         gain = ranking.mean_ap - start.mean_ap
         return {
-            "mean_ap": ranking.mean_ap, "low": low, "high": high,
+            "value": ranking.mean_ap, "low": low, "high": high,
             "gain": gain, "gain_low": gain_low, "gain_high": gain_high,
         }  # fmt: skip
 

@@ -9,50 +9,72 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from visprof import embedding, prediction
-from visprof.steps.leakage import SIMULATED_USERS, simulated_mrr
-from visprof.steps.pictures import BoardSplit
-from visprof.steps.prediction import (
-    HalfProfiles,
+from visprof.intervals import Estimate
+from visprof.sources import vectors
+from visprof.steps.data import BoardSplit, PinArrays
+from visprof.steps.profile_kinds import (
+    TrainTestProfiles,
     drawn_pins,
-    halves,
     mean_profiles,
-    mrr_columns,
-    ranked,
-)  # fmt: skip
-from visprof.steps.registry import step
-from visprof.vocabulary import VisualVocabulary
+    rank_profiles,
+    split_profiles,
+)
+from visprof.steps.registry import step, variant
+from visprof.steps.user_ranking import mrr_columns, slug
 
-__all__ = ["distance_table", "gain_ranks", "gain_sources", "pin_truth", "taste_worlds"]
+__all__ = [
+    "distance_numbers", "distance_table", "gain_numbers", "gain_ranks", "gain_sources",
+    "pin_truth", "profile_leads", "vector_truth",
+]  # fmt: skip
 
-TASTES = {
-    "neither": (0.0, 0.0),
-    "classes only": (1.0, 0.0),
-    "styles only": (0.0, 1.0),
-    "both": (1.0, 1.0),
-}
+
+@step
+def profile_leads(mrr_table: pd.DataFrame, mrr_numbers: dict[str, Estimate]) -> pd.DataFrame:
+    """MRR of the image profile less that of each other one, paired by user.
+
+    Columns other, n_train, value, low, high, p, estimate.
+    """
+    rows = []
+    for row in mrr_table[mrr_table["profile"] != "image"].itertuples():
+        key = f"mrr.image-{slug(row.profile)}.{row.n_train}"
+        lead = mrr_numbers[key]
+        rows.append({
+            "other": row.profile, "n_train": row.n_train, "value": lead.value, "low": lead.low,
+            "high": lead.high, "p": mrr_numbers[f"{key}.p"].value, "estimate": lead,
+        })  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 @step
 def distance_table(
-    every_half_profiles: list[HalfProfiles], train_sizes: tuple[int, ...], seed: int
+    every_train_test_profiles: list[TrainTestProfiles], train_sizes: tuple[int, ...], seed: int
 ) -> pd.DataFrame:
     """MRR by distance, of each profile by those that suit it, at the most training pins.
 
-    Columns profile, distance, mrr, low, high, estimate.
+    Columns profile, distance, value, low, high, estimate.
     """
     n_train = max(train_sizes)
     pairs = [
         (name, distance)
-        for name, kind in every_half_profiles[0].kinds().items()
+        for name, kind in every_train_test_profiles[0].kinds().items()
         for distance in kind.distances
     ]
     ranks = [
         np.column_stack(
-            [1 / ranked(half, name, n_train, distance).middle for name, distance in pairs]
+            [1 / rank_profiles(of, name, n_train, distance).middle for name, distance in pairs]
         )
-        for half in every_half_profiles
+        for of in every_train_test_profiles
     ]
     return pd.DataFrame(pairs, columns=["profile", "distance"]).assign(**mrr_columns(ranks, seed))
+
+
+@step
+def distance_numbers(distance_table: pd.DataFrame) -> dict[str, Estimate]:
+    """MRR by profile and distance: keys such as ``distance.image.cosine``."""
+    return {
+        f"distance.{slug(row.profile)}.{row.distance}": row.estimate
+        for row in distance_table.itertuples()
+    }
 
 
 @step
@@ -68,11 +90,19 @@ def pin_truth(board_split: BoardSplit, data_folder: Path) -> pd.DataFrame | None
     return known.loc[images].reset_index(drop=True)
 
 
+@variant("pin_truth", drawn=False)
+def vector_truth(board_split: BoardSplit, vector_world: dict[str, float]) -> pd.DataFrame:
+    """Scene and style of all pins, the background's first, by number."""
+    rows = pd.concat([board_split.background["row"], board_split.analysed["row"]]).to_numpy()
+    world = vectors.simulate_embeddings(**vector_world)
+    return pd.DataFrame({"scene": world.labels[rows], "style": world.styles[rows]})
+
+
 @step
 def gain_ranks(
     pin_truth: pd.DataFrame | None,
     pin_features: embedding.Features | None,
-    pin_embedding: np.ndarray,
+    pin_embedding: PinArrays,
     board_split: BoardSplit,
     n_pins: int,
     n_test: int,
@@ -91,16 +121,20 @@ def gain_ranks(
     else:
         scene = _codes(pin_features.outputs.argmax(axis=1))
         known = {"likeliest classes": scene}
-    n_train, n_background = max(train_sizes), len(board_split.background)
-    of_class = _class_means(pin_embedding[:n_background], scene[:n_background], scene.max() + 1)
+    n_train, scenes = max(train_sizes), board_split.arrays(scene)
+    of_class = _class_means(pin_embedding.background, scenes.background, scene.max() + 1)
     sample = drawn_pins(board_split.analysed, n_pins, seed)
     first, last = prediction.split_pins(sample, n_train, n_test)
-    rows = n_background + sample.index.to_numpy()
-    parts = {name: np.eye(codes.max() + 1)[codes[rows]] for name, codes in known.items()}
-    parts["embedding: mean of the class"] = of_class[scene[rows]]
-    parts["embedding: what is left within the class"] = pin_embedding[rows] - of_class[scene[rows]]
-    half = halves(parts, sample.reset_index(drop=True), {n_train: first}, last)
-    pairs = {part: (half.train[part, n_train], half.test[part]) for part in parts}
+    rows = sample.index.to_numpy()
+    parts = {
+        name: np.eye(codes.max() + 1)[board_split.arrays(codes).analysed[rows]]
+        for name, codes in known.items()
+    }
+    explained = of_class[scenes.analysed[rows]]
+    parts["embedding: mean of the class"] = explained
+    parts["embedding: what is left within the class"] = pin_embedding.analysed[rows] - explained
+    profiles = split_profiles(parts, sample.reset_index(drop=True), {n_train: first}, last)
+    pairs = {part: (profiles.train[part, n_train], profiles.test[part]) for part in parts}
     if len(known) > 1:
         both = prediction.join_profiles([pairs[name] for name in known])
         pairs = {"true classes and styles": both, **pairs}
@@ -109,10 +143,16 @@ def gain_ranks(
 
 @step
 def gain_sources(every_gain_ranks: list[dict[str, np.ndarray]], seed: int) -> pd.DataFrame:
-    """MRR by what a profile may know of a pin: columns profile, mrr, low, high, estimate."""
+    """MRR by what a profile may know of a pin: columns profile, value, low, high, estimate."""
     names = list(every_gain_ranks[0])
     ranks = [np.column_stack([of[name] for name in names]) for of in every_gain_ranks]
     return pd.DataFrame({"profile": names, **mrr_columns(ranks, seed)})
+
+
+@step
+def gain_numbers(gain_sources: pd.DataFrame) -> dict[str, Estimate]:
+    """MRR by what a profile may know: keys such as ``gain.true-classes``."""
+    return {f"gain.{slug(row.profile)}": row.estimate for row in gain_sources.itertuples()}
 
 
 def _codes(names: ArrayLike) -> np.ndarray:
@@ -124,31 +164,3 @@ def _class_means(embedded: np.ndarray, scene: np.ndarray, n_classes: int) -> np.
     means = np.tile(embedded.mean(axis=0), (n_classes, 1))
     means[np.unique(scene)] = mean_profiles(embedded, scene)
     return means
-
-
-@step
-def taste_worlds(
-    board_split: BoardSplit,
-    unfitted_vocabulary: VisualVocabulary,
-    n_pins: int,
-    n_test: int,
-    train_sizes: tuple[int, ...],
-    distance: str,
-    seed: int,
-) -> pd.DataFrame:
-    """MRR in simulated worlds whose users have taste in classes, in styles, in both or neither.
-
-    Columns taste, n_users, profile, mrr, low, high, estimate. There are as many users as in the
-    study, at most 500.
-    """
-    n_users = min(SIMULATED_USERS, board_split.analysed["board"].nunique())
-    rows = []
-    for taste, (class_taste, style_taste) in TASTES.items():
-        found = simulated_mrr(
-            n_users, n_pins, n_test, max(train_sizes), unfitted_vocabulary, distance, seed,
-            class_taste=class_taste, style_taste=style_taste,
-        )  # fmt: skip
-        for name, mrr in found.items():
-            rows.append((taste, n_users, name, mrr.value, mrr.low, mrr.high, mrr))
-    columns = ["taste", "n_users", "profile", "mrr", "low", "high", "estimate"]
-    return pd.DataFrame(rows, columns=columns)

@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
 from visprof import duplicates, prediction
-from visprof.intervals import Estimate, estimate_over_seeds, mean_draws, resample_counts
-from visprof.sources import vectors
-from visprof.steps.pictures import BoardSplit, Pins
-from visprof.steps.prediction import drawn_pins, halves, mrr_columns, ranked
+from visprof.intervals import Estimate
+from visprof.steps.data import BoardSplit, PinArrays, Pins
+from visprof.steps.profile_kinds import drawn_pins, rank_profiles, split_profiles
 from visprof.steps.registry import step
-from visprof.steps.users import Assignments
-from visprof.vocabulary import VisualVocabulary
+from visprof.steps.user_ranking import mrr_columns, slug
 
 __all__ = [
-    "Leakage", "LeakageSamples", "PinSet", "leakage", "leakage_ranks", "leakage_samples",
-    "null_leakage", "simulated_mrr",
+    "Leakage", "LeakageSamples", "PinSet", "leakage", "leakage_numbers", "leakage_ranks",
+    "leakage_samples",
 ]  # fmt: skip
 
 LEAST_USERS = 0.9  # share of users that a comparison without near-duplicates should keep
+
 REMOVED = (0.0, 0.25, 0.5, 0.75, 1.0)
-REPEATS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4)
-SIMULATED_USERS = 500
 
 
 @dataclass(frozen=True)
 class Leakage:
     """MRR with and without near-duplicates, always for the same users and numbers of pins.
 
-    `by_rule` has the columns rule, pins_left, leaked, profile, mrr, low, high, estimate; `by_share`
-    has removed (share of the near-duplicates) in place of rule. Leaked is the share of test pins
-    with a near-duplicate among the same user's training pins.
+    `by_rule` has the columns rule, pins_left, leaked, profile, value, low, high, estimate;
+    `by_share` has removed (share of the near-duplicates) in place of rule. Leaked is the share of
+    test pins with a near-duplicate among the same user's training pins.
     """
 
     by_rule: pd.DataFrame
@@ -158,24 +153,21 @@ def _pin_set(
 
 @step
 def leakage_ranks(
-    assignments: Assignments,
-    pin_embedding: np.ndarray,
-    board_split: BoardSplit,
+    assignments: PinArrays,
+    pin_embedding: PinArrays,
     leakage_samples: LeakageSamples,
     distance: str,
 ) -> list[dict[str, np.ndarray]]:
     """Reciprocal ranks of users by set of pins and profile, means over its samples."""
-    parts = {
-        "image": assignments.analysed,
-        "embedding": pin_embedding[len(board_split.background) :],
-    }
+    parts = {"image": assignments.analysed, "embedding": pin_embedding.analysed}
     found = []
     for pin_set in leakage_samples.sets:
         ranks: dict[str, list[np.ndarray]] = {}
         for sample, first, last in pin_set.samples:
-            half = halves(parts, sample, {0: first}, last)
-            for name in half.kinds():
-                ranks.setdefault(name, []).append(1 / ranked(half, name, 0, distance).middle)
+            profiles = split_profiles(parts, sample, {0: first}, last)
+            for name in profiles.kinds():
+                found_at = rank_profiles(profiles, name, 0, distance).middle
+                ranks.setdefault(name, []).append(1 / found_at)
         found.append({name: np.mean(of, axis=0) for name, of in ranks.items()})
     return found
 
@@ -207,89 +199,10 @@ def leakage(
     )  # fmt: skip
 
 
-def simulated_mrr(
-    n_users: int,
-    n_pins: int,
-    n_test: int,
-    n_train: int,
-    words: VisualVocabulary,
-    distance: str,
-    seed: int,
-    **world: float,
-) -> dict[str, Estimate]:
-    """MRR by profile in worlds of embeddings, which are simulated and not drawn.
-
-    As many worlds of `n_users` users are made as hold 500 in all, at most four, each with a
-    vocabulary by a seed of its own: they stand for the seeds. Each has as many other users as make
-    a background of 20 pins a cluster.
-    """
-    n_background = -(-20 * words.n_clusters // n_pins)
-    found: dict[str, list[np.ndarray]] = {}
-    for number in range(min(4, -(-SIMULATED_USERS // n_users))):
-        simulated = vectors.simulate_embeddings(
-            n_background + n_users, n_pins, random_state=1000 * seed + number, **world
-        )
-        cut = n_background * n_pins
-        background, analysed = simulated.vectors[:cut], simulated.vectors[cut:]
-        anew = clone(words).set_params(random_state=words.random_state + number)
-        parts = {"image": anew.fit(background).transform(analysed), "embedding": analysed}
-        place = np.tile(np.arange(n_pins), n_users)
-        sample = pd.DataFrame({"board": simulated.users[cut:]})
-        half = halves(parts, sample, {n_train: place < n_train}, place >= n_pins - n_test)
-        for name in half.kinds():
-            ranks = ranked(half, name, n_train, distance)
-            found.setdefault(name, []).append(1 / ranks.middle)
-    return {name: _mean_over_worlds(ranks, seed) for name, ranks in found.items()}
-
-
-def _mean_over_worlds(ranks: list[np.ndarray], seed: int) -> Estimate:
-    """MRR of worlds that have no user in common.
-
-    Means of worlds vary by their users, and as worlds and vocabularies differ: by what their
-    variance has more than that of their users, if anything. Drawn again as they are, they would
-    bring the variance of the users twice more.
-    """
-    draws = np.column_stack(
-        [
-            mean_draws(of, resample_counts(len(of), 2000, seed + number))
-            for number, of in enumerate(ranks)
-        ]
-    )
-    means = np.array([of.mean() for of in ranks])
-    n_users = sum(map(len, ranks))
-    alone = estimate_over_seeds(means, draws, random_state=seed).of(n_users, "users")
-    if len(ranks) == 1:
-        return alone
-    spread = float(means.var(ddof=1))
-    excess = max(0.0, spread - float(np.mean([of.var(ddof=1) / len(of) for of in ranks])))
-    apart = (means - means.mean()) * np.sqrt(excess / spread if spread else 0.0)
-    shared = draws.mean(axis=1, keepdims=True)
-    found = estimate_over_seeds(means.mean() + apart, shared + apart, random_state=seed)
-    return dataclasses.replace(alone, low=found.low, high=found.high, sd_seeds=found.sd_seeds)
-
-
 @step
-def null_leakage(
-    board_split: BoardSplit,
-    unfitted_vocabulary: VisualVocabulary,
-    n_pins: int,
-    n_test: int,
-    train_sizes: tuple[int, ...],
-    distance: str,
-    seed: int,
-) -> pd.DataFrame:
-    """MRR of users without any taste, by the share of pins that repeat an earlier one.
-
-    Columns repeat_share, n_users, profile, mrr, low, high. There are as many users as in the study,
-    at most 500.
-    """
-    n_users = min(SIMULATED_USERS, board_split.analysed["board"].nunique())
-    rows = []
-    for share in REPEATS:
-        found = simulated_mrr(
-            n_users, n_pins, n_test, max(train_sizes), unfitted_vocabulary, distance, seed,
-            class_taste=0, style_taste=0, repeat_share=share,
-        )  # fmt: skip
-        for name, mrr in found.items():
-            rows.append((share, n_users, name, mrr.value, mrr.low, mrr.high))
-    return pd.DataFrame(rows, columns=["repeat_share", "n_users", "profile", "mrr", "low", "high"])
+def leakage_numbers(leakage: Leakage) -> dict[str, Estimate]:
+    """MRR by rule and profile: keys such as ``leakage.all-pins.image``."""
+    return {
+        f"leakage.{slug(row.rule)}.{slug(row.profile)}": row.estimate
+        for row in leakage.by_rule.itertuples()
+    }

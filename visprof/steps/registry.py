@@ -1,9 +1,9 @@
 """The steps of the paper by name: functions whose arguments say what they need.
 
 What the algorithm draws (the start of k-means, the networks' last layer and pairs, paragraph
-vectors, dealt pins) is drawn by a seed of its own, the argument ``start``. Data and users stay as
-they are, so the values of several starts show how much of a number is the algorithm's own chance.
-An argument ``every_NAME`` is the list of values of the step NAME, one for each start.
+vectors, shuffled pins) is drawn by a seed of its own, the argument ``start``. Data and users stay
+as they are, so the values of several starts show how much of a number is the algorithm's own
+chance. An argument ``every_NAME`` is the list of values of the step NAME, one for each start.
 """
 
 from __future__ import annotations
@@ -34,11 +34,21 @@ def step(function: Step | None = None, *, kept: bool = True) -> Any:
     return function
 
 
-def variant(**conditions: Any) -> Callable[[Step], Step]:
-    """Register a function in place of the step of its name, where parameters have these values."""
+def variant(name: str, **conditions: Any) -> Callable[[Step], Step]:
+    """Register a function in place of a step, where parameters have these values.
+
+    It stands beside the step that it replaces, so it has a name of its own.
+
+    Raises
+    ------
+    ValueError
+        If there is no such step.
+    """
+    if name not in STEPS:
+        raise ValueError(f"no step {name!r} to replace; known: {', '.join(STEPS)}")
 
     def register(function: Step) -> Step:
-        VARIANTS.setdefault(function.__name__, []).append((conditions, function))
+        VARIANTS.setdefault(name, []).append((conditions, function))
         return function
 
     return register

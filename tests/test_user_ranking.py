@@ -12,10 +12,11 @@ from scipy.stats import rankdata
 
 from visprof import boards, prediction
 from visprof.sources.vectors import simulate_embeddings
-from visprof.steps import baselines, leakage, simulated
-from visprof.steps import prediction as steps
-from visprof.steps.pictures import BoardSplit, Pins
-from visprof.steps.users import Assignments, fit_vocabulary
+from visprof.steps import baselines, leakage
+from visprof.steps import user_ranking as steps
+from visprof.steps import without_pictures as simulated
+from visprof.steps.assignments import Assignments, fit_vocabulary
+from visprof.steps.data import BoardSplit, Pins
 from visprof.study import Study
 from visprof.vocabulary import VisualVocabulary
 

@@ -11,7 +11,7 @@ import pytest
 from visprof import figures
 from visprof.profiles import user_profiles
 from visprof.sources import world
-from visprof.steps.yours import N_EXAMPLES
+from visprof.steps.own_board import N_EXAMPLES
 from visprof.study import Study
 
 SMALL = {

@@ -10,8 +10,8 @@ import pytest
 from scipy.stats import false_discovery_control
 
 from visprof.significance import PairPValues, max_z_pvalue
-from visprof.steps.significance import PairTests, pair_tests, pin_sessions, significance_numbers
-from visprof.steps.users import Assignments
+from visprof.steps.assignments import Assignments
+from visprof.steps.pair_tests import PairTests, pair_tests, pin_sessions, significance_numbers
 from visprof.study import Study
 
 

@@ -12,8 +12,8 @@ from visprof.calibration import draw_users, pin_bank
 from visprof.logodds import log_odds_z
 from visprof.significance import exceeds, share_over_seeds
 from visprof.sources.vectors import simulate_counts
-from visprof.steps import calibration
-from visprof.steps.calibration import (
+from visprof.steps import error_rates as calibration
+from visprof.steps.error_rates import (
     LEVEL,
     calibration_numbers,
     calibration_world,

@@ -7,7 +7,7 @@ import pandas as pd
 
 from visprof import maps
 from visprof.intervals import Estimate
-from visprof.steps.pictures import BoardSplit, SceneSplit
+from visprof.steps.data import BoardSplit, PinArrays, SceneSplit
 from visprof.steps.registry import step
 
 __all__ = ["background_map", "map_quality", "scene_map"]
@@ -15,7 +15,7 @@ __all__ = ["background_map", "map_quality", "scene_map"]
 
 @step
 def background_map(
-    pin_embedding: np.ndarray,
+    pin_embedding: PinArrays,
     board_split: BoardSplit,
     n_map: int,
     perplexity: float,
@@ -26,7 +26,7 @@ def background_map(
     rng = np.random.default_rng(seed)
     rows = rng.choice(len(background), min(n_map, len(background)), replace=False)
     pins = background.iloc[rows].reset_index(drop=True).assign(row=rows)
-    return _laid_out(pins, pin_embedding[rows], perplexity, seed)
+    return _laid_out(pins, pin_embedding.background[rows], perplexity, seed)
 
 
 def _laid_out(
@@ -47,14 +47,14 @@ def scene_map(
 
 @step
 def map_quality(
-    pin_embedding: np.ndarray,
+    pin_embedding: PinArrays,
     background_map: pd.DataFrame,
     scene_embeddings: dict[str, np.ndarray],
     scene_map: pd.DataFrame,
     seed: int,
 ) -> dict[str, Estimate]:
     """How far to trust the planes of pins and of scenes: neighbourhoods, purity, chance."""
-    of_pins = pin_embedding[background_map["row"]]
+    of_pins = pin_embedding.background[background_map["row"]]
     of_scenes = scene_embeddings["hybrid"]
     return {
         **_plane_quality("pins", of_pins, background_map, background_map["board"], seed),

@@ -17,7 +17,7 @@ from visprof import significance, vocabulary
 from visprof.calibration import PinBank, draw_users, pin_bank
 from visprof.intervals import Estimate
 from visprof.logodds import logits_and_variances
-from visprof.steps.pictures import BoardSplit
+from visprof.steps.data import BoardSplit
 from visprof.steps.registry import step
 
 __all__ = [
@@ -95,7 +95,7 @@ def false_positives(
 ) -> pd.DataFrame:
     """How often Z is above the threshold for two users who do not differ.
 
-    Columns assignment, variance, alpha, prior (its weight in pins), n_pins, rate, low, high,
+    Columns assignment, variance, alpha, prior (its weight in pins), n_pins, value, low, high,
     estimate. No user is in two pairs. The pairs are the same in all rows, with their first pins;
     each seed of the algorithm has its share of them.
     """
@@ -127,7 +127,7 @@ def false_positives(
                          rate.high, rate)
                     )  # fmt: skip
     columns = [
-        "assignment", "variance", "alpha", "prior", "n_pins", "rate", "low", "high", "estimate",
+        "assignment", "variance", "alpha", "prior", "n_pins", "value", "low", "high", "estimate",
     ]  # fmt: skip
     return pd.DataFrame(found, columns=columns)
 
@@ -214,7 +214,7 @@ def power(
 ) -> pd.DataFrame:
     """Share of pairs found different, by the strength of tastes and the number of pins.
 
-    Columns rule, taste, n_pins, share, low, high. The rule "pins" is the permutation test, "Z" the
+    Columns rule, taste, n_pins, value, low, high. The rule "pins" is the permutation test, "Z" the
     paper's, and "sessions" the test where pins come in sessions, which are shuffled whole. Each
     seed of the algorithm has its share of the pairs.
     """
@@ -242,7 +242,7 @@ def power(
                 chosen.setdefault("sessions", []).append(significance.at_most(by_session, LEVEL))
             for rule, of_rule in chosen.items():
                 found.append((rule, taste, n_pins, *_share_columns(of_rule)))
-    return pd.DataFrame(found, columns=["rule", "taste", "n_pins", "share", "low", "high"])
+    return pd.DataFrame(found, columns=["rule", "taste", "n_pins", "value", "low", "high"])
 
 
 @step

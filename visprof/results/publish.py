@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from visprof.cite import RESULTS
 from visprof.files import write_whole
 from visprof.parameters import preset_parameters
-from visprof.results import Ledger
+from visprof.results.cite import RESULTS
+from visprof.results.ledger import Ledger
 
 __all__ = ["PublicationError", "changed_parameters", "publish"]
 

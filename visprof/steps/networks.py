@@ -1,4 +1,4 @@
-"""Steps: features of pictures, the Siamese network, and the embeddings that they make."""
+"""Steps: features of pictures, the Siamese network, and the hybrid embedding of pins."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from visprof import backbones, bow, embedding, scenes, siamese
-from visprof.steps.pictures import BoardSplit, SceneSplit
-from visprof.steps.registry import step
+from visprof import backbones, embedding, scenes, siamese
+from visprof.sources import vectors
+from visprof.steps.data import BoardSplit, PinArrays, SceneSplit
+from visprof.steps.registry import step, variant
 
 __all__ = [
-    "Network", "SiameseTraining", "embed_all", "feature_store", "network", "pin_embedding",
-    "pin_features", "scene_descriptors", "scene_embeddings", "scene_features", "scene_words",
-    "siamese_training",
+    "Network", "SiameseTraining", "embed_all", "feature_store", "network", "no_pin_features",
+    "pin_embedding", "pin_features", "scene_features", "siamese_part", "siamese_training",
+    "vector_embedding",
 ]  # fmt: skip
 
 
@@ -91,6 +92,11 @@ def pin_features(
     )
 
 
+@variant("pin_features", drawn=False)
+def no_pin_features(board_split: BoardSplit) -> None:
+    """There is no picture that a CNN could look at."""
+
+
 @dataclass(frozen=True)
 class SiameseTraining:
     """A trained Siamese network: its weights and what was logged on the way."""
@@ -144,7 +150,7 @@ def siamese_training(
     )
 
 
-def _siamese_outputs(
+def siamese_part(
     folder: Path,
     features: embedding.Features,
     images: list[str],
@@ -163,53 +169,6 @@ def _siamese_outputs(
     return siamese.siamese_outputs(model, features.features)
 
 
-@step
-def scene_descriptors(scene_split: SceneSplit) -> list[np.ndarray]:
-    """SIFT descriptors of the labelled scenes: training ones, then test ones."""
-    return bow.sift_descriptors(scene_split.images)
-
-
-@step
-def scene_words(
-    scene_descriptors: list[np.ndarray], scene_split: SceneSplit, n_words: int, start: int
-) -> np.ndarray:
-    """SIFT and bag of words of the test scenes, the words learnt on the training scenes."""
-    n_train = len(scene_split.train)
-    words = bow.BagOfVisualWords(n_words, random_state=start).fit(scene_descriptors[:n_train])
-    return words.transform(scene_descriptors[n_train:])
-
-
-@step
-def scene_embeddings(
-    folder: Path,
-    scene_features: embedding.Features,
-    scene_split: SceneSplit,
-    scene_words: np.ndarray,
-    siamese_training: SiameseTraining,
-    network: Network,
-    device: str,
-    scale_blocks: bool,
-    start: int,
-) -> dict[str, np.ndarray]:
-    """Embeddings of the test scenes by each method of Table 1, and by some for comparison."""
-    n_train, images = len(scene_split.train), scene_split.images
-    siamese_part = _siamese_outputs(
-        folder, scene_features, images, siamese_training, network, device
-    )[n_train:]
-    n_outputs, width = siamese_training.state["last.weight"].shape
-    untrained = siamese.SiameseEmbedding(None, width, n_outputs, siamese_training.normalise, start)
-    siamese.calibrate(untrained, scene_features.features[:n_train])
-    cnn = scene_features.outputs[n_train:]
-    return {
-        "hybrid": embedding.hybrid_embedding(cnn, siamese_part, scale_blocks),
-        "scaled": embedding.hybrid_embedding(cnn, siamese_part, scale_blocks=True),
-        "cnn": np.float64(cnn),
-        "siamese": siamese_part,
-        "untrained": siamese.siamese_outputs(untrained, scene_features.features[n_train:]),
-        "bow": scene_words,
-    }
-
-
 @step(kept=False)
 def pin_embedding(
     folder: Path,
@@ -219,9 +178,20 @@ def pin_embedding(
     network: Network,
     device: str,
     scale_blocks: bool,
-) -> np.ndarray:
-    """Hybrid embedding of all pins, (n_background + n_analysed, d)."""
-    siamese_part = _siamese_outputs(
+) -> PinArrays:
+    """Hybrid embedding of all pins, (n_background, d) and (n_analysed, d)."""
+    learnt = siamese_part(
         folder, pin_features, board_split.images, siamese_training, network, device
     )
-    return embedding.hybrid_embedding(pin_features.outputs, siamese_part, scale_blocks)
+    hybrid = embedding.hybrid_embedding(pin_features.outputs, learnt, scale_blocks)
+    return board_split.arrays(hybrid)
+
+
+@variant("pin_embedding", drawn=False)
+def vector_embedding(board_split: BoardSplit, vector_world: dict[str, float]) -> PinArrays:
+    """Simulated embeddings of all pins, (n_background, d) and (n_analysed, d)."""
+    simulated = vectors.simulate_embeddings(**vector_world).vectors
+    background, analysed = (
+        simulated[pins["row"].to_numpy()] for pins in (board_split.background, board_split.analysed)
+    )
+    return PinArrays(background, analysed)

@@ -13,8 +13,9 @@ from typing import Any
 import pandas as pd
 
 import visprof
+from visprof.intervals import Estimate
 from visprof.machine import describe_hardware
-from visprof.results import Estimate, Ledger, estimates
+from visprof.results.ledger import Ledger, estimates
 
 __all__ = ["PAPER", "cite_number", "cite_software", "find_ledger", "list_numbers"]
 

@@ -1,21 +1,72 @@
-"""Steps: how well the embeddings retrieve pictures of the same scene (Table 1)."""
+"""Steps: embeddings of labelled scenes, and how well each finds the same scene (Table 1)."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from visprof import embedding, maps, retrieval
+from visprof import bow, embedding, maps, retrieval, siamese
 from visprof.intervals import Estimate, estimate_over_seeds
-from visprof.steps.embeddings import Network
-from visprof.steps.pictures import SceneSplit
+from visprof.steps.data import SceneSplit
+from visprof.steps.networks import Network, SiameseTraining, siamese_part
 from visprof.steps.registry import step
 
-__all__ = ["CLAIMED_ORDER", "example_queries", "map_numbers", "network_check", "scene_ranking"]
+__all__ = [
+    "CLAIMED_ORDER", "class_mean_ap", "example_queries", "map_numbers", "network_numbers",
+    "scene_descriptors", "scene_embeddings", "scene_ranking", "scene_words",
+]  # fmt: skip
 
 # Table 1, and whether training brings the Siamese network anything (our addition)
 CLAIMED_ORDER = (("hybrid", "cnn"), ("cnn", "bow"), ("bow", "random"), ("siamese", "untrained"))
+
+
+@step
+def scene_descriptors(scene_split: SceneSplit) -> list[np.ndarray]:
+    """SIFT descriptors of the labelled scenes: training ones, then test ones."""
+    return bow.sift_descriptors(scene_split.images)
+
+
+@step
+def scene_words(
+    scene_descriptors: list[np.ndarray], scene_split: SceneSplit, n_words: int, start: int
+) -> np.ndarray:
+    """SIFT and bag of words of the test scenes, the words learnt on the training scenes."""
+    n_train = len(scene_split.train)
+    words = bow.BagOfVisualWords(n_words, random_state=start).fit(scene_descriptors[:n_train])
+    return words.transform(scene_descriptors[n_train:])
+
+
+@step
+def scene_embeddings(
+    folder: Path,
+    scene_features: embedding.Features,
+    scene_split: SceneSplit,
+    scene_words: np.ndarray,
+    siamese_training: SiameseTraining,
+    network: Network,
+    device: str,
+    scale_blocks: bool,
+    start: int,
+) -> dict[str, np.ndarray]:
+    """Embeddings of the test scenes by each method of Table 1, and by some for comparison."""
+    n_train, images = len(scene_split.train), scene_split.images
+    learnt = siamese_part(folder, scene_features, images, siamese_training, network, device)
+    learnt = learnt[n_train:]
+    n_outputs, width = siamese_training.state["last.weight"].shape
+    untrained = siamese.SiameseEmbedding(None, width, n_outputs, siamese_training.normalise, start)
+    siamese.calibrate(untrained, scene_features.features[:n_train])
+    cnn = scene_features.outputs[n_train:]
+    return {
+        "hybrid": embedding.hybrid_embedding(cnn, learnt, scale_blocks),
+        "scaled": embedding.hybrid_embedding(cnn, learnt, scale_blocks=True),
+        "cnn": np.float64(cnn),
+        "siamese": learnt,
+        "untrained": siamese.siamese_outputs(untrained, scene_features.features[n_train:]),
+        "bow": scene_words,
+    }
 
 
 @step
@@ -28,6 +79,16 @@ def scene_ranking(
         method: retrieval.ranking_metrics(features, labels)
         for method, features in scene_embeddings.items()
     }
+
+
+@step
+def class_mean_ap(
+    scene_ranking: dict[str, retrieval.RankingMetrics], scene_split: SceneSplit
+) -> pd.DataFrame:
+    """Mean average precision of the queries of each class: a row a class, a column a method."""
+    labels = scene_split.test["label"].to_numpy()
+    by_method = {method: of.class_mean_ap(labels) for method, of in scene_ranking.items()}
+    return pd.DataFrame(by_method, index=sorted(set(labels)))
 
 
 @step
@@ -55,19 +116,20 @@ def example_queries(
 
 
 @step
-def network_check(
+def network_numbers(
     scene_features: embedding.Features, scene_split: SceneSplit, network: Network
-) -> Estimate | None:
-    """Share of scenes with their own class in the CNN's first five; None if it knows no class."""
+) -> dict[str, Estimate]:
+    """Share of scenes with their own class in the CNN's first five; none if it knows no class."""
     classes = [name.split("/")[0] for name in network.load().classes or ()]  # "desert/sand"
     labels = np.array([*scene_split.train["label"], *scene_split.test["label"]])
     known = np.isin(labels, classes)
     if not known.any():
-        return None
+        return {}
     first_five = np.argsort(-scene_features.outputs[known], axis=1)[:, :5]
     right = (np.array(classes)[first_five] == labels[known, None]).any(axis=1)
     interval = stats.binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
-    return Estimate(float(right.mean()), interval.low, interval.high, len(right), "pictures")
+    share = Estimate(float(right.mean()), interval.low, interval.high, len(right), "pictures")
+    return {"network.top5": share}
 
 
 @step

@@ -9,12 +9,11 @@ from scipy.stats import false_discovery_control
 
 from visprof import significance
 from visprof.intervals import Estimate
-from visprof.steps.calibration import LEVEL
-from visprof.steps.pictures import BoardSplit
-from visprof.steps.registry import step
-from visprof.steps.users import Assignments
+from visprof.steps.data import BoardSplit, PinArrays
+from visprof.steps.error_rates import LEVEL
+from visprof.steps.registry import step, variant
 
-__all__ = ["PairTests", "pair_tests", "pin_sessions", "significance_numbers"]
+__all__ = ["PairTests", "no_sessions", "pair_tests", "pin_sessions", "significance_numbers"]
 
 
 @step
@@ -26,6 +25,11 @@ def pin_sessions(board_split: BoardSplit) -> np.ndarray | None:
     pins = board_split.analysed
     sessions = pins.groupby(["board", pins["time"].dt.floor("D")]).ngroup().to_numpy()
     return sessions if len(np.unique(sessions)) < len(sessions) else None
+
+
+@variant("pin_sessions", drawn=False)
+def no_sessions(board_split: BoardSplit) -> None:
+    """Times an hour apart tell no session."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class PairTests:
 
 @step
 def pair_tests(
-    every_assignments: list[Assignments],
+    every_assignments: list[PinArrays],
     board_split: BoardSplit,
     pin_sessions: np.ndarray | None,
     alpha: float,

@@ -8,10 +8,10 @@ import pytest
 
 from visprof.logodds import log_odds_z, pairwise_max_z
 from visprof.profiles import user_profiles
-from visprof.steps import clusters
-from visprof.steps.differences import counts_and_dealt, pairwise_differences
-from visprof.steps.pictures import BoardSplit
-from visprof.steps.users import assignments, visual_vocabulary
+from visprof.steps import sensitivity as clusters
+from visprof.steps.assignments import assignments, visual_vocabulary
+from visprof.steps.data import BoardSplit
+from visprof.steps.user_pairs import counts_and_dealt, pairwise_differences
 from visprof.study import Study
 
 EQ2 = {"bandwidth": 0.1, "normalised": True, "sigma": "pairs"}

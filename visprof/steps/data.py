@@ -1,4 +1,4 @@
-"""Steps: the pictures of a study, boards and labelled scenes."""
+"""Steps: the data of a study, pins of boards and labelled scenes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ import numpy as np
 import pandas as pd
 
 from visprof import boards, datasheet, duplicates, scenes
-from visprof.sources import world
-from visprof.steps.registry import step
+from visprof.intervals import Estimate
+from visprof.sources import vectors, world
+from visprof.steps.registry import step, variant
 
 __all__ = [
-    "BoardSplit", "Pins", "SceneSplit", "board_split", "data_digest", "data_folder", "data_sheet",
-    "near_duplicates", "picture_contents", "pins", "scene_split",
+    "BoardSplit", "PinArrays", "Pins", "SceneSplit", "all_as_background", "board_split",
+    "data_digest", "data_folder", "data_sheet", "drawn_scene_split", "duplicate_numbers",
+    "equal_vectors", "near_duplicates", "picture_contents", "pins", "scene_split", "vector_pins",
+    "vector_world",
 ]  # fmt: skip
 
 log = logging.getLogger("visprof")
+
+FIRST_DAY = "2014-07-01"  # of the pins without pictures: every board is active since
 
 
 @step
@@ -67,6 +72,28 @@ def data_folder(
 
 
 @step
+def vector_world(
+    n_users: int,
+    world_pins: int,
+    class_taste: float,
+    style_taste: float,
+    session_length: float,
+    repeat_share: float,
+    seed: int,
+) -> dict[str, float]:
+    """What to simulate: the embeddings themselves are made faster than they are read from disk."""
+    return {
+        "n_users": n_users,
+        "n_pins": world_pins,
+        "class_taste": class_taste,
+        "style_taste": style_taste,
+        "session_length": session_length,
+        "repeat_share": repeat_share,
+        "random_state": seed,
+    }
+
+
+@step
 def data_digest(data: str, weights: str) -> str:
     """Digest of what is read of the reader's own data; empty where all is simulated."""
     if not data:
@@ -99,6 +126,26 @@ def pins(data_folder: Path) -> Pins:
     return Pins(readable, unreadable, left_out)
 
 
+@variant("pins", drawn=False)
+def vector_pins(n_users: int, world_pins: int) -> Pins:
+    """Pins of simulated users, an hour after each other, with neither picture nor caption."""
+    users = np.repeat(np.arange(n_users), world_pins)
+    hour = np.tile(np.arange(world_pins), n_users)
+    time = pd.Timestamp(FIRST_DAY, tz="UTC") + pd.to_timedelta(hour, unit="h")
+    width = len(str(n_users - 1))
+    table = pd.DataFrame(
+        {
+            "board": [f"user-{user:0{width}d}" for user in users],
+            "image": "",
+            "time": time,
+            "caption": "",
+            "row": np.arange(len(users)),  # of the simulated embeddings
+        }
+    )
+    nothing = pd.DataFrame(columns=["entry", "reason"])
+    return Pins(table, table.iloc[:0].assign(reason=""), nothing)
+
+
 @step
 def picture_contents(pins: Pins) -> np.ndarray:
     """Digest of each readable pin's file, (n,): equal ones show the same picture."""
@@ -109,6 +156,18 @@ def picture_contents(pins: Pins) -> np.ndarray:
 def _content(image: str) -> str:
     with open(image, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
+
+
+@dataclass(frozen=True)
+class PinArrays:
+    """What is known of the pins of a study: a row a pin, as in the tables of `BoardSplit`."""
+
+    background: np.ndarray
+    analysed: np.ndarray
+
+    def stacked(self) -> np.ndarray:
+        """Rows of all pins, the background's first."""
+        return np.concatenate([self.background, self.analysed])
 
 
 @dataclass(frozen=True)
@@ -123,6 +182,11 @@ class BoardSplit:
     def images(self) -> list[str]:
         """Pictures of all pins: the background's, then the analysed boards'."""
         return [*self.background["image"], *self.analysed["image"]]
+
+    def arrays(self, rows: np.ndarray) -> PinArrays:
+        """Rows that stand for all pins, the background's first, by their use."""
+        n_background = len(self.background)
+        return PinArrays(rows[:n_background], rows[n_background:])
 
 
 @step
@@ -142,11 +206,31 @@ def board_split(
     return BoardSplit(background, analysed, funnel)
 
 
+@variant("board_split", background_source="all")
+def all_as_background(pins: Pins, min_pins: int, active_since: str) -> BoardSplit:
+    """All pins as background, where boards are too few to set some aside."""
+    kept, funnel = boards.filter_boards(pins.readable, min_pins, active_since)
+    if kept["board"].nunique() < 2:
+        raise ValueError(
+            f"one board alone passes the filters (min_pins={min_pins}, active_since="
+            f"{active_since}); at least 2 are needed to compare: add boards, or lower min_pins"
+        )
+    return BoardSplit(pins.readable, kept, funnel)
+
+
 @step
 def near_duplicates(pins: Pins) -> np.ndarray:
     """Cluster of near-duplicate pictures that each readable pin belongs to, (n,) int."""
     signatures = duplicates.picture_signatures(list(pins.readable["image"]))
     return duplicates.duplicate_clusters(signatures)
+
+
+@variant("near_duplicates", drawn=False)
+def equal_vectors(vector_world: dict[str, float]) -> np.ndarray:
+    """Cluster of equal embeddings that each pin belongs to, (n,) int: repeats, and nothing else."""
+    embeddings = vectors.simulate_embeddings(**vector_world).vectors
+    # four coordinates tell two embeddings apart
+    return np.unique(embeddings[:, :4], axis=0, return_inverse=True)[1]
 
 
 @step
@@ -157,6 +241,16 @@ def data_sheet(
     return datasheet.describe(
         pins.readable, board_split.funnel, pins.unreadable, near_duplicates, pins.left_out
     )
+
+
+@step
+def duplicate_numbers(data_sheet: datasheet.Datasheet, pins: Pins) -> dict[str, Estimate]:
+    """Shares of pins that have a near-duplicate on their own board, and on another one."""
+    found, n = data_sheet.duplicates.iloc[0], len(pins.readable)
+    return {
+        "duplicates.same_board": Estimate(float(found["share_same_board"]), n=n, unit="pins"),
+        "duplicates.other_board": Estimate(float(found["share"]), n=n, unit="pins"),
+    }
 
 
 @dataclass(frozen=True)
@@ -181,3 +275,12 @@ def scene_split(data_folder: Path) -> SceneSplit:
             "it there, or pass scenes=simulated"
         )
     return SceneSplit(*scenes.split_scenes(scenes.read_scenes(data_folder / "scenes")))
+
+
+@variant("scene_split", scenes="simulated")
+def drawn_scene_split(
+    folder: Path, scenes_per_class: int, picture_size: int, seed: int
+) -> SceneSplit:
+    """Drawn scenes, where the reader has no labelled photographs."""
+    world.write_scenes(folder, n_per_class=scenes_per_class, size=picture_size, random_state=seed)
+    return SceneSplit(*scenes.split_scenes(scenes.read_scenes(folder / "scenes")))

@@ -1,0 +1,105 @@
+"""A page of the book: the study of its parameters, and what it writes down and says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from myst_nb import glue
+
+from visprof import figures, sentences
+from visprof.inputs import note_inputs
+from visprof.intervals import Estimate
+from visprof.memo import fingerprint
+from visprof.results.cite import RESULTS, find_ledger
+from visprof.results.ledger import Ledger
+from visprof.study import Study
+
+__all__ = ["Chapter", "say"]
+
+
+def say(said: Mapping[str, Any]) -> None:
+    """Give the text what it names with the role ``glue:text``; for pages without a study."""
+    for name, what in said.items():
+        glue(name, what, display=False)
+
+
+class Chapter:
+    """What the cells of a page share.
+
+    Making one gives the figures the book's look, and the text ``source``, what the study looks at.
+
+    Parameters
+    ----------
+    variables : mapping
+        The page's ``globals()``, with the parameters that it was given (see `Study.of_page`).
+
+    Attributes
+    ----------
+    study : Study
+        That of the page's parameters.
+
+    Raises
+    ------
+    ValueError
+        If a parameter or preset is none of the study's.
+    """
+
+    def __init__(self, variables: Mapping[str, Any]) -> None:
+        figures.use_book_style()
+        self.study = Study.of_page(variables)
+        self._ledger = variables.get("ledger", "")
+        self.say({"source": self.study.source})
+
+    def __getitem__(self, step: str) -> Any:
+        """Value of a step of the study."""
+        return self.study[step]
+
+    def record(self, *steps: str) -> dict[str, Estimate]:
+        """Write the numbers of steps into the ledger, and give them to the text by their keys.
+
+        Parameters
+        ----------
+        *steps : str
+            Steps whose value is a dict of estimates, such as "map_numbers".
+
+        Returns
+        -------
+        dict of str to Estimate
+        """
+        numbers = {key: number for step in steps for key, number in self[step].items()}
+        self.study.record(numbers, self._ledger)
+        self.say({key: sentences.shown(key, number) for key, number in numbers.items()})
+        return numbers
+
+    def say(self, *said: str | Mapping[str, Any]) -> None:
+        """Give the text what it names with the role ``glue:text``.
+
+        Parameters
+        ----------
+        *said : str or mapping
+            The name of a parameter of the study, or what is said by name: words, or a number whose
+            format the text gives.
+        """
+        for one in said:
+            if isinstance(one, str):
+                say({one: sentences.plain(getattr(self.study, one))})
+            else:
+                say(one)
+
+    def published(self, preset: str) -> Ledger:
+        """The published ledger of a preset; the page is made again when it changes."""
+        ledger = find_ledger(preset=preset)
+        self.noted(ledger.path)
+        return ledger
+
+    def measured(self, name: str) -> dict[str, Any]:
+        """What a benchmark has kept in ``results/NAME.json``; noted like a published ledger."""
+        return json.loads(self.noted(RESULTS / f"{name}.json").read_text("utf-8"))
+
+    def noted(self, path: Path) -> Path:
+        """The path of a file or folder, after which the page is made again when that changes."""
+        note_inputs({}, {str(path): fingerprint(path)})
+        return path

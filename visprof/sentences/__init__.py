@@ -1,0 +1,6 @@
+"""What the text of the book says of numbers: every word that depends on a value is chosen here."""
+
+from visprof.sentences.claims import *
+from visprof.sentences.deviations import *
+from visprof.sentences.numerals import *
+from visprof.sentences.planes import *

@@ -1,0 +1,34 @@
+"""Numbers as the text of the book writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from visprof.intervals import Estimate
+
+__all__ = ["plain", "shown"]
+
+SHARES = ("duplicates.", "null.", "pairs.", "plane.", "yours.")  # of keys; written in per cent
+NO_SHARES = (".trust", "plane-embedding")  # of keys that begin so
+
+
+def shown(key: str, number: Estimate) -> str:
+    """A recorded number with its interval: a share in per cent, anything else with three decimals.
+
+    Parameters
+    ----------
+    key : str
+        Its key in the ledger.
+    number : Estimate
+    """
+    share = key.startswith(SHARES) and not any(part in key for part in NO_SHARES)
+    return f"{number:.1%}" if share else f"{number:.3f}"
+
+
+def plain(value: Any) -> str:
+    """A parameter's value in words: whole numbers with commas, others as short as they are."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,182 @@
+"""Steps: do users differ (Figure 5), and by which clusters?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+from sklearn.utils.extmath import row_norms
+
+from visprof import logodds, profiles, significance
+from visprof.intervals import Estimate, estimate_over_seeds
+from visprof.steps.data import BoardSplit, PinArrays
+from visprof.steps.registry import step
+from visprof.vocabulary import VisualVocabulary, match_clusters
+
+__all__ = [
+    "PLACES", "PairwiseDifferences", "counts_and_shuffled", "differences_by_seed",
+    "distinguishing_clusters", "independent_rate", "nearest_of_boards", "pair_numbers",
+    "pairwise_differences", "recurring_clusters", "unit_sums",
+]  # fmt: skip
+
+SAME = 0.5  # least index of Jaccard of a cluster that is found again
+
+N_CLUSTERS, N_EXAMPLES = 3, 6  # shown of a pair, and of a cluster
+
+PLACES = {"most": 1.0, "median": 0.5, "little": 0.05}  # of the shown pairs, by quantile of Z
+
+
+@dataclass(frozen=True)
+class PairwiseDifferences:
+    """Z of every pair of users (Eq. 7), and the same where pins are shuffled among users.
+
+    Of one seed, (n_pairs,), or of all, (S, n_pairs).
+    """
+
+    users: np.ndarray
+    max_z: np.ndarray
+    shuffled_max_z: np.ndarray
+
+
+@step
+def pairwise_differences(
+    assignments: PinArrays,
+    board_split: BoardSplit,
+    counts: str,
+    alpha: float,
+    variance: str,
+    start: int,
+) -> PairwiseDifferences:
+    """Largest absolute log-odds z-score of every pair of analysed users (Eqs. 4-7)."""
+    background = assignments.background.sum(axis=0, dtype=float)
+    pin_users = board_split.analysed["board"].to_numpy()
+    users, ours, shuffled = counts_and_shuffled(assignments.analysed, pin_users, counts, start)
+    return PairwiseDifferences(
+        users,
+        logodds.pairwise_max_z(ours, background, alpha, variance),
+        logodds.pairwise_max_z(shuffled, background, alpha, variance),
+    )
+
+
+@step(kept=False)
+def differences_by_seed(
+    every_pairwise_differences: list[PairwiseDifferences],
+) -> PairwiseDifferences:
+    """Z of every pair by seed."""
+    return PairwiseDifferences(
+        every_pairwise_differences[0].users,
+        np.stack([of.max_z for of in every_pairwise_differences]),
+        np.stack([of.shuffled_max_z for of in every_pairwise_differences]),
+    )
+
+
+def counts_and_shuffled(
+    assignments: np.ndarray, users: np.ndarray, reading: str, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Users, their counts y by the reading "sum" or "unit", and counts of shuffled pins."""
+    names, counts = profiles.user_profiles(assignments, users, counts=True)
+    shuffled = significance.shuffled_counts(assignments, users, random_state=seed)
+    if reading == "unit":
+        counts, shuffled = unit_sums(counts), unit_sums(shuffled)
+    return names, counts, shuffled
+
+
+def unit_sums(counts: np.ndarray) -> np.ndarray:
+    """Profiles of unit sum (Eq. 3), (m, k), from counts."""
+    return counts / counts.sum(axis=1, keepdims=True)
+
+
+@step
+def pair_numbers(
+    differences_by_seed: PairwiseDifferences, threshold: float, seed: int
+) -> dict[str, Estimate]:
+    """Figure 5 in numbers: share of pairs with Z above the threshold, and of shuffled pins."""
+    n_users, n_pairs = len(differences_by_seed.users), differences_by_seed.max_z.shape[1]
+    return {
+        key: estimate_over_seeds(
+            *significance.pair_share_draws(z, n_users, threshold, random_state=seed),
+            random_state=seed,
+        ).of(n_pairs, "pairs of users")
+        for key, z in (
+            ("pairs.differ", differences_by_seed.max_z),
+            ("pairs.differ.dealt", differences_by_seed.shuffled_max_z),
+        )
+    }
+
+
+@step
+def independent_rate(threshold: float, n_clusters: int) -> float:
+    """How often Z is above the threshold if all z are standard normal and independent."""
+    return float(1 - (1 - 2 * norm.sf(threshold)) ** n_clusters)
+
+
+@step
+def distinguishing_clusters(
+    assignments: PinArrays,
+    board_split: BoardSplit,
+    pin_embedding: PinArrays,
+    visual_vocabulary: VisualVocabulary,
+    pairwise_differences: PairwiseDifferences,
+    recurring_clusters: pd.DataFrame,
+    counts: str,
+    alpha: float,
+    variance: str,
+    seed: int,
+) -> pd.DataFrame:
+    """Clusters with the largest absolute z of three pairs, from far apart to alike.
+
+    Columns differ (key of `PLACES`), user_i, user_j, max_z, cluster, z (positive where i has
+    more), count_i, count_j, again (share of the other seeds that find the cluster too, NaN if there
+    is none), images: the background's pictures nearest the centre. Clusters are those of the first
+    seed.
+    """
+    again = recurring_clusters.set_index("cluster")["again"].astype(float)
+    pin_users = board_split.analysed["board"].to_numpy()
+    users, y, _ = counts_and_shuffled(assignments.analysed, pin_users, counts, seed)
+    g = assignments.background.sum(axis=0, dtype=float)
+    background = board_split.background
+    boards = background["board"].to_numpy()
+    order = np.argsort(pairwise_differences.max_z, kind="stable")
+    rows = []
+    shown = [order[round(place * (len(order) - 1))] for place in PLACES.values()]
+    for name, (i, j) in zip(PLACES, logodds.pair_users(shown, len(users)), strict=True):
+        z = logodds.log_odds_z(y[i], y[j], g, alpha, variance)
+        for cluster in np.argsort(-np.abs(z), kind="stable")[:N_CLUSTERS]:
+            centre = visual_vocabulary.cluster_centers_[cluster]
+            nearest = nearest_of_boards(pin_embedding.background, boards, centre)[:N_EXAMPLES]
+            rows.append({
+                "differ": name, "user_i": users[i], "user_j": users[j],
+                "max_z": float(np.abs(z).max()), "cluster": int(cluster), "z": float(z[cluster]),
+                "count_i": float(y[i, cluster]), "count_j": float(y[j, cluster]),
+                "again": again.get(cluster, np.nan),
+                "images": background["image"].iloc[nearest].to_list(),
+            })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def nearest_of_boards(pictures: np.ndarray, boards: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Rows of the pictures nearest a centre, nearest first, one a board.
+
+    A board's best pictures are often of one moment; those of many boards show what a cluster holds.
+    """
+    order = np.argsort(row_norms(pictures - centre, squared=True), kind="stable")
+    return order[np.sort(np.unique(boards[order], return_index=True)[1])]
+
+
+@step
+def recurring_clusters(every_assignments: list[PinArrays]) -> pd.DataFrame:
+    """How far the clusters of the first seed are found again by the others.
+
+    Columns cluster, jaccard (mean over the other seeds, of the background's pins that belong to it
+    more than to any other and those of its match), again (share of the other seeds in which the
+    index is at least `SAME`). No rows if there is one seed.
+    """
+    labels = [of.background.argmax(axis=1) for of in every_assignments]
+    found = [match_clusters(labels[0], others) for others in labels[1:]]
+    if not found:
+        return pd.DataFrame(columns=["cluster", "jaccard", "again"])
+    jaccard = np.array([of for _, of in found])
+    again = (jaccard >= SAME).mean(axis=0)
+    return pd.DataFrame({"cluster": found[0][0], "jaccard": jaccard.mean(axis=0), "again": again})

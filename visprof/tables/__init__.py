@@ -1,0 +1,7 @@
+"""Every table of the book: a module a subject, all of them to be called from here."""
+
+from visprof.tables.claims import *
+from visprof.tables.datasheet import *
+from visprof.tables.parameters import *
+from visprof.tables.planes import *
+from visprof.tables.style import *
