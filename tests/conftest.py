@@ -9,10 +9,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import visprof  # noqa: F401  (before torch, for which it sets how threads wait)
+
+if TYPE_CHECKING:
+    from visprof.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,6 +29,22 @@ def shared_data() -> Path:
     if not data.is_dir():
         pytest.skip(f"no real data at {data}; set VISPROF_SHARED to the folder that holds data/")
     return data
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder in which tests keep the steps of tiny studies."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def tiny(home: Path) -> Study:
+    """The tiny study, with its headline numbers computed."""
+    from visprof.study import Study
+
+    study = Study("tiny", home=home)
+    study.headline()
+    return study
 
 
 @pytest.fixture

@@ -196,7 +196,7 @@ def test_code_version_follows_the_modules_that_a_step_reaches(sources):
 
 def test_code_version_follows_what_a_step_names_in_its_own_module(sources):
     before = versions()
-    sources("visprof.steps.assignments", "return Assignments(", "return  Assignments(")
+    sources("visprof.steps.assignments", "return PinArrays(", "return  PinArrays(")
     assert changed(before) == {"assignments", "text_assignments"}  # and not the vocabulary
 
 
