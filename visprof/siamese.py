@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from visprof.backbones import Backbone
+from visprof.architectures import Backbone
 from visprof.checks import check_finite, check_groups, check_number, check_whole, listed
 from visprof.embedding import arithmetic
 from visprof.files import open_sealed, remove_unfinished, replacing, seal

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from visprof import backbones, embedding, retrieval, scenes, siamese
+from visprof import architectures, embedding, retrieval, scenes, siamese
 from visprof.intervals import percentile_interval
 from visprof.steps.data import SceneSplit
 from visprof.steps.networks import Network, embed_all
@@ -54,7 +54,7 @@ class _Trainings:
         )
 
     def new(
-        self, normalise: str, trunk: backbones.Backbone | None = None
+        self, normalise: str, trunk: architectures.Backbone | None = None
     ) -> siamese.SiameseEmbedding:
         """An untrained network, its normalisation set to the training scenes."""
         width = self.features.shape[1]
