@@ -32,6 +32,7 @@ from visprof import (
     prediction,
     scenes,
     siamese,
+    siamese_training,
     vocabulary,
 )
 from visprof.sources import vectors, world
@@ -105,15 +106,15 @@ def model():
 def trained(features, **options):
     """Log and outputs of a short training."""
     embedded = model()
-    inputs = siamese.array_inputs(features)
-    log = siamese.train_siamese(embedded, inputs, progress=False, **options)
+    inputs = siamese_training.array_inputs(features)
+    log = siamese_training.train_siamese(embedded, inputs, progress=False, **options)
     return log, siamese.siamese_outputs(embedded, features)
 
 
 def last_layer_trained(features, **options):
     """The same of a layer that sees fewer pictures than it has features."""
     embedded = siamese.SiameseEmbedding(None, 30, 3)
-    log = siamese.train_last_layer(embedded, features, progress=False, **options)
+    log = siamese_training.train_last_layer(embedded, features, progress=False, **options)
     return log, siamese.siamese_outputs(embedded, features)
 
 
@@ -264,11 +265,11 @@ CASES = {
         {"in_features": 3, "n_outputs": 2}, counts=("in_features", "n_outputs"),
     ),
     "array_inputs": Case(
-        lambda features: siamese.array_inputs(features)(np.arange(N)).numpy(),
+        lambda features: siamese_training.array_inputs(features)(np.arange(N)).numpy(),
         {"features": SHARES}, floats=("features",),
     ),
     "image_inputs": Case(
-        lambda n_workers: callable(siamese.image_inputs([], None, n_workers)),
+        lambda n_workers: callable(siamese_training.image_inputs([], None, n_workers)),
         {"n_workers": 2}, counts=("n_workers",),
     ),
     "calibrate": Case(statistics, {"features": SHARES}, floats=("features",)),

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from visprof import architectures, backbones, embedding, scenes, siamese
+from visprof.siamese_training import image_inputs, train_last_layer, train_siamese
 from visprof.sources import vectors
 from visprof.steps.data import BoardSplit, PinArrays, SceneSplit
 from visprof.steps.registry import step, variant
@@ -139,10 +140,10 @@ def siamese_training(
         "checkpoint": folder / "checkpoint.pt",
     }  # fmt: skip
     if trunk is None:  # it stays as it is: its features, once computed, are the input
-        training_log = siamese.train_last_layer(model, features, pairs, similar, **settings)
+        training_log = train_last_layer(model, features, pairs, similar, **settings)
     else:
-        inputs = siamese.image_inputs(scene_split.images, trunk)
-        training_log = siamese.train_siamese(
+        inputs = image_inputs(scene_split.images, trunk)
+        training_log = train_siamese(
             model, inputs, pairs, similar, lr_rest=lr_rest, precision=network.precision, **settings
         )
     return SiameseTraining(
