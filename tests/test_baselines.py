@@ -11,8 +11,8 @@ from pin_tables import N_BACKGROUND, SPLIT, pin_arrays, random_parts, split_of, 
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
-from visprof import prediction
 from visprof.intervals import Estimate
+from visprof.profiles import DISTANCES
 from visprof.sources.vectors import simulate_embeddings
 from visprof.steps import baselines
 from visprof.steps.data import BoardSplit
@@ -28,7 +28,7 @@ def test_distances_side_by_side(profiles):
     table = baselines.distance_table([profiles], (3, 6), seed=0).set_index(["profile", "distance"])
     assert set(table.loc["mean embedding"].index) == {"euclidean", "cosine"}
     assert set(table.loc["palette"].index) == {"euclidean"}
-    assert set(table.loc["fused"].index) == set(prediction.DISTANCES)
+    assert set(table.loc["fused"].index) == set(DISTANCES)
     for name, train, test in (
         ("label histogram", profiles.train["labels", 6], profiles.test["labels"]),
         ("mean embedding", profiles.train["embedding", 6], profiles.test["embedding"]),
@@ -43,7 +43,7 @@ def test_distances_side_by_side(profiles):
 def test_numbers_of_distances_are_those_of_the_table(profiles):
     table = baselines.distance_table([profiles], (3, 6), seed=0)
     numbers = baselines.distance_numbers(table)
-    assert next(iter(numbers)) == f"distance.image.{prediction.DISTANCES[0]}"
+    assert next(iter(numbers)) == f"distance.image.{DISTANCES[0]}"
     assert "distance.mean-embedding.cosine" in numbers
     assert [number.value for number in numbers.values()] == table["value"].tolist()
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from pin_tables import N_BACKGROUND, pin_arrays, split_of, table
 
-from visprof import prediction
+from visprof import rank_scores
 from visprof.steps.data import Pins
 from visprof.steps.leakage import leakage, leakage_numbers, leakage_ranks, leakage_samples
 
@@ -48,7 +48,7 @@ def test_without_its_repeats_a_world_without_taste_is_random():
     assert image["pins_left"].tolist() == [360, 180, 360, 180]
     assert image.loc["all pins", "leaked"] > 0.2
     assert image.loc["neither", "leaked"] == 0
-    random = prediction.random_mrr(30)
+    random = rank_scores.random_mrr(30)
     assert image.loc["neither", "low"] < random < image.loc["neither", "high"]
     assert image.loc["all pins", "low"] > image.loc["neither", "high"]
 

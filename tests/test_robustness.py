@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from pin_tables import N_BACKGROUND, pin_arrays, split_of, table
 
-from visprof import prediction
+from visprof import rank_scores
 from visprof.intervals import Estimate
 from visprof.steps.robustness import (
     batch_effect,
@@ -39,7 +39,7 @@ def test_batches_on_both_sides_of_the_split_find_users_without_taste():
     assert (effect.n_boards, effect.n_tied, effect.n_left, effect.n_train) == (40, 40, 40, 4)
     image = effect.table[effect.table["profile"] == "image"].set_index("split")
     whole = image.loc["batches kept whole"]
-    assert whole["low"] < prediction.random_mrr(40) < whole["high"]
+    assert whole["low"] < rank_scores.random_mrr(40) < whole["high"]
     assert image.loc["by number", "low"] > whole["high"]
     assert image.loc["by number, fewer training pins", "low"] > whole["high"]
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from pin_tables import split_of, table
 
-from visprof import prediction
+from visprof import rank_scores
 from visprof.intervals import Estimate
 from visprof.steps import simulated_users
 from visprof.vocabulary import VisualVocabulary
@@ -19,7 +19,7 @@ def test_mrr_without_taste_is_random_and_rises_with_repeats():
         split_of(table(200, 1)), VisualVocabulary(20, bandwidth=0.05, random_state=0),
         n_pins=40, n_test=20, train_sizes=(10, 20), distance="euclidean", seed=0,
     )  # fmt: skip
-    random = prediction.random_mrr(200)
+    random = rank_scores.random_mrr(200)
     for _, rows in found.groupby("profile"):
         assert rows["n_users"].unique().tolist() == [200]
         none, most = rows.iloc[0], rows.iloc[-1]
@@ -36,7 +36,7 @@ def test_only_taste_finds_users():
         split_of(table(200, 1)), VisualVocabulary(20, bandwidth=0.05, random_state=0),
         n_pins=40, n_test=20, train_sizes=(20,), distance="euclidean", seed=0,
     ).set_index(["taste", "profile"])  # fmt: skip
-    random = prediction.random_mrr(200)
+    random = rank_scores.random_mrr(200)
     for name in ("image", "mean embedding"):
         none = found.loc[("neither", name)]
         assert none["low"] < random < none["high"]

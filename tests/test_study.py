@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from visprof import backbones, boards, embedding, inputs, parameters, prediction
+from visprof import backbones, boards, embedding, inputs, parameters, profiles
 from visprof.parameters import PRESETS, Parameters, allowed_values
 from visprof.results.claims import scorecard
 from visprof.steps import STEPS, VARIANTS
@@ -36,7 +36,7 @@ def test_every_preset_is_made_of_known_parameters():
 
 def test_choices_are_what_the_library_has():
     assert parameters.BACKBONES == backbones.BACKBONES
-    assert parameters.DISTANCES == prediction.DISTANCES
+    assert parameters.DISTANCES == profiles.DISTANCES
     assert parameters.PRECISIONS == embedding.PRECISIONS
     assert (*boards.BACKGROUND_SOURCES, "all") == parameters.BACKGROUND_SOURCES
 

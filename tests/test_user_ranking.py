@@ -8,7 +8,7 @@ from pin_tables import N_PINS, N_USERS, SPLIT, pin_arrays, random_parts
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
-from visprof import prediction
+from visprof import rank_scores
 from visprof.steps.profile_kinds import train_test_profiles
 from visprof.steps.user_ranking import (
     mrr_by_users,
@@ -50,7 +50,7 @@ def test_numbers_compare_every_profile_with_the_image(profiles):
     ranks = reciprocal_ranks(profiles, (3, 6), "euclidean")
     table = mrr_table([ranks], seed=0)
     numbers = mrr_numbers([ranks], table, seed=0)
-    assert numbers["mrr.random"].value == prediction.random_mrr(N_USERS)
+    assert numbers["mrr.random"].value == rank_scores.random_mrr(N_USERS)
     for row in table.itertuples():
         own, image = (
             ranks[(ranks["profile"] == name) & (ranks["n_train"] == row.n_train)]
@@ -88,7 +88,7 @@ def test_numbers_are_means_over_seeds_and_their_tests_of_averaged_ranks(parts):
     assert numbers["mrr.text.6"].sd_seeds < 1e-12  # captions are the same in all
     rr = [of.query("n_train == 6").set_index("profile")["reciprocal_rank"] for of in tables]
     image, text = (np.mean([of[name] for of in rr], axis=0) for name in ("image", "text"))
-    p = prediction.randomisation_test(image, text, random_state=0)
+    p = rank_scores.randomisation_test(image, text, random_state=0)
     assert numbers["mrr.image-text.6.p"].value == pytest.approx(p)
 
 
