@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from visprof import memo, study
+from visprof.steps import VARIANTS
 
 
 def test_a_value_is_computed_once_and_then_loaded(tmp_path):
@@ -216,3 +217,15 @@ def test_code_version_does_not_follow_modules_that_no_step_uses(sources):
     before = versions()
     sources("visprof.figures", "def picture_map", "def  picture_map")
     assert changed(before) == set()
+
+
+def test_a_variant_beside_a_step_plays_no_part_in_its_key(sources):
+    before = versions()
+    variants = [function for found in VARIANTS.values() for _, function in found]
+    of_variants = [memo.code_version(of.__module__, of.__name__) for of in variants]
+    for function in variants:
+        name = function.__name__
+        sources(function.__module__, f"def {name}(", f"def  {name}(")
+    assert changed(before) == set()
+    now = [memo.code_version(of.__module__, of.__name__) for of in variants]
+    assert all(old != new for old, new in zip(of_variants, now, strict=True))
