@@ -199,7 +199,7 @@ def test_a_new_figure_draws_text_too():
 
 def test_numbers_of_a_figure_come_with_whole_names():
     figure = class_mean_ap(["海の写真", "x" * 200, "sea"], "")
-    assert set(plotted.plotted_data(figure)["y"]) == {"海の写真", "x" * 200, "sea"}
+    assert set(figure.numbers["class"]) == {"海の写真", "x" * 200, "sea"}
 
 
 def test_tables_hold_text():

@@ -1,7 +1,8 @@
 """The figures of the book, one function each: arrays and tables in, a matplotlib figure out.
 Tables on the page are made here too.
 
-Figures are made without pyplot, so none is kept open and none is drawn twice in a notebook.
+A figure carries the table that it is drawn from, which is published below it. Figures are made
+without pyplot, so none is kept open and none is drawn twice in a notebook.
 """
 
 from __future__ import annotations
@@ -48,11 +49,13 @@ from scipy import stats
 
 from visprof.names import Figure
 from visprof.pictures import read_image
-from visprof.plotted import show_with_files
+from visprof.plotted import numbers_csv, show_with_files
 from visprof.results import verdict_with_seeds
 
 __all__ = [
     "COLOURS",
+    "Figure",
+    "HTMLFigure",
     "board_funnel",
     "board_samples",
     "chance_bars",
@@ -163,8 +166,10 @@ def verdicts(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame({"claim of the paper, or beside it": first["claim"], **found})
 
 
-def _axes(width: float = 7.0, height: float = 4.2) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), layout="constrained")
+def _axes(
+    width: float = 7.0, height: float = 4.2, numbers: pd.DataFrame | None = None
+) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained", numbers=numbers)
     return figure, figure.add_subplot()
 
 
@@ -217,18 +222,33 @@ def taste_recovery(table: pd.DataFrame) -> Figure:
     ----------
     table : DataFrame
         Columns pins and error (total variation distance), one row a user and number of pins.
+
+    Returns
+    -------
+    Figure
+        Its table has a row a number of pins: columns pins, median, quantile_10 and quantile_90 of
+        the errors, and inverse_root (proportional to 1 over the square root of pins).
     """
-    figure, axis = _axes(6, 3.4)
     error = table.groupby("pins")["error"]
-    middle = error.median()
+    numbers = pd.DataFrame(
+        {
+            "median": error.median(),
+            "quantile_10": error.quantile(0.1),
+            "quantile_90": error.quantile(0.9),
+        }
+    ).reset_index()
+    pins, middle = numbers["pins"], numbers["median"]
+    numbers["inverse_root"] = middle.iloc[0] * np.sqrt(pins.iloc[0] / pins)
+    figure, axis = _axes(6, 3.4, numbers)
     axis.fill_between(
-        middle.index, error.quantile(0.1), error.quantile(0.9), color=CYCLE[0], alpha=0.18, lw=0
+        pins, numbers["quantile_10"], numbers["quantile_90"], color=CYCLE[0], alpha=0.18, lw=0
     )
-    axis.plot(middle.index, middle, "o-", color=CYCLE[0], label="users (median, 10 % to 90 %)")
-    root = middle.iloc[0] * np.sqrt(middle.index[0] / middle.index)
-    axis.plot(middle.index, root, ":", color=COLOURS["grey"], label="1 / square root of pins")
+    axis.plot(pins, middle, "o-", color=CYCLE[0], label="users (median, 10 % to 90 %)")
+    axis.plot(
+        pins, numbers["inverse_root"], ":", color=COLOURS["grey"], label="1 / square root of pins"
+    )
     axis.set(xscale="log", yscale="log", xlabel="pins", ylabel="distance from the true taste")
-    axis.set_xticks(middle.index, [f"{pins:,}" for pins in middle.index], minor=False)
+    axis.set_xticks(pins, [f"{n_pins:,}" for n_pins in pins], minor=False)
     axis.set_yticks([0.05, 0.1, 0.2, 0.5], ["0.05", "0.1", "0.2", "0.5"])
     axis.minorticks_off()
     axis.legend()
@@ -243,7 +263,8 @@ def board_funnel(funnel: pd.DataFrame) -> Figure:
     funnel : DataFrame
         From `visprof.boards.filter_boards`: ``step``, ``boards``, ``pins``.
     """
-    figure = Figure(figsize=(7, 1.1 + 0.45 * len(funnel)), layout="constrained")
+    numbers = funnel[["step", "boards", "pins"]]
+    figure = Figure(figsize=(7, 1.1 + 0.45 * len(funnel)), layout="constrained", numbers=numbers)
     axes = figure.subplots(1, 2, sharey=True)
     for axis, unit, colour in zip(axes, ("boards", "pins"), ("blue", "green"), strict=True):
         counts = funnel[unit].to_numpy()
@@ -266,7 +287,8 @@ def time_resolution(boards: pd.DataFrame) -> Figure:
     boards : DataFrame
         From `visprof.datasheet.time_resolution`.
     """
-    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    numbers = boards[["board", "pins", "distinct_times", "largest_batch"]]
+    figure = Figure(figsize=(8, 3.6), layout="constrained", numbers=numbers)
     times, batches = figure.subplots(1, 2)
     decades = 10.0 ** np.array([0, np.ceil(np.log10(1.1 * boards["pins"].max()))])
     times.plot(decades, decades, color="#999999", lw=1, ls=":", label="every pin at its own time")
@@ -500,7 +522,10 @@ def training_curves(log: pd.DataFrame, margin: float) -> Figure:
     margin : float
         Margin of the loss, drawn into the distances.
     """
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    drawn = ["iteration", "loss", "similar_distance", "dissimilar_distance", "active_share"]
+    figure = Figure(
+        figsize=(9, 3.2), layout="constrained", numbers=log[drawn].assign(margin=margin)
+    )
     loss, distance, active = figure.subplots(1, 3)
     loss.plot(log["iteration"], log["loss"], color=COLOURS["grey"])
     loss.set(title="Loss (Eq. 1)", ylim=(0, None))
@@ -533,12 +558,14 @@ def siamese_ablation(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        As the step ``siamese_ablation`` of a study returns it.
+        As the step ``siamese_ablation`` of a study returns it: columns normalise, rule ("start":
+        before training), lr_last, margin, mean_ap, low, high, first_active.
     """
     titles = {"batch": "batch normalisation", "l2": "unit length"}
     trained = table[table["rule"] != "start"]
     rules = list(trained["rule"].unique())
-    figure = Figure(figsize=(9, 5.2), layout="constrained")
+    columns = ["normalise", "rule", "lr_last", "margin", "mean_ap", "low", "high", "first_active"]
+    figure = Figure(figsize=(9, 5.2), layout="constrained", numbers=table[columns])
     axes = figure.subplots(len(titles), len(rules), sharex=True, sharey=True, squeeze=False)
     for (normalise, title), row in zip(titles.items(), axes, strict=True):
         of_row = table[table["normalise"] == normalise]
@@ -581,7 +608,9 @@ def class_mean_ap(table: pd.DataFrame) -> Figure:
         Index the classes, one column a method.
     """
     ordered = table.sort_values(table.columns[0])
-    figure, axis = _axes(7.5, 1.2 + 0.26 * len(ordered))
+    numbers = ordered.melt(var_name="method", value_name="mean_ap", ignore_index=False)
+    numbers = numbers.rename_axis(index="class").reset_index()
+    figure, axis = _axes(7.5, 1.2 + 0.26 * len(ordered), numbers)
     places = np.arange(len(ordered))
     axis.hlines(places, ordered.min(axis=1), ordered.max(axis=1), color="#cccccc", lw=1, zorder=0)
     for (name, values), colour, marker in zip(ordered.items(), CYCLE, MARKERS, strict=False):
@@ -610,7 +639,19 @@ def neighbour_strips(
         Side of a picture in pixels.
     """
     width = len(queries["neighbours"].iloc[0])
-    figure = Figure(figsize=(9, 1.42 * len(queries)), layout="constrained")
+    numbers = pd.DataFrame(
+        [
+            {
+                "row": row, "class": labels[query], "average_precision": score, "rank": rank,
+                "neighbour": labels[position],
+            }
+            for row, (query, neighbours, score) in enumerate(
+                queries[["query", "neighbours", "average_precision"]].itertuples(index=False), 1
+            )
+            for rank, position in enumerate(neighbours, 1)
+        ]
+    )  # fmt: skip
+    figure = Figure(figsize=(9, 1.42 * len(queries)), layout="constrained", numbers=numbers)
     axes = figure.subplots(len(queries), width + 1, squeeze=False)
     shown = {place for row in queries.itertuples() for place in (row.query, *row.neighbours)}
     names = {place: str(labels[place]).replace("_", " ") for place in sorted(shown)}
@@ -643,11 +684,25 @@ def precision_recall(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Fig
     curves : mapping of str to (precision, recall)
         Arrays of shape (n - 1,) by the name of the method.
     """
-    figure, axis = _axes()
-    for (name, (precision, recall)), colour, dash in zip(
-        curves.items(), CYCLE, DASHES, strict=False
+    numbers = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "method": name,
+                    "k": np.arange(1, len(recall) + 1),
+                    "recall": recall,
+                    "precision": precision,
+                }
+            )
+            for name, (precision, recall) in curves.items()
+        ],
+        ignore_index=True,
+    )
+    figure, axis = _axes(numbers=numbers)
+    for (name, line), colour, dash in zip(
+        numbers.groupby("method", sort=False), CYCLE, DASHES, strict=False
     ):
-        axis.plot(recall, precision, label=name, color=colour, ls=dash)
+        axis.plot(line["recall"], line["precision"], label=name, color=colour, ls=dash)
     axis.set(xlabel="recall at k", ylabel="precision at k", xlim=(0, 1), ylim=(0, None))
     axis.legend()
     return figure
@@ -728,7 +783,11 @@ def scene_map(plane: np.ndarray, labels: Sequence[str], n_columns: int = 3) -> F
     rest = ~labels.isin(named).to_numpy()
     n_rows = -(-(len(named) + rest.any()) // n_columns)
     width, height = np.ptp(plane, axis=0)
-    figure, axis = _axes(5.6, 5.6 * np.clip(height / max(width, 1e-12), 0.5, 1.2) + 0.22 * n_rows)
+    figure, axis = _axes(
+        5.6,
+        5.6 * np.clip(height / max(width, 1e-12), 0.5, 1.2) + 0.22 * n_rows,
+        pd.DataFrame({"x": plane[:, 0], "y": plane[:, 1], "class": labels}),
+    )
     drawn = figure.label([str(label).replace("_", " ") for label in named], "class", width=24)
     if rest.any():
         axis.scatter(*plane[rest].T, s=5, color="#bbbbbb", lw=0, label="other classes")
@@ -811,7 +870,7 @@ def interactive_map(
     caption: str = "",
     thumbnail: int = 64,
     name: str = "interactive-map",
-) -> HTML:
+) -> HTMLFigure:
     """The plane of t-SNE to zoom into; the pin under the pointer shows its picture and board.
 
     Every point has the mean colour of its picture, and the board of the pin under the pointer is
@@ -876,7 +935,7 @@ def interactive_map(
     plot.add_tools(pan, wheel, *zooms, ResetTool(), hover, tap)
     plot.toolbar.active_scroll, plot.toolbar.active_drag = wheel, pan
     item = json.dumps(_renumbered(json_item(plot, name), name), separators=(",", ":"))
-    return _HTMLWithData(
+    return HTMLFigure(
         _MAP_PAGE.format(
             name=html.escape(name),
             alt=html.escape(alt),
@@ -888,16 +947,21 @@ def interactive_map(
     )
 
 
-class _HTMLWithData(HTML):
-    """A figure in HTML, with the numbers behind it for who shows it."""
+class HTMLFigure(HTML):
+    """A figure in HTML.
+
+    Attributes
+    ----------
+    numbers : DataFrame
+        The table that it shows.
+    """
 
     def __init__(self, page: str, numbers: pd.DataFrame) -> None:
         super().__init__(page)
         self.numbers = numbers
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        csv = self.numbers.to_csv(index=False, float_format="%.6g")
-        return {"text/html": self.data, "text/csv": csv}
+        return {"text/html": self.data, "text/csv": numbers_csv(self.numbers)}
 
 
 def _thumbnail(image: str, size: int) -> tuple[str, str]:
@@ -933,12 +997,13 @@ def _renumbered(item: Any, prefix: str) -> Any:
 # ---------------------------------------------------------------- users
 
 
-def _ecdf(z: np.ndarray, largest: float, n_steps: int) -> tuple[list[float], list[float]]:
-    """Steps of an eCDF from 0 to `largest` at least, no finer than a page shows."""
+def _ecdf(z: np.ndarray, n_steps: int) -> pd.DataFrame:
+    """Steps of an eCDF, no finer than a page shows: columns z, share (of values at or below)."""
     ecdf = stats.ecdf(z).cdf
     step = max(1, len(ecdf.quantiles) // n_steps)
-    values = [0, *ecdf.quantiles[::step], max(largest, ecdf.quantiles[-1])]
-    return values, [0, *ecdf.probabilities[::step], 1]
+    last = len(ecdf.quantiles) - 1
+    shown = [*range(0, last, step), last]
+    return pd.DataFrame({"z": ecdf.quantiles[shown], "share": ecdf.probabilities[shown]})
 
 
 def max_z_ecdf(distributions: Mapping[str, np.ndarray], largest: float | None = None) -> Figure:
@@ -951,18 +1016,33 @@ def max_z_ecdf(distributions: Mapping[str, np.ndarray], largest: float | None = 
         curves is drawn, and each seed's as a thin line.
     largest : float, optional
         Right end of the axis; by default the largest 99.5 % quantile of a curve, at least 4.
+
+    Returns
+    -------
+    Figure
+        Its table has a row a step: columns series (name), seed (1, 2, ..., or "all" for the mean
+        of the curves), z, share (of pairs at or below).
     """
-    figure, axis = _axes()
     if largest is None:
         largest = max(4.0, *(float(np.quantile(z, 0.995)) for z in distributions.values()))
-    for (name, z), colour, dash in zip(distributions.items(), CYCLE, DASHES, strict=False):
+    steps = []
+    for name, z in distributions.items():
         by_seed = np.atleast_2d(z)
-        for of_seed in by_seed if len(by_seed) > 1 else ():
-            axis.step(*_ecdf(of_seed, largest, 500), where="post", color=colour, **_ONE_SEED)
+        for seed, of_seed in enumerate(by_seed if len(by_seed) > 1 else (), start=1):
+            steps.append(_ecdf(of_seed, 500).assign(series=name, seed=str(seed)))
         # as many pairs of each seed: the curve of all values is the mean of the seeds' curves
-        axis.step(
-            *_ecdf(by_seed.ravel(), largest, 2000), where="post", color=colour, ls=dash, label=name
-        )
+        steps.append(_ecdf(by_seed.ravel(), 2000).assign(series=name, seed=_ALL_SEEDS))
+    numbers = pd.concat(steps, ignore_index=True)[["series", "seed", "z", "share"]]
+    figure, axis = _axes(numbers=numbers)
+    for (name, curves), colour, dash in zip(
+        numbers.groupby("series", sort=False), CYCLE, DASHES, strict=False
+    ):
+        for seed, curve in curves.groupby("seed", sort=False):
+            whole = {"ls": dash, "label": name} if seed == _ALL_SEEDS else _ONE_SEED
+            axis.step(
+                [0, *curve["z"], max(largest, curve["z"].iloc[-1])], [0, *curve["share"], 1],
+                where="post", color=colour, **whole,
+            )  # fmt: skip
     for level in (0.95, 0.99):
         cut = stats.norm.ppf(0.5 + level / 2)
         axis.axvline(cut, color="#777777", lw=1, ls=":")
@@ -997,7 +1077,11 @@ def cluster_contrasts(table: pd.DataFrame, size: int = 80) -> Figure:
     """
     pairs = list(table.groupby("differ", sort=False))
     n_clusters = max(len(rows) for _, rows in pairs)
-    figure = Figure(figsize=(9, 2.75 * len(pairs)), layout="constrained")
+    figure = Figure(
+        figsize=(9, 2.75 * len(pairs)),
+        layout="constrained",
+        numbers=table.drop(columns="images"),
+    )
     parts = figure.subfigures(len(pairs), 1, squeeze=False).flat
     labels = figure.label(pd.concat([table["user_i"], table["user_j"]]), "user", width=36)
     for part, (_, rows) in zip(parts, pairs, strict=True):
@@ -1030,7 +1114,11 @@ def own_clusters(table: pd.DataFrame, size: int = 96) -> Figure:
         Side of a picture in pixels.
     """
     n_columns = max(1, *table[["own_images", "other_images"]].map(len).max())
-    figure = Figure(figsize=(10, 1.22 * len(table)), layout="constrained")
+    figure = Figure(
+        figsize=(10, 1.22 * len(table)),
+        layout="constrained",
+        numbers=table.drop(columns=["own_images", "other_images"]),
+    )
     axes = figure.subplots(len(table), 2, squeeze=False)
     for (own, other), row in zip(axes, table.itertuples(), strict=True):
         for axis, images in ((own, row.own_images), (other, row.other_images)):
@@ -1052,6 +1140,7 @@ _READINGS = {
     "counts": "$y$ has sum",
     "variance": "variance",
 }
+_READ_SERIES = {"max_z": "users", "dealt_max_z": "pins dealt at random"}
 
 
 def reading_curves(table: pd.DataFrame) -> Figure:
@@ -1062,18 +1151,28 @@ def reading_curves(table: pd.DataFrame) -> Figure:
     table : DataFrame
         Columns parameter, value, chosen, entropy, prior, max_z, dealt_max_z (quantiles at equal
         steps).
+
+    Returns
+    -------
+    Figure
+        Its table has a row a quantile: columns parameter, value, chosen, entropy, prior, series
+        ("users" or "pins dealt at random"), z, share (of pairs at or below).
     """
     panels = list(table.groupby("parameter", sort=False))
-    figure = Figure(figsize=(9, 3.1 * -(-len(panels) // 3)), layout="constrained")
+    numbers = _reading_quantiles(table)
+    figure = Figure(figsize=(9, 3.1 * -(-len(panels) // 3)), layout="constrained", numbers=numbers)
     axes = figure.subplots(-(-len(panels) // 3), 3, sharex=True, sharey=True, squeeze=False).ravel()
     chosen = table[table["chosen"]].iloc[0]
     largest = max(4.0, 1.5 * float(np.quantile(chosen["max_z"], 0.99)))
     for axis, (parameter, rows) in zip(axes, panels, strict=False):
+        of_panel = numbers[numbers["parameter"] == parameter]
         for row, colour in zip(rows.itertuples(), CYCLE, strict=False):
-            name = _reading_name(row)
-            for z, dash, label in ((row.max_z, "-", name), (row.dealt_max_z, ":", None)):
+            of_value = of_panel[of_panel["value"] == str(row.value)]
+            for series, curve in of_value.groupby("series", sort=False):
+                of_users = series == _READ_SERIES["max_z"]
                 axis.plot(
-                    z, np.linspace(0, 1, len(z)), color=colour, ls=dash, label=label,
+                    curve["z"], curve["share"], color=colour, ls="-" if of_users else ":",
+                    label=_reading_name(row) if of_users else None,
                     lw=2.4 if row.chosen else 1.3,
                 )  # fmt: skip
         axis.legend(loc="lower right", fontsize="x-small", handlelength=1.3)
@@ -1086,6 +1185,27 @@ def reading_curves(table: pd.DataFrame) -> Figure:
     figure.formulas(below)
     figure.supylabel("share of pairs at or below", fontsize="medium")
     return figure
+
+
+def _reading_quantiles(table: pd.DataFrame) -> pd.DataFrame:
+    """The quantiles of `reading_curves`, one a row."""
+    kept = ["parameter", "value", "chosen", "entropy", "prior"]
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    **{name: getattr(row, name) for name in kept},
+                    "value": str(row.value),
+                    "series": series,
+                    "z": getattr(row, column),
+                    "share": np.linspace(0, 1, len(getattr(row, column))),
+                }
+            )
+            for row in table.itertuples()
+            for column, series in _READ_SERIES.items()
+        ],
+        ignore_index=True,
+    )
 
 
 def _reading_name(row: Any) -> str:
@@ -1103,6 +1223,7 @@ _LOOKS = {
     for name, colour, dash, marker in zip(_PROFILES, CYCLE, DASHES, MARKERS, strict=True)
 }
 _RANDOM = {"color": "black", "ls": (0, (1, 2)), "lw": 1.2, "label": "random (exact)"}
+_ALL_SEEDS = "all"  # the mean over seeds, in the column seed
 _ONE_SEED = {"lw": 0.6, "alpha": 0.35, "label": "_one seed"}  # no entry in the legend
 
 
@@ -1116,17 +1237,28 @@ def mrr_curves(table: pd.DataFrame, random: float) -> Figure:
         other, so that their intervals can be told apart. Thin lines: each seed by itself.
     random : float
         The exact value of a random ranking.
+
+    Returns
+    -------
+    Figure
+        Its table has the columns profile, n_train, seed (1, 2, ..., or "all" for the mean over
+        seeds), mrr, low, high (of the mean only), random.
     """
-    figure, axis = _axes(height=4.8)
+    numbers = pd.concat([table.assign(seed=_ALL_SEEDS), *_each_seed(table)])
+    numbers = numbers[["profile", "n_train", "seed", "mrr", "low", "high"]].assign(random=random)
+    figure, axis = _axes(height=4.8, numbers=numbers)
     sizes = sorted(table["n_train"].unique())
     step = np.diff(sizes).min() if len(sizes) > 1 else 1
     names = table["profile"].unique()
     for place, name in enumerate(names):
-        rows = table[table["profile"] == name]
+        of_profile = numbers[numbers["profile"] == name]
         beside = step * 0.09 * (place - (len(names) - 1) / 2)
-        by_seed = [[value for value, *_ in found.by_seed] for found in rows["estimate"]]
-        if len(by_seed[0]) > 1:
-            axis.plot(rows["n_train"] + beside, by_seed, color=_LOOKS[name]["color"], **_ONE_SEED)
+        for seed, line in of_profile.groupby("seed", sort=False):
+            if seed != _ALL_SEEDS:
+                axis.plot(
+                    line["n_train"] + beside, line["mrr"], color=_LOOKS[name]["color"], **_ONE_SEED
+                )
+        rows = of_profile[of_profile["seed"] == _ALL_SEEDS]
         axis.errorbar(
             rows["n_train"] + beside, rows["mrr"], _arms(rows), elinewidth=1.2, ms=5,
             label=name, **_LOOKS[name],
@@ -1136,6 +1268,15 @@ def mrr_curves(table: pd.DataFrame, random: float) -> Figure:
     axis.set_xticks(sizes)
     _legend_above(axis)
     return figure
+
+
+def _each_seed(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Mean reciprocal rank by each seed alone, a table each; none if there is one seed."""
+    by_seed = list(zip(*(estimate.by_seed for estimate in table["estimate"]), strict=True))
+    return [
+        table[["profile", "n_train"]].assign(seed=str(seed), mrr=[mrr for mrr, *_ in of_seed])
+        for seed, of_seed in enumerate(by_seed if len(by_seed) > 1 else (), start=1)
+    ]
 
 
 def _legend_above(axis: Axes, **options: Any) -> None:
@@ -1162,7 +1303,7 @@ def mrr_growth(table: pd.DataFrame) -> Figure:
         Columns profile, n_users, mrr, low, high; the profile "random" is drawn dotted, without
         an interval.
     """
-    figure, axis = _axes()
+    figure, axis = _axes(numbers=table[["profile", "n_users", "mrr", "low", "high"]])
     for name, rows in table.groupby("profile", sort=False):
         if name == "random":
             axis.plot(rows["n_users"], rows["mrr"], **_RANDOM)
@@ -1182,6 +1323,9 @@ def mrr_growth(table: pd.DataFrame) -> Figure:
     return figure
 
 
+_LEAKAGE_PANELS = {"this study": "removed", "simulated, no taste at all": "repeat_share"}
+
+
 def leakage_curves(
     by_share: pd.DataFrame, null: pd.DataFrame, randoms: tuple[float, float]
 ) -> Figure:
@@ -1195,23 +1339,36 @@ def leakage_curves(
         Columns repeat_share, profile, mrr, low, high.
     randoms : (float, float)
         The exact value of a random ranking in either panel.
+
+    Returns
+    -------
+    Figure
+        Its table has the columns panel (its title), removed, repeat_share (each in one panel only),
+        profile, mrr, low, high, random.
     """
-    figure = Figure(figsize=(8.0, 4.0), layout="constrained")
+    titles, places = _LEAKAGE_PANELS.keys(), _LEAKAGE_PANELS.values()
+    numbers = pd.concat(
+        [
+            table[[x, "profile", "mrr", "low", "high"]].assign(panel=title, random=random)
+            for title, x, table, random in zip(
+                titles, places, (by_share, null), randoms, strict=True
+            )
+        ],
+        ignore_index=True,
+    )[["panel", *places, "profile", "mrr", "low", "high", "random"]]
+    figure = Figure(figsize=(8.0, 4.0), layout="constrained", numbers=numbers)
     axes = figure.subplots(1, 2, sharey=True)
-    for axis, table, x, random in zip(
-        axes, (by_share, null), ("removed", "repeat_share"), randoms, strict=True
-    ):
+    for axis, (title, x), random in zip(axes, _LEAKAGE_PANELS.items(), randoms, strict=True):
+        table = numbers[numbers["panel"] == title]
+        axis.set_title(title)
         for name, rows in table.groupby("profile", sort=False):
             axis.errorbar(
                 rows[x], rows["mrr"], _arms(rows), elinewidth=1.2, ms=5, label=name, **_LOOKS[name]
             )
         axis.axhline(random, **_RANDOM)
         axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes[0].set(
-        title="this study", xlabel="near-duplicates removed", ylabel="mean reciprocal rank",
-        ylim=(0, None),
-    )  # fmt: skip
-    axes[1].set(title="simulated, no taste at all", xlabel="pins that repeat an earlier one")
+    axes[0].set(xlabel="near-duplicates removed", ylabel="mean reciprocal rank", ylim=(0, None))
+    axes[1].set(xlabel="pins that repeat an earlier one")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return figure
@@ -1231,7 +1388,8 @@ def mrr_intervals(table: pd.DataFrame, rows: str, random: float, marks: str = ""
     marks : str
         Column whose values share a line, each with a mark of its own; empty: one value a line.
     """
-    figure = _interval_rows(table, rows, marks)
+    columns = [rows, *([marks] if marks else []), "mrr", "low", "high"]
+    figure = _interval_rows(table[columns].assign(random=random), rows, marks)
     axis = figure.axes[0]
     axis.axvline(random, **_RANDOM)
     axis.set(xlabel="mean reciprocal rank", xlim=(0, None))
@@ -1247,7 +1405,8 @@ def mrr_leads(table: pd.DataFrame) -> Figure:
     table : DataFrame
         Columns other, n_train, mrr (the difference), low, high.
     """
-    figure = _interval_rows(table, "other", "n_train")
+    numbers = table[["other", "n_train", "mrr", "low", "high"]]
+    figure = _interval_rows(numbers, "other", "n_train")
     axis = figure.axes[0]
     axis.axvline(0, color="black", lw=1.2)
     axis.set(xlabel="difference in mean reciprocal rank")
@@ -1259,7 +1418,8 @@ def _interval_rows(table: pd.DataFrame, rows: str, marks: str) -> Figure:
     """Values mrr with intervals low to high, a line for each of `rows` and a mark for each mark."""
     names = list(table[rows].unique())
     groups = list(table.groupby(marks, sort=False)) if marks else [(None, table)]  # no label
-    figure, axis = _axes(height=1.2 + 0.32 * len(names) * max(1, 0.6 * len(groups)))
+    height = 1.2 + 0.32 * len(names) * max(1, 0.6 * len(groups))
+    figure, axis = _axes(height=height, numbers=table)
     pitch = min(0.2, 0.7 / len(groups))
     for place, (name, group) in enumerate(groups):
         look = _LOOKS.get(name, {"color": CYCLE[place % 6], "marker": MARKERS[place % 6]})
@@ -1289,7 +1449,10 @@ def false_positive_rates(table: pd.DataFrame, level: float) -> Figure:
     level : float
         Level of a test, drawn as a line.
     """
-    figure = Figure(figsize=(8.5, 4.2), layout="constrained")
+    columns = ["variance", "assignment", "alpha", "n_pins", "rate", "low", "high"]
+    figure = Figure(
+        figsize=(8.5, 4.2), layout="constrained", numbers=table[columns].assign(level=level)
+    )
     variances = list(table["variance"].unique())
     axes = figure.subplots(1, len(variances), sharey=True, squeeze=False)[0]
     for axis, variance in zip(axes, variances, strict=True):
@@ -1323,17 +1486,35 @@ def pvalue_ecdf(pvalues: Mapping[str, np.ndarray], level: float) -> Figure:
         p-values by name.
     level : float
         Level at which a test is used: the right panel shows the p-values up to twice that.
+
+    Returns
+    -------
+    Figure
+        Its table has a row a step, which both panels show: columns series (name), p, share (of
+        p-values at or below), level.
     """
-    figure = Figure(figsize=(8.5, 4.2), layout="constrained")
+    steps = []
+    for name, p in pvalues.items():
+        ecdf = stats.ecdf(p).cdf
+        steps.append(
+            pd.DataFrame({"series": name, "p": ecdf.quantiles, "share": ecdf.probabilities})
+        )
+    numbers = pd.concat(steps, ignore_index=True).assign(level=level)
+    figure = Figure(figsize=(8.5, 4.2), layout="constrained", numbers=numbers)
     for axis, largest in zip(figure.subplots(1, 2), (1, 2 * level), strict=True):
         axis.plot([0, 1], [0, 1], color="black", lw=1, ls=":", label="exact")
         axis.axvline(level, color="#bbbbbb", lw=1)
-        for (name, p), colour, dash in zip(pvalues.items(), CYCLE, DASHES, strict=False):
-            ecdf = stats.ecdf(p).cdf
+        for (name, curve), colour, dash in zip(
+            numbers.groupby("series", sort=False), CYCLE, DASHES, strict=False
+        ):
             axis.step(
-                [0, *ecdf.quantiles, 1], [0, *ecdf.probabilities, 1], where="post", color=colour,
-                ls=dash, label=name,
-            )  # fmt: skip
+                [0, *curve["p"], 1],
+                [0, *curve["share"], 1],
+                where="post",
+                color=colour,
+                ls=dash,
+                label=name,
+            )
         axis.set(xlim=(0, largest), ylim=(0, largest), xlabel="p-value")
     figure.axes[0].set(ylabel="share of null pairs at or below", title="all p-values")
     figure.axes[1].set(title=f"those up to {2 * level:.0%}")
@@ -1352,11 +1533,23 @@ def power_curves(table: pd.DataFrame, titles: Mapping[str, str], level: float) -
         Title of each rule's panel.
     level : float
         Level of the tests, drawn as a line.
+
+    Returns
+    -------
+    Figure
+        Its table has the columns panel (its title), taste, n_pins, share, low, high, level, in the
+        order of the panels.
     """
-    figure = Figure(figsize=(1.2 + 3.2 * len(titles), 4.2), layout="constrained")
+    columns = ["taste", "n_pins", "share", "low", "high"]
+    panels = [
+        table.loc[table["rule"] == rule, columns].assign(panel=title)
+        for rule, title in titles.items()
+    ]
+    numbers = pd.concat(panels, ignore_index=True)[["panel", *columns]].assign(level=level)
+    figure = Figure(figsize=(1.2 + 3.2 * len(titles), 4.2), layout="constrained", numbers=numbers)
     axes = figure.subplots(1, len(titles), sharey=True, squeeze=False)[0]
-    for axis, (rule, title) in zip(axes, titles.items(), strict=True):
-        rows = table[table["rule"] == rule]
+    for axis, title in zip(axes, titles.values(), strict=True):
+        rows = numbers[numbers["panel"] == title]
         for place, (taste, line) in enumerate(rows.groupby("taste")):
             axis.errorbar(
                 line["n_pins"], line["share"], yerr=_arms(line, "share"), color=CYCLE[place],
@@ -1387,9 +1580,10 @@ def share_intervals(table: pd.DataFrame, line: float) -> Figure:
     table : DataFrame
         Columns name, share, low, high.
     line : float
-        A share to compare with.
+        A share to compare with; the figure's table has it in the column compared_with.
     """
-    figure, axis = _axes(height=1.2 + 0.42 * len(table))
+    numbers = table[["name", "share", "low", "high"]].assign(compared_with=line)
+    figure, axis = _axes(height=1.2 + 0.42 * len(table), numbers=numbers)
     at = np.arange(len(table))
     axis.errorbar(
         table["share"], at, xerr=_arms(table, "share"), color=COLOURS["blue"], ls="none",
@@ -1412,7 +1606,8 @@ def chance_bars(table: pd.DataFrame) -> Figure:
     table : DataFrame
         Columns number, sd_units, sd_seeds.
     """
-    figure, axis = _axes(height=1.4 + 0.42 * len(table))
+    numbers = table[["number", "sd_units", "sd_seeds"]]
+    figure, axis = _axes(height=1.4 + 0.42 * len(table), numbers=numbers)
     at = np.arange(len(table))
     for place, (column, label, colour) in enumerate(
         (("sd_units", "users or scenes", "blue"), ("sd_seeds", "seeds", "orange"))

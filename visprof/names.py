@@ -14,6 +14,7 @@ from itertools import count
 from typing import Any
 
 import matplotlib.figure
+import pandas as pd
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.text import Text
 
@@ -28,14 +29,24 @@ class Figure(matplotlib.figure.Figure):
     So a ``$`` in a name is drawn as it is, in whatever figure. Logarithmic axes need a formatter
     without mathematics.
 
+    Parameters
+    ----------
+    *args, **kwargs
+        As of Matplotlib's figure.
+    numbers : DataFrame, optional
+        The table that the figure is drawn from; none if it shows pictures or a diagram alone.
+
     Attributes
     ----------
+    numbers : DataFrame or None
+        A copy of that table, its rows numbered from 0.
     names : dict of str to str
         Names, by the label that is drawn in their place.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, numbers: pd.DataFrame | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.numbers = None if numbers is None else numbers.reset_index(drop=True)
         self.names: dict[str, str] = {}
         self._formulas: set[Text] = set()
         self._families: list[str] = []
