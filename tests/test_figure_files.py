@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from visprof.names import Figure
-from visprof.pages import NAMES
-from visprof.plotted import figure_files, numbers_csv
+from visprof.figures import Figure
+from visprof.figures.files import figure_files, numbers_csv
+from visprof.mime import NAMES
 
 
 @pytest.fixture

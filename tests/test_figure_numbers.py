@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from visprof import figures
-from visprof.plotted import figure_files
+from visprof.figures.files import figure_files
 
 # they show pictures or a diagram and draw no numbers, or they are no figures
 WITHOUT_NUMBERS = {

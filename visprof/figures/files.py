@@ -10,8 +10,8 @@ import pandas as pd
 from IPython.core.getipython import get_ipython
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-from visprof.names import Figure
-from visprof.pages import NAMES
+from visprof.figures.figure import Figure
+from visprof.mime import CSV, NAMES, PNG, SVG
 
 __all__ = ["figure_files", "numbers_csv", "show_with_files"]
 
@@ -36,11 +36,11 @@ def figure_files(figure: matplotlib.figure.Figure) -> dict[str, str]:
     figure.savefig(svg, format="svg", bbox_inches="tight", metadata={"Date": None})
     figure.savefig(png, format="png", bbox_inches="tight", dpi=PNG_DPI)
     files = {
-        "image/svg+xml": svg.getvalue(),
-        "image/png": base64.b64encode(png.getvalue()).decode("ascii"),
+        SVG: svg.getvalue(),
+        PNG: base64.b64encode(png.getvalue()).decode("ascii"),
     }
     if isinstance(figure, Figure) and figure.numbers is not None:
-        files["text/csv"] = numbers_csv(figure.numbers)
+        files[CSV] = numbers_csv(figure.numbers)
     return files
 
 
