@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image
 
 from visprof.intervals import Estimate
@@ -20,6 +22,13 @@ def colour_files(folder: Path, n: int = 6) -> list[str]:
     for i, path in enumerate(paths):
         Image.new("RGB", (20, 30), (40 * i, 255 - 40 * i, 7)).save(path)
     return paths
+
+
+def drawn(figure: Figure) -> np.ndarray:
+    """Pixels of a figure; drawing it would show any text or layout that fails."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]
 
 
 def scores(**levels: list) -> pd.DataFrame:

@@ -22,7 +22,7 @@ def class_mean_ap(table: pd.DataFrame) -> Figure:
     table : DataFrame
         Index the classes, one column a method.
     """
-    ordered = table.sort_values(table.columns[0])
+    ordered = table.sort_values(table.columns[0], kind="stable")
     numbers = ordered.melt(var_name="method", value_name="mean_ap", ignore_index=False)
     numbers = numbers.rename_axis(index="class").reset_index()
     figure, axis = single_axes(7.5, 1.2 + 0.26 * len(ordered), numbers)
