@@ -15,7 +15,8 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.harness import Benchmark, Bound, Contender, Measurement, Options, run
-from visprof.backbones import Backbone, load_backbone
+from visprof.architectures import Backbone
+from visprof.backbones import load_backbone
 from visprof.embedding import PRECISIONS, arithmetic, embed_images, faster_precision
 from visprof.pictures import IMAGE_SUFFIXES
 from visprof.sources.world import SCENE_CLASSES, write_scenes

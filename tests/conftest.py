@@ -9,10 +9,17 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import visprof  # noqa: F401  (before torch, for which it sets how threads wait)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from visprof.architectures import Backbone
+    from visprof.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,6 +32,22 @@ def shared_data() -> Path:
     if not data.is_dir():
         pytest.skip(f"no real data at {data}; set VISPROF_SHARED to the folder that holds data/")
     return data
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder in which tests keep the steps of tiny studies."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def tiny(home: Path) -> Study:
+    """The tiny study, with its headline numbers computed."""
+    from visprof.study import Study
+
+    study = Study("tiny", home=home)
+    study.headline()
+    return study
 
 
 @pytest.fixture
@@ -49,3 +72,51 @@ def dead_process() -> int:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
+
+
+# --- networks at their smallest, for tests of more than one module
+
+
+@pytest.fixture(scope="module")
+def lite0() -> Backbone:
+    from visprof.backbones import load_backbone
+
+    return load_backbone("efficientnet-lite0", image_size=64)
+
+
+@pytest.fixture(scope="module")
+def squeezenet() -> Backbone:
+    from visprof.backbones import load_backbone
+
+    return load_backbone("squeezenet-places365", "random", image_size=64)
+
+
+@pytest.fixture(scope="module")
+def alexnet() -> Backbone:
+    from visprof.backbones import load_backbone
+
+    return load_backbone("alexnet", "random", image_size=64)
+
+
+@pytest.fixture(scope="module")
+def resnet18() -> Backbone:
+    from visprof.backbones import load_backbone
+
+    return load_backbone("resnet18", "random", image_size=64)
+
+
+@pytest.fixture(scope="module")
+def timm_vit() -> Backbone:
+    from visprof.backbones import load_backbone
+
+    return load_backbone("timm:test_vit", "random", image_size=64)
+
+
+@pytest.fixture
+def pixels() -> Tensor:
+    """Three prepared pictures of noise, (3, 3, 64, 64)."""
+    import numpy as np
+    import torch
+
+    noise = np.random.default_rng(0).integers(0, 256, (3, 3, 64, 64), dtype=np.uint8)
+    return torch.from_numpy(noise)

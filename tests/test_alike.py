@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from visprof.alike import most_alike, resampled_profiles
 from visprof.intervals import resample_counts
-from visprof.prediction import DISTANCES
-from visprof.profiles import user_profiles
+from visprof.profiles import DISTANCES, user_profiles
 
 
 def pins_of(weights: dict[str, list[float]], n: int = 60, seed: int = 0):

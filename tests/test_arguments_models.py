@@ -30,8 +30,11 @@ from visprof import (
     intervals,
     palette,
     prediction,
+    profiles,
+    rank_scores,
     scenes,
     siamese,
+    siamese_training,
     vocabulary,
 )
 from visprof.sources import vectors, world
@@ -105,15 +108,15 @@ def model():
 def trained(features, **options):
     """Log and outputs of a short training."""
     embedded = model()
-    inputs = siamese.array_inputs(features)
-    log = siamese.train_siamese(embedded, inputs, progress=False, **options)
+    inputs = siamese_training.array_inputs(features)
+    log = siamese_training.train_siamese(embedded, inputs, progress=False, **options)
     return log, siamese.siamese_outputs(embedded, features)
 
 
 def last_layer_trained(features, **options):
     """The same of a layer that sees fewer pictures than it has features."""
     embedded = siamese.SiameseEmbedding(None, 30, 3)
-    log = siamese.train_last_layer(embedded, features, progress=False, **options)
+    log = siamese_training.train_last_layer(embedded, features, progress=False, **options)
     return log, siamese.siamese_outputs(embedded, features)
 
 
@@ -164,37 +167,37 @@ CASES = {
         floats=("train", "test"),
     ),
     "distance_points": Case(
-        prediction.distance_points,
+        profiles.distance_points,
         {"profiles": SHARES, "distance": "hellinger", "name": "profiles"}, floats=("profiles",),
     ),
     "join_profiles": Case(
-        lambda train, test: prediction.join_profiles([(train, test), (test, train)]),
+        lambda train, test: profiles.join_profiles([(train, test), (test, train)]),
         {"train": SHARES, "test": SHARES[::-1]}, floats=("train", "test"),
     ),
     "rank_scores": Case(
-        prediction.rank_scores, {"ranks": RANKS, **SAMPLING}, floats=("ranks",),
+        rank_scores.rank_scores, {"ranks": RANKS, **SAMPLING}, floats=("ranks",),
         counts=("n_resamples",), numbers=("level",),
     ),
     "mean_reciprocal_rank": Case(
-        prediction.mean_reciprocal_rank, {"rr": 1 / RANKS, **SAMPLING}, floats=("rr",),
+        rank_scores.mean_reciprocal_rank, {"rr": 1 / RANKS, **SAMPLING}, floats=("rr",),
         counts=("n_resamples",), numbers=("level",),
     ),
     "mrr_difference": Case(
-        prediction.mrr_difference, {"rr_a": 1 / RANKS, "rr_b": 1 / RANKS[::-1], **SAMPLING},
+        rank_scores.mrr_difference, {"rr_a": 1 / RANKS, "rr_b": 1 / RANKS[::-1], **SAMPLING},
         floats=("rr_a", "rr_b"), counts=("n_resamples",), numbers=("level",),
     ),
     "randomisation_test": Case(
-        prediction.randomisation_test,
+        rank_scores.randomisation_test,
         {"rr_a": 1 / RANKS, "rr_b": 1 / RANKS[::-1], "n_permutations": 20},
         floats=("rr_a", "rr_b"), counts=("n_permutations",),
     ),
-    "random_mrr": Case(prediction.random_mrr, {"n": 3}, counts=("n",)),
+    "random_mrr": Case(rank_scores.random_mrr, {"n": 3}, counts=("n",)),
     "subset_reciprocal_ranks": Case(
-        prediction.subset_reciprocal_ranks, {"ranks": RANKS, "size": 5}, floats=("ranks",),
+        rank_scores.subset_reciprocal_ranks, {"ranks": RANKS, "size": 5}, floats=("ranks",),
         counts=("size",),
     ),
     "split_pins": Case(
-        prediction.split_pins, {"pins": PINS, "n_train": 3, "n_test": 2, "keep_batches": True},
+        boards.split_pins, {"pins": PINS, "n_train": 3, "n_test": 2, "keep_batches": True},
         counts=("n_train", "n_test"), tables={"pins": "board"}, columns=("time",),
     ),
     "resample_counts": Case(
@@ -264,11 +267,11 @@ CASES = {
         {"in_features": 3, "n_outputs": 2}, counts=("in_features", "n_outputs"),
     ),
     "array_inputs": Case(
-        lambda features: siamese.array_inputs(features)(np.arange(N)).numpy(),
+        lambda features: siamese_training.array_inputs(features)(np.arange(N)).numpy(),
         {"features": SHARES}, floats=("features",),
     ),
     "image_inputs": Case(
-        lambda n_workers: callable(siamese.image_inputs([], None, n_workers)),
+        lambda n_workers: callable(siamese_training.image_inputs([], None, n_workers)),
         {"n_workers": 2}, counts=("n_workers",),
     ),
     "calibrate": Case(statistics, {"features": SHARES}, floats=("features",)),
@@ -564,7 +567,7 @@ def test_numbers_too_large_together_are_refused_not_made_infinite():
     with pytest.raises(ValueError, match="concentration=1e\\+308"):
         vectors.simulate_counts(2, 2, 4, concentration=1e308)
     with pytest.raises(ValueError, match="test, in units of the spread of train"):
-        prediction.join_profiles([(SHARES * 1e-200, SHARES * 1e200)])
+        profiles.join_profiles([(SHARES * 1e-200, SHARES * 1e200)])
 
 
 def assert_same(found: Any, expected: Any) -> None:

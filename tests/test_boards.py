@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from board_files import save_picture, write_manifest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from visprof import boards
-
-
-def save_picture(path, seed=0):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(path)
-
-
-def write_manifest(folder, rows, columns=("board_id", "image", "added_at", "caption")):
-    pd.DataFrame(rows, columns=list(columns)).to_csv(folder / "manifest.csv", index=False)
-    return folder / "manifest.csv"
 
 
 def table(sizes, start="2014-01-01"):
@@ -64,17 +53,6 @@ def test_manifest_is_sorted_by_time_and_keeps_the_order_of_ties(tmp_path):
     pd.testing.assert_frame_equal(pins, boards.read_boards(tmp_path / "manifest.csv"))
 
 
-def test_a_licence_is_kept_and_other_columns_are_not(tmp_path):
-    write_manifest(
-        tmp_path,
-        [("a", "x.jpg", "2014-01-01T00:00:00Z", "", "CC0-1.0", "abc")],
-        ("board_id", "image", "added_at", "caption", "licence", "blob_sha"),
-    )
-    pins = boards.read_boards(tmp_path)
-    assert list(pins.columns) == ["board", "image", "time", "caption", "licence"]
-    assert pins["licence"].tolist() == ["CC0-1.0"]
-
-
 def test_folder_of_folders_takes_exif_or_file_time_and_words_of_the_name(tmp_path):
     save_picture(tmp_path / "alps" / "Blue_lake-01.jpg")
     os.utime(tmp_path / "alps" / "Blue_lake-01.jpg", (1.5e9, 1.5e9))
@@ -91,49 +69,6 @@ def test_folder_of_folders_takes_exif_or_file_time_and_words_of_the_name(tmp_pat
     assert pins["caption"].iloc[1] == "blue lake 01"
 
 
-def test_parquet_manifest_reads_as_the_same_table_as_csv(tmp_path):
-    rows = [
-        ("b", "b/2.jpg", "2015-01-01T00:00:00+00:00", "NA", 7),
-        ("a", "a/late.jpg", "2014-06-01T12:00:00+02:00", "late", 8),
-        ("a", "a/early.jpg", "2014-06-01T11:00:00+02:00", "", 9),
-    ]
-    columns = ["board_id", "image", "added_at", "caption", "width"]
-    for folder in ("csv", "text", "typed"):
-        (tmp_path / folder).mkdir()
-    table = pd.DataFrame(rows, columns=columns)
-    write_manifest(tmp_path / "csv", rows, columns)
-    table.to_parquet(tmp_path / "text" / "manifest.parquet")
-    typed = table.assign(added_at=pd.to_datetime(table["added_at"], utc=True))
-    typed["caption"] = typed["caption"].replace({"": None})
-    typed.to_parquet(tmp_path / "typed" / "manifest.parquet")
-    expected = boards.read_boards(tmp_path / "csv")
-    for folder in ("text", "typed"):
-        pins = boards.read_boards(tmp_path / folder)
-        assert pins["image"].str.contains(f"/{folder}/").all()
-        images = pins["image"].str.replace(f"/{folder}/", "/csv/", regex=False)
-        pd.testing.assert_frame_equal(pins.assign(image=images), expected, check_dtype=False)
-        assert str(pins["time"].dtype.tz) == "UTC"
-        direct = boards.read_boards(tmp_path / folder / "manifest.parquet")
-        pd.testing.assert_frame_equal(direct, pins)
-
-
-def test_parquet_numbers_as_names_dates_and_an_odd_index_become_text(tmp_path):
-    table = pd.DataFrame(
-        {
-            "board_id": [12, 12],
-            "image": ["y.jpg", "x.jpg"],
-            "added_at": [pd.Timestamp("2014-01-02").date(), pd.Timestamp("2014-01-01").date()],
-            "caption": [None, 3.5],
-        },
-        index=["second", "first"],
-    )
-    table.to_parquet(tmp_path / "pins.parquet")
-    pins = boards.read_boards(tmp_path / "pins.parquet")
-    assert pins["board"].tolist() == ["12", "12"]
-    assert pins["caption"].tolist() == ["3.5", ""]
-    assert pins["time"].tolist() == list(pd.date_range("2014-01-01", periods=2, tz="UTC"))
-
-
 def test_csv_manifest_goes_before_a_parquet_one_beside_it(tmp_path):
     write_manifest(tmp_path, [("csv", "x.jpg", "2014-01-01T00:00:00Z", "")])
     table = pd.read_csv(tmp_path / "manifest.csv").assign(board_id="parquet")
@@ -141,59 +76,9 @@ def test_csv_manifest_goes_before_a_parquet_one_beside_it(tmp_path):
     assert boards.read_boards(tmp_path)["board"].tolist() == ["csv"]
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"added_at": ["2014-01-01", "yesterday"]}, r"added_at is not .* row 2 \('yesterday'\)"),
-        ({"added_at": [pd.Timestamp("2014-01-01"), None]}, r"added_at is not .* row 2 \(''\)"),
-        ({"board_id": [None, "a"]}, "board_id is empty in row 1"),
-        ({"image": ["x.jpg", " "]}, "image is empty in row 2"),
-    ],
-)
-def test_bad_values_of_a_parquet_manifest_are_named_by_row(tmp_path, change, message):
-    table = pd.DataFrame(
-        {"board_id": "a", "image": "x.jpg", "added_at": ["2014-01-01"] * 2, "caption": ""}
-    )
-    table.assign(**change).to_parquet(tmp_path / "manifest.parquet")
-    with pytest.raises(ValueError, match=message):
-        boards.read_boards(tmp_path)
-
-
-def test_parquet_manifest_without_a_column_without_rows_or_broken_is_refused(tmp_path):
-    path = tmp_path / "manifest.parquet"
-    pd.DataFrame({"board_id": ["a"], "image": ["x.jpg"], "caption": [""]}).to_parquet(path)
-    with pytest.raises(ValueError, match=r"lacks the column\(s\) added_at; it has board_id"):
-        boards.read_boards(tmp_path)
-    pd.DataFrame({column: [] for column in boards.MANIFEST_COLUMNS}).to_parquet(path)
-    with pytest.raises(ValueError, match="lists no pins"):
-        boards.read_boards(tmp_path)
-    path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(ValueError, match=r"manifest\.parquet is not a Parquet file"):
-        boards.read_boards(tmp_path)
-
-
 def test_missing_folder_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         boards.read_boards(tmp_path / "nowhere")
-
-
-def test_missing_column_is_named_with_those_found(tmp_path):
-    write_manifest(tmp_path, [("a", "x.jpg", "hello")], ("board_id", "image", "caption"))
-    with pytest.raises(ValueError, match=r"lacks the column\(s\) added_at; it has board_id"):
-        boards.read_boards(tmp_path)
-
-
-def test_bad_time_is_named_by_line(tmp_path):
-    good = ("a", "x.jpg", "2014-01-01T00:00:00Z", "")
-    write_manifest(tmp_path, [good, ("a", "y.jpg", "yesterday", "")])
-    with pytest.raises(ValueError, match=r"added_at is not .* line 3 \('yesterday'\)"):
-        boards.read_boards(tmp_path)
-
-
-def test_empty_board_name_is_named_by_line(tmp_path):
-    write_manifest(tmp_path, [(" ", "x.jpg", "2014-01-01T00:00:00Z", "")])
-    with pytest.raises(ValueError, match="board_id is empty in line 2"):
-        boards.read_boards(tmp_path)
 
 
 def test_manifest_without_pins_and_folder_without_pictures_are_refused(tmp_path):
@@ -294,41 +179,6 @@ def test_real_boards(shared_data):
     assert funnel["boards"].tolist() == [44, 24, 24]
 
 
-NO_TIMES = [
-    "now", "today", "yesterday", "", "1433152800", "20150601", "2015-06", "03/04/2022",
-    "2015-02-30", "2015-06-01T24:00", "2015-06-01T10:00:60", "2015-06-01T10:00+25:00",
-    "2015-06-01 10:00 PM", "2015-06-01T10:00:00.1234567891", "1600-01-01", "9999-12-31",
-    "\u0662\u066015-06-01", 1433152800, None, float("nan"), ["2015-06-01"],
-]  # fmt: skip
-
-
-def test_only_iso_8601_is_a_time_and_nothing_is_guessed():
-    assert boards.parse_times(NO_TIMES).isna().all()
-
-
-def test_a_time_is_the_same_whatever_times_are_beside_it():
-    given = {
-        "2015-06-01": "2015-06-01T00:00:00.000000000",
-        " 2015-06-01T10:00 ": "2015-06-01T10:00:00.000000000",
-        "2015-06-01 10:00:00.123456789Z": "2015-06-01T10:00:00.123456789",
-        "2015-06-01T12:00:00.5+02:00": "2015-06-01T10:00:00.500000000",
-        "2015-06-01T10:00:00-0530": "2015-06-01T15:30:00.000000000",
-        "1678-01-01T00:00+23:59": "1677-12-31T00:01:00.000000000",
-        "2261-12-31T23:59:59-23:59": "2262-01-01T23:58:59.000000000",
-    }
-    together = boards.parse_times([*given, *NO_TIMES])
-    alone = [boards.parse_times([text])[0] for text in given]
-    for times in (together[: len(given)], alone):
-        assert [str(time.to_datetime64()) for time in times] == list(given.values())
-    assert str(together.dtype) == str(boards.parse_times([]).dtype) == "datetime64[ns, UTC]"
-
-
-@given(st.datetimes(min_value=datetime(1678, 1, 1), max_value=datetime(2261, 12, 31)))
-def test_what_isoformat_writes_is_read_back(moment):
-    read = boards.parse_times([moment.isoformat(), f"{moment.isoformat(' ')}+00:00"])
-    assert read[0] == read[1] == pd.Timestamp(moment, tz="UTC")
-
-
 # --- folders of strangers -------------------------------------------------------------------------
 
 
@@ -418,114 +268,84 @@ def test_a_folder_without_pictures_says_what_was_left_out(tmp_path):
 
 # --- manifests of strangers -----------------------------------------------------------------------
 
-GOOD = "a,x.jpg,2014-01-01,first"
-HEADER = "board_id,image,added_at,caption"
 
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "is empty; its first line must name board_id"),
-        (f"{HEADER},caption\n{GOOD},\n", "has more than one column caption"),
-        (f"{HEADER}\n{GOOD}\n{GOOD},\n", r"has 4 columns, but .* in line 3 \(5 fields\)"),
-        (f"{HEADER}\n{GOOD},\n{GOOD},\n", r"line 2 \(5 fields\), line 3 \(5 fields\): a text"),
-        (f"{HEADER}\na,x.jpg,2014-01-01\n", r"line 2 \(3 fields\)"),
-        (f'{HEADER}\na,x.jpg,2014-01-01,"two\nlines"\nb,x.jpg,now,\n', r"line 4 \('now'\)"),
-        (f'{HEADER}\n{GOOD}\na,x.jpg,2014-01-01,"open\n', "row that begins in line 3 is not CSV"),
-        (f'{HEADER}\na,x.jpg,2014-01-01,"a"b\n', "row that begins in line 2 is not CSV"),
-        (f"{HEADER}\n{GOOD}\n".encode("utf-16"), "is in UTF-16, by line 1: save it as UTF-8"),
-        (f"{HEADER}\n{GOOD}\na,x.jpg,2014-01-01,caf\u00e9\n".encode("latin-1"),
-         "is in another encoding, by line 3: save it as UTF-8"),
-        (f"{HEADER}\na,x.jpg,1433152800,\n", r"not an ISO 8601 time .* in line 2 \('1433152800'\)"),
-        (f"{HEADER}\na,x.jpg,03/04/2022,\n", r"not an ISO 8601 time .* in line 2 \('03/04/2022'\)"),
-        (f"{HEADER}\na,x.jpg,2015-02-30,\n", "does not exist in line 2"),
-        (f"{HEADER}\na,x.jpg,1600-01-01,\na,x.jpg,2014-01-01T00:00:00.000000001,\n",
-         r"not of the years 1678 to 2261 in line 2 \('1600-01-01'\)$"),
-    ],
-)  # fmt: skip
-def test_a_manifest_that_cannot_be_read_is_named_with_its_line(tmp_path, content, message):
-    file = tmp_path / "manifest.csv"
-    file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(ValueError, match=message) as refused:
-        boards.read_boards(tmp_path)
-    assert str(file) in str(refused.value)
-
-
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_line_ends_of_all_systems_a_mark_and_empty_lines_are_read(tmp_path, end, mark):
-    text = mark + end.join([HEADER, GOOD, "", 'b,"y, z.jpg",2015-01-01,"so ""called"""', ""])
-    (tmp_path / "manifest.csv").write_bytes(text.encode())
-    pins = boards.read_boards(tmp_path)
-    assert pins["caption"].tolist() == ["first", 'so "called"']
-    assert pins["image"].tolist() == [str(tmp_path / "x.jpg"), str(tmp_path / "y, z.jpg")]
-
-
-def test_captions_longer_than_the_csv_module_allows_are_read(tmp_path):
-    write_manifest(tmp_path, [("a", "x.jpg", "2014-01-01", "long " * 50_000)])
-    assert len(boards.read_boards(tmp_path)["caption"][0]) == 250_000
-
-
-@pytest.fixture
-def with_secret(tmp_path):
-    """A folder for a manifest, and a picture beside it that is none of its business."""
-    save_picture(tmp_path / "secret.png")
-    for name in ("a/good.png", "a/b/deep.png"):
-        save_picture(tmp_path / "shared" / name)
-    (tmp_path / "shared" / "link.png").symlink_to(tmp_path / "secret.png")
-    (tmp_path / "shared" / "up").symlink_to(tmp_path)
-    (tmp_path / "shared" / "circle.png").symlink_to("circle.png")
-    (tmp_path / "shared" / "inside.png").symlink_to("a/good.png")
-    (tmp_path / "shared2").mkdir()
-    save_picture(tmp_path / "shared2" / "x.png")
-    return tmp_path / "shared"
-
-
-def write_any(folder, kind, images):
-    table = pd.DataFrame(
-        {"board_id": "a", "image": images, "added_at": "2014-01-01", "caption": ""}
+def board_table(sizes):
+    return pd.DataFrame(
+        [
+            {"board": board, "time": pd.Timestamp("2014-01-01") + pd.Timedelta(hours=t)}
+            for board, size in sizes.items()
+            for t in range(size)
+        ]
     )
-    if kind == "csv":
-        table.to_csv(folder / "manifest.csv", index=False)
-    else:
-        table.to_parquet(folder / "manifest.parquet")
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 4), st.integers(1, 4), st.lists(st.integers(0, 5), min_size=1, max_size=4))
+def test_split_takes_the_first_and_the_last(n_train, n_test, extra):
+    sizes = {f"b{i}": n_train + n_test + more for i, more in enumerate(extra)}
+    pins = board_table(sizes)
+    train, test = boards.split_pins(pins, n_train, n_test)
+    expected_train, expected_test = [], []
+    for size in sizes.values():
+        expected_train += [t < n_train for t in range(size)]
+        expected_test += [t >= size - n_test for t in range(size)]
+    assert train.tolist() == expected_train
+    assert test.tolist() == expected_test
+    assert not (train & test).any()
+
+
+def test_split_ignores_the_index():
+    pins = board_table({"a": 4, "b": 4})
+    pins.index = [0] * 8
+    assert boards.split_pins(pins, 2, 2)[0].tolist() == [True, True, False, False] * 2
+
+
 @pytest.mark.parametrize(
-    "image",
-    ["../secret.png", "a/../../secret.png", "{}/secret.png", "link.png", "up/secret.png", "..",
-     "../shared2/x.png", "no/../../secret.png", "up/shared/up/secret.png", "../gone.png"],
-)  # fmt: skip
-def test_a_manifest_that_points_out_of_its_folder_is_refused(with_secret, kind, image):
-    image = image.format(with_secret.parent)
-    write_any(with_secret, kind, ["a/good.png", image])
-    place = {"csv": "line 3", "parquet": "row 2"}[kind]
-    with pytest.raises(
-        ValueError, match=f"image leads out of the folder .* in {place} "
-    ) as refused:
-        boards.read_boards(with_secret)
-    assert repr(image) in str(refused.value)
+    ("pins", "n_train", "message"),
+    [
+        (board_table({"a": 5, "b": 2}), 3, r"'b' \(2\); drop"),
+        (board_table({f"b{i}": 2 for i in range(12)}), 3, "and 2 more"),
+        (board_table({"a": 5}), 0, "at least 1"),
+        (board_table({"a": 5})[::-1], 2, "sorted"),
+        (pd.concat([board_table({"a": 5, "b": 5}), board_table({"a": 5})]), 2, "sorted"),
+        (board_table({"a": 5})[["board"]], 2, r"no column\(s\) time; there are board"),
+        (
+            board_table({"a": 5}).assign(time=pd.NaT),
+            2,
+            r"pins: time: 5 of 5 values are missing, at row\(s\) 0, 1, 2, 3, 4;",
+        ),
+        (board_table({"a": 5})[:0], 2, "the table is empty"),
+    ],
+)
+def test_tables_that_cannot_be_split_are_named(pins, n_train, message):
+    with pytest.raises(ValueError, match=message):
+        boards.split_pins(pins, n_train, 2)
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_paths_inside_of_the_folder_are_read_and_hopeless_ones_set_aside(with_secret, kind):
-    inside = ["a/good.png", "./a/good.png", "a/b/../good.png", "inside.png", "up/shared/a/good.png",
-              str(with_secret / "a" / "good.png")]  # fmt: skip
-    hopeless = {
-        "a": "not a regular file",
-        ".": "not a regular file",
-        "x" * 300: "file name too long",
-        "circle.png": "too many levels of symbolic links",
-        "gone.png": "no such file",
-    } | ({"a\0b.png": "its name holds a NUL"} if kind == "csv" else {})
-    write_any(with_secret, kind, [*inside, *hopeless])
-    readable, unreadable = boards.split_readable(boards.read_boards(with_secret))
-    assert len(readable) == len(inside)
-    assert unreadable["reason"].tolist() == list(hopeless.values())
+def test_batches_stay_whole_on_the_side_of_the_test_pins():
+    table = pd.DataFrame(
+        {
+            "board": list("aaaaabbbbbccccc"),
+            "time": pd.to_datetime([1, 2, 3, 3, 3, 1, 1, 1, 1, 1, 1, 2, 3, 4, 5], unit="D"),
+        }
+    )
+    train, test = boards.split_pins(table, 3, 2, keep_batches=True)
+    plain, same_test = boards.split_pins(table, 3, 2)
+    np.testing.assert_array_equal(test, same_test)
+    assert table["board"][train].tolist() == ["a", "a", "c", "c", "c"]  # b is one batch
+    assert (plain & ~train).sum() == 4
 
 
-def test_where_a_time_is_from_is_kept_if_the_manifest_says_so(tmp_path):
-    rows = [("a", "x.jpg", "2014-01-01", "", "commit"), ("a", "y.jpg", "2014-01-02", "", "exif")]
-    write_manifest(tmp_path, rows, (*HEADER.split(","), "time_source"))
-    assert boards.read_boards(tmp_path)["time_source"].tolist() == ["commit", "exif"]
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 5))
+def test_no_time_is_on_both_sides_where_batches_are_kept(seed, n_times):
+    rng = np.random.default_rng(seed)
+    times = np.sort(rng.integers(0, n_times, size=(3, 9)), axis=1)
+    table = pd.DataFrame({"board": np.repeat(list("xyz"), 9), "time": times.ravel()})
+    train, test = boards.split_pins(table, 4, 3, keep_batches=True)
+    for board in "xyz":
+        of_board = (table["board"] == board).to_numpy()
+        learnt, found = (table["time"][of_board & side] for side in (train, test))
+        assert learnt.empty or learnt.max() < found.min()
+        dropped = boards.split_pins(table, 4, 3)[0] & ~train & of_board
+        assert (table["time"][dropped] == found.min()).all()

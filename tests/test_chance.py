@@ -34,9 +34,9 @@ def test_features_are_off_by_their_size_and_all_else_is_the_same(tiny):
 
 
 def test_what_follows_from_features_is_computed_again_and_not_kept(tiny):
-    usual = tiny["pin_embedding"]
+    usual = tiny["pin_embedding"].stacked()
     before = set(tiny.home.rglob("*"))
-    off = PerturbedStudy(tiny, 0)["pin_embedding"]
+    off = PerturbedStudy(tiny, 0)["pin_embedding"].stacked()
     assert set(tiny.home.rglob("*")) == before
     assert not np.array_equal(usual, off)
     np.testing.assert_allclose(off, usual, atol=1e-3 * np.abs(usual).max())

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from odd_pictures import png_header
 from PIL import Image, ImageOps
 
-from visprof.boards import read_boards, read_manifest, split_readable, survey_boards
+from visprof.boards import read_boards, split_readable, survey_boards
 from visprof.cli import main
 from visprof.files import replacing
+from visprof.manifests import read_manifest
 from visprof.sources import collect
 from visprof.sources.collect import (
     CollectSummary,

@@ -12,7 +12,7 @@ from visprof.calibration import draw_users, pin_bank
 from visprof.logodds import log_odds_z
 from visprof.significance import exceeds, share_over_seeds
 from visprof.sources.vectors import simulate_counts
-from visprof.steps import error_rates as calibration
+from visprof.steps import error_rates
 from visprof.steps.error_rates import (
     LEVEL,
     calibration_numbers,
@@ -34,7 +34,7 @@ def bank():
 def worlds():
     """Of 50 clusters by two starts of k-means, with a background of 2,000 pins."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calibration, "N_BANK", 3000)  # clustered in seconds
+        patch.setattr(error_rates, "N_BANK", 3000)  # clustered in seconds
         split = SimpleNamespace(background=range(2000))
         return [calibration_world(split, 50, 0.05, 0, start) for start in (0, 1)]
 
@@ -128,7 +128,7 @@ def test_the_bank_is_the_same_for_all_starts_and_its_clusters_are_not(worlds):
 @pytest.mark.parametrize("n_starts", [1, 2])
 def test_false_positives_equal_plain_loops(worlds, monkeypatch, n_starts):
     """Of two starts, each has its part of the pairs: the first 12, and the other 13."""
-    monkeypatch.setattr(calibration, "RULE_PINS", (40, 300))
+    monkeypatch.setattr(error_rates, "RULE_PINS", (40, 300))
     n_pairs, threshold = 25, 1.2
     table = false_positives(worlds[:n_starts], ALPHA, threshold, n_pairs, 3)
     rows, _ = draw_users(worlds[0].bank, 2 * n_pairs, 300, random_state=3)
@@ -140,7 +140,7 @@ def test_false_positives_equal_plain_loops(worlds, monkeypatch, n_starts):
             y = [pins[rows[2 * i + j, : line.n_pins]].sum(axis=0, dtype=float) for j in (0, 1)]
             z = log_odds_z(*y, background, line.alpha, line.variance)
             called.append(np.abs(z).max() > threshold)
-        assert line.rate == line.estimate.value == np.mean(called)
+        assert line.value == line.estimate.value == np.mean(called)
         assert line.prior == pytest.approx(line.alpha * 2000, rel=1e-5)
         parts = [called] if n_starts == 1 else [called[:12], called[12:]]
         assert [own[0] for own in line.estimate.by_seed] == [np.mean(part) for part in parts]
@@ -151,7 +151,7 @@ def test_false_positives_equal_plain_loops(worlds, monkeypatch, n_starts):
             interval = both.low, both.high
         assert (line.low, line.high) == pytest.approx(tuple(interval))
     assert len(table) == 2 * 2 * 3 * 2
-    assert table["rate"].nunique() > 5
+    assert table["value"].nunique() > 5
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_the_papers_rule_calls_as_many_different_as_others_have_found(n_pins, lo
     """Hard assignment, 200 clusters: numbers from an independent computation (as ranges)."""
     y = simulate_counts(4000, n_pins, 200, taste=0).astype(float)
     background = simulate_counts(1, 180_000, 200, taste=0)[0].astype(float)
-    z = calibration._disjoint_max_z(y, background, 10 / 180_000, "two-term")
+    z = error_rates._disjoint_max_z(y, background, 10 / 180_000, "two-term")
     share = share_over_seeds([exceeds(z, 2)])
     assert share.low <= high
     assert share.high >= low
@@ -185,13 +185,13 @@ def test_fewer_pairs_than_starts_leave_starts_without_any(worlds):
 
 
 def test_calibration_numbers_are_the_rates_of_the_rule_and_of_the_tests(worlds, monkeypatch):
-    monkeypatch.setattr(calibration, "RULE_PINS", (40,))
+    monkeypatch.setattr(error_rates, "RULE_PINS", (40,))
     table = false_positives(worlds, ALPHA, 1.2, 25, 3)
     p = null_pvalues(worlds, ALPHA, "two-term", 40, 25, 49, 0)
     numbers = calibration_numbers(table, p, ALPHA, "two-term", 25)
     ours = table[np.isclose(table["alpha"], ALPHA) & (table["variance"] == "two-term")]
     expected = {
-        f"null.rule.{a}.40": rate for a, rate in zip(ours["assignment"], ours["rate"], strict=True)
+        f"null.rule.{a}.40": rate for a, rate in zip(ours["assignment"], ours["value"], strict=True)
     }
     keys = {
         "soft assignment": "soft-assignment", "hard assignment": "hard-assignment",
@@ -225,7 +225,7 @@ def test_the_permutation_test_holds_its_level(worlds, variance):
 @pytest.mark.slow
 def test_power_rises_to_one_with_pins_and_taste(worlds):
     table = power(worlds, ALPHA, "two-term", 2.0, 150, 199, 0)
-    share = table[table["rule"] == "pins"].pivot(index="taste", columns="n_pins", values="share")
+    share = table[table["rule"] == "pins"].pivot(index="taste", columns="n_pins", values="value")
     noise = 0.08
     assert np.all(np.diff(share.loc[0.5:], axis=1) > -noise)
     assert np.all(np.diff(share, axis=0) > -noise)
@@ -233,5 +233,5 @@ def test_power_rises_to_one_with_pins_and_taste(worlds):
     assert share.loc[2.0, 10] < 0.9
     null = table[(table["rule"] != "Z") & (table["taste"] == 0)]
     assert np.all(null["low"] <= 0.07)
-    of_sessions = table[table["rule"] == "sessions"].set_index(["taste", "n_pins"])["share"]
+    of_sessions = table[table["rule"] == "sessions"].set_index(["taste", "n_pins"])["value"]
     assert of_sessions[2.0, 30] < of_sessions[2.0, 300] < share.loc[2.0, 300]

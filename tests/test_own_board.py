@@ -50,7 +50,7 @@ def test_a_few_boards_are_enough(own):
     split = own["board_split"]
     assert len(split.background) == 34  # all pins, those of the board too small as well
     assert set(split.analysed["board"]) == {"board-a", "board-b", "board-c"}
-    assert set(own["own_alike"]["user"]) == {"board-b", "board-c"}
+    assert set(own["similar_boards"]["user"]) == {"board-b", "board-c"}
     numbers = own["own_numbers"]
     assert numbers["yours.nearest.chance"].value == 0.5
     assert numbers["yours.first"].low <= numbers["yours.first"].value <= numbers["yours.first"].high
@@ -73,10 +73,10 @@ def test_clusters_are_those_of_the_profile_and_show_pictures_of_the_right_boards
         own["assignments"].analysed, own["board_split"].analysed["board"]
     )
     of_board = profiles[list(users).index("board-a")]
-    assert clusters["share"].to_numpy() == pytest.approx(of_board[clusters["cluster"]])
+    assert clusters["value"].to_numpy() == pytest.approx(of_board[clusters["cluster"]])
     assert clusters["others"].sum() == pytest.approx(1)
-    assert (clusters["share"] - clusters["others"]).is_monotonic_decreasing
-    assert ((clusters["low"] <= clusters["share"]) & (clusters["share"] <= clusters["high"])).all()
+    assert (clusters["value"] - clusters["others"]).is_monotonic_decreasing
+    assert ((clusters["low"] <= clusters["value"]) & (clusters["value"] <= clusters["high"])).all()
     shown = [image for images in clusters["own_images"] for image in images]
     assert len(shown) == len(set(shown))  # a pin belongs to one cluster most
     assert shown
@@ -94,7 +94,7 @@ def test_another_board_is_another_profile_of_the_same_clusters(own, home, folder
     computed = {record.args[0] for record in caplog.records if "computed" in record.msg}
     assert computed == {"own_board", "own_clusters", "pin_embedding"}  # the last is not kept
     assert not np.allclose(
-        clusters["share"].sort_values(), own["own_clusters"]["share"].sort_values()
+        clusters["value"].sort_values(), own["own_clusters"]["value"].sort_values()
     )
 
 
@@ -106,7 +106,7 @@ def test_figure_has_a_row_a_cluster(own):
     for row, (mine, others) in zip(
         clusters.itertuples(), zip(titles[::2], titles[1::2], strict=True), strict=True
     ):
-        assert mine.startswith(f"this board: {row.share:.1%} ({row.low:.1%} to")
+        assert mine.startswith(f"this board: {row.value:.1%} ({row.low:.1%} to")
         assert others == f"other boards: {row.others:.1%}"
     none = clusters.head(1).assign(own_images=[[]], other_images=[[]])
     assert len(figures.own_clusters(none).axes) == 2

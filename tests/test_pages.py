@@ -20,9 +20,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 from rocrate.rocrate import ROCrate
 
-from visprof import footer, pages, tables
+from visprof import footer, mime, pages, tables
 from visprof.crate import describe_book
 from visprof.study import Study
+from visprof.tables.style import as_markdown
 
 PNG = "iVBORw0KGgo="
 
@@ -71,7 +72,7 @@ def test_figures_become_files_named_as_they_are(notebook, tmp_path):
 def test_names_that_a_figure_cuts_or_numbers_stand_below_it_and_in_its_alternative(notebook):
     told = {"board 1": "海の写真", "long…": "long <b>name</b>"}
     notebook.cells[0].metadata["mystnb"]["image"] = {"alt": "Two boards."}
-    notebook.cells[0].outputs[0]["metadata"] = {pages.NAMES: told}
+    notebook.cells[0].outputs[0]["metadata"] = {mime.NAMES: told}
     pages.link_figures(notebook, "../figures")
     below = notebook.cells[1].source
     found = [html.unescape(cell) for cell in re.findall("<td>(.*?)</td>", below)]
@@ -166,7 +167,7 @@ def test_names_are_text_on_a_page(tmp_path):
 
 def test_the_note_of_changed_parameters_is_a_note_and_the_text_goes_on():
     """Rendered, since a sign on the wrong line makes code of the whole page."""
-    note = pages.parameters_note("own", [f"`board` is {footer.as_markdown(NAME)}"])
+    note = pages.parameters_note("own", [f"`board` is {as_markdown(NAME)}"])
     text = "# Title\n\n**Question.** Is it $a^2$?\n\n```python\ncode\n```"
     notebook = new_notebook(cells=[new_markdown_cell(text)])
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "python"}

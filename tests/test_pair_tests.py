@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import false_discovery_control
 
 from visprof.significance import PairPValues, max_z_pvalue
-from visprof.steps.assignments import Assignments
+from visprof.steps.data import PinArrays
 from visprof.steps.pair_tests import PairTests, pair_tests, pin_sessions, significance_numbers
 from visprof.study import Study
 
@@ -51,7 +51,7 @@ def three_users():
     days = pd.to_datetime(np.tile(np.repeat(np.arange(8), 5), 3), unit="D", utc=True)
     table = pd.DataFrame({"board": np.repeat(list(tastes), 40), "time": days})
     board_split = SimpleNamespace(analysed=table)
-    words = Assignments(rng.dirichlet([1, 1, 1, 1], 50), pins)
+    words = PinArrays(rng.dirichlet([1, 1, 1, 1], 50), pins)
     sessions = pin_sessions(board_split)
     return words, pair_tests([words], board_split, sessions, 0.01, "two-term", 10, 499, 0)
 
@@ -83,7 +83,7 @@ def test_pairs_are_tested_in_the_vocabularies_of_all_seeds():
     )
     board_split = SimpleNamespace(analysed=table)
     every = [
-        Assignments(rng.dirichlet(np.ones(k), 50), rng.dirichlet(np.ones(k), 60)) for k in (4, 6)
+        PinArrays(rng.dirichlet(np.ones(k), 50), rng.dirichlet(np.ones(k), 60)) for k in (4, 6)
     ]
     rest = (board_split, pin_sessions(board_split), 0.01, "two-term", 10, 99, 0)
     both, *alone = (pair_tests(of, *rest) for of in (every, every[:1], every[1:]))

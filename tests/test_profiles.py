@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
 
-from visprof.profiles import user_profiles
+from visprof.prediction import reciprocal_ranks
+from visprof.profiles import DISTANCES, join_profiles, user_profiles
 
 
 @settings(max_examples=50, deadline=None)
@@ -67,3 +69,29 @@ def test_sums_that_overflow_have_a_profile_but_no_counts():
     with pytest.raises(ValueError, match="sums of the assignments: 2 of 4 values are not finite"):
         user_profiles(pins, users, counts=True)
     np.testing.assert_allclose(user_profiles(pins, users)[1], profiles, rtol=1e-15)
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_joined_profiles_add_squared_distances_in_units_of_their_spread(distance):
+    rng = np.random.default_rng(0)
+    image, text = rng.dirichlet(np.ones(4), size=(2, 9)), 7 * rng.random((2, 9, 3))
+    train, test = join_profiles([image, text], distance)
+    expected = 0
+    for kind in (image, text):
+        a, b = np.sqrt(kind) if distance == "hellinger" else kind
+        if distance == "cosine":
+            a, b = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (a, b))
+        spread = np.mean(np.sum((a - a.mean(axis=0)) ** 2, axis=1))
+        expected = expected + cdist(a, b) ** 2 / spread
+    np.testing.assert_allclose(cdist(train, test) ** 2, expected)
+    scaled, _ = join_profiles([image, 100 * text], "cosine")
+    np.testing.assert_allclose(scaled, join_profiles([image, text], "cosine")[0])
+
+
+def test_a_kind_without_spread_says_nothing_and_no_kind_is_refused():
+    profiles = np.random.default_rng(0).random((2, 6, 3))
+    same = np.ones((6, 2))
+    train, test = join_profiles([tuple(profiles), (same, same)])
+    np.testing.assert_array_equal(reciprocal_ranks(train, test), reciprocal_ranks(*profiles))
+    with pytest.raises(ValueError, match="at least one"):
+        join_profiles([])

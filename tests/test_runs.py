@@ -38,8 +38,8 @@ fail: bool = False  # whether to fail
 ```
 
 ```{{code-cell}}
-from matplotlib.figure import Figure
 from myst_nb import glue
+from pandas import DataFrame
 
 from visprof import figures
 from visprof.intervals import Estimate
@@ -63,7 +63,7 @@ $$ x^2 $$
 mystnb:
   figure: {{name: fig-line, caption: A line.}}
 ---
-figure = Figure()
+figure = figures.Figure(numbers=DataFrame({{"y": [1, 2]}}))
 figure.subplots().plot([1, 2])
 figure
 ```

@@ -13,25 +13,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from visprof import backbones, boards, embedding, inputs, parameters, prediction
+from visprof import backbones, boards, embedding, inputs, parameters, profiles
 from visprof.parameters import PRESETS, Parameters, allowed_values
 from visprof.results.claims import scorecard
-from visprof.sources.vectors import simulate_embeddings
 from visprof.steps import STEPS, VARIANTS
 from visprof.steps.registry import EVERY, find_step
 from visprof.study import Study
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def tiny(home):
-    study = Study("tiny", home=home)
-    study.headline()
-    return study
 
 
 def steps_computed(study, name, caplog):
@@ -49,7 +36,7 @@ def test_every_preset_is_made_of_known_parameters():
 
 def test_choices_are_what_the_library_has():
     assert parameters.BACKBONES == backbones.BACKBONES
-    assert parameters.DISTANCES == prediction.DISTANCES
+    assert parameters.DISTANCES == profiles.DISTANCES
     assert parameters.PRECISIONS == embedding.PRECISIONS
     assert (*boards.BACKGROUND_SOURCES, "all") == parameters.BACKGROUND_SOURCES
 
@@ -284,100 +271,6 @@ def test_a_parameter_recomputes_only_what_follows_from_it(tiny, home, caplog):
     assert not np.array_equal(differences.max_z, tiny["pairwise_differences"].max_z)
 
 
-def test_fine_tuned_trunk_embeds_the_pictures_again(tiny, home):
-    tuned = Study("tiny", home=home, lr_rest=1e-3, n_iterations=2, batch_size=8)
-    frozen = tuned["scene_features"].outputs.shape[1]
-    assert tuned["scene_embeddings"]["siamese"].shape == tiny["scene_embeddings"]["siamese"].shape
-    assert tuned["pin_embedding"].shape == (len(tuned["board_split"].images), frozen + 16)
-    state = tuned["siamese_training"].state
-    assert any(key.startswith("backbone.") for key in state)
-
-
-def test_other_data_add_to_the_store_of_features(tiny, home, tmp_path, caplog):
-    data = tmp_path / "data"
-    shutil.copytree(tiny["data_folder"], data, ignore=shutil.ignore_patterns("*.joblib", "lock"))
-    known = len(tiny["feature_store"].digests())
-    Image.new("RGB", (70, 70), "red").save(data / "scenes" / "coast" / "new.jpg")
-    grown = Study("tiny", home=home, data=str(data))
-    assert len(grown["scene_features"]) == len(tiny["scene_features"]) + 1
-    assert len(grown["pin_features"]) == len(tiny["pin_features"])
-    assert len(tiny["feature_store"].digests()) == known + 1
-
-
-def test_ablation_shows_that_a_margin_of_1_pushes_nothing(home):
-    study = Study("tiny", home=home, n_outputs=205, n_ablation=3)
-    table = study["siamese_ablation"]
-    start = table[table["rule"] == "start"]
-    trained = table[table["rule"] != "start"]
-    assert start["normalise"].tolist() == ["batch", "l2"]
-    assert len(trained) == 2 * 3 * 4
-    batch = trained[trained["normalise"] == "batch"]
-    assert (batch.loc[batch["margin"] == 1, ["first_active", "last_active"]] == 0).all(axis=None)
-    assert (batch.loc[batch["margin"] == 25, "first_active"] > 0).all()
-    assert (trained["turn"] > 0).all()
-    rates = trained["lr_last"].unique()
-    np.testing.assert_allclose(rates, [1e-5, 0.5 / 3, 5 / 3])
-    gain = trained["mean_ap"] - trained["normalise"].map(start.set_index("normalise")["mean_ap"])
-    np.testing.assert_allclose(trained["gain"], gain)
-
-
-def test_fine_tuning_lets_all_layers_learn(tiny):
-    table = tiny["siamese_fine_tuning"]
-    np.testing.assert_allclose(table["lr_rest"].dropna(), [0, 1e-7, 0, 5e-3])
-    np.testing.assert_allclose(table["lr_last"].dropna(), [1e-5, 1e-5, 0.5, 0.5])
-    assert table["mean_ap"].between(0, 1).all()
-
-
-def test_example_queries_go_from_best_to_worst(tiny):
-    table, split = tiny["example_queries"], tiny["scene_split"]
-    scores = tiny["scene_ranking"]["hybrid"].average_precision
-    assert table["average_precision"].is_monotonic_decreasing
-    assert table["average_precision"].iloc[0] == scores.max()
-    labels = split.test["label"].to_numpy()
-    assert len({labels[query] for query in table["query"]}) == len(table) == 4
-    assert all(query not in near for query, near in table[["query", "neighbours"]].to_numpy())
-
-
-def test_table_1_has_both_readings_with_intervals(tiny):
-    numbers = tiny["map_numbers"]
-    for key, number in numbers.items():
-        exact = key.startswith("map.random")
-        assert (number.low is None) == exact, key
-    for reading in ("", ".area"):
-        difference = numbers[f"map.cnn-bow{reading}"]
-        assert difference.value == pytest.approx(
-            numbers[f"map.cnn{reading}"].value - numbers[f"map.bow{reading}"].value
-        )
-        shifted = numbers[f"map.bow-random{reading}"]
-        bow, random = (numbers[f"map.{method}{reading}"] for method in ("bow", "random"))
-        assert shifted.low == pytest.approx(bow.low - random.value)
-
-
-@pytest.mark.slow
-def test_training_beats_the_start_on_unseen_scenes(home):
-    study = Study("tiny", home=home, scenes_per_class=16, n_similar=20, n_dissimilar=20,
-                  n_outputs=64, n_iterations=300)  # fmt: skip
-    assert study["map_numbers"]["map.siamese-untrained"].low > 0
-
-
-def test_a_world_that_is_not_drawn_needs_no_picture(home, tmp_path, caplog):
-    study = Study("tiny", home=tmp_path, drawn=False, repeat_share=0.5)
-    numbers, computed = steps_computed(study, "pair_numbers", caplog)
-    assert not computed & {"data_folder", "scene_features", "siamese_training"}
-    assert numbers["pairs.differ"].n == 8 * 7 // 2
-    split, embedding = study["board_split"], study["pin_embedding"]
-    assert embedding.shape == (12 * 20, 410)
-    rows = pd.concat([split.background["row"], split.analysed["row"]])
-    assert sorted(rows) == list(range(240))
-    world = simulate_embeddings(12, 20, repeat_share=0.5, random_state=0)
-    np.testing.assert_array_equal(embedding, world.vectors[rows])
-    clusters = study["near_duplicates"]
-    assert len(clusters) == 240
-    equal = (world.vectors[:, None] == world.vectors[None]).all(axis=2)
-    np.testing.assert_array_equal(clusters[:, None] == clusters[None], equal)
-    assert study["text_assignments"] is None
-
-
 def test_a_study_notes_the_code_and_files_that_it_used(own_pictures, tmp_path, monkeypatch):
     study = Study("tiny", home=tmp_path / "home", data=str(own_pictures))
     monkeypatch.setenv(inputs.TRACE, str(tmp_path / "trace"))
@@ -441,30 +334,3 @@ def test_board_with_too_few_pins_stops_the_run(tiny, home):
     told = r"boards: 0 of 12 have at least 30 pins .* \(the largest of these has 20\)"
     with pytest.raises(ValueError, match=told):
         Study("tiny", home=home, n_pins=30)["reciprocal_ranks"]
-
-
-def test_network_check_is_left_out_where_the_network_knows_no_class(tiny):
-    assert tiny["network_check"] is None  # ImageNet has no class named after a simulated scene
-
-
-def test_network_check_counts_the_class_of_the_same_name(tiny, home, tmp_path):
-    known = Study("tiny", home=home)["network"].load().classes
-    data = tmp_path / "data"
-    (data / "boards").mkdir(parents=True)
-    for name in (known[0], "no such class"):
-        folder = tiny["data_folder"] / "scenes" / "coast"
-        shutil.copytree(folder, data / "scenes" / name)
-    check = Study("tiny", home=home, data=str(data))["network_check"]
-    assert check.n == 6
-    assert 0 <= check.low <= check.value <= check.high <= 1
-
-
-def test_auto_precision_is_decided_once_and_kept(tmp_path, monkeypatch):
-    answers = iter(["bf16", "fp32"])
-    monkeypatch.setattr(embedding, "faster_precision", lambda backbone, device: next(answers))
-    study = Study("tiny", tmp_path, precision="auto")
-    assert study["network"].precision == "bf16"
-    assert Study("tiny", tmp_path, precision="auto")["network"].precision == "bf16"
-    stores = {Study("tiny", tmp_path, precision=p).key("feature_store") for p in ("auto", "fp32")}
-    assert len(stores) == 2
-    assert Study("tiny", tmp_path)["network"].precision == "fp32"

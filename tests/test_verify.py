@@ -230,14 +230,17 @@ def test_a_machine_is_kept_without_names_and_listed(tmp_path):
     assert (row["ledger"], row["equal"], row["different"], row["verified"]) == ("tiny", 4, 1, "no")
     assert row["largest difference"] == "0.1 half-widths (map.cnn)"
     assert hardware()["processor"] in row["machine"]
+    assert row["packages"] == "the same"
 
 
 def test_another_number_of_threads_is_another_machine(tmp_path):
     found = compared(tmp_path)
     one = record(found, tmp_path / "verified")
     found.here[0]["machine"]["threads"] += 1
+    found.here[0]["installed_packages"] = "of another lock"
     assert record(found, tmp_path / "verified") != one
-    assert len(verified_table(tmp_path / "verified")) == 2
+    listed = verified_table(tmp_path / "verified")
+    assert sorted(listed["packages"]) == ["others", "the same"]
 
 
 def test_a_sample_that_differs_can_be_kept(tmp_path):

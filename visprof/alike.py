@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 
 from visprof.checks import check_groups
 from visprof.intervals import resample_counts
-from visprof.prediction import distance_points
+from visprof.profiles import distance_points
 from visprof.scaling import scale_exponent, scaled
 
 __all__ = ["most_alike", "resampled_profiles"]

@@ -18,14 +18,10 @@ read.
 
 from __future__ import annotations
 
-import csv
-import functools
-import io
 import logging
 import os
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,37 +30,26 @@ import numpy as np
 import pandas as pd
 
 from visprof.checks import check_table, check_whole, listed
+from visprof.manifests import MANIFEST, PARQUET_MANIFEST, YEARS, manifest_pins, parse_times
 from visprof.pictures import IMAGE_SUFFIXES, list_entries, picture_dates, why_unreadable
 from visprof.words import runs
 
 __all__ = [
     "BACKGROUND_SOURCES",
-    "FURTHER_COLUMNS",
     "background_split",
     "board_name",
     "filter_boards",
     "name_words",
-    "parse_times",
     "read_boards",
-    "read_manifest",
     "sample_pins",
+    "split_pins",
     "split_readable",
     "survey_boards",
 ]
 
 log = logging.getLogger("visprof")
 
-MANIFEST = "manifest.csv"
-PARQUET_MANIFEST = "manifest.parquet"
-MANIFEST_COLUMNS = {"board_id": "board", "image": "image", "added_at": "time", "caption": "caption"}
-FURTHER_COLUMNS = ("licence", "time_source")  # kept if they are there
 BACKGROUND_SOURCES = ("active", "rest")
-YEARS = (1678, 2261)  # whole years that nanoseconds in 64 bits reach
-ISO_TIME = re.compile(
-    r"(?P<year>[0-9]{4})-[0-9]{2}-[0-9]{2}"
-    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
-    r"(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?)?"
-)
 
 
 def read_boards(path: str | Path) -> pd.DataFrame:
@@ -140,7 +125,7 @@ def survey_boards(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         file for file in (path, path / MANIFEST, path / PARQUET_MANIFEST) if file.is_file()
     ]
     if manifests:
-        pins, left_out = _manifest_pins(manifests[0]), pd.DataFrame(columns=["entry", "reason"])
+        pins, left_out = manifest_pins(manifests[0]), pd.DataFrame(columns=["entry", "reason"])
     elif path.is_dir():
         pins, left_out = _read_folders(path)
     else:
@@ -164,145 +149,6 @@ def _tell_alike(boards: Iterable[str]) -> None:
         if len(names) > 1:
             named = " and ".join(map(repr, sorted(names)))
             log.warning("boards %s differ only by upper and lower case: they are kept apart", named)
-
-
-# --- manifests ------------------------------------------------------------------------------------
-
-
-def read_manifest(path: str | Path) -> pd.DataFrame:
-    """Read all columns of a manifest as text, and check what `read_boards` needs of it.
-
-    Parameters
-    ----------
-    path : path
-        A CSV file in UTF-8, or a Parquet file (named ``.parquet``), whose nulls are empty text.
-
-    Returns
-    -------
-    DataFrame of str
-        Its rows and columns.
-
-    Raises
-    ------
-    ValueError
-        If it is empty, in another encoding or damaged, has rows of different length, a column
-        twice or not at all, an empty board or image, a time that `parse_times` does not read, or a
-        picture outside of its folder. Lines (of Parquet: rows) are named.
-    """
-    path = Path(path)
-    table, places = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
-    missing = [column for column in MANIFEST_COLUMNS if column not in table.columns]
-    if missing:
-        raise ValueError(
-            f"{path} lacks the column(s) {', '.join(missing)}; it has "
-            f"{', '.join(table.columns)}. Needed: {', '.join(MANIFEST_COLUMNS)}"
-        )
-    if table.empty:
-        raise ValueError(f"{path} lists no pins")
-
-    def refuse(column: str, wrong: Iterable[bool], what: str) -> None:
-        """Stop if any value is wrong, naming the first lines (or rows) that hold one."""
-        rows = np.flatnonzero(list(wrong))
-        if len(rows):
-            named = listed(f"{places[row]} ({table[column].iloc[row]!r})" for row in rows)
-            raise ValueError(f"{path}: column {column} {what} in {named}")
-
-    for column in ("board_id", "image"):
-        refuse(column, (not value.strip() for value in table[column]), "is empty")
-    forms = [ISO_TIME.fullmatch(value.strip()) for value in table["added_at"]]
-    wrong_form = (form is None for form in forms)
-    refuse("added_at", wrong_form, "is not an ISO 8601 time (2015-06-01T10:00:00+02:00, say)")
-    first, last = YEARS
-    wrong_year = (not first <= int(form["year"]) <= last for form in forms)
-    refuse("added_at", wrong_year, f"is not of the years {first} to {last}")
-    no_time = parse_times(table["added_at"]).isna()
-    refuse("added_at", no_time, "is a day or a time that does not exist")
-    out = f"leads out of the folder of the manifest (put a copy of the picture into {path.parent})"
-    refuse("image", _leads_out(path.parent, table["image"]), out)
-    return table
-
-
-def _manifest_pins(path: Path) -> pd.DataFrame:
-    table = read_manifest(path)
-    columns = [*MANIFEST_COLUMNS, *(column for column in FURTHER_COLUMNS if column in table)]
-    pins = table[columns].rename(columns=MANIFEST_COLUMNS)
-    images = [str(path.parent / image) for image in pins["image"]]
-    return pins.assign(image=images, time=parse_times(pins["time"]))
-
-
-def _read_csv(path: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Read a CSV table as text, and the line at which each row begins."""
-    text = _utf8_text(path)
-    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a caption may be a whole book
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows, places, line = [], [], 1
-    try:
-        for row in reader:
-            if row:  # no empty line
-                rows.append(row)
-                places.append(f"line {line}")
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise ValueError(
-            f"{path}: the row that begins in line {line} is not CSV ({error}); a text that begins "
-            'with a quote must end with one, and have those inside of it doubled: "a ""b"" c"'
-        ) from error
-    if not rows:
-        raise ValueError(f"{path} is empty; its first line must name {', '.join(MANIFEST_COLUMNS)}")
-    header = [name.strip() for name in rows.pop(0)]
-    if repeated := [name for name, n in Counter(header).items() if n > 1]:
-        raise ValueError(f"{path} has more than one column {', '.join(repeated)}")
-    places = places[1:]
-    if uneven := [row for row, fields in enumerate(rows) if len(fields) != len(header)]:
-        named = listed(f"{places[row]} ({len(rows[row])} fields)" for row in uneven)
-        raise ValueError(
-            f"{path} has {len(header)} columns, but not so many fields in {named}: a text that "
-            "holds a comma must stand in quotes, and no row may end with a comma too many"
-        )
-    return pd.DataFrame(rows, columns=header, dtype=str), places
-
-
-def _utf8_text(path: Path) -> str:
-    data = path.read_bytes()
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        found = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "another encoding"
-        raise ValueError(f"{path} is in {found}, by line {line}: save it as UTF-8") from error
-
-
-def _read_parquet(path: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Read a Parquet table as the same text that a CSV file would hold; nulls are empty."""
-    try:
-        table = pd.read_parquet(path)
-        read = (*MANIFEST_COLUMNS, *FURTHER_COLUMNS)  # others may hold pictures, which are no text
-        table = table[[column for column in table if column in read]].reset_index(drop=True)
-        table = table.astype("string").fillna("").astype(str)
-    except Exception as error:  # pyarrow raises nearly anything on damaged bytes
-        raise ValueError(f"{path} is not a Parquet file that can be read: {error}") from error
-    return table, [f"row {row}" for row in range(1, len(table) + 1)]
-
-
-def _leads_out(folder: Path, images: Iterable[str]) -> list[bool]:
-    """Whether each path leads out of the folder, by itself or through a link."""
-    root = os.path.realpath(folder)
-    inside = root.rstrip(os.sep) + os.sep
-    real_folder = functools.cache(os.path.realpath)  # most pictures share theirs
-
-    def leads_out(image: str) -> bool:
-        path = os.path.join(folder, image)
-        above, name = os.path.split(path)
-        try:
-            if name in ("", ".", "..") or os.path.islink(path):
-                real = os.path.realpath(path)
-            else:
-                real = os.path.join(real_folder(above), name)
-        except (OSError, ValueError):  # it cannot be the path of anything
-            return False
-        return real != root and not real.startswith(inside)
-
-    return [leads_out(image) for image in images]
 
 
 # --- folders --------------------------------------------------------------------------------------
@@ -343,33 +189,6 @@ def _read_folders(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         )
     pins = pd.DataFrame(rows, columns=["board", "image", "time", "caption", "time_source"])
     return pins.assign(time=pd.DatetimeIndex(pins["time"]).as_unit("ns")), rest
-
-
-def parse_times(values: Iterable[object]) -> pd.DatetimeIndex:
-    """Read times of one form, ISO 8601, and guess at nothing else.
-
-    Parameters
-    ----------
-    values : iterable
-        Texts such as ``2015-06-01``, ``2015-06-01T10:00``, ``2015-06-01 10:00:00.123456789Z`` or
-        ``2015-06-01T12:00:00+02:00``, of the years 1678 to 2261; blanks around are passed over.
-        Without a zone a time is in UTC.
-
-    Returns
-    -------
-    DatetimeIndex
-        One a value, in UTC and nanoseconds; NaT for whatever else: other forms, other years, days
-        that no calendar has, numbers, None.
-    """
-    texts = [value.strip() if isinstance(value, str) else "" for value in values]
-    stated = [text if _is_supported(text) else None for text in texts]
-    times = pd.to_datetime(stated, format="ISO8601", utc=True, errors="coerce")
-    return pd.DatetimeIndex(times).as_unit("ns")
-
-
-def _is_supported(text: str) -> bool:
-    form = ISO_TIME.fullmatch(text)
-    return form is not None and YEARS[0] <= int(form["year"]) <= YEARS[1]
 
 
 def name_words(name: str) -> str:
@@ -562,3 +381,58 @@ def sample_pins(pins: pd.DataFrame, n: int, random_state: int = 0) -> np.ndarray
     return np.concatenate(
         [np.sort(rng.choice(rows[board], n, replace=False)) for board in sizes.index]
     )
+
+
+def split_pins(
+    pins: pd.DataFrame, n_train: int, n_test: int, keep_batches: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first `n_train` and the last `n_test` pins of each board, in time.
+
+    Parameters
+    ----------
+    pins : DataFrame with columns board, time
+        Rows sorted by board and, within each, by time. The index is not looked at.
+    n_train, n_test : int
+        Numbers of pins, at least 1.
+    keep_batches : bool, default=False
+        Pins of equal time were added as one batch and may stand in any order. If True, those of
+        the first pins that share the time of the board's first test pin are left out, so that the
+        two sides lie on either side of a moment. The board then has fewer training pins, or none.
+
+    Returns
+    -------
+    train_mask, test_mask : ndarray of bool, shape (len(pins),)
+        Disjoint; by place of the row.
+
+    Raises
+    ------
+    TypeError
+        If a number of pins is not whole, or boards have names of several kinds.
+    ValueError
+        If a column is not there, a board or time is missing (the rows are named), the rows are not
+        sorted, a number is less than 1, or a board has fewer than ``n_train + n_test`` pins (the
+        boards are named).
+    """
+    pins = check_table(pins, "pins", "board", ["time"])
+    check_whole(n_train, "n_train", 1)
+    check_whole(n_test, "n_test", 1)
+    same_board = (pins["board"] == pins["board"].shift())[1:]
+    in_time = (pins["time"] >= pins["time"].shift())[1:]
+    if (~same_board).sum() + 1 > pins["board"].nunique() or not in_time[same_board].all():
+        raise ValueError("pins: rows must be sorted by board, then time: sort_values first")
+    groups = pins.groupby("board", sort=False, observed=True)
+    sizes = groups.size()
+    short = sizes[sizes < n_train + n_test]
+    if len(short):
+        named = ", ".join(f"{board!r} ({size})" for board, size in short.head(10).items())
+        more = f" and {len(short) - 10} more" if len(short) > 10 else ""
+        raise ValueError(
+            f"pins: boards with fewer than n_train + n_test = {n_train + n_test} pins: "
+            f"{named}{more}; drop them or ask for fewer"
+        )
+    train = groups.cumcount().to_numpy() < n_train
+    test = groups.cumcount(ascending=False).to_numpy() < n_test
+    if keep_batches:
+        first_test = pins["time"].where(test).groupby(pins["board"].to_numpy()).transform("min")
+        train &= (pins["time"] < first_test).to_numpy()
+    return train, test

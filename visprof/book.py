@@ -50,7 +50,6 @@ from traitlets.config import Config
 from visprof import pages as page_files
 from visprof.crate import describe_book
 from visprof.files import naming, partial_folder, read_record, write_record
-from visprof.footer import as_markdown
 from visprof.inputs import (
     FILES,
     TRACE,
@@ -62,6 +61,7 @@ from visprof.inputs import (
 from visprof.memo import SOURCES, digest
 from visprof.parameters import Parameters, given_parameters, preset_parameters
 from visprof.results.ledger import PAGE, Ledger
+from visprof.tables.style import as_markdown
 
 __all__ = [
     "BookError",

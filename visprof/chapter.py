@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from myst_nb import glue
 
 from visprof import figures, sentences
+from visprof.inputs import note_inputs
 from visprof.intervals import Estimate
+from visprof.memo import fingerprint
+from visprof.results.cite import RESULTS, find_ledger
+from visprof.results.ledger import Ledger
 from visprof.study import Study
 
-__all__ = ["Chapter"]
+__all__ = ["Chapter", "say"]
+
+
+def say(said: Mapping[str, Any]) -> None:
+    """Give the text what it names with the role ``glue:text``; for pages without a study."""
+    for name, what in said.items():
+        glue(name, what, display=False)
 
 
 class Chapter:
@@ -72,6 +84,22 @@ class Chapter:
             format the text gives.
         """
         for one in said:
-            named = {one: getattr(self.study, one)} if isinstance(one, str) else one
-            for name, what in named.items():
-                glue(name, sentences.plain(what) if isinstance(one, str) else what, display=False)
+            if isinstance(one, str):
+                say({one: sentences.plain(getattr(self.study, one))})
+            else:
+                say(one)
+
+    def published(self, preset: str) -> Ledger:
+        """The published ledger of a preset; the page is made again when it changes."""
+        ledger = find_ledger(preset=preset)
+        self.noted(ledger.path)
+        return ledger
+
+    def measured(self, name: str) -> dict[str, Any]:
+        """What a benchmark has kept in ``results/NAME.json``; noted like a published ledger."""
+        return json.loads(self.noted(RESULTS / f"{name}.json").read_text("utf-8"))
+
+    def noted(self, path: Path) -> Path:
+        """The path of a file or folder, after which the page is made again when that changes."""
+        note_inputs({}, {str(path): fingerprint(path)})
+        return path

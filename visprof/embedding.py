@@ -27,7 +27,7 @@ from sklearn.utils import check_array
 from torch import Tensor
 from tqdm import tqdm
 
-from visprof.backbones import Backbone
+from visprof.architectures import Backbone
 from visprof.checks import check_whole
 from visprof.files import naming, read_record, remove_unfinished, write_record
 from visprof.pictures import read_image

@@ -21,8 +21,9 @@ import psutil
 
 from visprof.machine import describe_hardware
 from visprof.results.provenance import provenance
+from visprof.tables.style import as_markdown
 
-__all__ = ["KEY", "PageProvenance", "as_markdown"]
+__all__ = ["KEY", "PageProvenance"]
 
 KEY = "visprof"  # of the metadata of the output that is a page's foot
 
@@ -143,11 +144,6 @@ class PageProvenance:
             "run are not computed again",
         }
         return {name: text for name, text in rows.items() if text}
-
-
-def as_markdown(text: str) -> str:
-    """Return Markdown that shows a text as it is: signs stand as character references."""
-    return "".join(c if c.isalnum() or c in " ,./" else f"&#{ord(c)};" for c in text)
 
 
 def _values(values: Mapping[str, Any], hidden: set[str]) -> str:

@@ -15,21 +15,15 @@ import nbformat
 from nbformat import NotebookNode
 
 from visprof import footer
+from visprof.mime import CSV, FILES, NAMES, PNG
+from visprof.tables.style import as_markdown
 
 __all__ = [
-    "NAMES", "add_foot", "add_note", "link_figures", "page_provenance", "parameters_note",
+    "add_foot", "add_note", "link_figures", "page_provenance", "parameters_note",
     "save_figures", "status_table",
 ]  # fmt: skip
 
-NAMES = "visprof-names"  # of the metadata of a figure: names that it cuts or numbers, by label
-
-# The files of a figure, by MIME type: suffix, and what the page calls them
-FILES = {
-    "image/svg+xml": ("svg", "SVG"),
-    "image/png": ("png", "PNG"),
-    "text/csv": ("csv", "data (CSV)"),
-}
-BESIDE = ("image/png", "text/csv")  # types that the page itself does not show
+BESIDE = (PNG, CSV)  # types that the page itself does not show
 
 
 def add_foot(notebook: NotebookNode, page: str, parameters: Iterable[str]) -> None:
@@ -110,7 +104,7 @@ def save_figures(notebook: NotebookNode, folder: Path) -> dict[str, list[Path]]:
             folder.mkdir(parents=True, exist_ok=True)
             for mime in FILES.keys() & data.keys():
                 path = folder / f"{name}.{FILES[mime][0]}"
-                pixels = mime == "image/png"
+                pixels = mime == PNG
                 path.write_bytes(base64.b64decode(data[mime]) if pixels else data[mime].encode())
                 saved.setdefault(name, []).append(path)
     return saved
@@ -192,5 +186,5 @@ def status_table(pages: dict[str, tuple[NotebookNode, list[str]]]) -> str:
         if (made := page_provenance(notebook)) is not None:
             seconds, memory = f"{made['seconds']:,.0f} s", f"{made['peak_bytes'] / 2**20:,.0f} MiB"
             row = [name, made["date"], seconds, memory, made["made_by"]["commit"]]
-            table.writerow([*row, footer.as_markdown(", ".join(reasons).replace("visprof.", ""))])
+            table.writerow([*row, as_markdown(", ".join(reasons).replace("visprof.", ""))])
     return text.getvalue()

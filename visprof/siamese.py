@@ -1,44 +1,19 @@
-"""The Siamese embedding: contrastive loss (Eq. 1), network and training (Section V-A)."""
+"""The Siamese embedding: contrastive loss (Eq. 1) and network (Section V-A)."""
 
 from __future__ import annotations
 
-import hashlib
-import logging
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
-from copy import deepcopy
-from glob import escape
-from itertools import islice
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
-from visprof.backbones import Backbone
+from visprof.architectures import Backbone
 from visprof.checks import check_finite, check_groups, check_number, check_whole, listed
-from visprof.embedding import arithmetic
-from visprof.files import open_sealed, remove_unfinished, replacing, seal
-from visprof.pictures import read_image
 
-__all__ = [
-    "SiameseEmbedding",
-    "array_inputs",
-    "calibrate",
-    "contrastive_loss",
-    "image_inputs",
-    "siamese_outputs",
-    "train_last_layer",
-    "train_siamese",
-]
-
-log = logging.getLogger("visprof")
+__all__ = ["SiameseEmbedding", "calibrate", "contrastive_loss", "siamese_outputs"]
 
 
 def contrastive_loss(
@@ -74,12 +49,13 @@ def contrastive_loss(
         positive and finite, or the members of a pair are so far apart that the loss is not finite.
     """
     x, y, similar = _checked_pairs(x, y, similar, margin)
-    loss = _mean_loss(x, y, similar, margin)
+    loss = mean_loss(x, y, similar, margin)
     check_finite(loss.detach().cpu(), "loss")
     return loss
 
 
-def _mean_loss(x: Tensor, y: Tensor, similar: Tensor, margin: float) -> Tensor:
+def mean_loss(x: Tensor, y: Tensor, similar: Tensor, margin: float) -> Tensor:
+    """`contrastive_loss` of pairs that are known to be good, in a training's every step."""
     squared = (x - y).square().sum(dim=1)
     hinge = (margin - _safe_sqrt(squared)).clamp(min=0)
     return (0.5 * torch.where(similar, squared, hinge.square())).mean()
@@ -109,10 +85,10 @@ def _checked_pairs(
     if isinstance(similar, Tensor):
         similar = similar.detach().cpu().numpy()
     check_number(margin, "margin", above=0)
-    return x, y, torch.as_tensor(_checked_similar(similar, len(x)), device=x.device)
+    return x, y, torch.as_tensor(checked_similar(similar, len(x)), device=x.device)
 
 
-def _checked_similar(similar: ArrayLike, n: int) -> np.ndarray:
+def checked_similar(similar: ArrayLike, n: int) -> np.ndarray:
     """Whether each of `n` pairs is similar, as bool."""
     similar = check_groups(similar, n, "similar")
     wrong = np.flatnonzero((similar != 0) & (similar != 1))
@@ -236,12 +212,12 @@ def calibrate(model: SiameseEmbedding, features: ArrayLike) -> SiameseEmbedding:
         If ``features`` has another shape, fewer than two rows, or values that are not finite, or
         so large that the statistics are not (``model`` is then left as it is).
     """
-    features = _checked_features(features, model)
+    features = checked_features(features, model)
     if len(features) < 2:
         raise ValueError(f"features: a variance needs at least 2 rows, got {len(features)}")
     if isinstance(model.normalise, nn.BatchNorm1d):
         with torch.inference_mode():
-            outputs = model.last(torch.from_numpy(_double_precision(features, 0)))
+            outputs = model.last(torch.from_numpy(double_precision(features, 0)))
             mean, var = outputs.mean(0), outputs.var(0)
             check_finite(torch.stack([mean, var]), "statistics of the outputs")
             model.normalise.running_mean.copy_(mean)
@@ -249,7 +225,7 @@ def calibrate(model: SiameseEmbedding, features: ArrayLike) -> SiameseEmbedding:
     return model
 
 
-def _checked_features(features: ArrayLike, model: SiameseEmbedding) -> np.ndarray:
+def checked_features(features: ArrayLike, model: SiameseEmbedding) -> np.ndarray:
     """Features as an array (n, in_features); rows of a memory map are not read."""
     features = np.asarray(features)
     if features.ndim != 2 or features.shape[1] != model.last.in_features:
@@ -259,7 +235,7 @@ def _checked_features(features: ArrayLike, model: SiameseEmbedding) -> np.ndarra
     return features
 
 
-def _double_precision(features: np.ndarray, places: int | np.ndarray) -> np.ndarray:
+def double_precision(features: np.ndarray, places: int | np.ndarray) -> np.ndarray:
     """A copy in float64; errors name rows by `places`, or numbered from there."""
     double = np.array(features, dtype=np.float64)
     if not np.isfinite(double).all():
@@ -269,432 +245,6 @@ def _double_precision(features: np.ndarray, places: int | np.ndarray) -> np.ndar
             f"features: values are not finite in row(s) {listed(rows)}; leave these pictures out"
         )
     return double
-
-
-def array_inputs(features: ArrayLike) -> Callable[[np.ndarray], Tensor]:
-    """Inputs of a model without backbone, for :func:`train_siamese`: rows of computed features.
-
-    Parameters
-    ----------
-    features : array-like, shape (n, in_features)
-        May be a memory map; only the rows asked for are read.
-
-    Returns
-    -------
-    callable
-        Takes positions (k,), returns a float64 tensor of shape (k, in_features). ValueError if a
-        value is not finite there (the rows are named).
-    """
-    features = np.asarray(features)
-    return lambda positions: torch.from_numpy(_double_precision(features[positions], positions))
-
-
-def image_inputs(
-    images: Sequence[str | Path], backbone: Backbone, n_workers: int = 2
-) -> Callable[[np.ndarray], Tensor]:
-    """Inputs of a model with a backbone, for :func:`train_siamese`: pictures, decoded when asked.
-
-    Parameters
-    ----------
-    images : sequence of str or Path, length n
-        Pictures.
-    backbone : Backbone
-        Says how a picture is prepared.
-    n_workers : int
-        Pictures decoded at a time.
-
-    Returns
-    -------
-    callable
-        Takes positions (k,), returns a uint8 tensor of shape (k, 3, S, S).
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``n_workers`` is no whole number of at least 1.
-    """
-    check_whole(n_workers, "n_workers", 1)
-
-    def inputs(positions: np.ndarray) -> Tensor:
-        with ThreadPoolExecutor(n_workers) as pool:
-            paths = [images[position] for position in positions]
-            prepared = list(pool.map(lambda path: backbone.prepare(read_image(path)), paths))
-        return torch.stack(prepared)
-
-    return inputs
-
-
-def train_siamese(
-    model: SiameseEmbedding,
-    inputs: Callable[[np.ndarray], Tensor],
-    pairs: np.ndarray,
-    similar: np.ndarray,
-    *,
-    margin: float,
-    lr_last: float,
-    lr_rest: float = 0.0,
-    momentum: float = 0.9,
-    batch_size: int = 128,
-    n_iterations: int,
-    random_state: int = 0,
-    similar_share: float | None = None,
-    log_every: int | None = None,
-    device: str | torch.device = "cpu",
-    precision: Literal["fp32", "bf16"] = "fp32",
-    checkpoint: str | Path | None = None,
-    progress: bool = True,
-) -> pd.DataFrame:
-    """Train a Siamese embedding by stochastic gradient descent on Eq. 1.
-
-    Parameters
-    ----------
-    model : SiameseEmbedding
-        Trained in place, left in evaluation mode on ``device``.
-    inputs : callable
-        Takes positions (k,) and returns the network's input for those pictures: features
-        (k, in_features), see :func:`array_inputs`; or, if the model has a backbone, prepared
-        pictures (k, 3, S, S), see :func:`image_inputs`.
-    pairs : ndarray of int, shape (m, 2)
-        Positions of the two members, see :func:`visprof.scenes.sample_pairs`.
-    similar : ndarray of bool or 0/1, shape (m,)
-        Whether the pair is similar.
-    margin : float
-        Margin m of Eq. 1.
-    lr_last, lr_rest : float
-        Learning rates of the last layer and of the trunk (1e-5 and 1e-7 in the paper); 0 leaves
-        the trunk as it is. Batch normalisation makes the loss ignore the length of the last
-        layer's weights, so a large rate does not diverge: it lengthens them at the first steps
-        and every later step turns them only little. Mistrust a loss that levels off early.
-    momentum : float
-        Of the descent (not given in the paper; 0.9 is AlexNet's).
-    batch_size : int
-        Pairs in a mini-batch (not given in the paper). Both members of all pairs go through the
-        network together, so that batch normalisation sees them all.
-    n_iterations : int
-        Mini-batches (50,000 in the paper).
-    random_state : int
-        Seed of the order of pairs. Pairs are taken in passes, each once in a pass.
-    similar_share : float, optional
-        Share of similar pairs in every mini-batch, between 0 and 1. By default pairs come
-        uniformly from the list (about 1 in 11 similar in the paper).
-    log_every : int, optional
-        Iterations that a row of the log sums up; by default a fiftieth of the training.
-    device : str or torch.device
-        Where to train.
-    precision : {"fp32", "bf16"}
-        Arithmetic of the trunk, if the model has one. What follows is in float64.
-    checkpoint : str or Path, optional
-        File that the state is saved to with every row of the log. If it is there, training goes
-        on from it, and on the same machine ends with the same weights, to the last bit, as if it
-        had not been stopped. One that was cut or changed since it was written is as good as
-        absent: a warning names it, and training begins from the start.
-    progress : bool
-        Whether to show a progress bar.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row for every ``log_every`` iterations, means over these: ``iteration`` (the last of
-        them), ``loss``, ``similar_distance``, ``dissimilar_distance`` (mean D), ``active_share``
-        (share of dissimilar pairs with D < margin, which alone are pushed). NaN without pairs.
-
-    Raises
-    ------
-    TypeError
-        If a number, or a position in ``pairs``, is not whole.
-    ValueError
-        If shapes, rates or shares do not fit, or ``similar`` holds another value than 0 and 1; the
-        message says which. If the checkpoint is of a training with other settings or another
-        network.
-    OSError
-        If the checkpoint cannot be written (the disk is full, say); the message names it.
-    FloatingPointError
-        If the loss is not finite; the message has the iteration and the learning rates.
-    """
-    pairs = np.asarray(pairs)
-    _check_training(model, pairs, lr_rest)
-    similar = _checked_similar(similar, len(pairs))
-    for name, number in (("batch_size", batch_size), ("n_iterations", n_iterations)):
-        check_whole(number, name, 1)
-    check_number(margin, "margin", above=0)
-    for name, number in (("lr_last", lr_last), ("lr_rest", lr_rest), ("momentum", momentum)):
-        check_number(number, name, least=0)
-    if log_every is None:
-        log_every = max(1, n_iterations // 50)
-    check_whole(log_every, "log_every", 1)
-    if precision not in ("fp32", "bf16"):
-        raise ValueError(f"precision must be 'fp32' or 'bf16', not {precision!r}")
-    model.to(device).train()
-    optimiser = torch.optim.SGD(_parameter_groups(model, lr_last, lr_rest), momentum=momentum)
-    settings = {
-        "pairs": hashlib.blake2b(pairs.tobytes() + similar.tobytes(), digest_size=16).hexdigest(),
-        "margin": margin, "lr_last": lr_last, "lr_rest": lr_rest, "momentum": momentum,
-        "batch_size": batch_size, "n_iterations": n_iterations, "random_state": random_state,
-        "similar_share": similar_share, "precision": precision, "log_every": log_every,
-    }  # fmt: skip
-    file = _Checkpoint(checkpoint, settings)
-    log = _Log(file.restore(model, optimiser))
-    start = int(log.rows[-1][0]) if log.rows else 0
-    batches = islice(
-        _mini_batches(similar, batch_size, similar_share, random_state), start, n_iterations
-    )
-    fetched = _fetched_ahead(batches, lambda batch: inputs(pairs[batch].T.ravel()))
-    bar = tqdm(fetched, "Siamese training", n_iterations, initial=start, disable=not progress)
-    with arithmetic(device, "fp32"):  # of the gradients; the trunk's forward pass has its own
-        for iteration, (batch, x) in enumerate(bar, start + 1):
-            embedded = _embed(model, x.to(device), lr_rest > 0, precision)
-            first, second = embedded.chunk(2)
-            are_similar = torch.as_tensor(similar[batch], device=first.device)
-            loss = _mean_loss(first, second, are_similar, margin)
-            if not torch.isfinite(loss):
-                raise FloatingPointError(
-                    f"loss is {loss.item()} at iteration {iteration} with {lr_last=}, {lr_rest=}, "
-                    f"{momentum=}; lower the learning rates or check the inputs for NaN"
-                )
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            log.add(loss, (first - second).detach().norm(dim=1), are_similar, margin)
-            if iteration % log_every == 0 or iteration == n_iterations:
-                log.close_row(iteration)
-                file.save(model, optimiser, log.rows)
-    model.eval()
-    return pd.DataFrame(log.rows, columns=_Log.COLUMNS)
-
-
-def train_last_layer(
-    model: SiameseEmbedding,
-    features: ArrayLike,
-    pairs: np.ndarray,
-    similar: np.ndarray,
-    **settings: Any,
-) -> pd.DataFrame:
-    """Train a model without backbone on computed features, as `train_siamese` does, but faster.
-
-    The gradient of a linear layer lies in the span of what it sees. Where the pairs have fewer
-    pictures than there are features, the layer is trained on the pictures' coordinates in their
-    span, which are as many as the pictures, and what it learnt is added to the weights: the same
-    training but for rounding.
-
-    Parameters
-    ----------
-    model : SiameseEmbedding
-        Trained in place, left in evaluation mode.
-    features : array-like, shape (n, in_features)
-        Trunk features.
-    pairs, similar, **settings
-        As of `train_siamese`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `train_siamese`.
-
-    Raises
-    ------
-    TypeError, ValueError, OSError, FloatingPointError
-        As `train_siamese`, or ValueError if the model has a backbone or the features another width.
-    """
-    if model.backbone is not None:
-        raise ValueError("the model has a backbone; train_siamese trains on pictures")
-    features, pairs = _checked_features(features, model), np.asarray(pairs)
-    _check_training(model, pairs, lr_rest=0)
-    seen = np.unique(pairs)
-    if len(seen) >= features.shape[1]:
-        return train_siamese(model, array_inputs(features), pairs, similar, **settings)
-    rows = _double_precision(features[seen], seen)
-    basis = np.linalg.qr(rows.T)[0]  # (in_features, pictures)
-    span, first = torch.from_numpy(basis), model.last.weight.detach()
-    small = deepcopy(model)
-    small.last = nn.Linear(basis.shape[1], len(first), dtype=torch.float64)
-    small.last.load_state_dict({"weight": first @ span, "bias": model.last.bias})
-    coordinates = array_inputs(rows @ basis)
-    log = train_siamese(  # on the pairs as they are: a checkpoint is known by them
-        small, lambda places: coordinates(np.searchsorted(seen, places)), pairs, similar, **settings
-    )
-    learnt = (small.last.weight.detach().cpu() - first @ span) @ span.T
-    model.load_state_dict(
-        small.state_dict() | {"last.weight": first + learnt, "last.bias": small.last.bias}
-    )
-    model.to(small.last.bias.device).eval()
-    return log
-
-
-class _Checkpoint:
-    """State of a training in a file: whole or absent, and of these settings; no path, no file."""
-
-    def __init__(self, path: str | Path | None, settings: dict[str, Any]) -> None:
-        self.path = None if path is None else Path(path)
-        self.settings = settings
-
-    def restore(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> list[tuple]:
-        """Put the saved state into model and optimiser; return the rows of the log until then."""
-        saved = self._read()
-        if saved is None:
-            return []
-        try:
-            settings = saved["settings"]
-            different = [key for key in self.settings if settings[key] != self.settings[key]]
-            if different:
-                raise ValueError(
-                    f"it is of a training with another {', '.join(different)} "
-                    f"({settings[different[0]]!r}, now {self.settings[different[0]]!r})"
-                )
-            model.load_state_dict(saved["model"])
-            optimiser.load_state_dict(saved["optimiser"])
-        except (KeyError, RuntimeError, ValueError) as error:  # torch's, for another network
-            raise ValueError(
-                f"cannot go on from the checkpoint {str(self.path)!r}: {error}. Delete it to "
-                "train from the start"
-            ) from error
-        return [tuple(row) for row in saved["log"]]
-
-    def _read(self) -> dict[str, Any] | None:
-        """Return what was saved; None if there is no file, or one that cannot be read."""
-        if self.path is None:
-            return None
-        remove_unfinished(self.path.parent, f"{escape(self.path.name)}.*")
-        if not self.path.exists():
-            return None
-        try:
-            # torch does not notice most changed bytes by itself
-            with open_sealed(self.path) as file:
-                return torch.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises nearly anything
-            log.warning(
-                "the checkpoint %s cannot be used (%s: %s); training begins from the start",
-                self.path, type(error).__name__, error,
-            )  # fmt: skip
-            return None
-
-    def save(self, model: nn.Module, optimiser: torch.optim.Optimizer, rows: list[tuple]) -> None:
-        """Replace the file in one step: a killed training leaves the last state or this one."""
-        if self.path is None:
-            return
-        state = {
-            "settings": self.settings,
-            "model": model.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "log": rows,
-        }
-        with replacing(self.path) as file:
-            try:
-                torch.save(state, file)
-            except RuntimeError as error:  # torch's own says nothing of a full disk
-                if isinstance(error.__context__, OSError):
-                    raise error.__context__ from None
-                raise
-            seal(file)
-
-
-def _fetched_ahead(
-    batches: Iterator[np.ndarray], inputs: Callable[[np.ndarray], Tensor]
-) -> Iterator[tuple[np.ndarray, Tensor]]:
-    """Each batch with its inputs, which are fetched while the network learns from earlier ones."""
-    with ThreadPoolExecutor(1) as pool:
-        ahead = [(batch, pool.submit(inputs, batch)) for batch in islice(batches, 2)]
-        while ahead:
-            batch, x = ahead.pop(0)
-            ahead += [(later, pool.submit(inputs, later)) for later in islice(batches, 1)]
-            yield batch, x.result()
-
-
-def _check_training(model: SiameseEmbedding, pairs: np.ndarray, lr_rest: float) -> None:
-    if pairs.ndim != 2 or pairs.shape[1] != 2 or len(pairs) == 0:
-        raise ValueError(f"pairs must have shape (m, 2) with m > 0, not {pairs.shape}")
-    if not np.issubdtype(pairs.dtype, np.integer):
-        raise TypeError(f"pairs: expected positions, whole numbers; got {pairs.dtype}")
-    if pairs.min() < 0:
-        rows = np.flatnonzero((pairs < 0).any(axis=1))
-        raise ValueError(f"pairs: positions are below 0 in row(s) {listed(rows)}")
-    if lr_rest and model.backbone is None:
-        raise ValueError(f"{lr_rest=}, but the model has no backbone to train; pass lr_rest=0")
-
-
-def _parameter_groups(model: SiameseEmbedding, lr_last: float, lr_rest: float) -> list[dict]:
-    groups = [{"params": list(model.last.parameters()), "lr": lr_last}]
-    if lr_rest:
-        groups.append({"params": list(model.backbone.parameters()), "lr": lr_rest})
-    return groups
-
-
-def _mini_batches(
-    similar: np.ndarray, batch_size: int, similar_share: float | None, random_state: int
-) -> Iterator[np.ndarray]:
-    """Endless mini-batches of pair numbers, uniform or with a fixed share of similar pairs."""
-    rng = np.random.default_rng(random_state)
-    if similar_share is None:
-        yield from _passes(np.arange(len(similar)), batch_size, rng)
-    groups = {kind: np.flatnonzero(similar == kind) for kind in (True, False)}
-    possible = 0 <= similar_share <= 1  # not of NaN, which cannot be rounded
-    n_similar = round(batch_size * similar_share) if possible else 0
-    sizes = {True: n_similar, False: batch_size - n_similar}
-    if not possible or any(sizes[k] and not len(groups[k]) for k in sizes):
-        raise ValueError(
-            f"{similar_share=} is not between 0 and 1, or asks for a kind of pair that is not "
-            f"there ({len(groups[True])} similar, {len(groups[False])} dissimilar given)"
-        )
-    streams = [_passes(groups[kind], sizes[kind], rng) for kind in sizes if sizes[kind]]
-    while True:
-        yield np.concatenate([next(stream) for stream in streams])
-
-
-def _passes(items: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Endless batches of ``size`` items; each item comes once in every shuffled pass."""
-    rest = items[:0]
-    while True:
-        while len(rest) < size:
-            rest = np.concatenate([rest, rng.permutation(items)])
-        yield rest[:size]
-        rest = rest[size:]
-
-
-def _embed(model: SiameseEmbedding, x: Tensor, trains_trunk: bool, precision: str) -> Tensor:
-    """Embed a batch; only the trunk may run in bf16, and with gradients only if it is trained."""
-    if model.backbone is None:
-        return model.head(x)
-    with nullcontext() if trains_trunk else torch.no_grad(), arithmetic(x.device, precision):
-        features = model.features(x)
-    return model.head(features)
-
-
-class _Log:
-    """Means of the training's figures over the iterations of a row."""
-
-    COLUMNS = ("iteration", "loss", "similar_distance", "dissimilar_distance", "active_share")
-
-    def __init__(self, rows: list[tuple[float, ...]]) -> None:
-        self.rows = rows
-        self._start_row()
-
-    def _start_row(self) -> None:
-        self._losses: list[float] = []
-        self._distances: dict[bool, list[np.ndarray]] = {True: [], False: []}
-        self._active: list[np.ndarray] = []
-
-    def add(self, loss: Tensor, distance: Tensor, similar: Tensor, margin: float) -> None:
-        distance, similar = distance.cpu().numpy(), similar.cpu().numpy()
-        self._losses.append(loss.item())
-        self._distances[True].append(distance[similar])
-        self._distances[False].append(distance[~similar])
-        self._active.append(distance[~similar] < margin)
-
-    def close_row(self, iteration: int) -> None:
-        self.rows.append(
-            (
-                iteration,
-                float(np.mean(self._losses)),
-                _mean(self._distances[True]),
-                _mean(self._distances[False]),
-                _mean(self._active),
-            )
-        )
-        self._start_row()
-
-
-def _mean(parts: list[np.ndarray]) -> float:
-    values = np.concatenate(parts)
-    return float(values.mean(dtype=np.float64)) if len(values) else float("nan")
 
 
 def siamese_outputs(
@@ -725,14 +275,14 @@ def siamese_outputs(
         the network's outputs of these are not, or ``batch_size`` is less than 1.
     """
     check_whole(batch_size, "batch_size", 1)
-    features = _checked_features(features, model)
+    features = checked_features(features, model)
     was_training, device = model.training, model.last.weight.device
     outputs = np.empty((len(features), model.last.out_features))
     model.eval()
     try:
         with torch.inference_mode():
             for start in range(0, len(features), batch_size):
-                rows = _double_precision(features[start : start + batch_size], start)
+                rows = double_precision(features[start : start + batch_size], start)
                 embedded = model.head(torch.from_numpy(rows).to(device))
                 outputs[start : start + batch_size] = embedded.cpu().numpy()
     finally:

@@ -369,6 +369,7 @@ def record(verification: Verification, folder: str | Path = VERIFIED) -> Path:
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine,
         "published_on": published.get("machine"),
+        "same_packages": run["installed_packages"] == published.get("installed_packages"),
         "counts": verification.counts,
         "beyond_bound": verification.beyond,
         "largest": [
@@ -408,9 +409,10 @@ def verified_table(folder: str | Path = VERIFIED) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a ledger and machine: columns ledger, machine, date, commit, one for each of
-        `KINDS` (how many numbers), largest difference (in half-widths, or of the value where there
-        is no interval), verdicts that change, and verified.
+        One row a ledger and machine: columns ledger, machine, packages (whether they were those of
+        the published run), date, commit, one for each of `KINDS` (how many numbers), largest
+        difference (in half-widths, or of the value where there is no interval), verdicts that
+        change, and verified.
     """
     rows = []
     for path in sorted(Path(folder).glob("*.json")):
@@ -420,6 +422,7 @@ def verified_table(folder: str | Path = VERIFIED) -> pd.DataFrame:
             {
                 "ledger": found["ledger"],
                 "machine": describe_hardware(found["machine"]),
+                "packages": "the same" if found["same_packages"] else "others",
                 "date": found["date"],
                 "commit": found["commit"],
                 **{kind: found["counts"][kind] for kind in KINDS},
@@ -429,7 +432,7 @@ def verified_table(folder: str | Path = VERIFIED) -> pd.DataFrame:
             }
         )
     columns = [
-        "ledger", "machine", "date", "commit", *KINDS, "largest difference",
+        "ledger", "machine", "packages", "date", "commit", *KINDS, "largest difference",
         "verdicts that change", "verified",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
@@ -10,7 +10,18 @@ from visprof.intervals import Estimate
 from visprof.results.ledger import Ledger, estimates
 from visprof.results.verdicts import bound_of, verdict, verdict_above, verdicts_by_seed
 
-__all__ = ["chance_parts", "ledger_scorecard", "scorecard", "side_by_side", "verdict_with_seeds"]
+__all__ = [
+    "KINDS",
+    "chance_parts",
+    "ledger_scorecard",
+    "own_name",
+    "scorecard",
+    "scorecards",
+    "side_by_side",
+    "verdict_with_seeds",
+]
+
+KINDS = {"demo": "simulated world", "boards": "real boards"}  # of data, by preset
 
 
 def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -> pd.DataFrame:
@@ -221,6 +232,38 @@ def verdict_with_seeds(card: pd.DataFrame) -> pd.Series:
         return "" if stands == of else f" ({seeds} seeds)"
 
     return card["verdict"] + card["seeds"].map(told)
+
+
+def scorecards(
+    own: pd.DataFrame, preset: str, published: Callable[[str], Ledger]
+) -> dict[str, pd.DataFrame]:
+    """A study's scorecard beside the published ones of other kinds of data.
+
+    Parameters
+    ----------
+    own : DataFrame
+        The study's `scorecard`.
+    preset : str
+        Its preset.
+    published : callable
+        Takes a preset, returns its published ledger.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        By the kind of data, in the order of `KINDS`; of a preset that is none of them, its own
+        first.
+    """
+    cards = {
+        name: own if kind == preset else ledger_scorecard(published(kind))
+        for kind, name in KINDS.items()
+    }
+    return cards if preset in KINDS else {own_name(preset): own, **cards}
+
+
+def own_name(preset: str) -> str:
+    """What the column of a study's own scorecard is called."""
+    return KINDS.get(preset, f"this book ({preset})")
 
 
 def side_by_side(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from visprof.intervals import Estimate
-from visprof.prediction import random_mrr
+from visprof.rank_scores import random_mrr
 from visprof.results.verdicts import verdict_above
 from visprof.sentences.numerals import listed
 from visprof.steps.user_ranking import slug

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from visprof.prediction import random_mrr
+from visprof.rank_scores import random_mrr
 from visprof.results.verdicts import verdict_above
 from visprof.steps.leakage import Leakage
 from visprof.steps.robustness import BatchEffect

@@ -8,10 +8,12 @@ import pandas as pd
 
 from visprof import maps
 
-__all__ = ["map_caption", "planes"]
+__all__ = ["map_caption", "map_sizes"]
 
 
-def planes(pins: pd.DataFrame, scenes: pd.DataFrame, n_cells: int, n_shown: int) -> dict[str, Any]:
+def map_sizes(
+    pins: pd.DataFrame, scenes: pd.DataFrame, n_cells: int, n_shown: int
+) -> dict[str, Any]:
     """What is on the planes, and how many neighbours are looked at.
 
     Parameters

@@ -24,9 +24,10 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from visprof.boards import FURTHER_COLUMNS, parse_times, read_manifest, survey_boards
+from visprof.boards import survey_boards
 from visprof.checks import listed
 from visprof.files import read_record, remove_unfinished, replacing, write_record, write_whole
+from visprof.manifests import FURTHER_COLUMNS, parse_times, read_manifest
 from visprof.pictures import (
     SIDEWAYS,
     PictureError,
@@ -237,8 +238,8 @@ def write_manifest(out: Path, rows: Iterable[Mapping[str, object]], columns: Seq
     ------
     ValueError
         If a needed column is missing, a row lacks a column, a time is none that `parse_times`
-        reads, or the manifest is none that `visprof.boards.read_manifest` reads: a picture outside
-        of its folder, say.
+        reads, or the manifest is none that `visprof.manifests.read_manifest` reads: a picture
+        outside of its folder, say.
     """
     missing = [column for column in REQUIRED if column not in columns]
     if missing:

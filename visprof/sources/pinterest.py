@@ -24,8 +24,8 @@ import pandas as pd
 import requests
 from requests.auth import AuthBase
 
-from visprof.boards import parse_times
 from visprof.checks import listed
+from visprof.manifests import parse_times
 from visprof.sources.collect import CollectSummary, begin_collection, finish_collection
 from visprof.sources.http import NO_NETWORK, FetchError, fetch, save_pictures, session
 

@@ -25,8 +25,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pandas as pd
 
-from visprof.boards import parse_times
 from visprof.checks import listed
+from visprof.manifests import parse_times
 from visprof.sources.collect import CollectSummary, begin_collection, finish_collection
 from visprof.sources.http import save_pictures, session
 

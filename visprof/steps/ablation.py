@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from visprof import backbones, embedding, retrieval, scenes, siamese
+from visprof import architectures, embedding, retrieval, scenes, siamese
 from visprof.intervals import percentile_interval
+from visprof.siamese_training import image_inputs, train_last_layer, train_siamese
 from visprof.steps.data import SceneSplit
 from visprof.steps.networks import Network, embed_all
 from visprof.steps.registry import step
@@ -54,7 +55,7 @@ class _Trainings:
         )
 
     def new(
-        self, normalise: str, trunk: backbones.Backbone | None = None
+        self, normalise: str, trunk: architectures.Backbone | None = None
     ) -> siamese.SiameseEmbedding:
         """An untrained network, its normalisation set to the training scenes."""
         width = self.features.shape[1]
@@ -69,9 +70,9 @@ class _Trainings:
         settings |= {"random_state": self.seed, "progress": False}
         pairs = self.pairs, self.similar
         if inputs is None:
-            training_log = siamese.train_last_layer(model, self.features, *pairs, **settings)
+            training_log = train_last_layer(model, self.features, *pairs, **settings)
         else:
-            training_log = siamese.train_siamese(model, inputs, *pairs, **settings)
+            training_log = train_siamese(model, inputs, *pairs, **settings)
         cosine = torch.cosine_similarity(first, model.last.weight.detach().cpu())
         return {
             "turn": float(torch.rad2deg(cosine.clamp(-1, 1).arccos()).mean()),
@@ -166,7 +167,7 @@ def siamese_fine_tuning(
         settings = {"lr_last": rate, "lr_rest": rate / PAPER_RATIO if all_learn else 0.0}
         learnt = trainings.train(
             model,
-            None if trunk is None else siamese.image_inputs(images, trunk),
+            None if trunk is None else image_inputs(images, trunk),
             **settings,
             margin=margin,
             batch_size=FINE_TUNING_PAIRS,

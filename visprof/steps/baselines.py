@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from visprof import embedding, prediction
+from visprof import boards, embedding, prediction
 from visprof.intervals import Estimate
+from visprof.profiles import join_profiles
 from visprof.sources import vectors
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.profile_kinds import (
@@ -124,7 +125,7 @@ def gain_ranks(
     n_train, scenes = max(train_sizes), board_split.arrays(scene)
     of_class = _class_means(pin_embedding.background, scenes.background, scene.max() + 1)
     sample = drawn_pins(board_split.analysed, n_pins, seed)
-    first, last = prediction.split_pins(sample, n_train, n_test)
+    first, last = boards.split_pins(sample, n_train, n_test)
     rows = sample.index.to_numpy()
     parts = {
         name: np.eye(codes.max() + 1)[board_split.arrays(codes).analysed[rows]]
@@ -136,7 +137,7 @@ def gain_ranks(
     profiles = split_profiles(parts, sample.reset_index(drop=True), {n_train: first}, last)
     pairs = {part: (profiles.train[part, n_train], profiles.test[part]) for part in parts}
     if len(known) > 1:
-        both = prediction.join_profiles([pairs[name] for name in known])
+        both = join_profiles([pairs[name] for name in known])
         pairs = {"true classes and styles": both, **pairs}
     return {name: 1 / prediction.rank_users(*pair).middle for name, pair in pairs.items()}
 

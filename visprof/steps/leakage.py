@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from visprof import duplicates, prediction
+from visprof import boards, duplicates
 from visprof.intervals import Estimate
 from visprof.steps.data import BoardSplit, PinArrays, Pins
 from visprof.steps.profile_kinds import drawn_pins, rank_profiles, split_profiles
@@ -144,7 +144,7 @@ def _pin_set(
     for repeat in range(n_repeats):
         drawn = drawn_pins(pins, size, seed + repeat)
         sample = drawn.set_index(pins.index[drawn.index])
-        first, last = prediction.split_pins(sample, size - n_test, n_test)
+        first, last = boards.split_pins(sample, size - n_test, n_test)
         place = sample["board"] + "/" + clusters[sample.index].astype(str)
         leaked.append(place[last].isin(place[first]).mean())
         samples.append((sample[["board"]], first, last))

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from visprof import backbones, embedding, scenes, siamese
+from visprof import architectures, backbones, embedding, scenes, siamese
+from visprof.siamese_training import image_inputs, train_last_layer, train_siamese
 from visprof.sources import vectors
 from visprof.steps.data import BoardSplit, PinArrays, SceneSplit
 from visprof.steps.registry import step, variant
@@ -31,7 +32,7 @@ class Network:
     image_size: int | None
     precision: str
 
-    def load(self) -> backbones.Backbone:
+    def load(self) -> architectures.Backbone:
         """Return the CNN as published, whatever training did to an earlier one."""
         return backbones.load_backbone(self.name, self.weights, self.image_size)
 
@@ -57,7 +58,7 @@ def feature_store(folder: Path, network: Network, device: str) -> embedding.Feat
 
 
 def embed_all(
-    images: list[str], trunk: backbones.Backbone, folder: Path, device: str, precision: str
+    images: list[str], trunk: architectures.Backbone, folder: Path, device: str, precision: str
 ) -> embedding.Features:
     """Features of pictures that must all be readable: rows stand for them by position."""
     features = embedding.embed_images(images, trunk, folder, device=device, precision=precision)
@@ -139,10 +140,10 @@ def siamese_training(
         "checkpoint": folder / "checkpoint.pt",
     }  # fmt: skip
     if trunk is None:  # it stays as it is: its features, once computed, are the input
-        training_log = siamese.train_last_layer(model, features, pairs, similar, **settings)
+        training_log = train_last_layer(model, features, pairs, similar, **settings)
     else:
-        inputs = siamese.image_inputs(scene_split.images, trunk)
-        training_log = siamese.train_siamese(
+        inputs = image_inputs(scene_split.images, trunk)
+        training_log = train_siamese(
             model, inputs, pairs, similar, lr_rest=lr_rest, precision=network.precision, **settings
         )
     return SiameseTraining(

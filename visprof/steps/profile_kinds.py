@@ -27,7 +27,7 @@ class ProfileKind:
     """
 
     parts: tuple[str, ...]
-    distances: tuple[str, ...] = prediction.DISTANCES
+    distances: tuple[str, ...] = profiles.DISTANCES
 
 
 # A mean of embeddings has signs, and L*a*b* is made for the Euclidean distance.
@@ -107,7 +107,7 @@ def rank_profiles(
     distance = distance if distance in kind.distances else kind.distances[0]
     pairs = [(split.train[part, n_train], split.test[part]) for part in kind.parts]
     if len(pairs) > 1:
-        return prediction.rank_users(*prediction.join_profiles(pairs, distance))
+        return prediction.rank_users(*profiles.join_profiles(pairs, distance))
     return prediction.rank_users(*pairs[0], distance)
 
 
@@ -140,6 +140,6 @@ def train_test_profiles(
     if palettes is not None:
         parts["palette"] = palettes
     sample = drawn_pins(board_split.analysed, n_pins, seed)
-    splits = {n_train: prediction.split_pins(sample, n_train, n_test) for n_train in train_sizes}
+    splits = {n_train: boards.split_pins(sample, n_train, n_test) for n_train in train_sizes}
     train = {n_train: first for n_train, (first, _) in splits.items()}
     return split_profiles(parts, sample, train, splits[train_sizes[0]][1])

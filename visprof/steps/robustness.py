@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from visprof import boards, prediction
+from visprof import boards
 from visprof.intervals import Estimate
 from visprof.steps.assignments import fit_vocabulary
 from visprof.steps.data import BoardSplit, PinArrays
@@ -72,8 +72,8 @@ def batch_splits(
     n_train = max(train_sizes)
     sample = drawn_pins(board_split.analysed, n_pins, seed)
     names = sample["board"].to_numpy()
-    first, last = prediction.split_pins(sample, n_train, n_test)
-    whole, _ = prediction.split_pins(sample, n_train, n_test, keep_batches=True)
+    first, last = boards.split_pins(sample, n_train, n_test)
+    whole, _ = boards.split_pins(sample, n_train, n_test, keep_batches=True)
     boards_left, kept = np.unique(names[whole], return_counts=True)
     n_boards = len(np.unique(names))
     compared = np.isin(names, boards_left)
@@ -195,7 +195,7 @@ def repeated_mrr(
             sample = drawn_pins(analysed, n_pins, of_pins).reset_index(drop=True)
             embedded = of_all[sample["embedded"]]
             assigned = words[of_boards].transform(embedded)
-            first, last = prediction.split_pins(sample, n_train, n_test)
+            first, last = boards.split_pins(sample, n_train, n_test)
             parts = {"image": assigned, "embedding": embedded}
             profiles = split_profiles(parts, sample, {n_train: first}, last)
             for name in profiles.kinds():

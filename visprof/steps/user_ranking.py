@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from visprof import prediction
+from visprof import rank_scores
 from visprof.intervals import (
     Estimate,
     estimate_over_seeds,
@@ -92,7 +92,7 @@ def mrr_numbers(
     """
     keys, ranks = _by_user(every_reciprocal_ranks, "reciprocal_rank")
     n, unit = ranks.shape[1], "users"
-    numbers = {"mrr.random": Estimate(prediction.random_mrr(n), n=n, unit=unit)}
+    numbers = {"mrr.random": Estimate(rank_scores.random_mrr(n), n=n, unit=unit)}
     for (name, n_train), estimate in zip(keys, mrr_table["estimate"], strict=True):
         numbers[f"mrr.{slug(name)}.{n_train}"] = estimate
 
@@ -100,7 +100,7 @@ def mrr_numbers(
     image = [keys.index(("image", keys[place][1])) for place in others]
     leads = mean_over_seeds(ranks[..., image] - ranks[..., others], unit, random_state=seed)
     usual = ranks.mean(axis=0)
-    chances = prediction.randomisation_test(usual[:, image], usual[:, others], random_state=seed)
+    chances = rank_scores.randomisation_test(usual[:, image], usual[:, others], random_state=seed)
     for place, lead, chance in zip(others, leads, chances, strict=True):
         name, n_train = keys[place]
         key = f"mrr.image-{slug(name)}.{n_train}"
@@ -110,7 +110,7 @@ def mrr_numbers(
     most = _with_most_pins(every_reciprocal_ranks)
     keys, ranks = _by_user(most, "rank")
     scores = {f"recall@{k}": mean_over_seeds(ranks <= k, unit, random_state=seed)
-              for k in prediction.RECALL_AT}  # fmt: skip
+              for k in rank_scores.RECALL_AT}  # fmt: skip
     scores["median rank"] = _median_ranks(ranks, seed)
     for score, estimates in scores.items():
         for (name, n_train), estimate in zip(keys, estimates, strict=True):
@@ -150,12 +150,12 @@ def mrr_by_users(every_reciprocal_ranks: list[pd.DataFrame], seed: int) -> pd.Da
     tables = []
     sizes = np.geomspace(min(10, max(2, n // 2)), n, 12).round().astype(int)
     for size in np.unique(sizes).tolist():
-        expected = [prediction.subset_reciprocal_ranks(column, size) for column in of_seeds.T]
+        expected = [rank_scores.subset_reciprocal_ranks(column, size) for column in of_seeds.T]
         scores = mrr_columns(np.reshape(expected, (n_seeds, m, n)).swapaxes(1, 2), seed)
         tables.append(
             pd.DataFrame({"profile": [name for name, _ in keys], "n_users": size, **scores})
         )
-        random = prediction.random_mrr(size)
+        random = rank_scores.random_mrr(size)
         exact = dict.fromkeys(("value", "low", "high"), random)
         tables.append(pd.DataFrame([{"profile": "random", "n_users": size, **exact}]))
     columns = ["profile", "n_users", "value", "low", "high"]

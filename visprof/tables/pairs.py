@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pandas as pd
-from matplotlib.figure import Figure
 from pandas.io.formats.style import Styler
 
 from visprof import figures
@@ -12,7 +11,7 @@ from visprof.tables.style import table
 __all__ = ["distinguishing_clusters"]
 
 
-def distinguishing_clusters(clusters: pd.DataFrame) -> Figure | Styler:
+def distinguishing_clusters(clusters: pd.DataFrame) -> figures.Figure | Styler:
     """Show the clusters that make users differ by their pictures, or by numbers without any.
 
     Parameters

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 from pandas.io.formats.style import Styler
 
-__all__ = ["table"]
+__all__ = ["as_markdown", "table"]
 
 
 def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> Styler:
@@ -25,3 +25,8 @@ def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> Styl
     # the theme leaves tables of the first class in its own colours, light or dark; notebooks do not
     # look for mathematics in the others
     return shown.set_table_attributes('class="dataframe tex2jax_ignore mathjax_ignore"')
+
+
+def as_markdown(text: str) -> str:
+    """Return Markdown that shows a text as it is: signs stand as character references."""
+    return "".join(c if c.isalnum() or c in " ,./" else f"&#{ord(c)};" for c in text)

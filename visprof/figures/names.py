@@ -1,4 +1,4 @@
-"""Names that come from data (of boards, classes, users) are text in figures, and can be read.
+"""Labels to draw in the place of names that come from data (of boards, classes, users).
 
 A name may hold anything: a ``$``, letters that the font of the figure lacks, hundreds of letters.
 """
@@ -11,73 +11,12 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cache
 from itertools import count
-from typing import Any
 
-import matplotlib.figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
-from matplotlib.text import Text
 
-__all__ = ["Figure", "drawable"]
+__all__ = ["drawable", "squeezed"]
 
 _LAST_RESORT = re.compile("last ?resort", re.IGNORECASE)  # such fonts have a box for every letter
-
-
-class Figure(matplotlib.figure.Figure):
-    """A figure whose texts are text: only what is given to `formulas` is read as mathematics.
-
-    So a ``$`` in a name is drawn as it is, in whatever figure. Logarithmic axes need a formatter
-    without mathematics.
-
-    Attributes
-    ----------
-    names : dict of str to str
-        Names, by the label that is drawn in their place.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.names: dict[str, str] = {}
-        self._formulas: set[Text] = set()
-        self._families: list[str] = []
-
-    def formulas(self, *texts: Text) -> None:
-        """Read texts, which hold no name, as mathematics between dollar signs."""
-        self._formulas |= {*texts}
-
-    def label(
-        self, names: Iterable[object], kind: str, width: int, n_lines: int = 1
-    ) -> dict[str, str]:
-        """Labels to draw in the place of names; what they stand for is kept in `names`.
-
-        Parameters
-        ----------
-        names, kind, width, n_lines
-            See `drawable`. One call should get all names that a figure shows.
-
-        Returns
-        -------
-        dict of str to str
-            Labels by name.
-        """
-        labels, self._families = drawable(names, kind, width, n_lines)
-        self.names |= {label: name for name, label in labels.items() if label != name}
-        return labels
-
-    def told(self) -> dict[str, str]:
-        """Names that the figure cuts or numbers, by the label in their place, each on one line."""
-        return {
-            _squeezed(label): _squeezed(name)
-            for label, name in self.names.items()
-            if "".join(label.split()) != "".join(name.split())
-        }
-
-    def draw(self, renderer: Any) -> None:
-        """Draw the figure."""
-        for text in self.findobj(Text):
-            text.set_parse_math(text in self._formulas)
-            own = text.get_fontfamily()
-            text.set_fontfamily([*own, *(name for name in self._families if name not in own)])
-        super().draw(renderer)
 
 
 def drawable(
@@ -108,7 +47,7 @@ def drawable(
     families : list of str
         Font families that have letters which the figure's own lacks.
     """
-    shown = {str(name): _squeezed(str(name)) for name in names}
+    shown = {str(name): squeezed(str(name)) for name in names}
     labels = {name: _cut(text, width, n_lines) for name, text in shown.items()}
     missing = {*"".join(labels.values())} - {"\n", *_letters(findfont(FontProperties()))}
     lacking = missing.difference(*_fonts().values()) if missing else missing
@@ -122,7 +61,7 @@ def drawable(
     return labels, _families(missing & {*"".join(labels.values())})
 
 
-def _squeezed(name: str) -> str:
+def squeezed(name: str) -> str:
     """The name on one line: blanks and control characters are one blank."""
     return " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in name).split())
 

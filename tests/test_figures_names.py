@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from visprof import figures, names, plotted, tables
-from visprof.names import Figure, drawable
+from visprof import figures, tables
+from visprof.figures import Figure, files, interactive, names
+from visprof.figures.names import drawable
 
 MATHS = ["$$$ shoes $$$", "$5 - $10 outfits", "$a_b_c$", r"\$x\$ ^_{", "a $ b"]
 MARKUP = ["<img src=x onerror=alert(1)>", "a|b`c`**d**", "{{x}} & 'y'", "-- > <!-- -->"]
@@ -37,7 +38,7 @@ def svg(figure):
     """The figure as the page has it; a letter that no font has is an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return plotted.figure_files(figure)["image/svg+xml"]
+        return files.figure_files(figure)["image/svg+xml"]
 
 
 def board_samples(found, picture):
@@ -199,7 +200,7 @@ def test_a_new_figure_draws_text_too():
 
 def test_numbers_of_a_figure_come_with_whole_names():
     figure = class_mean_ap(["海の写真", "x" * 200, "sea"], "")
-    assert set(plotted.plotted_data(figure)["y"]) == {"海の写真", "x" * 200, "sea"}
+    assert set(figure.numbers["class"]) == {"海の写真", "x" * 200, "sea"}
 
 
 def test_tables_hold_text():
@@ -211,4 +212,4 @@ def test_tables_hold_text():
 
 
 def test_the_map_shows_names_as_text():
-    assert "{safe}" not in figures._TOOLTIP  # Bokeh escapes all other values
+    assert "{safe}" not in interactive._TOOLTIP  # Bokeh escapes all other values

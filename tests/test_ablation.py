@@ -1,0 +1,31 @@
+"""Steps of chapter 2: other trainings of the Siamese network."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from visprof.study import Study
+
+
+def test_ablation_shows_that_a_margin_of_1_pushes_nothing(home):
+    study = Study("tiny", home=home, n_outputs=205, n_ablation=3)
+    table = study["siamese_ablation"]
+    start = table[table["rule"] == "start"]
+    trained = table[table["rule"] != "start"]
+    assert start["normalise"].tolist() == ["batch", "l2"]
+    assert len(trained) == 2 * 3 * 4
+    batch = trained[trained["normalise"] == "batch"]
+    assert (batch.loc[batch["margin"] == 1, ["first_active", "last_active"]] == 0).all(axis=None)
+    assert (batch.loc[batch["margin"] == 25, "first_active"] > 0).all()
+    assert (trained["turn"] > 0).all()
+    rates = trained["lr_last"].unique()
+    np.testing.assert_allclose(rates, [1e-5, 0.5 / 3, 5 / 3])
+    gain = trained["value"] - trained["normalise"].map(start.set_index("normalise")["value"])
+    np.testing.assert_allclose(trained["gain"], gain)
+
+
+def test_fine_tuning_lets_all_layers_learn(tiny):
+    table = tiny["siamese_fine_tuning"]
+    np.testing.assert_allclose(table["lr_rest"].dropna(), [0, 1e-7, 0, 5e-3])
+    np.testing.assert_allclose(table["lr_last"].dropna(), [1e-5, 1e-5, 0.5, 0.5])
+    assert table["value"].between(0, 1).all()

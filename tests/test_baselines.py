@@ -1,0 +1,154 @@
+"""Steps of chapter 8: simpler profiles, other distances, and where the gain comes from."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from pin_tables import N_BACKGROUND, SPLIT, pin_arrays, random_parts, split_of, table
+from scipy.spatial.distance import cdist
+from scipy.stats import rankdata
+
+from visprof.intervals import Estimate
+from visprof.profiles import DISTANCES
+from visprof.sources.vectors import simulate_embeddings
+from visprof.steps import baselines
+from visprof.steps.data import BoardSplit
+from visprof.steps.profile_kinds import train_test_profiles
+
+
+@pytest.fixture
+def profiles():
+    return train_test_profiles(**random_parts(), **SPLIT, seed=3)
+
+
+def test_distances_side_by_side(profiles):
+    table = baselines.distance_table([profiles], (3, 6), seed=0).set_index(["profile", "distance"])
+    assert set(table.loc["mean embedding"].index) == {"euclidean", "cosine"}
+    assert set(table.loc["palette"].index) == {"euclidean"}
+    assert set(table.loc["fused"].index) == set(DISTANCES)
+    for name, train, test in (
+        ("label histogram", profiles.train["labels", 6], profiles.test["labels"]),
+        ("mean embedding", profiles.train["embedding", 6], profiles.test["embedding"]),
+    ):
+        found = table.loc[name, "cosine"]
+        distances = cdist(train, test, "cosine")
+        expected = np.mean([1 / rankdata(row)[i] for i, row in enumerate(distances)])
+        assert found["value"] == pytest.approx(expected)
+        assert found["low"] <= found["value"] <= found["high"]
+
+
+def test_numbers_of_distances_are_those_of_the_table(profiles):
+    table = baselines.distance_table([profiles], (3, 6), seed=0)
+    numbers = baselines.distance_numbers(table)
+    assert next(iter(numbers)) == f"distance.image.{DISTANCES[0]}"
+    assert "distance.mean-embedding.cosine" in numbers
+    assert [number.value for number in numbers.values()] == table["value"].tolist()
+
+
+def test_leads_are_those_of_the_image_over_every_other_profile():
+    table = pd.DataFrame({"profile": ["image", "text", "mean embedding"], "n_train": 5})
+    numbers = {
+        "mrr.image-text.5": Estimate(0.1, -0.1, 0.3), "mrr.image-text.5.p": Estimate(0.4),
+        "mrr.image-mean-embedding.5": Estimate(-0.2, -0.3, -0.1),
+        "mrr.image-mean-embedding.5.p": Estimate(0.01),
+    }  # fmt: skip
+    leads = baselines.profile_leads(table, numbers)
+    columns = ["other", "n_train", "value", "low", "high", "p"]
+    assert leads[columns].to_numpy().tolist() == [
+        ["text", 5, 0.1, -0.1, 0.3, 0.4], ["mean embedding", 5, -0.2, -0.3, -0.1, 0.01],
+    ]  # fmt: skip
+
+
+def gains(truth, embedded, outputs=None, n_users=30, n_pins=8):
+    features = None if outputs is None else SimpleNamespace(outputs=outputs)
+    ranks = baselines.gain_ranks(
+        truth, features, pin_arrays(embedded[:N_BACKGROUND], embedded[N_BACKGROUND:]),
+        split_of(table(n_users, n_pins)), n_pins=n_pins, n_test=4, train_sizes=(4,), seed=0,
+    )  # fmt: skip
+    return baselines.gain_sources([ranks], seed=0).set_index("profile")
+
+
+def test_users_of_one_style_each_are_found_by_style_and_within_classes():
+    rng = np.random.default_rng(0)
+    n = N_BACKGROUND + 30 * 8
+    scene = np.r_[np.arange(N_BACKGROUND) % 3, rng.integers(0, 3, 240)]
+    style = np.r_[np.zeros(N_BACKGROUND, int), np.repeat(np.arange(30), 8)]
+    truth = pd.DataFrame({"scene": [f"scene {s}" for s in scene], "style": style})
+    embedded = np.column_stack([50 * np.eye(3)[scene], np.eye(30)[style]])
+    found = gains(truth, embedded)
+    assert found.index.tolist() == [
+        "true classes and styles", "true classes", "true styles", "embedding: mean of the class",
+        "embedding: what is left within the class",
+    ]  # fmt: skip
+    for profile in ("true styles", "embedding: what is left within the class"):
+        assert found.loc[profile, "value"] == 1
+    for profile in ("true classes", "embedding: mean of the class"):
+        assert found.loc[profile, "value"] < 0.5
+    assert len(truth) == n
+
+
+def test_classes_are_the_likeliest_where_the_truth_is_not_known():
+    rng = np.random.default_rng(0)
+    scene = np.r_[np.arange(N_BACKGROUND), np.repeat(np.arange(30), 8) % 5]
+    outputs = np.eye(5)[scene] + 0.1 * rng.random((len(scene), 5))
+    noise = rng.normal(size=(len(scene), 4))
+    found = gains(None, np.column_stack([50 * outputs, noise]), outputs)
+    assert found.index[0] == "likeliest classes"
+    assert len(found) == 3
+    # five classes among thirty users: six share a place, so the middle rank is 3.5
+    assert found.loc["likeliest classes", "value"] == pytest.approx(1 / 3.5)
+
+
+def test_numbers_of_gains_go_by_profile():
+    sources = pd.DataFrame(
+        {"profile": ["true classes", "embedding: mean of the class"],
+         "estimate": [Estimate(0.25), Estimate(0.5)]}
+    )  # fmt: skip
+    assert {key: of.value for key, of in baselines.gain_numbers(sources).items()} == {
+        "gain.true-classes": 0.25, "gain.embedding-mean-of-the-class": 0.5,
+    }  # fmt: skip
+
+
+def test_class_means_are_the_backgrounds():
+    rng = np.random.default_rng(0)
+    embedded, scene = rng.normal(size=(9, 3)), np.array([0, 2, 2, 0, 0, 2, 4, 4, 0])
+    means = baselines._class_means(embedded, scene, 5)
+    for number in range(5):
+        some = embedded[scene == number]
+        expected = some.mean(axis=0) if len(some) else embedded.mean(axis=0)
+        np.testing.assert_allclose(means[number], expected)
+
+
+def test_truth_is_read_by_picture(tmp_path):
+    folder = tmp_path / "boards"
+    folder.mkdir()
+    truth = pd.DataFrame(
+        {"image": ["a/1.jpg", "b/2.jpg"], "scene": ["coast", "desert"], "style": ["dusk", "fog"]}
+    )
+    split = BoardSplit(
+        pd.DataFrame({"image": [str(folder / "b/2.jpg")]}),
+        pd.DataFrame({"image": [str(folder / "a/1.jpg")]}),
+        pd.DataFrame(),
+    )
+    assert baselines.pin_truth(split, tmp_path) is None
+    truth.to_csv(folder / "truth.csv", index=False)
+    assert baselines.pin_truth(split, tmp_path).to_numpy().tolist() == [
+        ["desert", "fog"], ["coast", "dusk"],
+    ]  # fmt: skip
+    truth[:1].to_csv(folder / "truth.csv", index=False)  # a picture was added
+    assert baselines.pin_truth(split, tmp_path) is None
+
+
+def test_truth_of_a_world_that_is_not_drawn():
+    split = BoardSplit(
+        pd.DataFrame({"row": [5, 6]}), pd.DataFrame({"row": [0, 1, 11]}), pd.DataFrame()
+    )
+    world = {"n_users": 3, "n_pins": 4, "random_state": 2}
+    truth = baselines.vector_truth(split, world)
+    expected = simulate_embeddings(**world)
+    rows = [5, 6, 0, 1, 11]
+    np.testing.assert_array_equal(truth["scene"], expected.labels[rows])
+    np.testing.assert_array_equal(truth["style"], expected.styles[rows])
