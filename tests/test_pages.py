@@ -20,8 +20,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 from rocrate.rocrate import ROCrate
 
-from visprof import figures, footer, pages
-from visprof.crate import describe_book
+from visprof import figures
+from visprof.book import footer, pages
+from visprof.book.crate import describe_book
+from visprof.names import NAMES
 from visprof.study import Study
 
 PNG = "iVBORw0KGgo="
@@ -71,7 +73,7 @@ def test_figures_become_files_named_as_they_are(notebook, tmp_path):
 def test_names_that_a_figure_cuts_or_numbers_stand_below_it_and_in_its_alternative(notebook):
     told = {"board 1": "海の写真", "long…": "long <b>name</b>"}
     notebook.cells[0].metadata["mystnb"]["image"] = {"alt": "Two boards."}
-    notebook.cells[0].outputs[0]["metadata"] = {pages.NAMES: told}
+    notebook.cells[0].outputs[0]["metadata"] = {NAMES: told}
     pages.link_figures(notebook, "../figures")
     below = notebook.cells[1].source
     found = [html.unescape(cell) for cell in re.findall("<td>(.*?)</td>", below)]

@@ -13,7 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from visprof.pages import NAMES
+from visprof.names import NAMES
 from visprof.plotted import figure_files, plotted_data
 
 

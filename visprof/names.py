@@ -17,7 +17,9 @@ import matplotlib.figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.text import Text
 
-__all__ = ["Figure", "drawable"]
+__all__ = ["NAMES", "Figure", "drawable"]
+
+NAMES = "visprof-names"  # of the metadata of a figure: names that it cuts or numbers, by label
 
 _LAST_RESORT = re.compile("last ?resort", re.IGNORECASE)  # such fonts have a box for every letter
 

@@ -24,7 +24,7 @@ from matplotlib.ticker import FixedLocator
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 from visprof import names
-from visprof.pages import NAMES
+from visprof.names import NAMES
 
 __all__ = ["figure_files", "plotted_data", "show_with_files"]
 

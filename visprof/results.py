@@ -19,9 +19,8 @@ from filelock import FileLock
 
 import visprof
 from visprof.files import write_whole
-from visprof.inputs import environment_version
 from visprof.intervals import Estimate
-from visprof.machine import hardware
+from visprof.machine import environment_version, hardware
 from visprof.memo import digest
 
 __all__ = [

@@ -14,14 +14,13 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from visprof import footer
+from visprof.book import footer
+from visprof.names import NAMES
 
 __all__ = [
-    "NAMES", "add_foot", "add_note", "link_figures", "page_provenance", "parameters_note",
-    "save_figures", "status_table",
+    "add_foot", "add_note", "link_figures", "page_provenance", "parameters_note", "save_figures",
+    "status_table",
 ]  # fmt: skip
-
-NAMES = "visprof-names"  # of the metadata of a figure: names that it cuts or numbers, by label
 
 # The files of a figure, by MIME type: suffix, and what the page calls them
 FILES = {
@@ -45,7 +44,7 @@ def add_foot(notebook: NotebookNode, page: str, parameters: Iterable[str]) -> No
         Names of its parameters.
     """
     code = f"""\
-        from visprof.footer import PageProvenance
+        from visprof.book.footer import PageProvenance
 
         PageProvenance.here({page!r}, {list(parameters)!r}, globals())"""
     cell = nbformat.v4.new_code_cell(textwrap.dedent(code))
