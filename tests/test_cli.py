@@ -11,8 +11,9 @@ import pygit2
 import pytest
 from PIL import Image
 
-from visprof import cli, runs
+from visprof import cli
 from visprof.boards import read_boards
+from visprof.book import runs
 from visprof.cli import main
 from visprof.intervals import Estimate
 from visprof.results.ledger import Ledger

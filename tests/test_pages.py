@@ -20,8 +20,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 from rocrate.rocrate import ROCrate
 
-from visprof import footer, mime, pages, tables
-from visprof.crate import describe_book
+from visprof import mime, tables
+from visprof.book import footer, pages
+from visprof.book.crate import describe_book
 from visprof.study import Study
 from visprof.tables.style import as_markdown
 

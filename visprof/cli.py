@@ -104,7 +104,7 @@ def _assignment(text: str) -> tuple[str, str]:
 
 def _run(options: argparse.Namespace) -> int:
     """Execute one chapter into a folder of its own: notebook, page, figures and numbers."""
-    from visprof.runs import run_chapter
+    from visprof.book.runs import run_chapter
 
     given = _given(options)
     start = time.perf_counter()
@@ -133,7 +133,7 @@ def _given(options: argparse.Namespace) -> dict[str, str]:
 
 def _build(options: argparse.Namespace) -> int:
     """Bring every page of the book up to date, and render them as HTML."""
-    from visprof.book import build_book
+    from visprof.book.build import build_book
 
     given = _given(options)
     preset, data = given.pop("preset", None) or "demo", given.pop("data", None) or None
@@ -144,7 +144,7 @@ def _build(options: argparse.Namespace) -> int:
 
 def _pdf(options: argparse.Namespace) -> int:
     """Print a built book as a PDF, through headless Chromium."""
-    from visprof.pdf import build_pdf
+    from visprof.book.pdf import build_pdf
 
     printed = build_pdf(options.out, options.preset)
     print(f"PDF: {printed} ({printed.stat().st_size / 1e6:.1f} MB)")
@@ -153,7 +153,7 @@ def _pdf(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     """Set two runs side by side: parameters that differ, numbers and their differences."""
-    from visprof.runs import compare_runs, read_run
+    from visprof.book.runs import compare_runs, read_run
 
     folders = [Path(run) for run in options.runs]
     folders = [run if run.is_dir() else Path(options.out) / run for run in folders]
@@ -168,15 +168,14 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _parameters(options: argparse.Namespace) -> int:
     """List the parameters of a chapter: type, default, meaning, and the values allowed."""
-    from visprof.book import chapter_parameters, find_chapter
+    from visprof.book.chapter import find_chapter, read_page
     from visprof.parameters import PRESETS
-    from visprof.runs import list_parameters
 
     if options.preset not in PRESETS:
         raise ValueError(f"preset is {options.preset!r}; known: {', '.join(PRESETS)}")
-    page = find_chapter(options.chapter, options.root)
-    print(f"{page} (defaults of the preset {options.preset})")
-    print(list_parameters(chapter_parameters(Path(options.root) / page), options.preset))
+    page = read_page(find_chapter(options.chapter, options.root), options.root)
+    print(f"{page.path} (defaults of the preset {options.preset})")
+    print(page.listing(options.preset))
     return 0
 
 

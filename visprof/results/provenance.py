@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import visprof
-from visprof.inputs import environment_version
-from visprof.machine import hardware
+from visprof.machine import environment_version, hardware
 from visprof.memo import digest
 
 __all__ = ["provenance"]

@@ -16,7 +16,7 @@ def page_parameters(listed: pd.DataFrame) -> Styler:
     Parameters
     ----------
     listed : DataFrame
-        `visprof.runs.parameter_table`.
+        `visprof.book.reference.parameter_table`.
     """
     shown = _described(listed[listed["pages"] != ""])
     numbers = [", ".join(of.split("-")[0] for of in names.split(", ")) for names in shown["pages"]]

@@ -3,63 +3,28 @@
 The inputs of a page are a flat mapping from what they are, in words, to a digest: the page's text,
 the parameters given, the installed packages, the machine, the code that its cells name, and the
 steps and files that its study used. The last two are known when the page has run: a study writes
-them down.
+them into the page's trace.
 """
 
 from __future__ import annotations
 
 import ast
 import json
-import os
-import platform
 from collections.abc import Iterable, Mapping
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from visprof.machine import machine_version
+from visprof.machine import environment_version, machine_version
 from visprof.memo import SOURCES, code_version, digest, fingerprint, imported_names
+from visprof.trace import FILES, STEP
 
-__all__ = [
-    "FILES",
-    "TRACE",
-    "changed_inputs",
-    "environment_version",
-    "note_inputs",
-    "noted_inputs",
-    "page_inputs",
-]
+__all__ = ["changed_inputs", "page_inputs"]
 
-TRACE = "VISPROF_TRACE"  # environment variable: the file that a study writes its inputs to
-STEP, FILES = "step ", "files "
 # A study reaches every step, and the page uses a few: those are noted one by one.
 MACHINERY = (
     "visprof.study", "visprof.parameters", "visprof.sizing", "visprof.memo",
     "visprof.steps.registry",
 )  # fmt: skip
-
-
-def note_inputs(steps: Mapping[str, str], files: Mapping[str, str]) -> None:
-    """Write down steps and files that were used, where a page is being made.
-
-    Parameters
-    ----------
-    steps : mapping of str to str
-        Version of the code by the full name of the function.
-    files : mapping of str to str
-        Fingerprint by path.
-    """
-    if path := os.environ.get(TRACE):
-        noted = {STEP + name: version for name, version in steps.items()}
-        noted |= {FILES + file: mark for file, mark in files.items()}
-        with open(path, "a", encoding="utf-8") as trace:
-            trace.write(json.dumps(noted) + "\n")
-
-
-def noted_inputs(trace: Path) -> dict[str, str]:
-    """Return what studies wrote into the file of this name; nothing if there is none."""
-    lines = trace.read_text("utf-8").splitlines() if trace.exists() else []
-    return {key: mark for line in lines for key, mark in json.loads(line).items()}
 
 
 def page_inputs(text: str, cells: Iterable[str], values: Mapping[str, Any]) -> dict[str, str]:
@@ -99,7 +64,8 @@ def changed_inputs(before: Mapping[str, str], now: Mapping[str, str]) -> list[st
     Parameters
     ----------
     before : mapping of str to str
-        All inputs when the page was made: `page_inputs` and `noted_inputs`.
+        All inputs when the page was made: `page_inputs` and those of its trace
+        (`visprof.trace.noted_inputs`).
     now : mapping of str to str
         `page_inputs` as they are. Noted steps and files are looked at again.
 
@@ -119,12 +85,6 @@ def _look_again(key: str) -> str:
         return fingerprint(path) if path.exists() else "gone"
     module, _, name = key.removeprefix(STEP).rpartition(".")
     return code_version(module, name) if module in SOURCES else "gone"
-
-
-def environment_version() -> str:
-    """Return a digest of Python's version and those of all installed packages."""
-    packages = {(found.metadata["Name"], found.version) for found in distributions()}
-    return digest(platform.python_version(), *(f"{name}=={v}" for name, v in sorted(packages)))
 
 
 def _named_code(code: str) -> dict[str, str]:

@@ -43,7 +43,7 @@ def describe_book(
         Its title.
     pages : dict of str to dict
         By name of the page, such as ``book/03-metric``: what its foot says
-        (`visprof.footer.PageProvenance`, as a dict).
+        (`visprof.book.footer.PageProvenance`, as a dict).
     files : dict of str to list of str
         By name of the page: what came of it, relative to `html`.
 

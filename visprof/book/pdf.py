@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
-from visprof.book import JUPYTER_BOOK, BookError
+from visprof.book.errors import BookError
+from visprof.book.render import run_jupyter_book, run_tool
+from visprof.files import partial_folder, put_in_place
 
 __all__ = ["build_pdf"]
 
@@ -19,7 +17,7 @@ BUDGET = 120_000
 
 
 def build_pdf(out: str | Path = "_build", preset: str = "demo") -> Path:
-    """Print the book that `visprof.book.build_book` made.
+    """Print the book that `visprof.book.build.build_book` made.
 
     Parameters
     ----------
@@ -53,18 +51,15 @@ def build_pdf(out: str | Path = "_build", preset: str = "demo") -> Path:
             f"a PDF is printed by Chromium, and none of {', '.join(BROWSERS)} is on the path; "
             "install it (Debian: apt-get install chromium)"
         )
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".pdf-") as scratch:
-        page = _single_page(pages, Path(scratch))
-        printed = _print(browser, page, Path(scratch))
-        os.replace(printed, folder / "book.pdf")
+    with partial_folder(folder) as scratch:
+        printed = _print(browser, _single_page(pages, scratch), scratch)
+        put_in_place(printed, folder / "book.pdf")
     return folder / "book.pdf"
 
 
 def _single_page(pages: Path, scratch: Path) -> Path:
     """The whole book as one page of HTML; links between pages become links within it."""
-    command = [*JUPYTER_BOOK, "build", str(pages), "--path-output", str(scratch)]
-    _run([*command, "--builder", "singlehtml", "-W", "-n", "--keep-going", "-q"], "Jupyter Book")
-    html = scratch / "_build" / "singlehtml"
+    html = run_jupyter_book(pages, scratch, "singlehtml")
     # Sphinx writes it beside the front page's source, and links all files as seen from the root
     return (html / "book" / "index.html").replace(html / "index.html")
 
@@ -78,15 +73,7 @@ def _print(browser: str, page: Path, scratch: Path) -> Path:
         f"--user-data-dir={scratch / 'profile'}", f"--virtual-time-budget={BUDGET}",
         f"--print-to-pdf={printed}", page.resolve().as_uri(),
     ]  # fmt: skip
-    _run(command, "Chromium")
+    run_tool(command, "Chromium")
     if not printed.is_file():
         raise BookError(f"Chromium printed nothing of {page}")
     return printed
-
-
-def _run(command: Sequence[str], what: str) -> None:
-    result = subprocess.run(
-        command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    if result.returncode:
-        raise BookError(f"{what} ended with status {result.returncode}\n\n{result.stdout}")

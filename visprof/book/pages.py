@@ -14,7 +14,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from visprof import footer
+from visprof.book import footer
 from visprof.mime import CSV, FILES, NAMES, PNG
 from visprof.tables.style import as_markdown
 
@@ -39,7 +39,7 @@ def add_foot(notebook: NotebookNode, page: str, parameters: Iterable[str]) -> No
         Names of its parameters.
     """
     code = f"""\
-        from visprof.footer import PageProvenance
+        from visprof.book.footer import PageProvenance
 
         PageProvenance.here({page!r}, {list(parameters)!r}, globals())"""
     cell = nbformat.v4.new_code_cell(textwrap.dedent(code))
