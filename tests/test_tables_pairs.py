@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 from shown_tables import shown
-from visprof.figures import Figure
 
 from visprof import tables
+from visprof.figures import Figure
 
 
 @pytest.fixture
