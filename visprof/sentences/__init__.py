@@ -4,3 +4,4 @@ from visprof.sentences.claims import *
 from visprof.sentences.deviations import *
 from visprof.sentences.numerals import *
 from visprof.sentences.planes import *
+from visprof.sentences.scenes import *

@@ -4,4 +4,5 @@ from visprof.tables.claims import *
 from visprof.tables.datasheet import *
 from visprof.tables.parameters import *
 from visprof.tables.planes import *
+from visprof.tables.scenes import *
 from visprof.tables.style import *
