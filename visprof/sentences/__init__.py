@@ -5,3 +5,4 @@ from visprof.sentences.deviations import *
 from visprof.sentences.numerals import *
 from visprof.sentences.planes import *
 from visprof.sentences.scenes import *
+from visprof.sentences.training import *

@@ -6,3 +6,4 @@ from visprof.tables.parameters import *
 from visprof.tables.planes import *
 from visprof.tables.scenes import *
 from visprof.tables.style import *
+from visprof.tables.training import *
