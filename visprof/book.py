@@ -85,7 +85,7 @@ KERNEL = "python3"
 FIGURES = "figures"  # folder of the built book: the files of each page's figures
 STATUS = "book/status.csv"  # what the status page shows
 CODE_CELL = re.compile(r"^(?:`{3,}|:{3,}|~{3,})\{code-cell\}", re.MULTILINE)
-OF_PAGE = "Study.of_page("  # a page whose code says so has all parameters of a study
+OF_PAGE = "(globals())"  # a page whose code says so has all parameters of a study
 # The `jupyter-book` script, by the interpreter that runs this: `python -m jupyter_book.cli.main`
 # would do nothing and succeed.
 JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
