@@ -10,4 +10,6 @@ from visprof.sentences.pair_tests import *
 from visprof.sentences.pairs import *
 from visprof.sentences.planes import *
 from visprof.sentences.ranks import *
+from visprof.sentences.scenes import *
 from visprof.sentences.sensitivity import *
+from visprof.sentences.training import *

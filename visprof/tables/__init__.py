@@ -10,5 +10,7 @@ from visprof.tables.pairs import *
 from visprof.tables.parameters import *
 from visprof.tables.planes import *
 from visprof.tables.ranks import *
+from visprof.tables.scenes import *
 from visprof.tables.sensitivity import *
 from visprof.tables.style import *
+from visprof.tables.training import *

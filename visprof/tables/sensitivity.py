@@ -10,7 +10,7 @@ from pandas.io.formats.style import Styler
 from visprof.sentences.numerals import significant
 from visprof.tables.style import table
 
-__all__ = ["sensitivity"]
+__all__ = ["shares_by_setting"]
 
 PARAMETERS = {
     "alpha": "weight of the prior (alpha)",
@@ -22,7 +22,7 @@ PARAMETERS = {
 }
 
 
-def sensitivity(settings: pd.DataFrame) -> Styler:
+def shares_by_setting(settings: pd.DataFrame) -> Styler:
     """Share of pairs with Z above the threshold by setting, and where pins are shuffled.
 
     Parameters
