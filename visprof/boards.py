@@ -33,6 +33,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from visprof._extras import needs
 from visprof.checks import check_table, check_whole, listed
 from visprof.pictures import IMAGE_SUFFIXES, list_entries, picture_dates, why_unreadable
 from visprof.words import runs
@@ -274,6 +275,8 @@ def _utf8_text(path: Path) -> str:
 
 def _read_parquet(path: Path) -> tuple[pd.DataFrame, list[str]]:
     """Read a Parquet table as the same text that a CSV file would hold; nulls are empty."""
+    with needs("collect"):
+        import pyarrow  # noqa: F401  (which pandas reads it with)
     try:
         table = pd.read_parquet(path)
         read = (*MANIFEST_COLUMNS, *FURTHER_COLUMNS)  # others may hold pictures, which are no text

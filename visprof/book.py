@@ -31,23 +31,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import jupytext
-import nbformat
-import papermill
-import yaml
 from filelock import FileLock, Timeout
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from nbclient.exceptions import DeadKernelError
-from nbformat import NotebookNode
-from papermill.exceptions import PapermillExecutionError
-from papermill.iorw import load_notebook_node
-from papermill.parameterize import parameterize_notebook
-from sphinx_external_toc.parsing import parse_toc_yaml
-from traitlets import Unicode
-from traitlets.config import Config
 
 from visprof import pages as page_files
+from visprof._extras import needs
 from visprof.crate import describe_book
 from visprof.files import naming, partial_folder, read_record, write_record
 from visprof.footer import as_markdown
@@ -62,6 +49,22 @@ from visprof.inputs import (
 from visprof.memo import SOURCES, digest
 from visprof.parameters import Parameters, given_parameters, preset_parameters
 from visprof.results import PAGE, Ledger
+
+with needs("book"):
+    import jupytext
+    import nbformat
+    import papermill
+    import yaml
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient.exceptions import DeadKernelError
+    from nbformat import NotebookNode
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+    from sphinx_external_toc.parsing import parse_toc_yaml
+    from traitlets import Unicode
+    from traitlets.config import Config
 
 __all__ = [
     "BookError",

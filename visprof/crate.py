@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-from rocrate.model.contextentity import ContextEntity
-from rocrate.model.person import Person
-from rocrate.rocrate import ROCrate
-
+from visprof._extras import needs
 from visprof.machine import describe_hardware
 from visprof.results import PACKAGE
+
+with needs("book"):
+    import yaml
+    from rocrate.model.contextentity import ContextEntity
+    from rocrate.model.person import Person
+    from rocrate.rocrate import ROCrate
 
 __all__ = ["describe_book"]
 

@@ -13,43 +13,46 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
-from bokeh.embed import json_item
-from bokeh.models import (
-    BoxZoomTool,
-    ColumnDataSource,
-    HoverTool,
-    PanTool,
-    ResetTool,
-    TapTool,
-    WheelZoomTool,
-    ZoomInTool,
-    ZoomOutTool,
-)
-from bokeh.plotting import figure as bokeh_figure
-from bokeh.resources import INLINE
-from IPython.display import HTML
-from matplotlib.axes import Axes
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
-from matplotlib.text import Text
-from matplotlib.ticker import (
-    LogLocator,
-    NullFormatter,
-    NullLocator,
-    PercentFormatter,
-    StrMethodFormatter,
-)
-from pandas.io.formats.style import Styler
 from PIL import ImageOps
 from scipy import stats
 
+from visprof._extras import needs
 from visprof.names import Figure
 from visprof.pictures import read_image
 from visprof.plotted import show_with_files
 from visprof.results import verdict_with_seeds
+
+with needs("book"):
+    import matplotlib as mpl
+    import seaborn as sns
+    from bokeh.embed import json_item
+    from bokeh.models import (
+        BoxZoomTool,
+        ColumnDataSource,
+        HoverTool,
+        PanTool,
+        ResetTool,
+        TapTool,
+        WheelZoomTool,
+        ZoomInTool,
+        ZoomOutTool,
+    )
+    from bokeh.plotting import figure as bokeh_figure
+    from bokeh.resources import INLINE
+    from IPython.display import HTML
+    from matplotlib.axes import Axes
+    from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+    from matplotlib.text import Text
+    from matplotlib.ticker import (
+        LogLocator,
+        NullFormatter,
+        NullLocator,
+        PercentFormatter,
+        StrMethodFormatter,
+    )
+    from pandas.io.formats.style import Styler  # which needs jinja2
 
 __all__ = [
     "COLOURS",

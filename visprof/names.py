@@ -13,9 +13,12 @@ from functools import cache
 from itertools import count
 from typing import Any
 
-import matplotlib.figure
-from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
-from matplotlib.text import Text
+from visprof._extras import needs
+
+with needs("book"):
+    import matplotlib.figure
+    from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+    from matplotlib.text import Text
 
 __all__ = ["Figure", "drawable"]
 

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from nbformat import NotebookNode
-
 from visprof import footer
+from visprof._extras import needs
+
+with needs("book"):
+    import nbformat
+    from nbformat import NotebookNode
 
 __all__ = [
     "NAMES", "add_foot", "add_note", "link_figures", "page_provenance", "parameters_note",

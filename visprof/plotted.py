@@ -12,19 +12,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from IPython.core.getipython import get_ipython
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.collections import Collection, LineCollection, PathCollection
-from matplotlib.container import BarContainer
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
-from matplotlib.ticker import FixedLocator
-from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 from visprof import names
+from visprof._extras import needs
 from visprof.pages import NAMES
+
+with needs("book"):
+    from IPython.core.getipython import get_ipython
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.collections import Collection, LineCollection, PathCollection
+    from matplotlib.container import BarContainer
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+    from matplotlib.ticker import FixedLocator
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 __all__ = ["figure_files", "plotted_data", "show_with_files"]
 

@@ -21,10 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pandas as pd
-import yaml
 
+from visprof._extras import needs
 from visprof.book import (
     FIGURES,
     JUPYTER_BOOK,
@@ -51,6 +50,10 @@ from visprof.parameters import (
     preset_parameters,
 )
 from visprof.results import Estimate, Ledger, estimates, provenance
+
+with needs("book"):
+    import nbformat
+    import yaml
 
 __all__ = [
     "Run",

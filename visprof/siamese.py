@@ -15,17 +15,20 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import ArrayLike
-from torch import Tensor, nn
-from torch.nn import functional as F
 from tqdm import tqdm
 
+from visprof._extras import needs
 from visprof.backbones import Backbone
 from visprof.checks import check_finite, check_groups, check_number, check_whole, listed
 from visprof.embedding import arithmetic
 from visprof.files import open_sealed, remove_unfinished, replacing, seal
 from visprof.pictures import read_image
+
+with needs("nets"):
+    import torch
+    from torch import Tensor, nn
+    from torch.nn import functional as F
 
 __all__ = [
     "SiameseEmbedding",

@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from visprof import backbones, embedding, retrieval, scenes, siamese
+from visprof._extras import needs
 from visprof.intervals import percentile_interval
 from visprof.steps.embeddings import Network, embed_all
 from visprof.steps.pictures import SceneSplit
 from visprof.steps.registry import step
+
+with needs("nets"):
+    import torch
 
 __all__ = ["MARGINS", "siamese_ablation", "siamese_fine_tuning"]
 
