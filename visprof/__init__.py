@@ -11,12 +11,13 @@ import os
 __version__ = "0.1.0"
 
 # Where each name is from, in the order of a study.
-_FRONT_DOOR = {
+FRONT_DOOR = {
     "read_boards": "boards",
     "load_backbone": "backbones",
     "embed_images": "embedding",
     "VisualVocabulary": "vocabulary",
     "user_profiles": "profiles",
+    "held_out_profiles": "held_out",
     "log_odds_z": "logodds",
     "pairwise_max_z": "logodds",
     "max_z_pvalues": "significance",
@@ -25,7 +26,7 @@ _FRONT_DOOR = {
     "ranking_metrics": "retrieval",
 }
 
-__all__ = [*_FRONT_DOOR]
+__all__ = [*FRONT_DOOR]
 
 # Read by OpenMP when torch loads it, so before any import of torch. Threads that wait actively
 # for each other make small steps ten times slower wherever another process wants the same cores.
@@ -33,12 +34,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def __getattr__(name: str) -> object:
-    if name not in _FRONT_DOOR:
+    if name not in FRONT_DOOR:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_FRONT_DOOR[name]}"), name)
+    value = getattr(importlib.import_module(f"{__name__}.{FRONT_DOOR[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_FRONT_DOOR})
+    return sorted({*globals(), *FRONT_DOOR})
