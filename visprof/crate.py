@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from visprof._extras import needs
+from visprof._shipped import SHIPPED
 from visprof.machine import describe_hardware
-from visprof.results import PACKAGE
 
 with needs("book"):
     import yaml
@@ -17,7 +17,7 @@ with needs("book"):
 
 __all__ = ["describe_book"]
 
-CITATION = PACKAGE.parent / "CITATION.cff"
+CITATION = SHIPPED / "CITATION.cff"
 PAPER = "https://arxiv.org/abs/1512.06785"
 TYPES = {
     ".html": "text/html",

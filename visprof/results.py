@@ -18,6 +18,7 @@ import pandas as pd
 from filelock import FileLock
 
 import visprof
+from visprof._shipped import SHIPPED
 from visprof.files import write_whole
 from visprof.inputs import environment_version
 from visprof.intervals import Estimate
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 PACKAGE = Path(visprof.__file__).parent
-LOCK = PACKAGE.parent / "constraints.txt"  # the versions that were tested; in a checkout
+LOCK = SHIPPED / "constraints.txt"  # the versions that were tested
 PAGE = "VISPROF_PAGE"  # environment variable: the page that is being made
 SIGNIFICANT = 0.05  # at most: a p-value's verdict
 ROUNDING = {"rel_tol": 1e-9, "abs_tol": 1e-12}  # what the order of a sum may change
