@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from visprof._extras import MissingExtraError
+from visprof._shipped import pages_root
 from visprof.sources.collect import CollectSummary, collect_folder
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, MissingExtraError) as error:
         print(f"visprof: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -89,7 +91,9 @@ def _add_chapter_commands(commands) -> None:
     listing.add_argument("chapter", metavar="CHAPTER")
     listing.add_argument("--preset", default="demo", metavar="P", help="whose defaults (demo)")
     for command in (run, build, listing):
-        command.add_argument("--root", default=".", metavar="DIR", help="the book's folder (.)")
+        command.add_argument(
+            "--root", metavar="DIR", help="folder of the pages (., or else those of the package)"
+        )
 
 
 def _assignment(text: str) -> tuple[str, str]:
@@ -110,7 +114,7 @@ def _run(options: argparse.Namespace) -> int:
     start = time.perf_counter()
     if _progress():
         print(f"running {options.chapter}: from seconds to minutes", file=sys.stderr)
-    run = run_chapter(options.chapter, given, options.out, options.name, options.root)
+    run = run_chapter(options.chapter, given, options.out, options.name, _root(options))
     n_figures = len(list((run.folder / "figures").glob("*.svg")))
     print(f"{run.chapter} ran in {time.perf_counter() - start:.0f} s: {run.folder}")
     print(f"  {run.page.relative_to(run.folder)}  the page")
@@ -131,13 +135,17 @@ def _given(options: argparse.Namespace) -> dict[str, str]:
     return given
 
 
+def _root(options: argparse.Namespace) -> Path:
+    return pages_root() if options.root is None else Path(options.root)
+
+
 def _build(options: argparse.Namespace) -> int:
     """Bring every page of the book up to date, and render them as HTML."""
     from visprof.book.build import build_book
 
     given = _given(options)
     preset, data = given.pop("preset", None) or "demo", given.pop("data", None) or None
-    html = build_book(options.root, preset, data, given, options.out)
+    html = build_book(_root(options), preset, data, given, options.out)
     print(f"book: {html / 'index.html'}")
     return 0
 
@@ -173,7 +181,8 @@ def _parameters(options: argparse.Namespace) -> int:
 
     if options.preset not in PRESETS:
         raise ValueError(f"preset is {options.preset!r}; known: {', '.join(PRESETS)}")
-    page = read_page(find_chapter(options.chapter, options.root), options.root)
+    root = _root(options)
+    page = read_page(find_chapter(options.chapter, root), root)
     print(f"{page.path} (defaults of the preset {options.preset})")
     print(page.listing(options.preset))
     return 0
@@ -212,7 +221,9 @@ def _add_number_commands(commands) -> None:
     )
     verify.add_argument("--preset", default="demo", metavar="P", help="published results of (demo)")
     verify.add_argument("--data", metavar="DIR", help="folder of their pictures, if they are real")
-    verify.add_argument("--root", default=".", metavar="DIR", help="the book's folder (.)")
+    verify.add_argument(
+        "--root", metavar="DIR", help="folder of the pages (., or else those of the package)"
+    )
     verify.add_argument(
         "--record", action="store_true", help="keep what was found in results/verified"
     )
@@ -251,7 +262,7 @@ def _verify(options: argparse.Namespace) -> int:
     from visprof.verify import record, report, verify
 
     ledger = find_ledger(options.file, options.preset)
-    found = verify(ledger, options.data or None, options.root, options.out)
+    found = verify(ledger, options.data or None, _root(options), options.out)
     for table in report(found):
         print(table if isinstance(table, str) else _text(table), end="\n\n")
     if options.record:

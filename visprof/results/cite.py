@@ -13,13 +13,14 @@ from typing import Any
 import pandas as pd
 
 import visprof
+from visprof._shipped import SHIPPED
 from visprof.intervals import Estimate
 from visprof.machine import describe_hardware
 from visprof.results.ledger import Ledger, estimates
 
 __all__ = ["PAPER", "cite_number", "cite_software", "find_ledger", "list_numbers"]
 
-RESULTS = Path(visprof.__file__).resolve().parent.parent / "results"
+RESULTS = SHIPPED / "results"
 TITLE = "visprof: latent visual interests from collected pictures, an executable reproduction"
 AUTHOR = "The visprof authors"
 YEAR = 2026

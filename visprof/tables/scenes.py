@@ -6,13 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from pandas.io.formats.style import Styler
 
 from visprof.intervals import Estimate
 from visprof.results.verdicts import verdict_above
 from visprof.retrieval import RankingMetrics
 from visprof.sentences.scenes import PAPERS_ORDER
-from visprof.tables.style import table
+from visprof.tables.style import Styler, table
 
 __all__ = ["class_scores", "order_steps", "retrieval_curves", "retrieval_scores"]
 

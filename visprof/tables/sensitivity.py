@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from pandas.io.formats.style import Styler
 
 from visprof.sentences.numerals import significant
-from visprof.tables.style import table
+from visprof.tables.style import Styler, table
 
 __all__ = ["shares_by_setting"]
 

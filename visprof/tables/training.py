@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pandas as pd
-from pandas.io.formats.style import Styler
 
 from visprof.intervals import Estimate
 from visprof.sentences.training import GAIN, MIDDLE, VARIANTS
-from visprof.tables.style import table
+from visprof.tables.style import Styler, table
 
 __all__ = ["layers_tuned", "turned_layers"]
 
