@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
+from papermill import inspect_notebook
 from small_book import ROOT, cell, chapter, write_book
 
 from visprof.book.chapter import book_pages, find_chapter, read_page
@@ -104,3 +106,27 @@ def test_a_number_and_a_part_find_the_books_own_chapters():
     for name in ("6", "06", "prediction", "6-pred"):
         assert find_chapter(name, ROOT) == Path("book/06-prediction.md")
     assert find_chapter("index", ROOT) == Path("book/index.md")
+
+
+@pytest.mark.parametrize("page", book_pages(ROOT), ids=lambda page: page.stem)
+def test_plain_papermill_knows_the_parameters_of_every_page(page, tmp_path):
+    """Else it says "Passed unknown parameter" of one that it passes."""
+    read = read_page(page, ROOT)
+    if read.notebook is not None:
+        nbformat.write(read.notebook, tmp_path / "page.ipynb")
+        assert list(inspect_notebook(tmp_path / "page.ipynb")) == list(read.own_parameters)
+
+
+def test_a_page_is_read_with_all_that_it_takes(root):
+    page = read_page("book/01-numbers.md", root)
+    assert (page.name, page.path) == ("01-numbers", Path("book/01-numbers.md"))
+    assert not page.has_study
+    assert page.parameters == page.own_parameters
+    own = read_page("book/06-prediction.md", ROOT)
+    assert own.has_study
+    assert set(own.parameters) >= {"n_clusters", "n_map", "ledger"}
+    assert list(own.parameters)[: len(own.own_parameters)] == list(own.own_parameters)
+    assert "and every other parameter of a study" in own.listing()
+    text = read_page("book/index.md", root)
+    assert text.notebook is None
+    assert not text.parameters

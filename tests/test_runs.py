@@ -291,10 +291,11 @@ def test_plain_papermill_runs_the_generated_notebook(tmp_path):
     )
     given = {"preset": "tiny", "n_clusters": "5", "distance": "hellinger", "ledger": str(ledger)}
     words = [word for name, value in given.items() for word in ("-p", name, value)]
-    subprocess.run(
+    ran = subprocess.run(
         [scripts / "papermill", made, done, *words, "--no-progress-bar"], cwd=ROOT, check=True,
-        env=os.environ,
+        env=os.environ, capture_output=True, text=True,
     )  # fmt: skip
+    assert "unknown parameter" not in ran.stdout + ran.stderr
     run = Ledger(ledger).read()["mrr.image.10"]["run"]["parameters"]
     assert (run["n_clusters"], run["distance"]) == (5, "hellinger")
     assert json.loads(done.read_text())["metadata"]["papermill"]["exception"] is None

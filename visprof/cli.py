@@ -7,19 +7,22 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visprof._extras import MissingExtraError
 from visprof._shipped import pages_root
-from visprof.sources.collect import CollectSummary, collect_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from visprof.sources.collect import CollectSummary
+
 __all__ = ["main"]
 
 TOKEN = "PINTEREST_ACCESS_TOKEN"
+MOST_NUMBERS = 12  # that a run prints of a page without headline numbers
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,7 +70,7 @@ def _command(commands, name: str, function, help_text: str) -> argparse.Argument
 
 def _add_chapter_commands(commands) -> None:
     run = _command(commands, "run", _run, "execute one chapter, with other parameters if wished")
-    run.add_argument("chapter", metavar="CHAPTER", help="such as 06-prediction")
+    run.add_argument("chapter", metavar="CHAPTER", help="06-prediction, 6 or prediction")
     run.add_argument("--name", metavar="NAME", help="of the run (default: by its parameters)")
     compare = _command(commands, "compare", _compare, "set two runs side by side")
     compare.add_argument("runs", nargs=2, metavar="RUN", help="name of a run, or its folder")
@@ -80,6 +83,10 @@ def _add_chapter_commands(commands) -> None:
     pdf = _command(commands, "pdf", _pdf, "print a built book (needs Chromium)")
     pdf.add_argument("--preset", default="demo", metavar="P", help="which book (demo)")
     pdf.add_argument("--out", default="_build", metavar="DIR", help="where books are (_build)")
+    serve = _command(commands, "serve", _serve, "show a built book in a browser")
+    serve.add_argument("--preset", default="demo", metavar="P", help="which book (demo)")
+    serve.add_argument("--out", default="_build", metavar="DIR", help="where books are (_build)")
+    serve.add_argument("--port", type=int, default=8000, metavar="N", help="of this machine (8000)")
     for command in (run, build):
         command.add_argument(
             "-p", dest="parameters", metavar="NAME=VALUE", type=_assignment, action="append",
@@ -88,7 +95,7 @@ def _add_chapter_commands(commands) -> None:
         command.add_argument("--preset", metavar="P", help="set of parameter values (demo)")
         command.add_argument("--data", metavar="DIR", help="folder of real pictures")
     listing = _command(commands, "parameters", _parameters, "list the parameters of a chapter")
-    listing.add_argument("chapter", metavar="CHAPTER")
+    listing.add_argument("chapter", metavar="CHAPTER", help="06-prediction, 6 or prediction")
     listing.add_argument("--preset", default="demo", metavar="P", help="whose defaults (demo)")
     for command in (run, build, listing):
         command.add_argument(
@@ -109,18 +116,23 @@ def _assignment(text: str) -> tuple[str, str]:
 def _run(options: argparse.Namespace) -> int:
     """Execute one chapter into a folder of its own: notebook, page, figures and numbers."""
     from visprof.book.runs import run_chapter
+    from visprof.results.headline import headline_keys
 
     given = _given(options)
     start = time.perf_counter()
-    if _progress():
-        print(f"running {options.chapter}: from seconds to minutes", file=sys.stderr)
-    run = run_chapter(options.chapter, given, options.out, options.name, _root(options))
+    run = run_chapter(options.chapter, given, options.out, options.name, _root(options), sys.stderr)
     n_figures = len(list((run.folder / "figures").glob("*.svg")))
     print(f"{run.chapter} ran in {time.perf_counter() - start:.0f} s: {run.folder}")
     print(f"  {run.page.relative_to(run.folder)}  the page")
     print(f"  {run.chapter}.ipynb  the executed notebook")
     print(f"  figures/  {n_figures} figures")
-    print(f"  numbers.json  {len(run.numbers)} numbers" if run.numbers else "  (no numbers)")
+    if not run.numbers:
+        print("  (no numbers)")
+        return 0
+    print(f"  numbers.json  {len(run.numbers)} numbers; visprof results {run.folder} lists them")
+    keys = headline_keys(run.numbers) or list(run.numbers)[:MOST_NUMBERS]
+    width = max(map(len, keys))
+    print("\n" + "\n".join(f"{key:{width}}  {run.numbers[key]:.4g}" for key in keys))
     return 0
 
 
@@ -156,6 +168,17 @@ def _pdf(options: argparse.Namespace) -> int:
 
     printed = build_pdf(options.out, options.preset)
     print(f"PDF: {printed} ({printed.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    """Serve a built book to this machine alone, until Ctrl-C."""
+    from visprof.book.serve import book_server
+
+    with book_server(options.out, options.preset, options.port) as server:
+        print(f"http://localhost:{server.server_port}  (Ctrl-C ends)", flush=True)
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
     return 0
 
 
@@ -205,6 +228,10 @@ def _text(table: pd.DataFrame) -> str:
 
 def _add_number_commands(commands) -> None:
     results = _command(commands, "results", _results, "list the numbers that can be cited")
+    results.add_argument(
+        "pattern", nargs="?", default="", metavar="PATTERN",
+        help="which: a part of the key, or a pattern such as 'mrr.*.50' (default: all)",
+    )  # fmt: skip
     cite = _command(commands, "cite", _cite, "where a number comes from, and BibTeX")
     cite.add_argument("key", metavar="KEY", help="of a number, as `visprof results` lists them")
     for command in (results, cite):
@@ -239,8 +266,16 @@ def _results(options: argparse.Namespace) -> int:
     """List numbers with their 95 % intervals: the published ones, or those of a file or run."""
     from visprof.results.cite import find_ledger, list_numbers
 
-    print(_text(list_numbers(find_ledger(options.file, options.preset))))
+    pattern, file = options.pattern, options.file
+    if file is None and _is_path(pattern):  # the file alone
+        pattern, file = "", pattern
+    print(_text(list_numbers(find_ledger(file, options.preset), pattern)))
     return 0
+
+
+def _is_path(text: str) -> bool:
+    """Whether a word names a file or folder; no key of a number has a slash or this ending."""
+    return "/" in text or text.endswith(".json") or (text != "" and Path(text).exists())
 
 
 def _cite(options: argparse.Namespace) -> int:
@@ -360,6 +395,8 @@ def _collect_git(options: argparse.Namespace) -> CollectSummary:
 
 
 def _collect_folder(options: argparse.Namespace) -> CollectSummary:
+    from visprof.sources.collect import collect_folder
+
     return collect_folder(
         options.src, options.out, short_side=options.short_side, progress=_progress()
     )
