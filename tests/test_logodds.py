@@ -261,13 +261,19 @@ def test_a_prior_in_pins_means_the_same_whatever_the_size_of_the_background():
     np.testing.assert_allclose(*by_pins, rtol=1e-9)
 
 
-@pytest.mark.parametrize("both", [{}, {"alpha": 0.1, "prior_pins": 20}])
-def test_the_prior_is_given_once(both):
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "alpha: expected a finite number above 0, or prior_pins: .* got neither"),
+        ({"alpha": 0.1, "prior_pins": 20}, "alpha and prior_pins: .* got 0.1 and 20"),
+    ],
+)
+def test_the_prior_is_given_once(given, told):
     counts, background = draw(0, 3, 4)
-    with pytest.raises(TypeError, match="alpha and prior_pins: pass exactly one"):
-        log_odds_z(counts[0], counts[1], background, **both)
-    with pytest.raises(TypeError, match="alpha and prior_pins: pass exactly one"):
-        pairwise_max_z(counts, background, **both)
+    with pytest.raises(TypeError, match=told):
+        log_odds_z(counts[0], counts[1], background, **given)
+    with pytest.raises(TypeError, match=told):
+        pairwise_max_z(counts, background, **given)
 
 
 @pytest.mark.parametrize("value", [0, -1, np.nan, np.inf])

@@ -772,5 +772,5 @@ def test_a_prior_in_pins_is_that_of_each_background():
         np.testing.assert_array_equal(found.p_by_seed[seed], alone.p_values)
     one = max_z_pvalue(every[0][:20], every[0][20:40], backgrounds[0], prior_pins=20)
     assert one[0] == found.max_z_by_seed[0][0]
-    with pytest.raises(TypeError, match="alpha and prior_pins: pass exactly one"):
+    with pytest.raises(TypeError, match="alpha: expected a finite number above 0, or prior_pins"):
         max_z_pvalues(every, users, pairs, backgrounds)

@@ -165,10 +165,14 @@ def prior_weight(
     >>> prior_weight([30.0, 50.0, 20.0], prior_pins=20)
     0.2
     """
-    if (alpha is None) == (prior_pins is None):
+    if alpha is None and prior_pins is None:
         raise TypeError(
-            "alpha and prior_pins: pass exactly one of them, the weight of the background's counts "
-            "or how many pins the prior weighs as much as (20, say)"
+            "alpha: expected a finite number above 0, or prior_pins: expected a finite number of "
+            "pins that the prior weighs as much as (20, say); got neither"
+        )
+    if alpha is not None and prior_pins is not None:
+        raise TypeError(
+            f"alpha and prior_pins: expected one of the two, got {alpha!r} and {prior_pins!r}"
         )
     if prior_pins is None:
         return check_number(alpha, "alpha", above=0)
