@@ -11,10 +11,13 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import visprof  # noqa: F401  (before torch, for which it sets how threads wait)
 
 ROOT = Path(__file__).resolve().parent.parent
+settings.register_profile("visprof", deadline=None)  # a machine that is slow or busy is no failure
+settings.load_profile("visprof")
 
 
 @pytest.fixture(scope="session")
