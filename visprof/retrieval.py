@@ -17,7 +17,8 @@ from sklearn.utils import check_array
 from visprof._numba import njit, prange
 from visprof.checks import check_groups
 from visprof.intervals import resample_counts
-from visprof.scaling import TIE, near_one, scale_exponent, scaled
+from visprof.scaling import near_one, scale_exponent, scaled
+from visprof.ties import TIE
 
 __all__ = [
     "RankingMetrics",
