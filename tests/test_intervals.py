@@ -181,12 +181,12 @@ def test_seeds_and_draws_that_do_not_match_are_refused(values, draws, message):
 @pytest.mark.parametrize("n_seeds", [1, 4])
 def test_means_over_seeds_have_the_same_draws_of_units_for_all(n_seeds):
     values = np.random.default_rng(0).gamma(2.0, size=(n_seeds, 30, 3))
-    found = mean_over_seeds(values, "users", 0.9, 500, 5)
+    found = mean_over_seeds(values, "users", 500, 5)
     times = resample_counts(30, 500, random_state=5)
     for column, number in enumerate(found):
         draws = np.stack([times @ of[:, column] / 30 for of in values], axis=1)
         means = values[:, :, column].mean(axis=1)
-        expected = estimate_over_seeds(means, draws, 0.9, 5)
+        expected = estimate_over_seeds(means, draws, 5)
         got = (number.value, number.low, number.high, number.sd_units)
         assert got == pytest.approx(
             (expected.value, expected.low, expected.high, expected.sd_units)
@@ -195,9 +195,9 @@ def test_means_over_seeds_have_the_same_draws_of_units_for_all(n_seeds):
         assert number.sd_seeds == (None if n_seeds == 1 else pytest.approx(expected.sd_seeds))
         assert (number.n, number.unit) == (30, "users")
     first, second, _ = found
-    shifted = mean_over_seeds(values - values[:, :, :1], "users", 0.9, 500, 5)[1]
+    shifted = mean_over_seeds(values - values[:, :, :1], "users", 500, 5)[1]
     assert shifted.value == pytest.approx(second.value - first.value)
-    constant = mean_over_seeds(values * 0 + 3, "users", 0.9, 500, 5)[0]
+    constant = mean_over_seeds(values * 0 + 3, "users", 500, 5)[0]
     assert (constant.low, constant.high) == pytest.approx((3, 3))
 
 
@@ -210,7 +210,7 @@ def test_intervals_cover_the_draw_of_units_and_of_seeds(n_seeds):
         of_seeds = 0.3 * rng.normal(size=(n_seeds, 1, 1)) if n_seeds > 1 else 0
         noise = 0.5 * rng.normal(size=(n_seeds, 60, 1))
         values = of_seeds + rng.normal(size=(1, 60, 1)) + noise
-        (found,) = mean_over_seeds(values, "users", 0.95, 400, seed)
+        (found,) = mean_over_seeds(values, "users", 400, seed)
         covered.append(found.low <= 0 <= found.high)
     # percentile intervals of a mean over so few seeds are somewhat too short
     assert np.mean(covered) == pytest.approx(0.95, abs=0.03 if n_seeds == 1 else 0.08)
