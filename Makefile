@@ -28,7 +28,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing visprof and its tested dependencies into $(VENV) (a few minutes the first time)"
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check \
-	    --constraint constraints.txt --editable '.[test]'
+	    --constraint constraints.txt --editable '.[all,test]'
 	@$(BIN)/python -m pip check --disable-pip-version-check
 	@touch $@
 
@@ -41,11 +41,8 @@ run: install  ## execute one chapter, CHAPTER, with PARAMS, into a folder of _bu
 pdf: install  ## print the built book into _build/PRESET/book.pdf (needs Chromium)
 	@$(BIN)/visprof pdf --preset '$(PRESET)'
 
-serve:  ## show the built book at http://localhost:PORT
-	@test -f '_build/$(PRESET)/html/index.html' || \
-	    { echo "no book at _build/$(PRESET)/html: run 'make book PRESET=$(PRESET)' first" >&2; exit 1; }
-	@echo "http://localhost:$(PORT)  (Ctrl-C ends)"
-	@$(PYTHON) -m http.server '$(PORT)' --bind 127.0.0.1 --directory '_build/$(PRESET)/html'
+serve: install  ## show the built book at http://localhost:PORT
+	@$(BIN)/visprof serve --preset '$(PRESET)' --port '$(PORT)'
 
 test: lint  ## ruff and every test, the slow ones too
 	@$(BIN)/python -m pytest

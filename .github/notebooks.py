@@ -11,14 +11,14 @@ from pathlib import Path
 import jupytext
 import nbformat
 
-from visprof.book import book_pages
+from visprof.book.chapter import book_pages
 
 SETUP = """\
 # Where the book's library is absent, as on Colab, it is fetched and installed: some minutes.
 import importlib.util
 
 if importlib.util.find_spec("visprof") is None:
-    %pip install --quiet "visprof @ git+{url}"
+    %pip install --quiet "visprof[all] @ git+{url}"
 """
 
 

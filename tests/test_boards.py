@@ -76,6 +76,34 @@ def test_csv_manifest_goes_before_a_parquet_one_beside_it(tmp_path):
     assert boards.read_boards(tmp_path)["board"].tolist() == ["csv"]
 
 
+def test_boards_are_in_their_folder_or_the_folder_itself(tmp_path):
+    (tmp_path / "garden").mkdir()
+    for empty in (tmp_path / "absent", tmp_path / "garden", tmp_path):
+        with pytest.raises(
+            FileNotFoundError, match="has no folder boards/: it must hold"
+        ) as raised:
+            boards.boards_folder(empty)
+        assert "\n" not in str(raised.value)
+    (tmp_path / "garden" / ".DS_Store").touch()
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "HEAD").touch()
+    with pytest.raises(FileNotFoundError, match="has no folder boards/"):
+        boards.boards_folder(tmp_path)
+    save_picture(tmp_path / "garden" / "rose.jpg")
+    assert boards.boards_folder(tmp_path) == tmp_path
+    assert boards.read_boards(boards.boards_folder(tmp_path))["board"].tolist() == ["garden"]
+    (tmp_path / "scenes").mkdir()  # a folder of data, then, and its boards are missing
+    with pytest.raises(FileNotFoundError, match="has no folder boards/"):
+        boards.boards_folder(tmp_path)
+    (tmp_path / "boards").mkdir()
+    assert boards.boards_folder(tmp_path) == tmp_path / "boards"
+
+
+def test_a_manifest_alone_is_boards(tmp_path):
+    write_manifest(tmp_path, [])
+    assert boards.boards_folder(tmp_path) == tmp_path
+
+
 def test_missing_folder_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         boards.read_boards(tmp_path / "nowhere")

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from visprof import figures
-from visprof.book import build_book
+from visprof.book.build import build_book
 
 ROOT = Path(__file__).resolve().parent.parent
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}

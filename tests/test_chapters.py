@@ -12,17 +12,20 @@ import nbformat
 import pytest
 import yaml
 
-from visprof import book
+from visprof.book import build
+from visprof.book.build import build_book
+from visprof.book.chapter import book_pages, read_page
+from visprof.book.execute import execute_page
 from visprof.parameters import Parameters
 from visprof.results.ledger import Ledger, estimates
 
 ROOT = Path(__file__).resolve().parent.parent
-CHAPTERS = [page for page in book.book_pages(ROOT) if book.chapter_parameters(ROOT / page)]
+CHAPTERS = [page for page in book_pages(ROOT) if read_page(page, ROOT).own_parameters]
 
 
 def execute(chapter, folder, **parameters):
     target = folder / f"{chapter.stem}.ipynb"
-    book.execute_chapter(ROOT / chapter, target, {"preset": "tiny", **parameters}, ROOT)
+    execute_page(read_page(chapter, ROOT), target, {"preset": "tiny", **parameters}, ROOT)
     return nbformat.read(target, as_version=4)
 
 
@@ -61,10 +64,11 @@ def test_chapters_stand_in_the_order_of_their_numbers():
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
 def test_parameters_are_typed_explained_and_those_of_a_study(chapter):
     known = set(Parameters.__dataclass_fields__) | {"preset", "ledger"}
-    parameters = book.chapter_parameters(ROOT / chapter)
+    page = read_page(chapter, ROOT)
+    parameters = page.own_parameters
     assert set(parameters) <= known
     assert all(parameter.type and parameter.help for parameter in parameters.values())
-    assert book.has_study(ROOT / chapter)  # so it has all other parameters of the book too
+    assert page.has_study  # so it has all other parameters of the book too
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "book").glob("*.md")), ids=lambda page: page.stem)
@@ -124,11 +128,11 @@ def test_a_book_is_one_study(tmp_path, monkeypatch):
     chapters = [{"file": f"book/{page}"} for page in stems]
     toc = {"format": "jb-book", "root": "book/index", "chapters": chapters}
     (root / "_toc.yml").write_text(yaml.safe_dump(toc))
-    monkeypatch.setattr(book, "_render", lambda root, pages, out: out)  # the pages are enough
+    monkeypatch.setattr(build, "render_book", lambda root, pages, out: out)  # the pages are enough
     given = {"n_clusters": "4", "n_background": "3", "train_sizes": "4,10"}
-    assert "n_clusters" not in book.chapter_parameters(ROOT / "book" / "index.md")
+    assert "n_clusters" not in read_page("book/index.md", ROOT).own_parameters
 
-    book.build_book(root, "tiny", parameters=given, out=tmp_path / "out")
+    build_book(root, "tiny", parameters=given, out=tmp_path / "out")
 
     pages = tmp_path / "out" / "tiny" / "pages" / "book"
     ledgers = {page: Ledger(pages / f"{page}.ledger.json").read() for page in ["index", *stems]}

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import resource
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
 import pygit2
 import pytest
 from PIL import Image
+from small_book import write_book
 
-from visprof import cli, runs
+from visprof import cli
 from visprof.boards import read_boards
+from visprof.book import runs
 from visprof.cli import main
 from visprof.intervals import Estimate
 from visprof.results.ledger import Ledger
@@ -122,12 +129,13 @@ def test_run_gives_the_chapter_its_parameters_and_tells_what_there_is(
     words = ["-p", "n_clusters=5", "-p", "weights=a=b", "--preset", "tiny", "--data", "d"]
     assert main(["run", "06-prediction", *words, "--name", "mine", "--out", "o"]) == 0
     given = {"preset": "tiny", "data": "d", "n_clusters": "5", "weights": "a=b"}
-    assert seen == [("06-prediction", given, "o", "mine", ".")]
+    assert seen == [("06-prediction", given, "o", "mine", Path("."), sys.stderr)]
     printed = capsys.readouterr().out
     assert str(folder) in printed
     assert "html/index.html" in printed
     assert "1 figures" in printed
-    assert "1 numbers" in printed
+    assert f"1 numbers; visprof results {folder} lists them" in printed
+    assert printed.endswith("\na  0.5 (0.4 to 0.6)\n")
     assert main(["run", "06-prediction", "--preset", "tiny", "-p", "preset=demo"]) == 1
     assert "preset is given twice: tiny and demo" in capsys.readouterr().err
 
@@ -135,18 +143,60 @@ def test_run_gives_the_chapter_its_parameters_and_tells_what_there_is(
 def test_run_lists_the_parameters_after_a_wrong_one(tmp_path, capsys):
     words = ["--root", str(ROOT), "--out", str(tmp_path / "runs")]
     for wrong, message in (
-        ("n_cluster=5", "did you mean n_clusters?"),
+        ("n_cluster=5", "no parameter n_cluster; did you mean n_clusters?"),
         ("n_clusters=five", "n_clusters='five' is not of the declared type"),
         ("distance=foo", "it must be euclidean or hellinger or cosine"),
     ):
         assert main(["run", "06-prediction", "-p", wrong, *words]) == 1
         error = capsys.readouterr().err
-        assert message in error
+        assert message in error.splitlines()[-1]
         assert "  n_clusters: int = 100  visual clusters" in error
     with pytest.raises(SystemExit):
         main(["run", "06-prediction", "-p", "n_clusters", *words])
     assert "is not of the form NAME=VALUE" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
+
+
+def test_run_ends_with_the_headline_numbers_and_their_intervals(tmp_path, capsys, monkeypatch):
+    numbers = {"mrr.image.5": 0.5, "mrr.image.10": 0.6, "mrr.text.10": 0.4, "batches.by-number": 0}
+    folder = kept_run(tmp_path, "run", **numbers)
+    monkeypatch.setattr(runs, "run_chapter", lambda *_: runs.read_run(folder))
+    assert main(["run", "6"]) == 0
+    told = capsys.readouterr().out.split("\n\n")[1]
+    lines = ["mrr.image.10  0.6 (0.5 to 0.7)", "mrr.text.10   0.4 (0.3 to 0.5)"]
+    assert told.splitlines() == lines
+
+
+def test_run_of_a_page_without_headline_numbers_ends_with_its_first(tmp_path, capsys, monkeypatch):
+    folder = kept_run(tmp_path, "run", **{f"null.{n:02}": n for n in range(20)})
+    monkeypatch.setattr(runs, "run_chapter", lambda *_: runs.read_run(folder))
+    assert main(["run", "7"]) == 0
+    told = capsys.readouterr().out.split("\n\n")[1].splitlines()
+    assert len(told) == cli.MOST_NUMBERS
+    assert told[0] == "null.00  0 (-0.1 to 0.1)"
+
+
+@pytest.fixture
+def failing(tmp_path):
+    """Root of a book whose one chapter fails."""
+    root = write_book(tmp_path / "root")
+    page = root / "book" / "01-numbers.md"
+    page.write_text(page.read_text().replace('print("lowest"', '1 / 0\nprint("lowest"'))
+    return root
+
+
+@pytest.mark.parametrize("words", [["run", "1"], ["build"]])
+def test_an_error_of_a_chapter_is_one_message_that_names_the_file_of_its_traceback(
+    words, failing, tmp_path, capsys
+):
+    assert main([*words, "--root", str(failing), "--out", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err.splitlines()
+    message, traceback = error[-2:]
+    told = r"visprof: book/01-numbers\.md: cell \d failed: ZeroDivisionError: division by zero"
+    assert re.fullmatch(told, message)
+    assert not [line for line in error[:-2] if "running book/01-numbers.md" not in line]
+    kept = Path(traceback.removeprefix("(traceback: ").removesuffix(")"))
+    assert "1 / 0" in kept.read_text()
 
 
 def test_parameters_of_a_chapter(capsys):
@@ -185,11 +235,66 @@ def test_results_and_cite(tmp_path, capsys):
     assert "mrr.image.50" in capsys.readouterr().out
 
 
+def listed_keys(printed):
+    return [line.split()[0] for line in printed.splitlines()[1:]]
+
+
+def test_results_begin_with_the_headline(capsys):
+    assert main(["results"]) == 0
+    keys = listed_keys(capsys.readouterr().out)
+    assert keys[:5] == ["map.hybrid", "map.cnn", "map.bow", "map.random", "pairs.differ"]
+    assert "mrr.image.50" in keys[:12]
+    assert keys[12:] == sorted(keys[12:])
+
+
+def test_results_take_a_pattern_and_a_file(tmp_path, capsys):
+    run = str(kept_run(tmp_path, "run", **{"mrr.text.10": 1, "mrr.text.5": 1, "map.cnn": 1}))
+    for words, keys in (
+        ([run], ["map.cnn", "mrr.text.10", "mrr.text.5"]),
+        (["text", run], ["mrr.text.10", "mrr.text.5"]),
+        (["m*.1?", run], ["mrr.text.10"]),
+    ):
+        assert main(["results", *words]) == 0
+        assert listed_keys(capsys.readouterr().out) == keys
+    assert main(["results", "palette", run]) == 1
+    assert "numbers.json has no number like 'palette'" in capsys.readouterr().err
+    assert main(["results", "mrr.*.50"]) == 0
+    assert set(listed_keys(capsys.readouterr().out)) >= {"mrr.image.50", "mrr.text.50"}
+    assert main(["results", str(tmp_path / "absent")]) == 1
+    assert "no ledger at" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["cite", "mrr.image.50"], ["results"]])
+def test_numbers_are_told_without_the_libraries_that_made_them(words):
+    script = f"""
+        import sys
+        from visprof.cli import main
+        assert main({words!r}) == 0
+        loaded = {{"torch", "torchvision", "matplotlib", "sklearn", "IPython", "papermill", "cv2"}}
+        assert not loaded & sys.modules.keys(), loaded & sys.modules.keys()
+    """
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, cwd=ROOT,
+        check=False,
+    )  # fmt: skip
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    assert "mrr.image.50" in done.stdout
+    # time of the processor: a busy machine adds none
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.5
+
+
+def test_serve_says_how_to_build_a_book_that_is_not_there(tmp_path, capsys):
+    assert main(["serve", "--out", str(tmp_path), "--preset", "tiny"]) == 1
+    assert "build it first: make book PRESET=tiny" in capsys.readouterr().err
+
+
 def test_an_interrupted_run_says_how_to_go_on(folder, tmp_path, capsys, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "collect_folder", interrupt)
+    monkeypatch.setattr("visprof.sources.collect.collect_folder", interrupt)
     assert main(["collect", "folder", str(folder), "--out", str(tmp_path / "out")]) == 130
     assert "goes on from here" in capsys.readouterr().err
 

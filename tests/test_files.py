@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from visprof.files import (
     open_sealed,
     partial_folder,
+    put_in_place,
     read_record,
     remove_unfinished,
     replacing,
@@ -180,3 +181,24 @@ def test_folders_that_killed_processes_left_are_removed_and_the_rest_kept(tmp_pa
         made = {path.name for path in tmp_path.iterdir()}
         assert made == {".partial-notes", f".partial-{os.getpid()}-b", folder.name}
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_folder_or_a_file_takes_the_place_of_another(there, tmp_path):
+    folder, file = tmp_path / "folder", tmp_path / "file"
+    if there:
+        (folder / "old").mkdir(parents=True)
+        file.write_text("old")
+    with partial_folder(tmp_path) as scratch:
+        (scratch / "folder" / "new").mkdir(parents=True)
+        (scratch / "file").write_text("new")
+        put_in_place(scratch / "folder", folder)
+        put_in_place(scratch / "file", file)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+    assert [path.name for path in folder.iterdir()] == ["new"]
+    assert file.read_text() == "new"
+
+
+def test_what_cannot_be_put_in_place_is_named(tmp_path):
+    with partial_folder(tmp_path) as scratch, pytest.raises(OSError, match="absent"):
+        put_in_place(scratch / "absent", tmp_path / "target")

@@ -13,7 +13,7 @@ import nbformat
 import pytest
 import yaml
 
-from visprof import book
+from visprof.book.build import build_book
 
 ROOT = Path(__file__).resolve().parent.parent
 URL = "https://github.com/owner/name"
@@ -93,7 +93,7 @@ def test_pages_have_launch_buttons_where_the_repository_is_named(url, tmp_path):
     cell = "```{code-cell} ipython3\nprint(1)\n```\n"
     bibliography = "{cite:t}`Yang2015`\n\n```{bibliography}\n```\n"
     (root / "book" / "index.md").write_text(f"{front}\n# Front\n\n{cell}\n{bibliography}")
-    html = book.build_book(root, "tiny", out=tmp_path / "out") / "book" / "index.html"
+    html = build_book(root, "tiny", out=tmp_path / "out") / "book" / "index.html"
     links = re.findall(r'href="(https://(?:mybinder|colab)[^"]*)"', html.read_text())
     expected = [
         "https://mybinder.org/v2/gh/owner/name/notebooks?urlpath=lab/tree/book/index.ipynb",

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from visprof import memo, study
+from visprof.steps import VARIANTS
 
 
 def test_a_value_is_computed_once_and_then_loaded(tmp_path):
@@ -214,5 +215,76 @@ def test_code_version_follows_names_into_the_other_modules_of_steps(sources):
 
 def test_code_version_does_not_follow_modules_that_no_step_uses(sources):
     before = versions()
-    sources("visprof.figures", "def picture_map", "def  picture_map")
+    sources("visprof.figures.planes", "def picture_map", "def  picture_map")
+    sources("visprof.figures", "The figures of the book", "Figures of the book")
     assert changed(before) == set()
+
+
+def test_a_variant_beside_a_step_plays_no_part_in_its_key(sources):
+    before = versions()
+    variants = [function for found in VARIANTS.values() for _, function in found]
+    of_variants = [memo.code_version(of.__module__, of.__name__) for of in variants]
+    for function in variants:
+        name = function.__name__
+        sources(function.__module__, f"def {name}(", f"def  {name}(")
+    assert changed(before) == set()
+    now = [memo.code_version(of.__module__, of.__name__) for of in variants]
+    assert all(old != new for old, new in zip(of_variants, now, strict=True))
+
+
+def test_code_version_looks_through_a_package_that_hands_a_name_on(sources):
+    def version():
+        return memo.code_version("visprof.figures", "mrr_curves")
+
+    before = version()
+    assert before == memo.code_version("visprof.figures.ranks", "mrr_curves")
+    sources("visprof.figures", "The figures of the book", "Figures of the book")
+    sources("visprof.figures.pairs", "def max_z_ecdf", "def  max_z_ecdf")
+    sources("visprof.figures.ranks", "def mrr_growth", "def  mrr_growth")
+    assert version() == before
+    sources("visprof.figures.ranks", "def _each_seed", "def  _each_seed")
+    changed_there = version()
+    assert changed_there != before
+    sources("visprof.figures.style", "def single_axes", "def  single_axes")
+    assert version() != changed_there
+
+
+@pytest.fixture
+def package(monkeypatch):
+    """A package that hands on names of its two modules, and one who uses it."""
+    monkeypatch.setattr(memo, "PACKAGES", memo.PACKAGES | {"visprof.pair"})
+    one = "from visprof.pair.two import c\ndef a():\n    return c()\ndef d():\n    return 1\n"
+    for module, source in {
+        "pair": "from visprof.pair.one import a\nfrom visprof.pair.two import b\n",
+        "pair.one": one,
+        "pair.two": "def b():\n    return 1\ndef c():\n    return 1\n",
+        "other.user": "from visprof.pair import a\ndef use():\n    return a()\n",
+        "other.through": "from visprof.user import use\ndef user():\n    return use()\n",
+        "user": "from visprof.pair import b\ndef use():\n    return b()\n",
+        "other.whole": "from visprof import pair\ndef use():\n    return pair.a()\n",
+    }.items():
+        monkeypatch.setitem(memo.SOURCES, f"visprof.{module}", source)
+
+
+@pytest.mark.parametrize(
+    ("place", "reaches"),
+    [
+        # by name within a folder, and the whole of modules elsewhere
+        (("visprof.pair", "a"), {"def a", "def c"}),
+        (("visprof.pair", "b"), {"def b"}),
+        (("visprof.other.user", "use"), {"def a", "def b", "def c", "def d"}),
+        (("visprof.other.through", "user"), {"def b", "def c"}),  # all of two, nothing of one
+        (("visprof.other.whole", "use"), {"def a", "def b", "def c", "def d"}),
+    ],
+)
+def test_code_version_changes_if_and_only_if_what_it_reaches_changes(
+    package, sources, place, reaches
+):
+    where = {"def a": "one", "def d": "one", "def b": "two", "def c": "two"}
+    found = set()
+    for definition, module in where.items():
+        before = memo.code_version(*place)
+        sources(f"visprof.pair.{module}", definition, f"{definition}  ")
+        if memo.code_version(*place) != before:
+            found.add(definition)
+    assert found == reaches

@@ -9,6 +9,7 @@ import json
 import re
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pandas as pd
@@ -20,8 +21,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 from rocrate.rocrate import ROCrate
 
-from visprof import footer, pages, tables
-from visprof.crate import describe_book
+from visprof import mime, tables
+from visprof.book import footer, pages
+from visprof.book.crate import describe_book
 from visprof.study import Study
 from visprof.tables.style import as_markdown
 
@@ -72,7 +74,7 @@ def test_figures_become_files_named_as_they_are(notebook, tmp_path):
 def test_names_that_a_figure_cuts_or_numbers_stand_below_it_and_in_its_alternative(notebook):
     told = {"board 1": "海の写真", "long…": "long <b>name</b>"}
     notebook.cells[0].metadata["mystnb"]["image"] = {"alt": "Two boards."}
-    notebook.cells[0].outputs[0]["metadata"] = {pages.NAMES: told}
+    notebook.cells[0].outputs[0]["metadata"] = {mime.NAMES: told}
     pages.link_figures(notebook, "../figures")
     below = notebook.cells[1].source
     found = [html.unescape(cell) for cell in re.findall("<td>(.*?)</td>", below)]
@@ -123,8 +125,8 @@ def test_the_foot_runs_last_and_can_be_read_again():
 
 
 def test_the_foot_says_what_the_preset_settled_and_hides_where_files_lie(tmp_path):
-    study = Study("tiny", home=tmp_path)
-    made = made_here(preset="tiny", seed=None, ledger="/somewhere/ledger.json", study=study)
+    page = SimpleNamespace(study=Study("tiny", home=tmp_path))  # as a Chapter has it
+    made = made_here(preset="tiny", seed=None, ledger="/somewhere/ledger.json", page=page)
     assert made.of_preset == {"seed": 0}
     text = made.markdown()
     assert "`preset='tiny'`" in text

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from visprof import book, cli, pdf
+from visprof import cli
+from visprof.book import pdf
+from visprof.book.build import build_book
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTER = """\
@@ -78,11 +80,11 @@ def test_a_small_book_is_printed_with_its_figure_and_equation(tmp_path):
         "# Front\n\nSee {doc}`curve` and {cite:t}`Yang2015`.\n\n```{bibliography}\n```\n"
     )
     (root / "book" / "curve.md").write_text(CHAPTER)
-    book.build_book(root, "tiny", out=tmp_path / "out")
+    build_book(root, "tiny", out=tmp_path / "out")
     printed = unpacked(pdf.build_pdf(tmp_path / "out", "tiny").read_bytes())
     assert printed.startswith(b"%PDF-")
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) >= 2
     assert re.search(rb"/Subtype\s*/Image", printed)
     fonts = set(re.findall(rb"/FontName\s*/([\w+-]+)", printed))
     assert any(b"MathJax" in font for font in fonts)  # the equation is set, not its source
-    assert not list((tmp_path / "out" / "tiny").glob(".pdf-*"))
+    assert not list((tmp_path / "out" / "tiny").glob(".partial-*"))

@@ -8,10 +8,10 @@ from pathlib import Path
 import jupytext
 import pytest
 
-from visprof import book
+from visprof.book.chapter import book_pages
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = book.book_pages(ROOT)
+PAGES = book_pages(ROOT)
 
 # What the paper reports or uses, and may be told without computing it
 PAPER = {

@@ -16,14 +16,15 @@ import pytest
 from PIL import Image
 
 import visprof
-from visprof import book
 from visprof.boards import read_boards
+from visprof.book.chapter import book_pages, read_page
+from visprof.book.execute import execute_page
 from visprof.embedding import embed_images
 from visprof.steps import registry
 from visprof.steps.data import BoardSplit
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = {page.stem: (ROOT / page).read_text("utf-8") for page in book.book_pages(ROOT)}
+PAGES = {page.stem: (ROOT / page).read_text("utf-8") for page in book_pages(ROOT)}
 UNLISTED = {"visprof.sources.canvas"}  # brushes of the simulated world's painters
 WORDING = ("visprof.sentences.", "visprof.tables.")  # of the pages themselves; no reader calls it
 
@@ -127,8 +128,9 @@ def test_the_chapter_runs(tmp_path):
     block = re.search(r"\n    ---\n    jupytext:.*?\n(?=\S)", PAGES["contributing"], re.DOTALL)
     chapter = tmp_path / "sizes.md"
     chapter.write_text(textwrap.dedent(block[0]).lstrip())
-    assert all(parameter.help for parameter in book.chapter_parameters(chapter).values())
-    target = book.execute_chapter(chapter, tmp_path / "sizes.ipynb", {"preset": "tiny"}, ROOT)
+    page = read_page(chapter)
+    assert all(parameter.help for parameter in page.own_parameters.values())
+    target = execute_page(page, tmp_path / "sizes.ipynb", {"preset": "tiny"}, ROOT)
     cells = nbformat.read(target, as_version=4).cells
     texts = {
         output.metadata["scrapbook"]["name"]: output.data

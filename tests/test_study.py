@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from visprof import backbones, boards, embedding, inputs, parameters, profiles
+from visprof import backbones, boards, embedding, parameters, profiles, trace
+from visprof.book.inputs import changed_inputs
 from visprof.parameters import PRESETS, Parameters, allowed_values
 from visprof.results.claims import scorecard
 from visprof.steps import STEPS, VARIANTS
@@ -273,16 +274,16 @@ def test_a_parameter_recomputes_only_what_follows_from_it(tiny, home, caplog):
 
 def test_a_study_notes_the_code_and_files_that_it_used(own_pictures, tmp_path, monkeypatch):
     study = Study("tiny", home=tmp_path / "home", data=str(own_pictures))
-    monkeypatch.setenv(inputs.TRACE, str(tmp_path / "trace"))
+    monkeypatch.setenv(trace.TRACE, str(tmp_path / "trace"))
     study["board_split"]
-    noted = inputs.noted_inputs(tmp_path / "trace")
+    noted = trace.noted_inputs(tmp_path / "trace")
     # what the data hold decides how many boards are set aside
     used = ("data_folder", "pins", "board_split", "picture_contents", "scene_split")
     steps = {f"step visprof.steps.data.{name}" for name in used}
     assert set(noted) == {*steps, f"files {own_pictures.resolve()}"}
-    assert inputs.changed_inputs(noted, {}) == []
+    assert changed_inputs(noted, {}) == []
     Image.new("RGB", (9, 9)).save(own_pictures / "boards" / "new.png")
-    assert inputs.changed_inputs(noted, {}) == [f"files {own_pictures.resolve()}"]
+    assert changed_inputs(noted, {}) == [f"files {own_pictures.resolve()}"]
 
 
 def test_missing_data_folder_and_its_parts_are_named(tmp_path):

@@ -71,3 +71,11 @@ def test_a_books_own_scorecard_stands_in_its_place():
     assert asked == ["boards"]
     assert list(scorecards(own, "tiny", published)) == [own_name("tiny"), *KINDS.values()]
     assert own_name("tiny") == "this book (tiny)"
+
+
+def test_a_table_shows_all_of_a_long_text_and_no_index():
+    frame = pd.DataFrame({"a": ["x" * 200], "b": [0.123456]})
+    html = tables.table(frame, {"b": "{:.2f}"}).to_html()
+    assert "x" * 200 in html
+    assert "0.12<" in html
+    assert "row_heading" not in html

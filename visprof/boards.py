@@ -38,6 +38,7 @@ __all__ = [
     "BACKGROUND_SOURCES",
     "background_split",
     "board_name",
+    "boards_folder",
     "filter_boards",
     "name_words",
     "read_boards",
@@ -90,6 +91,49 @@ def read_boards(path: str | Path) -> pd.DataFrame:
         named = listed(f"{n} {reason}" for reason, n in counts.items())
         log.warning("%s: %d entries were left out: %s", path, len(left_out), named)
     return pins
+
+
+def boards_folder(data: str | Path) -> Path:
+    """Where the boards of a folder of data are.
+
+    Parameters
+    ----------
+    data : path
+        A folder that holds ``boards/``; or the boards themselves, as `read_boards` takes them,
+        where there is neither that nor ``scenes/``.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is neither; the message says what it must hold.
+    """
+    data = Path(data)
+    if (data / "boards").is_dir():
+        return data / "boards"
+    if data.is_dir() and not (data / "scenes").exists() and _holds_boards(data):
+        return data
+    raise FileNotFoundError(
+        f"data={str(data)!r} has no folder boards/: it must hold boards/ (a manifest.csv, or a "
+        "folder of pictures a board) and, unless scenes='simulated', scenes/ (a folder of pictures "
+        "a class); without scenes/, it may be the folder of boards itself"
+    )
+
+
+def _holds_boards(folder: Path) -> bool:
+    """Whether a folder has a manifest, or a sub-folder with a file in it."""
+    if any((folder / name).is_file() for name in (MANIFEST, PARQUET_MANIFEST)):
+        return True
+    entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    return any(
+        file.is_file() and not file.name.startswith(".")
+        for entry in entries
+        if entry.is_dir() and not entry.is_symlink()
+        for file in entry.iterdir()
+    )
 
 
 def survey_boards(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:

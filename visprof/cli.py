@@ -7,17 +7,22 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visprof.sources.collect import CollectSummary, collect_folder
+from visprof._extras import MissingExtraError
+from visprof._shipped import pages_root
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from visprof.sources.collect import CollectSummary
+
 __all__ = ["main"]
 
 TOKEN = "PINTEREST_ACCESS_TOKEN"
+MOST_NUMBERS = 12  # that a run prints of a page without headline numbers
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, MissingExtraError) as error:
         print(f"visprof: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -65,7 +70,7 @@ def _command(commands, name: str, function, help_text: str) -> argparse.Argument
 
 def _add_chapter_commands(commands) -> None:
     run = _command(commands, "run", _run, "execute one chapter, with other parameters if wished")
-    run.add_argument("chapter", metavar="CHAPTER", help="such as 06-prediction")
+    run.add_argument("chapter", metavar="CHAPTER", help="06-prediction, 6 or prediction")
     run.add_argument("--name", metavar="NAME", help="of the run (default: by its parameters)")
     compare = _command(commands, "compare", _compare, "set two runs side by side")
     compare.add_argument("runs", nargs=2, metavar="RUN", help="name of a run, or its folder")
@@ -78,6 +83,10 @@ def _add_chapter_commands(commands) -> None:
     pdf = _command(commands, "pdf", _pdf, "print a built book (needs Chromium)")
     pdf.add_argument("--preset", default="demo", metavar="P", help="which book (demo)")
     pdf.add_argument("--out", default="_build", metavar="DIR", help="where books are (_build)")
+    serve = _command(commands, "serve", _serve, "show a built book in a browser")
+    serve.add_argument("--preset", default="demo", metavar="P", help="which book (demo)")
+    serve.add_argument("--out", default="_build", metavar="DIR", help="where books are (_build)")
+    serve.add_argument("--port", type=int, default=8000, metavar="N", help="of this machine (8000)")
     for command in (run, build):
         command.add_argument(
             "-p", dest="parameters", metavar="NAME=VALUE", type=_assignment, action="append",
@@ -86,10 +95,12 @@ def _add_chapter_commands(commands) -> None:
         command.add_argument("--preset", metavar="P", help="set of parameter values (demo)")
         command.add_argument("--data", metavar="DIR", help="folder of real pictures")
     listing = _command(commands, "parameters", _parameters, "list the parameters of a chapter")
-    listing.add_argument("chapter", metavar="CHAPTER")
+    listing.add_argument("chapter", metavar="CHAPTER", help="06-prediction, 6 or prediction")
     listing.add_argument("--preset", default="demo", metavar="P", help="whose defaults (demo)")
     for command in (run, build, listing):
-        command.add_argument("--root", default=".", metavar="DIR", help="the book's folder (.)")
+        command.add_argument(
+            "--root", metavar="DIR", help="folder of the pages (., or else those of the package)"
+        )
 
 
 def _assignment(text: str) -> tuple[str, str]:
@@ -104,19 +115,24 @@ def _assignment(text: str) -> tuple[str, str]:
 
 def _run(options: argparse.Namespace) -> int:
     """Execute one chapter into a folder of its own: notebook, page, figures and numbers."""
-    from visprof.runs import run_chapter
+    from visprof.book.runs import run_chapter
+    from visprof.results.headline import headline_keys
 
     given = _given(options)
     start = time.perf_counter()
-    if _progress():
-        print(f"running {options.chapter}: from seconds to minutes", file=sys.stderr)
-    run = run_chapter(options.chapter, given, options.out, options.name, options.root)
+    run = run_chapter(options.chapter, given, options.out, options.name, _root(options), sys.stderr)
     n_figures = len(list((run.folder / "figures").glob("*.svg")))
     print(f"{run.chapter} ran in {time.perf_counter() - start:.0f} s: {run.folder}")
     print(f"  {run.page.relative_to(run.folder)}  the page")
     print(f"  {run.chapter}.ipynb  the executed notebook")
     print(f"  figures/  {n_figures} figures")
-    print(f"  numbers.json  {len(run.numbers)} numbers" if run.numbers else "  (no numbers)")
+    if not run.numbers:
+        print("  (no numbers)")
+        return 0
+    print(f"  numbers.json  {len(run.numbers)} numbers; visprof results {run.folder} lists them")
+    keys = headline_keys(run.numbers) or list(run.numbers)[:MOST_NUMBERS]
+    width = max(map(len, keys))
+    print("\n" + "\n".join(f"{key:{width}}  {run.numbers[key]:.4g}" for key in keys))
     return 0
 
 
@@ -131,29 +147,44 @@ def _given(options: argparse.Namespace) -> dict[str, str]:
     return given
 
 
+def _root(options: argparse.Namespace) -> Path:
+    return pages_root() if options.root is None else Path(options.root)
+
+
 def _build(options: argparse.Namespace) -> int:
     """Bring every page of the book up to date, and render them as HTML."""
-    from visprof.book import build_book
+    from visprof.book.build import build_book
 
     given = _given(options)
     preset, data = given.pop("preset", None) or "demo", given.pop("data", None) or None
-    html = build_book(options.root, preset, data, given, options.out)
+    html = build_book(_root(options), preset, data, given, options.out)
     print(f"book: {html / 'index.html'}")
     return 0
 
 
 def _pdf(options: argparse.Namespace) -> int:
     """Print a built book as a PDF, through headless Chromium."""
-    from visprof.pdf import build_pdf
+    from visprof.book.pdf import build_pdf
 
     printed = build_pdf(options.out, options.preset)
     print(f"PDF: {printed} ({printed.stat().st_size / 1e6:.1f} MB)")
     return 0
 
 
+def _serve(options: argparse.Namespace) -> int:
+    """Serve a built book to this machine alone, until Ctrl-C."""
+    from visprof.book.serve import book_server
+
+    with book_server(options.out, options.preset, options.port) as server:
+        print(f"http://localhost:{server.server_port}  (Ctrl-C ends)", flush=True)
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+    return 0
+
+
 def _compare(options: argparse.Namespace) -> int:
     """Set two runs side by side: parameters that differ, numbers and their differences."""
-    from visprof.runs import compare_runs, read_run
+    from visprof.book.runs import compare_runs, read_run
 
     folders = [Path(run) for run in options.runs]
     folders = [run if run.is_dir() else Path(options.out) / run for run in folders]
@@ -168,15 +199,15 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _parameters(options: argparse.Namespace) -> int:
     """List the parameters of a chapter: type, default, meaning, and the values allowed."""
-    from visprof.book import chapter_parameters, find_chapter
+    from visprof.book.chapter import find_chapter, read_page
     from visprof.parameters import PRESETS
-    from visprof.runs import list_parameters
 
     if options.preset not in PRESETS:
         raise ValueError(f"preset is {options.preset!r}; known: {', '.join(PRESETS)}")
-    page = find_chapter(options.chapter, options.root)
-    print(f"{page} (defaults of the preset {options.preset})")
-    print(list_parameters(chapter_parameters(Path(options.root) / page), options.preset))
+    root = _root(options)
+    page = read_page(find_chapter(options.chapter, root), root)
+    print(f"{page.path} (defaults of the preset {options.preset})")
+    print(page.listing(options.preset))
     return 0
 
 
@@ -197,6 +228,10 @@ def _text(table: pd.DataFrame) -> str:
 
 def _add_number_commands(commands) -> None:
     results = _command(commands, "results", _results, "list the numbers that can be cited")
+    results.add_argument(
+        "pattern", nargs="?", default="", metavar="PATTERN",
+        help="which: a part of the key, or a pattern such as 'mrr.*.50' (default: all)",
+    )  # fmt: skip
     cite = _command(commands, "cite", _cite, "where a number comes from, and BibTeX")
     cite.add_argument("key", metavar="KEY", help="of a number, as `visprof results` lists them")
     for command in (results, cite):
@@ -213,7 +248,9 @@ def _add_number_commands(commands) -> None:
     )
     verify.add_argument("--preset", default="demo", metavar="P", help="published results of (demo)")
     verify.add_argument("--data", metavar="DIR", help="folder of their pictures, if they are real")
-    verify.add_argument("--root", default=".", metavar="DIR", help="the book's folder (.)")
+    verify.add_argument(
+        "--root", metavar="DIR", help="folder of the pages (., or else those of the package)"
+    )
     verify.add_argument(
         "--record", action="store_true", help="keep what was found in results/verified"
     )
@@ -229,8 +266,16 @@ def _results(options: argparse.Namespace) -> int:
     """List numbers with their 95 % intervals: the published ones, or those of a file or run."""
     from visprof.results.cite import find_ledger, list_numbers
 
-    print(_text(list_numbers(find_ledger(options.file, options.preset))))
+    pattern, file = options.pattern, options.file
+    if file is None and _is_path(pattern):  # the file alone
+        pattern, file = "", pattern
+    print(_text(list_numbers(find_ledger(file, options.preset), pattern)))
     return 0
+
+
+def _is_path(text: str) -> bool:
+    """Whether a word names a file or folder; no key of a number has a slash or this ending."""
+    return "/" in text or text.endswith(".json") or (text != "" and Path(text).exists())
 
 
 def _cite(options: argparse.Namespace) -> int:
@@ -252,7 +297,7 @@ def _verify(options: argparse.Namespace) -> int:
     from visprof.verify import record, report, verify
 
     ledger = find_ledger(options.file, options.preset)
-    found = verify(ledger, options.data or None, options.root, options.out)
+    found = verify(ledger, options.data or None, _root(options), options.out)
     for table in report(found):
         print(table if isinstance(table, str) else _text(table), end="\n\n")
     if options.record:
@@ -350,6 +395,8 @@ def _collect_git(options: argparse.Namespace) -> CollectSummary:
 
 
 def _collect_folder(options: argparse.Namespace) -> CollectSummary:
+    from visprof.sources.collect import collect_folder
+
     return collect_folder(
         options.src, options.out, short_side=options.short_side, progress=_progress()
     )

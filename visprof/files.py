@@ -23,6 +23,7 @@ __all__ = [
     "naming",
     "open_sealed",
     "partial_folder",
+    "put_in_place",
     "read_record",
     "remove_unfinished",
     "replacing",
@@ -127,6 +128,26 @@ def partial_folder(parent: Path) -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=parent, prefix=f"{_PARTIAL}{os.getpid()}-") as folder:
         yield Path(folder)
+
+
+def put_in_place(made: Path, target: Path) -> None:
+    """Let a file or folder that is whole take the place of another, if there is one.
+
+    Parameters
+    ----------
+    made : Path
+        It lies in a `partial_folder` beside `target`; a folder that it replaces goes with that.
+    target : Path
+
+    Raises
+    ------
+    OSError
+        If it cannot; the message names `target`.
+    """
+    with naming(target):
+        if target.is_dir():
+            os.replace(target, made.with_name(f"{made.name}.old"))
+        os.replace(made, target)
 
 
 def _is_being_written(path: Path, process: int) -> bool:

@@ -10,6 +10,7 @@ import platform
 import re
 import sys
 from collections.abc import Mapping
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from threadpoolctl import threadpool_info
 
 from visprof.memo import digest
 
-__all__ = ["describe_hardware", "hardware", "machine_version"]
+__all__ = ["describe_hardware", "environment_version", "hardware", "machine_version"]
 
 CPUINFO = Path("/proc/cpuinfo")
 # Of the flags of a processor: what numbers are computed with.
@@ -84,6 +85,12 @@ def machine_version() -> str:
         platform.system(), platform.machine(), model, *flags, str(_usable_cores()),
         *(f"{name}={value}" for name, value in settings.items()),
     )  # fmt: skip
+
+
+def environment_version() -> str:
+    """Return a digest of Python's version and those of all installed packages."""
+    packages = {(found.metadata["Name"], found.version) for found in distributions()}
+    return digest(platform.python_version(), *(f"{name}=={v}" for name, v in sorted(packages)))
 
 
 def _processor() -> tuple[str, list[str]]:

@@ -12,6 +12,7 @@ from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_array
 
+from visprof._extras import needs
 from visprof.checks import (
     check_finite,
     check_groups,
@@ -84,7 +85,8 @@ def tsne_plane(
         or a parameter is out of range.
     """
     # here, since it takes a second that others need not wait for
-    from openTSNE import TSNE, affinity, initialization
+    with needs("book"):
+        from openTSNE import TSNE, affinity, initialization
 
     x = check_array(
         features, dtype=np.float64, order="C", ensure_min_features=2, input_name="features"
@@ -136,7 +138,7 @@ def nearest_neighbours(points: ArrayLike, k: int) -> NDArray[np.int64]:
     -------
     ndarray of int, shape (n, k)
         The nearest first; of others at equal distance (within a share of 1e-9,
-        `visprof.scaling.TIE`) those of the first rows.
+        `visprof.ties.TIE`) those of the first rows.
 
     Raises
     ------

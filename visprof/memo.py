@@ -31,6 +31,7 @@ def _module_name(path: Path) -> str:
 
 # read once, when the package is imported: what runs is this, even if a file is edited meanwhile
 SOURCES = {_module_name(path): path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+PACKAGES = frozenset(_module_name(path) for path in PACKAGE.rglob("__init__.py"))
 
 
 def digest(*parts: str) -> str:
@@ -102,18 +103,32 @@ def imported_names(tree: ast.Module) -> dict[str, tuple[str, str | None]]:
     return found
 
 
+def _handed_on(module: str, name: str | None) -> tuple[str, str | None]:
+    """Where a name is from that a package imports only to hand it on; else the place itself."""
+    while (
+        name is not None
+        and module in PACKAGES
+        and name not in _parse(module).definitions
+        and name in _parse(module).imports
+    ):
+        module, name = _parse(module).imports[name]
+    return module, name
+
+
 @functools.cache
 def code_version(module: str, name: str) -> str:
     """Hash a function or class of this package with all code of the package that it can reach.
 
     That is its own source, what it names in its module or in others of the same folder (as steps
     name each other's values), and the whole source of every other module of the package that
-    these import, directly or through others.
+    these import, directly or through others. Where a package hands a name on, that is the module
+    which defines it, and no other of the package.
     """
-    folder = module.rpartition(".")[0]
+    first = _handed_on(module, name)
+    folder = first[0].rpartition(".")[0]
     reached: set[tuple[str, str]] = set()
     modules: set[str] = set()
-    waiting = {(module, name)}
+    waiting = {first}
     while waiting:
         place = waiting.pop()
         own = _parse(place[0])
@@ -121,7 +136,7 @@ def code_version(module: str, name: str) -> str:
             reached.add(place)
             waiting |= {(place[0], used) for used in own.uses[place[1]]}
         elif place[1] in own.imports:
-            source, original = own.imports[place[1]]
+            source, original = _handed_on(*own.imports[place[1]])
             if original is not None and source.rpartition(".")[0] == folder:
                 waiting.add((source, original))
             else:
@@ -131,7 +146,7 @@ def code_version(module: str, name: str) -> str:
         source = modules.pop()
         if source not in closure:
             closure.add(source)
-            modules |= {found for found, _ in _parse(source).imports.values()}
+            modules |= {_handed_on(*found)[0] for found in _parse(source).imports.values()}
     return digest(
         *(_parse(where).definitions[what] for where, what in sorted(reached)),
         *(SOURCES[source] for source in sorted(closure)),

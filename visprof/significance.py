@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 from visprof._numba import njit, prange
 from visprof._random import GOLDEN, mixed
 from visprof.checks import check_finite, check_groups, check_pairs, check_whole, listed
-from visprof.logodds import logits_and_variances, pair_users
+from visprof.logodds import logits_and_variances, pair_users, prior_weight
 from visprof.profiles import user_profiles
 from visprof.scaling import scale_exponent, scaled
 from visprof.ties import TIE
@@ -81,11 +81,12 @@ def max_z_pvalues(
     users: ArrayLike,
     pairs: ArrayLike,
     background: ArrayLike | Sequence[ArrayLike],
-    alpha: float,
+    alpha: float | None = None,
     n_permutations: int = 999,
     variance: str = "two-term",
     random_state: int = 0,
     *,
+    prior_pins: float | None = None,
     sessions: ArrayLike | None = None,
     ties: str = "count",
 ) -> PairPValues:
@@ -116,7 +117,7 @@ def max_z_pvalues(
         Pairs to test, by place among the sorted users (see :func:`sample_pairs`).
     background : array-like of shape (k,), or S of them, (k_1,) to (k_S,)
         Counts of the background, of which at least two are positive.
-    alpha : float
+    alpha : float, optional
         Weight of the prior; positive.
     n_permutations : int, default=999
         Number of random shuffles of each pair.
@@ -124,6 +125,9 @@ def max_z_pvalues(
         See :func:`visprof.logodds.log_odds_z`.
     random_state : int, default=0
         Seed; the result does not depend on the number of threads.
+    prior_pins : float, optional
+        In the place of alpha, how many pins the prior weighs as much as; see
+        :func:`visprof.logodds.prior_weight`.
     sessions : array-like of shape (n,), optional
         Session of each pin; the same name with two users means two sessions.
     ties : {"count", "random"}, default="count"
@@ -141,7 +145,8 @@ def max_z_pvalues(
         a user or session is missing, a pair is not of two users, the background is in fewer than
         two clusters, n_permutations is less than 1, or as :func:`visprof.logodds.log_odds_z`.
     TypeError
-        If n_permutations or the seed is not whole, or users or sessions are of several kinds.
+        If n_permutations or the seed is not whole, users or sessions are of several kinds, or not
+        exactly one of alpha and prior_pins is given.
     """
     if ties not in ("count", "random"):
         raise ValueError(f"ties: expected 'count' or 'random', got {ties!r}")
@@ -157,7 +162,16 @@ def max_z_pvalues(
             f"got {listed(pairs[wrong].tolist())}"
         )
     tests = [
-        _Test.of(pins, users, sessions, counts, pairs, own, alpha, variance)
+        _Test.of(
+            pins,
+            users,
+            sessions,
+            counts,
+            pairs,
+            own,
+            prior_weight(own, alpha, prior_pins),
+            variance,
+        )
         for pins, counts, own in zip(every_pins, every_counts, backgrounds, strict=True)
     ]
     # of the mean over vocabularies, and of each

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from visprof import inputs, memo, sizing
+from visprof import memo, sizing, trace
 from visprof.intervals import Estimate
 from visprof.machine import machine_version
 from visprof.parameters import LARGEST_SEED, Parameters, given_parameters, preset_parameters
@@ -242,7 +242,7 @@ class Study:
             waiting |= set(needed_steps(needed[found]).values()) - needed.keys()
             parameters |= set(inspect.signature(needed[found]).parameters)
         files = {"data": self.data, "weights": self._weights}
-        inputs.note_inputs(
+        trace.note_inputs(
             {f"{found.__module__}.{found.__name__}": _version(found) for found in needed.values()},
             {
                 str(Path(path).resolve()): memo.fingerprint(path)
@@ -266,8 +266,11 @@ class Study:
             else:
                 values[needed] = self._weights if needed == "weights" else getattr(self, needed)
         begin = time.perf_counter()
-        value = function(**values)
-        of = f" (seed {start})" if self._is_drawn(name) and len(self.starts) > 1 else ""
+        several = self._is_drawn(name) and len(self.starts) > 1
+        place = f", seed {self.starts.index(start) + 1} of {len(self.starts)}"
+        of = place if several else ""
+        with trace.computing(f"{name}{of}"):
+            value = function(**values)
         log.info("%s%s: computed in %.1f s", name, of, time.perf_counter() - begin)
         return value
 

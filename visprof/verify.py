@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from visprof.book import make_ledger
+from visprof.book.build import make_ledger
 from visprof.files import write_whole
 from visprof.intervals import Estimate
 from visprof.machine import describe_hardware
@@ -216,9 +216,9 @@ def verify(
     published : Ledger
         Of one study.
     data : path, optional
-        Folder of its pictures; as of `visprof.book.build_book`.
+        Folder of its pictures; as of `visprof.book.build.build_book`.
     root, out : path
-        As of `visprof.book.build_book`.
+        As of `visprof.book.build.build_book`.
 
     Returns
     -------
@@ -231,7 +231,7 @@ def verify(
     ValueError
         If the ledger is that of several studies, or the one that the pages write, or `data` are not
         its own.
-    visprof.book.BookError
+    visprof.book.errors.BookError
         If a page cannot be made.
     """
     run = _study_of(published)

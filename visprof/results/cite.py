@@ -7,19 +7,22 @@ import difflib
 import json
 import re
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 import visprof
+from visprof._shipped import SHIPPED
 from visprof.intervals import Estimate
 from visprof.machine import describe_hardware
+from visprof.results.headline import headline_first
 from visprof.results.ledger import Ledger, estimates
 
 __all__ = ["PAPER", "cite_number", "cite_software", "find_ledger", "list_numbers"]
 
-RESULTS = Path(visprof.__file__).resolve().parent.parent / "results"
+RESULTS = SHIPPED / "results"
 TITLE = "visprof: latent visual interests from collected pictures, an executable reproduction"
 AUTHOR = "The visprof authors"
 YEAR = 2026
@@ -66,17 +69,39 @@ def find_ledger(source: str | Path | None = None, preset: str = "demo") -> Ledge
     return Ledger(path)
 
 
-def list_numbers(ledger: Ledger) -> pd.DataFrame:
-    """List a ledger: columns key, value, 95 % interval, n (with what it counts).
+def list_numbers(ledger: Ledger, pattern: str = "") -> pd.DataFrame:
+    """List a ledger: those numbers that the claims rest on, then the others by alphabet.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    pattern : str
+        Which ones: a part of the key such as ``mean-embedding``, or a pattern of a whole key such
+        as ``mrr.*.50``. All if empty.
+
+    Returns
+    -------
+    DataFrame
+        Columns key, value, 95 % interval, n (with what it counts).
 
     Raises
     ------
     ValueError
-        If the file is no ledger.
+        If the file is no ledger, or no key is like the pattern.
     """
+    numbers = estimates(_read(ledger))
+    whole = pattern if set("*?[") & set(pattern) else f"*{pattern}*"
+    keys = [key for key in headline_first(numbers) if fnmatchcase(key, whole)]
+    if pattern and not keys:
+        raise ValueError(f"{ledger.path.name} has no number like {pattern!r}")
     rows = [
-        (key, f"{number.value:.4g}", number.interval(".4g"), _sample_size(number))
-        for key, number in estimates(_read(ledger)).items()
+        (
+            key,
+            f"{numbers[key].value:.4g}",
+            numbers[key].interval(".4g"),
+            _sample_size(numbers[key]),
+        )
+        for key in keys
     ]
     return pd.DataFrame(rows, columns=["key", "value", "95 % interval", "n"])
 

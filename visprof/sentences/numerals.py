@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from visprof.intervals import Estimate
 
-__all__ = ["plain", "shown"]
+__all__ = ["listed", "plain", "shown", "significant"]
 
 SHARES = ("duplicates.", "null.", "pairs.", "plane.", "yours.")  # of keys; written in per cent
 NO_SHARES = (".trust", "plane-embedding")  # of keys that begin so
@@ -32,3 +33,13 @@ def plain(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words one after the other: ``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(", ".join(words).rsplit(", ", 1))
+
+
+def significant(value: float) -> str:
+    """Four significant digits, with commas: ``12,350`` of 12345.6, ``0.01235`` of 0.0123456."""
+    return f"{float(f'{value:.4g}'):,.15g}"

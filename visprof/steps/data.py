@@ -45,14 +45,9 @@ def data_folder(
     picture_size: int,
     seed: int,
 ) -> Path:
-    """Folder with ``boards/`` and ``scenes/``: the reader's own, or a simulated world."""
+    """Folder with boards (`boards.boards_folder`) and ``scenes/``: one's own, or simulated."""
     if data:
-        if not (Path(data) / "boards").is_dir():
-            raise FileNotFoundError(
-                f"data={data!r} has no folder boards/: it must hold boards/ (a manifest.csv, or a "
-                "folder of pictures a board) and, unless scenes='simulated', scenes/ (a folder of "
-                "pictures a class)"
-            )
+        boards.boards_folder(data)  # or else it says what is missing
         return Path(data)
     users = world.simulate_world(
         n_users,
@@ -98,7 +93,11 @@ def data_digest(data: str, weights: str) -> str:
     """Digest of what is read of the reader's own data; empty where all is simulated."""
     if not data:
         return ""
-    read = [Path(data) / "boards", Path(data) / "scenes", *([Path(weights)] if weights else [])]
+    read = [
+        boards.boards_folder(data),
+        Path(data) / "scenes",
+        *([Path(weights)] if weights else []),
+    ]
     return datasheet.content_digest(path for path in read if path.exists())
 
 
@@ -117,7 +116,7 @@ class Pins:
 @step
 def pins(data_folder: Path) -> Pins:
     """All pins of the data."""
-    found, left_out = boards.survey_boards(data_folder / "boards")
+    found, left_out = boards.survey_boards(boards.boards_folder(data_folder))
     readable, unreadable = boards.split_readable(found)
     if len(unreadable):
         first = unreadable.head().itertuples()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pandas as pd
-from pandas.io.formats.style import Styler
 
-from visprof.tables.style import table
+from visprof.tables.style import Styler, table
 
 __all__ = ["other_parameters", "page_parameters"]
 
@@ -16,7 +15,7 @@ def page_parameters(listed: pd.DataFrame) -> Styler:
     Parameters
     ----------
     listed : DataFrame
-        `visprof.runs.parameter_table`.
+        `visprof.book.reference.parameter_table`.
     """
     shown = _described(listed[listed["pages"] != ""])
     numbers = [", ".join(of.split("-")[0] for of in names.split(", ")) for names in shown["pages"]]

@@ -1,0 +1,284 @@
+"""The build, on a small book made here."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+from filelock import FileLock
+from small_book import INDEX, write_book
+
+from visprof import cli, memo
+from visprof.book import render
+from visprof.book.build import build_book, make_ledger
+from visprof.book.errors import BookError
+from visprof.results.ledger import Ledger
+from visprof.verify import verify
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_book(tmp_path / "root")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"parameters": {"clusters": 1}}, "the book has no parameter clusters"),
+        ({"parameters": {"n_clusters": "x"}}, "not of the declared type int"),
+        ({"parameters": {"n_clusters": "1"}}, "n_clusters is 1; it must be at least 2"),
+        ({"data": "nowhere"}, "data: there is nothing at"),
+        ({"parameters": {"preset": "tiny"}}, "preset: no parameter of a build, which has its own"),
+        ({"parameters": {"ledger": "x", "data": "y"}}, "data, ledger: no parameter of a build"),
+    ],
+)
+def test_wrong_arguments_fail_before_anything_runs(root, tmp_path, arguments, message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        build_book(root, out=tmp_path / "out", **arguments)
+    assert not (tmp_path / "out").exists()
+
+
+def test_command_line_reports_errors(root, capsys):
+    assert cli.main(["build", "--root", str(root), "-p", "clusters=1"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1] == "the book has no parameter clusters; did you mean n_clusters?"
+    assert "  n_clusters: int = 20  clusters of the vocabulary [at least 2]" in lines
+    with pytest.raises(SystemExit):
+        cli.main(["build", "--root", str(root), "-p", "clusters"])
+
+
+@pytest.mark.slow
+def test_a_built_book_shows_the_parameters_and_reads_offline(root, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["--data", str(root / "book"), "-p", "n_clusters=7", "--out", str(out)]
+    assert cli.main(["build", "--root", str(root), *arguments]) == 0
+    assert "[1/2] book/01-numbers.md" in capsys.readouterr().out
+    html = out / "demo" / "html"
+    front = (html / "book" / "index.html").read_text()
+    assert re.search(r"There were <span[^>]*>7\.0</span> clusters", front)
+    assert 'data = "book"' in text_of_source(out / "demo/executed/book/01-numbers.ipynb")
+    assert Ledger(out / "results" / "demo.json").read()["clusters"]["value"] == 7
+    assert "How this page was made" in (html / "book" / "01-numbers.html").read_text()
+    pages = "".join(page.read_text() for page in html.rglob("*.html"))
+    loads = r'<(?:script|link|img|iframe)[^>]*(?:src|href)="(?:https?:)?//[^"]*"'
+    assert re.findall(loads, pages) == []
+    assert (html / "_static" / "mathjax" / "tex-chtml.js").is_file()
+    left = sorted(path.name for path in (out / "demo").iterdir())
+    assert left == [".lock", "executed", "html", "pages"]
+
+
+def text_of_source(notebook: Path) -> str:
+    return "\n".join(c.source for c in nbformat.read(notebook, as_version=4).cells)
+
+
+# --- what is executed again, and what is not
+
+
+@pytest.fixture
+def build(root, tmp_path, monkeypatch, capsys):
+    """Bring the pages up to date without rendering; return why each was executed."""
+
+    def stand_in(executed, scratch):
+        html = scratch / "html"
+        for page in executed.rglob("*.ipynb"):
+            name = page.relative_to(executed)
+            for made in (html / name.with_suffix(".html"), html / "_sources" / name):
+                made.parent.mkdir(parents=True, exist_ok=True)
+                made.touch()
+        return html
+
+    monkeypatch.setattr(render, "run_jupyter_book", stand_in)
+
+    def build(**arguments):
+        capsys.readouterr()
+        build_book(root, out=tmp_path / "out", **arguments)
+        printed = capsys.readouterr().out
+        found = re.search(r"01-numbers\.md (?:executed for (.*), )?[\d.]+ s\n", printed)
+        return found[1], "not needed" not in printed  # why, and whether it was rendered
+
+    return build
+
+
+def test_an_unchanged_book_is_neither_executed_nor_rendered(build, tmp_path):
+    assert build() == ("the first time", True)
+    notebook = tmp_path / "out" / "demo" / "pages" / "book" / "01-numbers.ipynb"
+    before = notebook.stat().st_mtime_ns
+    assert build() == (None, False)
+    assert notebook.stat().st_mtime_ns == before
+    assert Ledger(tmp_path / "out" / "results" / "demo.json").read()["clusters"]["value"] == 20
+
+
+def test_a_build_parses_each_page_with_code_once(build, root, monkeypatch):
+    parsed: Counter[str] = Counter()
+    reads = jupytext.reads
+
+    def count(text, **options):
+        parsed[text] += 1
+        return reads(text, **options)
+
+    monkeypatch.setattr(jupytext, "reads", count)
+    monkeypatch.setattr(jupytext, "read", lambda *_, **__: pytest.fail("read by another way"))
+    build()
+    assert parsed == {(root / "book" / "01-numbers.md").read_text(): 1}
+    build()
+    assert set(parsed.values()) == {2}
+
+
+def test_a_changed_page_or_parameter_is_executed(build, root):
+    build()
+    page = root / "book" / "01-numbers.md"
+    page.write_text(page.read_text() + "\nOne sentence more.\n")
+    assert build() == ("its text", True)
+    assert build(parameters={"n_clusters": 7}) == ("the parameters", True)
+    assert build(parameters={"n_clusters": 7}) == (None, False)
+
+
+def test_a_page_of_text_is_rendered_but_nothing_executed(build, root):
+    build()
+    (root / "book" / "index.md").write_text("# Another front page\n")
+    assert build() == (None, True)
+    (root / "book" / "_static" / "custom.css").write_text("p {}")
+    assert build() == (None, True)
+
+
+def test_changed_data_are_seen(build, root, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a.txt").write_text("1")
+    assert build(data=data)[0] == "the first time"
+    assert build(data=data) == (None, False)
+    (data / "b.txt").write_text("2")
+    why, _ = build(data=data)
+    assert why == f"files {os.path.relpath(data, root)}"  # no folder above the book's
+
+
+def change_source(monkeypatch, module, old, new):
+    """Let a module's source be another, as it is for a build that starts after an edit."""
+    assert old in memo.SOURCES[module]
+    monkeypatch.setitem(memo.SOURCES, module, memo.SOURCES[module].replace(old, new))
+    memo._parse.cache_clear()
+    memo.code_version.cache_clear()
+
+
+def test_changed_code_is_seen_where_the_page_uses_it(build, monkeypatch):
+    build()
+    with monkeypatch.context() as patch:
+        change_source(patch, "visprof.intervals", "Percentile interval", "An interval")
+        assert build()[0] == "code visprof.intervals.percentile_interval"
+        change_source(patch, "visprof.retrieval", "How well", "How")
+        # nothing is executed; the pages are rendered, for one shows the library's docstrings
+        assert build() == (None, True)
+    memo._parse.cache_clear()
+    memo.code_version.cache_clear()
+
+
+def test_changed_packages_are_seen(build, monkeypatch):
+    build()
+    monkeypatch.setattr("visprof.book.inputs.environment_version", lambda: "another")
+    assert build()[0] == "the installed packages"
+
+
+def test_the_numbers_of_a_book_are_made_again_without_rendering_it(root, tmp_path):
+    published = make_ledger(root, out=tmp_path / "first")
+    found = verify(published, root=root, out=tmp_path / "again")
+    assert found.holds
+    assert found.counts["equal"] == 1
+    assert not (tmp_path / "again" / "demo" / "html").exists()
+    page = root / "book" / "01-numbers.md"
+    page.write_text(page.read_text().replace("n_clusters: int = 20", "n_clusters: int = 21"))
+    assert verify(published, root=root, out=tmp_path / "again").beyond == ["clusters"]
+
+
+def test_another_machine_is_seen(build, monkeypatch):
+    build()
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert build()[0] == "the machine"
+
+
+@pytest.mark.parametrize("broken", ["cut", "emptied", "changed", "gone"])
+@pytest.mark.parametrize("suffix", [".ipynb", ".inputs.json", ".ledger.json"])
+def test_a_page_that_is_no_longer_whole_is_executed(build, tmp_path, broken, suffix):
+    build()
+    kept = (tmp_path / "out" / "demo" / "pages" / "book" / "01-numbers").with_suffix(suffix)
+    content = kept.read_bytes()
+    if broken == "gone":
+        kept.unlink()
+    else:
+        flipped = content[:40] + bytes([content[40] ^ 1]) + content[41:]
+        kept.write_bytes({"cut": content[:-5], "emptied": b"", "changed": flipped}[broken])
+    assert build()[0] == "the first time"
+    assert Ledger(tmp_path / "out" / "results" / "demo.json").read()["clusters"]["value"] == 20
+
+
+def test_a_failed_page_is_not_kept(build, root):
+    build()
+    page = root / "book" / "01-numbers.md"
+    text = page.read_text()
+    page.write_text(text.replace('print("lowest"', '1 / 0\nprint("lowest"'))
+    with pytest.raises(BookError):
+        build()
+    page.write_text(text)
+    assert build()[0] == "the first time"
+
+
+def test_a_second_build_waits_for_the_first(build, tmp_path, capsys):
+    (tmp_path / "out" / "demo").mkdir(parents=True)
+    lock = FileLock(tmp_path / "out" / "demo" / ".lock")
+    with lock, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(build)
+        time.sleep(1)
+        assert not waiting.done()
+        lock.release()
+        assert waiting.result(timeout=60) == ("the first time", True)
+        lock.acquire()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_a_killed_build_is_followed_by_a_right_one(root, tmp_path, seed):
+    out, rng = tmp_path / "out", random.Random(seed)
+    command = [sys.executable, "-m", "visprof.cli", "build", "--root", str(root)]
+    for n in (3, 4):
+        process = subprocess.Popen(
+            [*command, "--out", str(out), "-p", f"n_clusters={n}"], start_new_session=True
+        )
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(rng.uniform(0.5, 8))
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    html = build_book(root, parameters={"n_clusters": 7}, out=out)
+    assert re.search(r"There were <span[^>]*>7\.0</span>", (html / "book/index.html").read_text())
+    assert Ledger(out / "results" / "demo.json").read()["clusters"]["value"] == 7
+    assert not list((out / "demo" / "pages").rglob("*.tmp"))
+    assert not list((out / "demo" / "pages").rglob(".partial-*"))
+
+
+@pytest.mark.slow
+def test_a_broken_reference_fails_the_build_and_keeps_the_old_book(root, tmp_path):
+    out = tmp_path / "out"
+    (out / "demo" / "html").mkdir(parents=True)
+    (out / "demo" / "html" / "index.html").write_text("the old book")
+    (root / "book" / "index.md").write_text(INDEX + "\n{ref}`nowhere`\n")
+    with pytest.raises(BookError, match=r"(?s)Jupyter Book ended with status.*nowhere"):
+        build_book(root, out=out)
+    assert (out / "demo" / "html" / "index.html").read_text() == "the old book"
+
+
+def test_a_magic_in_a_chapter_is_named(build, root):
+    page = root / "book" / "01-numbers.md"
+    page.write_text(page.read_text() + "\n```{code-cell} ipython3\n%timeit 1 + 1\n```\n")
+    with pytest.raises(ValueError, match="not plain Python, near '%timeit 1"):
+        build()

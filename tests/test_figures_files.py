@@ -1,0 +1,73 @@
+"""A figure as files: what is published is what it carries."""
+
+from __future__ import annotations
+
+import base64
+import io
+import subprocess
+import sys
+
+import matplotlib.figure
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from visprof.figures import Figure
+from visprof.figures.files import figure_files, numbers_csv
+from visprof.mime import NAMES
+
+
+@pytest.fixture
+def table():
+    return pd.DataFrame({"pins": [1, 2], "value": [1 / 3, np.nan]}, index=[7, 3])
+
+
+def test_files_of_a_figure(table):
+    figure = Figure(numbers=table)
+    figure.add_subplot().plot([1, 2], [3, 4])
+    files = figure_files(figure)
+    assert files["image/svg+xml"].lstrip().startswith("<?xml")
+    assert Image.open(io.BytesIO(base64.b64decode(files["image/png"]))).width > 600
+    assert files["text/csv"] == "pins,value\n1,0.3333333333333333\n2,\n"
+    assert figure_files(figure)["text/csv"] == files["text/csv"]
+
+
+def test_numbers_of_a_figure_are_a_copy_of_those_it_is_given(table):
+    figure = Figure(numbers=table)
+    table.loc[7, "value"] = 0.5
+    assert figure.numbers["value"][0] == 1 / 3
+
+
+@pytest.mark.parametrize("kind", [Figure, matplotlib.figure.Figure])
+def test_a_figure_of_no_numbers_has_no_table(kind):
+    figure = kind()
+    figure.add_subplot().plot([1, 2], [3, 4])
+    assert set(figure_files(figure)) == {"image/svg+xml", "image/png"}
+
+
+@given(st.lists(st.floats(allow_nan=False)))
+def test_numbers_are_published_to_the_last_digit(values):
+    first, *lines = numbers_csv(pd.DataFrame({"a": [1.5, *values]})).splitlines()
+    assert first == "a"
+    assert [float(line) for line in lines] == [1.5, *values]
+
+
+def test_a_notebook_gets_all_files_of_a_figure_and_the_names_that_it_cuts():
+    code = (
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\n"
+        "from visprof import figures\n"
+        "figures.use_book_style()\n"
+        "figure = figures.max_z_ecdf({'users': [1.0, 2.0]})\n"
+        "figure.label(['a long name'], 'user', 5)\n"
+        "data, metadata = shell.display_formatter.format(figure)\n"
+        "print(sorted(data), metadata)\n"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    types = "['image/png', 'image/svg+xml', 'text/csv', 'text/plain']"
+    assert shown.strip() == f"{types} {{'{NAMES}': {{'a lo…': 'a long name'}}}}"

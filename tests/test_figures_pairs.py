@@ -1,0 +1,44 @@
+"""Figures of pairs of users: shares at or below, and clusters by their pictures."""
+
+from __future__ import annotations
+
+import figure_examples
+import numpy as np
+import pytest
+
+from visprof import figures
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    return figure_examples.colour_files(tmp_path)
+
+
+def test_max_z_ecdf_is_the_share_at_or_below():
+    figure = figures.max_z_ecdf({"users": np.array([1.0, 2.0, 3.0, 4.0])})
+    line = figure.axes[0].lines[0]
+    assert list(line.get_xdata()) == [0, 1.0, 2.0, 3.0, 4.0, 4.0]
+    assert list(line.get_ydata()) == [0, 0.25, 0.5, 0.75, 1.0, 1.0]
+    assert line.get_drawstyle() == "steps-post"
+
+
+def test_cluster_contrasts_name_users_and_show_each_cluster(pictures):
+    figure = figures.cluster_contrasts(figure_examples.contrasts(pictures), size=12)
+    titles = [part.get_suptitle() for part in figure.subfigs]
+    assert ["ann" in titles[0], "bob" in titles[0], "carl" in titles[1]] == [True] * 3
+    assert [axis.get_title() for axis in figure.axes][:2] == [
+        "$z$ = −5.0   (A 0.5, B 9)",
+        "$z$ = +2.0   (A 3, B 1)\nfound again by 75% of the other seeds",
+    ]
+    pixels = figure_examples.drawn(figure).reshape(-1, 3)
+    for i in range(6):
+        assert (pixels == (40 * i, 255 - 40 * i, 7)).all(axis=1).any()
+
+
+def test_reading_curves_have_a_panel_a_parameter_and_both_curves_a_value():
+    figure = figures.reading_curves(figure_examples.readings())
+    assert [len(axis.lines) for axis in figure.axes] == [4, 6, 4]
+    legends = [[text.get_text() for text in axis.get_legend().get_texts()] for axis in figure.axes]
+    assert legends[0] == ["0.1 (1,200)", "1 (1,200)"]
+    assert legends[1:] == [["0 (1.2)", "0.05 (1.2)", "1 (1.2)"], ["yes", "no"]]
+    figure_examples.drawn(figure)

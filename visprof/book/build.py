@@ -1,0 +1,274 @@
+"""Building the book: pages that are not up to date are executed, and all are rendered.
+
+One book is one study: a parameter that it is given reaches every page that has a study, whether the
+page's own cell lists it or not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from visprof.book.chapter import Page, read_book
+from visprof.book.errors import traceback_kept
+from visprof.book.execute import execute_page, prepared_notebook, seen_from
+from visprof.book.inputs import changed_inputs, page_inputs
+from visprof.book.kept import KeptPage
+from visprof.book.pages import parameters_note
+from visprof.book.parameters import check_parameters
+from visprof.book.progress import ProgressLine, progress_told
+from visprof.book.render import render_book
+from visprof.parameters import Parameters, given_parameters, preset_parameters
+from visprof.results.ledger import Ledger
+from visprof.tables.style import as_markdown
+from visprof.trace import FILES, noted_inputs
+
+__all__ = ["build_book", "make_ledger", "study_note"]
+
+
+def build_book(
+    root: str | Path = ".",
+    preset: str = "demo",
+    data: str | Path | None = None,
+    parameters: Mapping[str, object] | None = None,
+    out: str | Path = "_build",
+) -> Path:
+    """Bring every page of the book up to date, one after the other, and render them as HTML.
+
+    A page is executed again when its text, its parameters, the code or the files that it used, the
+    installed packages or the machine have changed, and only then. Any failed cell, warning of
+    Sphinx or broken reference fails the build. Builds in the same folder wait for each other.
+
+    Parameters
+    ----------
+    root : path
+        Folder of ``_toc.yml`` and ``_config.yml``.
+    preset : str
+        Value of every chapter's parameter ``preset``.
+    data : path, optional
+        Value of every chapter's parameter ``data``; relative paths are relative to where the
+        build is started, not to `root`.
+    parameters : mapping, optional
+        Values for every page that has a parameter of that name, or has a study.
+    out : path
+        Executed pages and their inputs are kept in ``out/preset/pages``; the book goes to
+        ``out/preset/html``, and what chapters write into the file named by their parameter
+        ``ledger`` to ``out/results/preset.json``.
+
+    Returns
+    -------
+    Path
+        Folder of the HTML.
+
+    Raises
+    ------
+    BookError
+        If the rendering fails.
+    FileNotFoundError, ValueError, BookError, visprof.results.LedgerConflictError
+        As `make_ledger`.
+    """
+    plan = _plan(Path(root), preset, data, parameters, Path(out))
+    with _alone(plan.out):
+        plan.make_pages()
+        return render_book(plan.root, plan.kept, plan.out)
+
+
+def make_ledger(
+    root: str | Path = ".",
+    preset: str = "demo",
+    data: str | Path | None = None,
+    parameters: Mapping[str, object] | None = None,
+    out: str | Path = "_build",
+) -> Ledger:
+    """Bring every page of the book up to date, as `build_book` does, without rendering it.
+
+    Parameters
+    ----------
+    root, preset, data, parameters, out
+        As `build_book`.
+
+    Returns
+    -------
+    Ledger
+        The numbers of all pages, ``out/results/preset.json``; no page may have written any.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a page, or `data`, is missing.
+    ValueError
+        If no chapter has a parameter given, a value is none that it may have, or the data hold too
+        little (all that is too little is listed).
+    BookError
+        If a cell fails.
+    visprof.results.LedgerConflictError
+        If two pages found different values of one number.
+    """
+    plan = _plan(Path(root), preset, data, parameters, Path(out))
+    with _alone(plan.out):
+        return plan.make_pages()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Pages in the order in which they are made, each with its values, and what to say of them."""
+
+    root: Path
+    values: dict[Page, dict[str, Any]]
+    note: Callable[[], str]
+    out: Path
+    ledger: Ledger
+
+    @functools.cached_property
+    def kept(self) -> dict[Page, KeptPage]:
+        """Where each page is kept."""
+        return {page: _kept(self.out, page) for page in self.values}
+
+    def make_pages(self) -> Ledger:
+        """Bring the pages up to date; return the ledger of their numbers."""
+        for number, page in enumerate(self.values, start=1):
+            start = time.perf_counter()
+            head = f"[{number}/{len(self.values)}] {page.path}"
+            with ProgressLine(head, sys.stdout) as line:
+                reasons = self._make(page, line)
+                why = f"executed for {_listed(reasons)}, " if reasons else ""
+                line.end(f"{why}{time.perf_counter() - start:.1f} s")
+        ledgers = [kept.ledger for kept in self.kept.values()]
+        if any(ledger.exists() for ledger in ledgers):
+            self.ledger.replace_by(ledgers)
+        return self.ledger
+
+    def _make(self, page: Page, line: ProgressLine) -> list[str]:
+        """Bring one page up to date; return why it was executed."""
+        if page.notebook is None:
+            return []
+        kept, values = self.kept[page], self.values[page]
+        cells = prepared_notebook(page, values).cells
+        code = [cell.source for cell in cells if cell.cell_type == "code"]
+        now, before = page_inputs(page.text, code, values), kept.inputs()
+        reasons = ["the first time"] if before is None else changed_inputs(before, now)
+        if not reasons:
+            return []
+        reasons = [_without_folders(reason, self.root) for reason in reasons]
+        kept.forget()
+        with progress_told(kept.trace, line):
+            below_title = self.note() if page.has_study else ""
+        kept.forget()
+        with traceback_kept(kept.traceback):
+            execute_page(page, kept.notebook, values, self.root, below_title, kept.trace, line)
+        kept.keep(reasons, now | noted_inputs(kept.trace))
+        return reasons
+
+
+def _kept(out: Path, page: Page) -> KeptPage:
+    return KeptPage(out / "pages" / page.path)
+
+
+def _plan(
+    root: Path,
+    preset: str,
+    data: str | Path | None,
+    parameters: Mapping[str, object] | None,
+    folder: Path,
+) -> _Plan:
+    """Check what was given before any page runs; see `make_ledger`."""
+    out, pages = folder / preset, read_book(root)
+    anywhere = {name: parameter for page in pages for name, parameter in page.parameters.items()}
+    given = dict(parameters or {})
+    if own := given.keys() & {"preset", "data", "ledger"}:
+        raise ValueError(f"{', '.join(sorted(own))}: no parameter of a build, which has its own")
+    own = {"preset": preset}
+    if data is not None:
+        own["data"] = seen_from(root, _existing(Path(data)))
+    given |= {name: value for name, value in own.items() if name in anywhere}
+    values = check_parameters(anywhere, given, "the book")
+    of_pages = {}
+    for page in pages:
+        of_page = values | {"ledger": seen_from(root, _kept(out, page).ledger)}
+        of_pages[page] = {name: of_page[name] for name in of_page if name in page.parameters}
+    # looks at the data: what these are too few for is told before any page runs
+    note = functools.cache(functools.partial(study_note, root, preset, given_parameters(values)))
+    return _Plan(root, of_pages, note, out, Ledger(folder / "results" / f"{preset}.json"))
+
+
+def study_note(root: Path, preset: str, values: Mapping[str, object]) -> str:
+    """Say which parameters of a study are not those of its preset, and why.
+
+    Parameters
+    ----------
+    root : Path
+        Folder that the study's ``data`` is relative to.
+    preset : str
+        Its preset.
+    values : mapping
+        Values that were given.
+
+    Returns
+    -------
+    str
+        MyST markdown; empty if all are the preset's.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the data are not there, or hold too little; all that is too little is listed.
+    """
+    from visprof.study import Study  # with all of the library: seconds
+
+    with contextlib.chdir(root):  # what is kept names pictures as the pages do
+        study = Study(preset, **values)
+        fitted = {choice.name: choice for choice in study.fit.choices}
+    usual = preset_parameters(preset, {"data": study.data})
+    lines = []
+    for name in (parameter.name for parameter in dataclasses.fields(Parameters)):
+        value, of_preset = getattr(study.parameters, name), getattr(usual, name)
+        if name != "data" and value != of_preset:
+            follows = "given" if name in study.given else "it follows from what was given"
+            why = fitted[name].reason if name in fitted else follows
+            told = as_markdown(f"{value!r} instead of {of_preset!r} ({why})")
+            lines.append(f"`{name}` is {told}")
+    return parameters_note(preset, lines)
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep other builds away from a folder until this one has ended."""
+    out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / ".lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print(f"another build works in {out}; this one waits for it", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _listed(reasons: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(reasons) - most} more" if len(reasons) > most else ""
+    return ", ".join(reasons[:most]) + more
+
+
+def _existing(data: Path) -> Path:
+    if not data.exists():
+        raise FileNotFoundError(f"data: there is nothing at {data.resolve()}")
+    return data
+
+
+def _without_folders(reason: str, root: Path) -> str:
+    """A reason as pages may show it: where files lie on this machine is left out."""
+    if not reason.startswith(FILES):
+        return reason
+    return FILES + seen_from(root, Path(reason.removeprefix(FILES)))

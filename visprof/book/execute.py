@@ -1,0 +1,216 @@
+"""Executing one page: with the values given, in a kernel of this Python, by papermill."""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from visprof._extras import needs
+from visprof.book.chapter import KERNEL, Page
+from visprof.book.errors import BookError
+from visprof.book.pages import add_foot, add_note
+from visprof.book.parameters import changed_values, check_parameters
+from visprof.book.progress import ProgressLine, progress_told
+from visprof.files import naming, partial_folder, put_in_place
+from visprof.results.ledger import PAGE
+
+with needs("book"):
+    import nbformat
+    import papermill
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient.exceptions import DeadKernelError
+    from nbformat import NotebookNode
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+    from traitlets import Unicode
+    from traitlets.config import Config
+
+__all__ = ["execute_page", "prepared_notebook", "seen_from"]
+
+
+def prepared_notebook(page: Page, values: Mapping[str, object], note: str = "") -> NotebookNode:
+    """The notebook of a page that has code, as it is executed: with its foot and a note.
+
+    Parameters
+    ----------
+    page : Page
+    values : mapping
+        Values that are not the page's defaults: the foot says them, too.
+    note : str
+        Text to put below the page's title.
+
+    Returns
+    -------
+    NotebookNode
+        A copy.
+    """
+    notebook = copy.deepcopy(page.notebook)
+    if notebook is None:
+        raise ValueError(f"{page.path} has no code to execute")
+    notebook.metadata.pop("jupytext", None)
+    add_foot(notebook, page.name, dict.fromkeys([*page.own_parameters, *values]))
+    add_note(notebook, note)
+    return notebook
+
+
+def execute_page(
+    page: Page,
+    target: str | Path,
+    given: Mapping[str, object] | None = None,
+    root: str | Path = ".",
+    note: str = "",
+    trace: Path | None = None,
+    line: ProgressLine | None = None,
+) -> Path:
+    """Execute one page into a notebook.
+
+    Parameters
+    ----------
+    page : Page
+        As `visprof.book.chapter.read_page` gives it; it has code.
+    target : path
+        Notebook (``.ipynb``) to write; it appears only when every cell has run.
+    given : mapping, optional
+        Values by name, as text or of the declared type.
+    root : path
+        Working directory of the page's code: the repository's root.
+    note : str
+        Text to put below the page's title.
+    trace : Path, optional
+        File that the page's process writes down what it uses in (`visprof.trace`).
+    line : ProgressLine, optional
+        Told what is computed meanwhile.
+
+    Returns
+    -------
+    Path
+        `target`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is unknown, its value not of the declared type or none that it may have, or
+        the page has no code.
+    BookError
+        If a cell fails; the message names the page and the cell.
+    """
+    target = Path(target)
+    typed = check_parameters(page.parameters, given or {}, str(page.path), page.listing())
+    values = changed_values(page.parameters, typed)
+    _require_own_kernel()
+    notebook = prepared_notebook(page, values, note)
+    with partial_folder(target.parent) as folder, naming(target):
+        plain, executed = folder / "plain.ipynb", folder / target.name
+        nbformat.write(notebook, plain)
+        if values:
+            _inject(plain, values)
+        trace = folder / "trace" if trace is None else trace
+        with _named(page.name), progress_told(trace, line):
+            _run_notebook(plain, executed, Path(root), page.path)
+        put_in_place(executed, target)
+    return target
+
+
+def seen_from(root: Path, path: Path) -> str:
+    """Path for code that runs in another folder; pages show it, so it names no folder above both.
+
+    Parameters
+    ----------
+    root : Path
+        The folder in which the code runs.
+    path : Path
+        Relative to the working directory, or absolute.
+
+    Returns
+    -------
+    str
+        `path` relative to `root`.
+    """
+    return os.path.relpath(path.resolve(), root.resolve())
+
+
+def _require_own_kernel() -> None:
+    """Raise BookError if the kernel would run another Python than the one that runs this."""
+    argv = KernelSpecManager().get_kernel_spec(KERNEL).argv
+    own = {"python", "python3", f"python3.{sys.version_info.minor}", sys.executable}
+    if argv[0] not in own:
+        raise BookError(
+            f"the Jupyter kernel {KERNEL} runs {argv[0]}, not {sys.executable}; register this one: "
+            f"{sys.executable} -m ipykernel install --sys-prefix"
+        )
+
+
+@contextmanager
+def _named(page: str) -> Iterator[None]:
+    """Let ledgers know which page writes into them."""
+    os.environ[PAGE] = page
+    try:
+        yield
+    finally:
+        del os.environ[PAGE]
+
+
+def _inject(plain: Path, values: Mapping[str, object]) -> None:
+    notebook = parameterize_notebook(
+        load_notebook_node(str(plain)),
+        # papermill would write a tuple as text
+        {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()},
+        kernel_name=KERNEL,
+        language="python",
+        comment="Changed parameters",
+    )
+    declared, injected = (
+        next(cell for cell in notebook.cells if tag in cell.metadata.get("tags", []))
+        for tag in ("parameters", "injected-parameters")
+    )
+    # The reader sees the changed values as much, or as folded, as the declared ones.
+    injected.metadata["tags"] += [tag for tag in declared.metadata["tags"] if tag != "parameters"]
+    injected.metadata["mystnb"] = {"code_prompt_show": "Parameters changed in this run"}
+    nbformat.write(notebook, plain)
+
+
+class LoggedKernelManager(AsyncKernelManager):
+    """Starts kernels whose own messages go to a file: none of them is for who waits for a page.
+
+    On Python 3.13 a kernel that is busy when it is told to end says so, for example.
+    """
+
+    log_path = Unicode(os.devnull, config=True, help="file that a kernel writes to")
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: object) -> None:
+        with open(self.log_path, "ab") as log:
+            await super()._async_launch_kernel(kernel_cmd, stdout=log, stderr=log, **kw)
+
+
+def _run_notebook(plain: Path, executed: Path, root: Path, source: Path) -> None:
+    log = executed.with_suffix(".log")
+    config = Config(
+        {
+            "NotebookClient": {"kernel_manager_class": LoggedKernelManager},
+            # other users of a shared machine cannot listen to encrypted sockets
+            "KernelManager": {"transport_encryption": "auto"},
+            "LoggedKernelManager": {"log_path": str(log.resolve())},
+        }
+    )
+    try:
+        notebook = papermill.execute_notebook(
+            plain, executed, kernel_name=KERNEL, cwd=root, progress_bar=False, config=config
+        )
+    except PapermillExecutionError as error:
+        raise BookError(
+            f"{source}: cell {error.exec_count} failed: {error.ename}: {error.evalue}",
+            f"{error.source}\n{error}",
+        ) from error
+    except DeadKernelError as error:
+        said = log.read_text("utf-8", errors="replace") if log.exists() else ""
+        raise BookError(f"{source}: the kernel died, perhaps for want of memory", said) from error
+    # Readers download this notebook: where it lay while it ran is none of its business.
+    for key in ("input_path", "output_path"):
+        notebook.metadata.papermill.pop(key, None)
+    nbformat.write(notebook, executed)

@@ -1,0 +1,224 @@
+"""Executed pages made into HTML by Jupyter Book: the whole book, or one page."""
+
+from __future__ import annotations
+
+import copy
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from visprof._extras import needs
+from visprof.book.chapter import Page, book_pages
+from visprof.book.crate import describe_book
+from visprof.book.errors import BookError
+from visprof.book.kept import KeptPage, file_digest
+from visprof.book.pages import link_figures, page_provenance, save_figures, status_table
+from visprof.files import partial_folder, put_in_place, read_record, write_record
+from visprof.machine import environment_version
+from visprof.memo import SOURCES, digest
+
+with needs("book"):
+    import nbformat
+    import yaml
+    from nbformat import NotebookNode
+
+__all__ = ["FIGURES", "render_book", "render_page", "run_jupyter_book", "run_tool"]
+
+FIGURES = "figures"  # folder of the built book: the files of each page's figures
+STATUS = "book/status.csv"  # what the status page shows
+STAMP = ".inputs.json"  # in the HTML: what it was rendered from
+COMPUTED = re.compile(r"\{(?:code-cell|eval-rst)\}")  # made by code, not of text alone
+
+
+def run_jupyter_book(
+    source: Path, scratch: Path, builder: str = "html", *, strict: bool = True
+) -> Path:
+    """Run Jupyter Book, the only place that does.
+
+    Parameters
+    ----------
+    source : Path
+        Folder of ``_config.yml``, ``_toc.yml`` and the pages.
+    scratch : Path
+        Folder that Jupyter Book makes its own folder ``_build`` in.
+    builder : str
+        "html", or "singlehtml" for one page.
+    strict : bool
+        Whether every warning is an error, also a reference to what is not there.
+
+    Returns
+    -------
+    Path
+        What it made, within `scratch`.
+
+    Raises
+    ------
+    BookError
+        If it fails; with what it said.
+    """
+    # The `jupyter-book` script, by the interpreter that runs this:
+    # `python -m jupyter_book.cli.main` would do nothing and succeed.
+    script = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    options = ["--path-output", str(scratch), "--builder", builder, "--all"]
+    options += ["-W", "-n", "--keep-going", "-q"] if strict else ["-qq"]
+    run_tool([*script, "build", str(source), *options], "Jupyter Book")
+    return scratch / "_build" / builder
+
+
+def run_tool(command: Sequence[str], what: str) -> None:
+    """Run a program; raise BookError with what it said if it fails."""
+    result = subprocess.run(
+        command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if result.returncode:
+        raise BookError(f"{what} ended with status {result.returncode}\n\n{result.stdout}")
+
+
+# --- the book -------------------------------------------------------------------------------------
+
+
+def render_book(root: Path, pages: Mapping[Page, KeptPage], out: Path) -> Path:
+    """Make the HTML anew if a page or anything beside the pages has changed.
+
+    Parameters
+    ----------
+    root : Path
+        The book's folder.
+    pages : mapping of Page to KeptPage
+        All pages.
+    out : Path
+        Folder of the build: what Sphinx gets goes to ``out/executed``, the book to ``out/html``.
+
+    Returns
+    -------
+    Path
+        Folder of the HTML.
+
+    Raises
+    ------
+    BookError
+        If Jupyter Book fails.
+    """
+    executed, html = out / "executed", out / "html"
+    shutil.rmtree(executed, ignore_errors=True)
+    _copy_beside(root, executed)
+    shutil.copy2(root / "_toc.yml", executed)
+    made = _add_pages(pages, executed)
+    files = sorted(path for path in executed.rglob("*") if path.is_file())
+    inputs = {str(path.relative_to(executed)): file_digest(path) for path in files}
+    inputs["the installed packages"] = environment_version()
+    inputs["the docstrings"] = digest(*SOURCES.values())
+    if _rendered_from(html / STAMP) == inputs:
+        print("rendering not needed: no page has changed", flush=True)
+        return html
+    start = time.perf_counter()
+    print("rendering ", end="", flush=True)
+    with partial_folder(out) as scratch:
+        fresh = run_jupyter_book(executed, scratch)
+        _complete(fresh, executed, made)
+        write_record(fresh / STAMP, inputs)
+        put_in_place(fresh, html)
+    print(f"{time.perf_counter() - start:.1f} s", flush=True)
+    return html
+
+
+def _copy_beside(root: Path, folder: Path) -> None:
+    """Copy what lies beside the pages, and the configuration."""
+    texts = shutil.ignore_patterns("*.md", "*.ipynb", ".*", "__pycache__")
+    shutil.copytree(root / "book", folder / "book", ignore=texts)
+    shutil.copy2(root / "_config.yml", folder)
+
+
+def _rendered_from(stamp: Path) -> dict[str, str] | None:
+    """What a book was rendered from; None if it is not known."""
+    try:
+        return read_record(stamp)
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _add_pages(pages: Mapping[Page, KeptPage], executed: Path) -> dict[Page, NotebookNode]:
+    """Put the pages, the files of their figures, and what the status page shows, for Sphinx.
+
+    Return the executed pages.
+    """
+    made: dict[Page, NotebookNode] = {}
+    for page, kept in pages.items():
+        if page.notebook is None:
+            (executed / page.path).write_text(page.text, "utf-8")
+            continue
+        notebook = nbformat.read(kept.notebook, as_version=4)
+        made[page] = copy.deepcopy(notebook)
+        save_figures(notebook, executed / FIGURES / page.name)
+        link_figures(notebook, f"../{FIGURES}/{page.name}")
+        nbformat.write(notebook, executed / page.path.with_suffix(".ipynb"))
+    status = {page.name: (notebook, pages[page].reasons()) for page, notebook in made.items()}
+    (executed / STATUS).write_text(status_table(status), "utf-8")
+    return made
+
+
+def _complete(html: Path, executed: Path, made: Mapping[Page, NotebookNode]) -> None:
+    """Add to the built book the files of its figures and its description."""
+    if (executed / FIGURES).exists():
+        shutil.copytree(executed / FIGURES, html / FIGURES)
+    files = {}
+    for page in made:
+        figures = sorted((html / FIGURES / page.name).glob("*"))
+        files[page.name] = [
+            page.path.with_suffix(".html").as_posix(),
+            f"_sources/{page.path.with_suffix('.ipynb').as_posix()}",
+            *(figure.relative_to(html).as_posix() for figure in figures),
+        ]
+    told = {page.name: page_provenance(notebook) for page, notebook in made.items()}
+    title = yaml.safe_load((executed / "_config.yml").read_text("utf-8"))["title"]
+    describe_book(html, title, told, files)
+
+
+# --- one page -------------------------------------------------------------------------------------
+
+
+def render_page(root: Path, page: Path, notebook: Path, html: Path, scratch: Path) -> None:
+    """Render one executed page as the book would, with the pages of text that it may refer to.
+
+    Links to other chapters, which are not there, become plain text.
+
+    Parameters
+    ----------
+    root : Path
+        The book's folder.
+    page : Path
+        The page, relative to it.
+    notebook : Path
+        The page, executed.
+    html : Path
+        Folder to make.
+    scratch : Path
+        A `visprof.files.partial_folder` beside it.
+
+    Raises
+    ------
+    BookError
+        If Jupyter Book fails.
+    """
+    source = scratch / "source"
+    _copy_beside(root, source)
+    linked = nbformat.read(notebook, as_version=4)
+    link_figures(linked, f"../../{FIGURES}")
+    nbformat.write(linked, source / page.with_suffix(".ipynb"))
+    beside = []
+    for other in book_pages(root):
+        text = (root / other).read_text("utf-8")
+        if other != page and not COMPUTED.search(text):
+            beside.append(other)
+            (source / other).write_text(text, "utf-8")
+    toc = {
+        "format": "jb-book",
+        "root": str(page.with_suffix("")),
+        "chapters": [{"file": str(other.with_suffix(""))} for other in beside],
+    }
+    (source / "_toc.yml").write_text(yaml.safe_dump(toc), "utf-8")
+    put_in_place(run_jupyter_book(source, scratch, strict=False), html)

@@ -1,0 +1,77 @@
+"""The figures of the book, one function each: arrays and tables in, a figure out.
+
+A figure carries the table that it is drawn from, which is published below it. Figures are made
+without pyplot, so none is kept open and none is drawn twice in a notebook.
+"""
+
+from visprof.figures.chance import chance_bars
+from visprof.figures.data import (
+    board_funnel,
+    board_samples,
+    labelled_pictures,
+    taste_recovery,
+    time_resolution,
+)
+from visprof.figures.diagrams import framework, siamese_network
+from visprof.figures.error_rates import (
+    false_positive_rates,
+    power_curves,
+    pvalue_ecdf,
+    share_intervals,
+)
+from visprof.figures.figure import Figure
+from visprof.figures.interactive import HTMLFigure, interactive_map
+from visprof.figures.pairs import (
+    cluster_contrasts,
+    max_z_ecdf,
+    own_clusters,
+    reading_curves,
+)
+from visprof.figures.planes import grid_representatives, picture_map, scene_map
+from visprof.figures.ranks import (
+    leakage_curves,
+    mrr_curves,
+    mrr_growth,
+    mrr_intervals,
+    mrr_leads,
+)
+from visprof.figures.scenes import class_mean_ap, neighbour_strips, precision_recall
+from visprof.figures.style import COLOURS, use_book_style
+from visprof.figures.training import siamese_ablation, training_curves
+
+__all__ = [
+    "COLOURS",
+    "Figure",
+    "HTMLFigure",
+    "board_funnel",
+    "board_samples",
+    "chance_bars",
+    "class_mean_ap",
+    "cluster_contrasts",
+    "false_positive_rates",
+    "framework",
+    "grid_representatives",
+    "interactive_map",
+    "labelled_pictures",
+    "leakage_curves",
+    "max_z_ecdf",
+    "mrr_curves",
+    "mrr_growth",
+    "mrr_intervals",
+    "mrr_leads",
+    "neighbour_strips",
+    "own_clusters",
+    "picture_map",
+    "power_curves",
+    "precision_recall",
+    "pvalue_ecdf",
+    "reading_curves",
+    "scene_map",
+    "share_intervals",
+    "siamese_ablation",
+    "siamese_network",
+    "taste_recovery",
+    "time_resolution",
+    "training_curves",
+    "use_book_style",
+]

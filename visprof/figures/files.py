@@ -1,0 +1,69 @@
+"""Figures as files: vectors, pixels, and the numbers that they are drawn from."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import pandas as pd
+
+from visprof._extras import needs
+from visprof.figures.figure import Figure
+from visprof.mime import CSV, NAMES, PNG, SVG
+
+with needs("book"):
+    import matplotlib.figure
+    from IPython.core.getipython import get_ipython
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+__all__ = ["figure_files", "numbers_csv", "show_with_files"]
+
+PNG_DPI = 200
+
+
+def figure_files(figure: matplotlib.figure.Figure) -> dict[str, str]:
+    """A figure as vectors, as pixels and in numbers.
+
+    Parameters
+    ----------
+    figure : Figure
+        One of `visprof.figures`, or any of Matplotlib, which has no numbers.
+
+    Returns
+    -------
+    dict of str to str
+        By MIME type: ``image/svg+xml``, ``image/png`` (base64) and, where the figure carries the
+        table that it is drawn from, ``text/csv``.
+    """
+    svg, png = io.StringIO(), io.BytesIO()
+    figure.savefig(svg, format="svg", bbox_inches="tight", metadata={"Date": None})
+    figure.savefig(png, format="png", bbox_inches="tight", dpi=PNG_DPI)
+    files = {
+        SVG: svg.getvalue(),
+        PNG: base64.b64encode(png.getvalue()).decode("ascii"),
+    }
+    if isinstance(figure, Figure) and figure.numbers is not None:
+        files[CSV] = numbers_csv(figure.numbers)
+    return files
+
+
+def numbers_csv(numbers: pd.DataFrame) -> str:
+    """The table of a figure as CSV, without its index; numbers to the last digit."""
+    return numbers.to_csv(index=False)
+
+
+def show_with_files() -> None:
+    """Let notebooks show figures with their files; outside a notebook nothing happens."""
+    shell = get_ipython()
+    if shell is not None:
+        set_matplotlib_formats()  # matplotlib's own would go before
+        formatter = shell.display_formatter.mimebundle_formatter
+        formatter.for_type(matplotlib.figure.Figure, _files_and_names)
+
+
+def _files_and_names(
+    figure: matplotlib.figure.Figure,
+) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Data and metadata of a figure that a notebook shows."""
+    told = figure.told() if isinstance(figure, Figure) else {}
+    return figure_files(figure), {NAMES: told} if told else {}

@@ -1,0 +1,29 @@
+"""Pictures cut to squares, in rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import ImageOps
+
+from visprof.pictures import read_image
+
+__all__ = ["mosaic", "tile"]
+
+
+def tile(image: str, size: int) -> np.ndarray:
+    """Centre square of a picture file, (size, size, 3) uint8."""
+    return np.asarray(ImageOps.fit(read_image(image), (size, size)))
+
+
+def mosaic(images: Sequence[str | None], n_columns: int, size: int, gap: int = 3) -> np.ndarray:
+    """One white canvas with pictures in rows; None leaves its place empty."""
+    n_rows = -(-len(images) // n_columns)
+    pitch = size + gap
+    canvas = np.full((n_rows * pitch - gap, n_columns * pitch - gap, 3), 255, np.uint8)
+    for place, image in enumerate(images):
+        if image is not None:
+            top, left = (place // n_columns) * pitch, (place % n_columns) * pitch
+            canvas[top : top + size, left : left + size] = tile(image, size)
+    return canvas

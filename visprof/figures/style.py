@@ -1,0 +1,120 @@
+"""What figures share: colours and marks; how intervals, single seeds and chance are drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from visprof._extras import needs
+from visprof.figures.figure import Figure
+from visprof.figures.files import show_with_files
+
+with needs("book"):
+    import matplotlib as mpl
+    import seaborn as sns
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "ALL_SEEDS",
+    "COLOURS",
+    "CYCLE",
+    "DASHES",
+    "MARKERS",
+    "ONE_SEED",
+    "RANDOM",
+    "arms",
+    "legend_above",
+    "single_axes",
+    "use_book_style",
+]
+
+# Okabe-Ito: told apart by colour-blind readers; every curve has its own dash or marker too
+COLOURS = {
+    "blue": "#0072B2",
+    "orange": "#D55E00",
+    "green": "#009E73",
+    "purple": "#CC79A7",
+    "sky": "#56B4E9",
+    "grey": "#666666",
+}
+
+CYCLE = list(COLOURS.values())
+DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))]
+MARKERS = ["o", "s", "^", "D", "v", "P"]
+
+ALL_SEEDS = "all"  # the mean over seeds, in the column seed
+ONE_SEED = {"lw": 0.6, "alpha": 0.35, "label": "_one seed"}  # no entry in the legend
+RANDOM = {"color": "black", "ls": (0, (1, 2)), "lw": 1.2, "label": "random (exact)"}
+
+
+def use_book_style() -> None:
+    """Set fonts and sizes for the figures of a chapter, and have them shown with their files."""
+    sns.set_theme(context="notebook", style="ticks", palette=CYCLE)
+    mpl.rcParams.update(
+        {
+            "figure.facecolor": "white",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": "medium",
+            "axes.titlelocation": "left",
+            "legend.frameon": False,
+            "svg.hashsalt": "visprof",  # the same figure gives the same file
+        }
+    )
+    show_with_files()
+
+
+def single_axes(
+    width: float = 7.0, height: float = 4.2, numbers: pd.DataFrame | None = None
+) -> tuple[Figure, Axes]:
+    """Make a figure of one panel.
+
+    Parameters
+    ----------
+    width, height : float
+        In inches.
+    numbers : DataFrame, optional
+        The table that it will be drawn from.
+
+    Returns
+    -------
+    figure : Figure
+    axis : Axes
+    """
+    figure = Figure(figsize=(width, height), layout="constrained", numbers=numbers)
+    return figure, figure.add_subplot()
+
+
+def arms(rows: pd.DataFrame) -> np.ndarray:
+    """Lengths of the intervals below and above values, as error bars take them.
+
+    Parameters
+    ----------
+    rows : DataFrame of n rows
+        Columns value, low, high.
+
+    Returns
+    -------
+    ndarray, shape (2, n)
+    """
+    return np.array([rows["value"] - rows["low"], rows["high"] - rows["value"]])
+
+
+def legend_above(axis: Axes, **options: Any) -> None:
+    """Put a legend above a panel, clear of what is drawn; a random value stands last.
+
+    Parameters
+    ----------
+    axis : Axes
+        The panel.
+    **options
+        Of Matplotlib's legend.
+    """
+    handles, labels = axis.get_legend_handles_labels()
+    order = sorted(range(len(labels)), key=lambda place: labels[place] == RANDOM["label"])
+    axis.legend(
+        [handles[place] for place in order], [labels[place] for place in order],
+        loc="lower center", bbox_to_anchor=(0.5, 1.0), **{"ncols": 4, **options},
+    )  # fmt: skip

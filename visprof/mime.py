@@ -1,0 +1,12 @@
+"""How a notebook holds a figure: its files by MIME type, and the names that it does not draw whole.
+
+Figures put them there, pages read them.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CSV", "FILES", "NAMES", "PNG", "SVG"]
+
+SVG, PNG, CSV = "image/svg+xml", "image/png", "text/csv"
+FILES = {SVG: ("svg", "SVG"), PNG: ("png", "PNG"), CSV: ("csv", "data (CSV)")}  # suffix, in words
+NAMES = "visprof-names"  # of the metadata of a figure: names that it cuts or numbers, by label

@@ -1,0 +1,44 @@
+"""Which numbers of a ledger come first: those that the claims rest on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+__all__ = ["headline_first", "headline_keys"]
+
+OF_SCENES = ("map.hybrid", "map.cnn", "map.bow", "map.random")
+PROFILES = ("image", "text", "mean-embedding", "label-histogram")
+
+
+def headline_keys(keys: Iterable[str]) -> list[str]:
+    """Keys of the headline numbers, in the order of the claims.
+
+    These are Table 1, the shares of pairs that differ, and the mean reciprocal rank of each profile
+    with the most training pins.
+
+    Parameters
+    ----------
+    keys : iterable of str
+        All keys of a ledger; those of one page will do.
+
+    Returns
+    -------
+    list of str
+        Those that are there.
+    """
+    there = set(keys)
+    sizes = [int(found[1]) for key in there if (found := re.fullmatch(r"mrr\.image\.(\d+)", key))]
+    # pins of one session are no evidence by themselves: the test by sessions goes before
+    tested = "pairs.bh.sessions" if "pairs.bh.sessions" in there else "pairs.bh"
+    ranks = [f"mrr.{profile}.{max(sizes, default=0)}" for profile in PROFILES]
+    return [
+        key for key in (*OF_SCENES, "pairs.differ", tested, *ranks, "mrr.random") if key in there
+    ]
+
+
+def headline_first(keys: Iterable[str]) -> list[str]:
+    """All keys: those of the headline, then the others by alphabet."""
+    keys = list(keys)
+    first = headline_keys(keys)
+    return [*first, *sorted(set(keys) - set(first))]

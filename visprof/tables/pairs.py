@@ -1,0 +1,24 @@
+"""What makes two users differ: pictures, or a table where there are none."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from visprof import figures
+from visprof.tables.style import Styler, table
+
+__all__ = ["distinguishing_clusters"]
+
+
+def distinguishing_clusters(clusters: pd.DataFrame) -> figures.Figure | Styler:
+    """Show the clusters that make users differ by their pictures, or by numbers without any.
+
+    Parameters
+    ----------
+    clusters : DataFrame
+        The step ``distinguishing_clusters``; names of pictures are empty where only embeddings
+        are simulated.
+    """
+    if clusters["images"].map(any).any():
+        return figures.cluster_contrasts(clusters)
+    return table(clusters.drop(columns="images"))

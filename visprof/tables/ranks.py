@@ -1,0 +1,85 @@
+"""Tables of the prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from visprof.intervals import Estimate
+from visprof.results.verdicts import verdict_above
+from visprof.steps.user_ranking import slug
+from visprof.tables.style import Styler, table
+
+__all__ = ["image_verdicts", "profile_scores", "redrawn_mrr"]
+
+SCORES = {  # heading: key and format
+    "MRR": ("mrr", ".3f"),
+    "recall@1": ("recall@1", ".2f"),
+    "recall@5": ("recall@5", ".2f"),
+    "recall@10": ("recall@10", ".2f"),
+    "median rank": ("median-rank", ".1f"),
+}
+
+
+def profile_scores(mrr_table: pd.DataFrame, mrr: Mapping[str, Estimate]) -> Styler:
+    """All scores of each profile with the most training pins, and its MRR with ties lost and won.
+
+    Parameters
+    ----------
+    mrr_table : DataFrame
+        The step of this name.
+    mrr : mapping of str to Estimate
+        The step ``mrr_numbers``.
+    """
+    n_train, rows = mrr_table["n_train"].max(), []
+    for name in mrr_table["profile"].unique():
+        at = f"{slug(name)}.{n_train}"
+        scores = {shown: format(mrr[f"{key}.{at}"], of) for shown, (key, of) in SCORES.items()}
+        ties = (mrr[f"mrr.{at}.{bound}"].value for bound in ("pessimistic", "optimistic"))
+        won = " to ".join(f"{value:.3f}" for value in ties)
+        rows.append({"profile": name, **scores, "MRR, ties lost and won": won})
+    return table(pd.DataFrame(rows))
+
+
+def image_verdicts(mrr_table: pd.DataFrame, leads: pd.DataFrame, random: Estimate) -> Styler:
+    """Whether the image profile is above a random ranking, and above text where there is any.
+
+    Parameters
+    ----------
+    mrr_table : DataFrame
+        The step of this name.
+    leads : DataFrame
+        The step ``profile_leads``.
+    random : Estimate
+        MRR of a random ranking.
+    """
+    text = leads[leads["other"] == "text"].set_index("n_train")
+    rows = []
+    for row in mrr_table[mrr_table["profile"] == "image"].itertuples():
+        shown = {
+            "training pins": row.n_train,
+            "image": f"{row.estimate:.3f}",
+            f"above random ({random.value:.3f})": verdict_above(row.estimate, random.value),
+        }
+        if row.n_train in text.index:
+            lead, p_value = text.loc[row.n_train, ["estimate", "p"]]
+            shown["image minus text"] = f"{lead:+.3f}"
+            shown["p"] = f"{p_value:.4f}"
+            shown["above text"] = verdict_above(lead, 0)
+        rows.append(shown)
+    return table(pd.DataFrame(rows))
+
+
+def redrawn_mrr(redrawn: pd.DataFrame) -> Styler:
+    """MRR where what was drawn is drawn anew: mean, and least to most.
+
+    Parameters
+    ----------
+    redrawn : DataFrame
+        The step ``redrawn_mrr``.
+    """
+    found = [f"{row.value:.3f} ({row.least:.3f} to {row.most:.3f})" for row in redrawn.itertuples()]
+    named = redrawn.rename(columns={"redrawn": "drawn anew"}).assign(found=found)
+    by_profile = named.set_index(["drawn anew", "times", "profile"])["found"].unstack(sort=False)
+    return table(by_profile.rename_axis(columns=None).reset_index())

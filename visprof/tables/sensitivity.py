@@ -1,0 +1,47 @@
+"""Tables of the sensitivity to parameters and to ambiguous equations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from visprof.sentences.numerals import significant
+from visprof.tables.style import Styler, table
+
+__all__ = ["shares_by_setting"]
+
+PARAMETERS = {
+    "alpha": "weight of the prior (alpha)",
+    "bandwidth": "bandwidth (beta)",
+    "normalised": "assignments of a pin sum to 1",
+    "sigma": "sigma² is a mean over",
+    "counts": "sum of y",
+    "variance": "variance",
+}
+
+
+def shares_by_setting(settings: pd.DataFrame) -> Styler:
+    """Share of pairs with Z above the threshold by setting, and where pins are shuffled.
+
+    Parameters
+    ----------
+    settings : DataFrame
+        The step ``sensitivity``.
+    """
+    shown = {
+        "what": settings["parameter"].map(PARAMETERS),
+        "value": settings["value"].map(_value),
+        "prior, pins": settings["prior"].map(significant),
+        "entropy": settings["entropy"].map("{:.2f}".format),
+        "Z above the threshold": settings["differ"].map("{:.1%}".format),
+        "pins shuffled": settings["shuffled"].map("{:.1%}".format),
+        "": settings["chosen"].map({True: "this page", False: ""}),
+    }
+    return table(pd.DataFrame(shown))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else value

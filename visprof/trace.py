@@ -1,0 +1,98 @@
+"""What a page is made from, and what is being computed for it, written down while it runs.
+
+The process that executes a page names a file in the environment variable `TRACE`. Whatever runs in
+the page's own process appends to that file; where nobody named one, nothing is written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "FILES", "STEP", "TRACE", "computing", "note_inputs", "noted_computation", "noted_inputs",
+    "tracing",
+]  # fmt: skip
+
+TRACE = "VISPROF_TRACE"  # environment variable: the file that is written to
+STEP, FILES = "step ", "files "  # begin the name of an input: a step's code, or files
+
+
+@contextmanager
+def tracing(trace: Path) -> Iterator[None]:
+    """Let this process, and those that it starts, write into a file until the block ends."""
+    before = os.environ.get(TRACE)
+    os.environ[TRACE] = str(trace.resolve())
+    try:
+        yield
+    finally:
+        os.environ.pop(TRACE)
+        if before is not None:
+            os.environ[TRACE] = before
+
+
+def note_inputs(steps: Mapping[str, str], files: Mapping[str, str]) -> None:
+    """Write down steps and files that were used, where a page is being made.
+
+    Parameters
+    ----------
+    steps : mapping of str to str
+        Version of the code by the full name of the function.
+    files : mapping of str to str
+        Fingerprint by path.
+    """
+    noted = {STEP + name: version for name, version in steps.items()}
+    _append({"inputs": noted | {FILES + file: mark for file, mark in files.items()}})
+
+
+def noted_inputs(trace: Path) -> dict[str, str]:
+    """Return the inputs recorded in this trace; empty if it does not exist."""
+    found: dict[str, str] = {}
+    for note in _notes(trace):
+        found |= note.get("inputs", {})
+    return found
+
+
+@contextmanager
+def computing(what: str) -> Iterator[None]:
+    """Write down that something is being computed, until the block ends.
+
+    Parameters
+    ----------
+    what : str
+        For whoever waits, such as "user_ranking, seed 2 of 10".
+    """
+    _append({"computing": what, "since": time.time()})
+    try:
+        yield
+    finally:
+        _append({"computing": None})
+
+
+def noted_computation(trace: Path) -> tuple[str, float] | None:
+    """Return what is being computed, and since when (seconds, as of `time.time`); None if nothing.
+
+    A block within another ends both: what is told is told for people, not for programs.
+    """
+    last: dict[str, Any] = {}
+    for note in _notes(trace):
+        last = note if "computing" in note else last
+    return (last["computing"], last["since"]) if last.get("computing") else None
+
+
+def _append(note: Mapping[str, Any]) -> None:
+    if path := os.environ.get(TRACE):
+        with open(path, "a", encoding="utf-8") as trace:
+            trace.write(json.dumps(note) + "\n")
+
+
+def _notes(trace: Path) -> list[dict[str, Any]]:
+    """What was written down; of a line that is being written, nothing yet."""
+    if not trace.exists():
+        return []
+    return [json.loads(line) for line in trace.read_text("utf-8").split("\n")[:-1]]
