@@ -28,8 +28,8 @@ DISTRIBUTIONS = {
 CORE = {
     "alike", "boards", "cli", "datasheet", "duplicates", "intervals", "logodds", "manifests",
     "memo", "parameters", "prediction", "profiles", "rank_scores", "results.cite",
-    "results.claims", "results.ledger", "results.verdicts", "retrieval", "scenes", "shares", "significance",
-    "text", "vocabulary",
+    "results.claims", "results.ledger", "results.verdicts", "retrieval", "scenes", "shares",
+    "significance", "text", "vocabulary",
 }  # fmt: skip
 
 
