@@ -18,7 +18,7 @@ SETUP = """\
 import importlib.util
 
 if importlib.util.find_spec("visprof") is None:
-    %pip install --quiet "visprof @ git+{url}"
+    %pip install --quiet "visprof[all] @ git+{url}"
 """
 
 

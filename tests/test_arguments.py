@@ -177,6 +177,10 @@ CASES = [
         numbers=("counts", "background"), reals=("alpha",),
     ),
     Case(
+        logodds.prior_weight, {"background": BACKGROUND, "prior_pins": 20.0},
+        numbers=("background",), reals=("prior_pins",),
+    ),
+    Case(
         logodds.pair_users, {"places": np.array([0, 3, 5]), "n_users": 4},
         integers=("places",), counts=("n_users",),
     ),

@@ -129,7 +129,7 @@ def test_run_gives_the_chapter_its_parameters_and_tells_what_there_is(
     words = ["-p", "n_clusters=5", "-p", "weights=a=b", "--preset", "tiny", "--data", "d"]
     assert main(["run", "06-prediction", *words, "--name", "mine", "--out", "o"]) == 0
     given = {"preset": "tiny", "data": "d", "n_clusters": "5", "weights": "a=b"}
-    assert seen == [("06-prediction", given, "o", "mine", ".", sys.stderr)]
+    assert seen == [("06-prediction", given, "o", "mine", Path("."), sys.stderr)]
     printed = capsys.readouterr().out
     assert str(folder) in printed
     assert "html/index.html" in printed

@@ -18,8 +18,14 @@ import visprof
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = {
+    extra: [Requirement(line) for line in lines]
+    for extra, lines in PROJECT["optional-dependencies"].items()
+}
+INSTALLED = ("nets", "book", "collect", "heif", "test")  # by `make install`
 REQUIREMENTS = [
-    Requirement(line) for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    *map(Requirement, PROJECT["dependencies"]),
+    *(requirement for extra in INSTALLED for requirement in EXTRAS[extra]),
 ]
 
 
@@ -62,10 +68,16 @@ def test_constraints_name_no_index_and_no_package_twice():
     assert "://" not in text
 
 
+def test_the_extra_all_is_every_extra_but_those_of_who_works_on_it():
+    (whole,) = EXTRAS["all"]
+    assert whole.name == PROJECT["name"]
+    assert whole.extras == EXTRAS.keys() - {"all", "test", "bench"}
+
+
 def test_environment_yml_only_refers_to_the_other_files():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     *conda, pip = environment["dependencies"]
-    assert pip == {"pip": ["-c constraints.txt", "-e .[test]"]}
+    assert pip == {"pip": ["-c constraints.txt", "-e .[all,test]"]}
     python = next(line for line in conda if line.startswith("python="))
     assert SpecifierSet(PROJECT["requires-python"]).contains(python.removeprefix("python="))
     assert {line.split("=")[0] for line in conda} == {"python", "pip", "make"}

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import squareform
 
-from visprof.logodds import log_odds_z, pair_users, pairwise_max_z
+from visprof.logodds import log_odds_z, pair_users, pairwise_max_z, prior_weight
 
 VARIANCES = ["two-term", "four-term"]
 
@@ -236,3 +236,60 @@ def test_places_of_pairs_are_whole_and_in_range():
         pair_users([0.0, 1.0], 4)
     with pytest.raises(ValueError, match="places: expected 0 to 5, for n_users=4, got 6, -1"):
         pair_users([0, 6, -1], 4)
+
+
+# --- the prior in pins ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variance", VARIANCES)
+def test_a_prior_of_so_many_pins_is_that_many_over_those_of_the_background(variance):
+    counts, background = draw(0, 6, 9)
+    alpha = 20 / background.sum()
+    np.testing.assert_array_equal(
+        pairwise_max_z(counts, background, variance=variance, prior_pins=20),
+        pairwise_max_z(counts, background, alpha, variance),
+    )
+    np.testing.assert_array_equal(
+        log_odds_z(counts[0], counts[1], background, variance=variance, prior_pins=20),
+        log_odds_z(counts[0], counts[1], background, alpha, variance),
+    )
+
+
+def test_a_prior_in_pins_means_the_same_whatever_the_size_of_the_background():
+    counts, background = draw(1, 5, 7)
+    by_pins = [pairwise_max_z(counts, g, prior_pins=20) for g in (background, 1000 * background)]
+    np.testing.assert_allclose(*by_pins, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "alpha: expected a finite number above 0, or prior_pins: .* got neither"),
+        ({"alpha": 0.1, "prior_pins": 20}, "alpha and prior_pins: .* got 0.1 and 20"),
+    ],
+)
+def test_the_prior_is_given_once(given, told):
+    counts, background = draw(0, 3, 4)
+    with pytest.raises(TypeError, match=told):
+        log_odds_z(counts[0], counts[1], background, **given)
+    with pytest.raises(TypeError, match=told):
+        pairwise_max_z(counts, background, **given)
+
+
+@pytest.mark.parametrize("value", [0, -1, np.nan, np.inf])
+def test_a_prior_in_pins_is_positive_and_finite(value):
+    with pytest.raises(ValueError, match="prior_pins: expected a finite number above 0"):
+        prior_weight([1.0, 2.0], prior_pins=value)
+
+
+def test_a_prior_in_pins_needs_a_background():
+    with pytest.raises(TypeError, match="prior_pins"):
+        prior_weight([1.0, 2.0], prior_pins="20")
+    with pytest.raises(ValueError, match="background: all counts are zero"):
+        prior_weight([0.0, 0.0], prior_pins=20)
+    with pytest.raises(ValueError, match="sum of background"):
+        prior_weight([1e308, 1e308], prior_pins=20)
+    with pytest.raises(ValueError, match="background: expected finite counts"):
+        prior_weight([1.0, -2.0], prior_pins=20)
+    with pytest.raises(ValueError, match=r"1e-300 / 1e\+300"):
+        prior_weight([1e300], prior_pins=1e-300)

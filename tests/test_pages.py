@@ -9,6 +9,7 @@ import json
 import re
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pandas as pd
@@ -124,8 +125,8 @@ def test_the_foot_runs_last_and_can_be_read_again():
 
 
 def test_the_foot_says_what_the_preset_settled_and_hides_where_files_lie(tmp_path):
-    study = Study("tiny", home=tmp_path)
-    made = made_here(preset="tiny", seed=None, ledger="/somewhere/ledger.json", study=study)
+    page = SimpleNamespace(study=Study("tiny", home=tmp_path))  # as a Chapter has it
+    made = made_here(preset="tiny", seed=None, ledger="/somewhere/ledger.json", page=page)
     assert made.of_preset == {"seed": 0}
     text = made.markdown()
     assert "`preset='tiny'`" in text

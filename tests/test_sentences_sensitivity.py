@@ -29,7 +29,7 @@ SETTINGS = pd.DataFrame([
 )
 def test_shares_are_told_from_least_to_most(n_users, compared):
     settings = SETTINGS.assign(max_z=SETTINGS["max_z"].map(np.array))
-    assert sentences.sensitivity(settings, n_users, 100) == {
+    assert sentences.shares_by_setting(settings, n_users, 100) == {
         "entropy": 1.5, "largest_entropy": log(100), "prior": "12,350",
         "unit.largest": 0.375, "wide.entropy": 4.25, "wide.differ": "5.0%", "compared": compared,
         "differ.least": "0.0%", "differ.most": "75.0%",

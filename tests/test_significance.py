@@ -757,3 +757,20 @@ def test_sessions_of_two_users_may_be_named_differently():
     words = [f"day {day}" for day in days[20:]]
     expected = max_z_pvalue(*test, sessions_i=days[:20], sessions_j=days[20:])
     assert max_z_pvalue(*test, sessions_i=days[:20], sessions_j=words) == expected
+
+
+def test_a_prior_in_pins_is_that_of_each_background():
+    users, pairs = np.repeat([0, 1, 2], 20), [[0, 1], [1, 2]]
+    every = [pins(0, 60, [1, 1, 1]), pins(1, 60, [1, 1, 1, 1])]
+    backgrounds = [np.array([30.0, 50, 20]), np.array([10.0, 10, 10, 10])]
+    found = max_z_pvalues(every, users, pairs, backgrounds, n_permutations=99, prior_pins=20)
+    for seed, (assigned, background) in enumerate(zip(every, backgrounds, strict=True)):
+        alone = max_z_pvalues(
+            assigned, users, pairs, background, 20 / background.sum(), n_permutations=99
+        )
+        np.testing.assert_array_equal(found.max_z_by_seed[seed], alone.max_z)
+        np.testing.assert_array_equal(found.p_by_seed[seed], alone.p_values)
+    one = max_z_pvalue(every[0][:20], every[0][20:40], backgrounds[0], prior_pins=20)
+    assert one[0] == found.max_z_by_seed[0][0]
+    with pytest.raises(TypeError, match="alpha: expected a finite number above 0, or prior_pins"):
+        max_z_pvalues(every, users, pairs, backgrounds)

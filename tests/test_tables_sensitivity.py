@@ -18,7 +18,7 @@ def test_every_setting_has_a_row_and_the_pages_own_is_marked():
     settings = pd.DataFrame(rows, columns=["parameter", "value", "prior", "chosen"])
     settings = settings.assign(entropy=1.5, differ=0.5, shuffled=0.125)
     same = ["1", "1.50", "50.0%", "12.5%"]
-    assert shown(tables.sensitivity(settings)) == [
+    assert shown(tables.shares_by_setting(settings)) == [
         ["what", "value", "prior, pins", "entropy", "Z above the threshold", "pins shuffled", ""],
         ["weight of the prior (alpha)", "0.001", "123.5", *same[1:], ""],
         ["bandwidth (beta)", "0.05", "12,350", *same[1:], "this page"],

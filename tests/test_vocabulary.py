@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import warnings
 from itertools import permutations
 
 import numpy as np
@@ -10,6 +12,7 @@ from scipy.spatial.distance import cdist, pdist
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from visprof.vocabulary import (
+    UniformAssignmentWarning,
     VisualVocabulary,
     assignment_entropy,
     count_distinct,
@@ -277,7 +280,7 @@ def test_assignments_in_single_precision_do_not_depend_on_the_unit(k):
     np.testing.assert_array_equal(vocabulary.fit_transform(np.ldexp(x, k)), expected)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::visprof.vocabulary.UniformAssignmentWarning")
 @pytest.mark.parametrize("normalised", [True, False])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_any_finite_bandwidth_and_picture_give_finite_assignments_or_an_error(dtype, normalised):
@@ -291,6 +294,62 @@ def test_any_finite_bandwidth_and_picture_give_finite_assignments_or_an_error(dt
     for value in (top, np.sqrt(top)):
         with pytest.raises(ValueError, match=r"X: squared distances .* 1 of 1 values are not fin"):
             vocabulary.transform(np.full((1, 6), value))
+
+
+# --- a bandwidth that is found --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [2, 5, 20])
+def test_auto_is_the_bandwidth_with_half_of_the_largest_entropy(pictures, k):
+    vocabulary = VisualVocabulary(k, bandwidth="auto", random_state=0)
+    words = vocabulary.fit_transform(pictures)
+    assert assignment_entropy(words).mean() == pytest.approx(np.log(k) / 2, abs=1e-9)
+    by_number = VisualVocabulary(k, bandwidth=vocabulary.bandwidth_, random_state=0)
+    np.testing.assert_allclose(by_number.fit_transform(pictures), words, rtol=1e-9)
+    assert by_number.bandwidth_ == by_number.bandwidth
+
+
+def test_auto_depends_neither_on_the_unit_nor_on_the_reading_of_sigma(pictures):
+    words = VisualVocabulary(5, bandwidth="auto", random_state=0)
+    expected = words.fit_transform(pictures)
+    np.testing.assert_allclose(words.fit_transform(np.ldexp(pictures, 300)), expected, rtol=1e-9)
+    words.set_params(sigma="centres")
+    np.testing.assert_allclose(words.transform(np.ldexp(pictures, 300)), expected, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+def test_auto_where_words_do_not_differ_in_distance():
+    one = VisualVocabulary(1, bandwidth="auto", random_state=0)
+    np.testing.assert_array_equal(one.fit_transform([[0.0], [1.0]]), 1)
+    ends = VisualVocabulary(2, bandwidth="auto", random_state=0).fit([[-1.0], [1.0]])
+    np.testing.assert_array_equal(ends.transform([[-1.0], [1.0]]).max(axis=1) > 0.5, True)
+
+
+def test_auto_is_found_in_fit_alone_and_other_words_are_refused(pictures):
+    fitted = VisualVocabulary(3, bandwidth=0.1, random_state=0).fit(pictures)
+    with pytest.raises(ValueError, match='bandwidth: "auto" is found in fit'):
+        fitted.set_params(bandwidth="auto").transform(pictures)
+    with pytest.raises(
+        ValueError, match="bandwidth: expected a number or \"auto\", got 'automatic'"
+    ):
+        VisualVocabulary(3, bandwidth="automatic").fit(pictures)
+
+
+def test_nearly_uniform_assignments_are_told_with_a_bandwidth_that_helps():
+    x = np.random.default_rng(0).normal(size=(1500, 512))
+    words = VisualVocabulary(20, random_state=0).fit(x)  # at the paper's reading, beta = margin = 1
+    with pytest.warns(UniformAssignmentWarning, match="bandwidth=1 assigns") as told:
+        uniform = words.transform(x)
+    text = str(told[0].message)
+    assert f"is {assignment_entropy(uniform).mean():.3f} of at most {np.log(20):.3f}" in text
+    better = float(re.search(r"With bandwidth=(\S+) it would be", text)[1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        words.set_params(bandwidth=better).transform(x)
+        VisualVocabulary(20, bandwidth="auto", random_state=0).fit_transform(x)
+        words.set_params(bandwidth=0.0).transform(x)
+    entropy = assignment_entropy(words.set_params(bandwidth=better).transform(x)).mean()
+    assert entropy == pytest.approx(np.log(20) / 2, rel=0.1)
 
 
 def shared_rows(labels, others):

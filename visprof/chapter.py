@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from myst_nb import glue
-
 from visprof import figures, sentences
+from visprof._extras import needs
 from visprof.intervals import Estimate
 from visprof.memo import fingerprint
 from visprof.results.cite import RESULTS, find_ledger
 from visprof.results.ledger import Ledger
 from visprof.study import Study
 from visprof.trace import note_inputs
+
+with needs("book"):
+    from myst_nb import glue
 
 __all__ = ["Chapter", "say"]
 

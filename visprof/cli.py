@@ -11,6 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from visprof._extras import MissingExtraError
+from visprof._shipped import pages_root
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -39,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, MissingExtraError) as error:
         print(f"visprof: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -95,7 +98,9 @@ def _add_chapter_commands(commands) -> None:
     listing.add_argument("chapter", metavar="CHAPTER", help="06-prediction, 6 or prediction")
     listing.add_argument("--preset", default="demo", metavar="P", help="whose defaults (demo)")
     for command in (run, build, listing):
-        command.add_argument("--root", default=".", metavar="DIR", help="the book's folder (.)")
+        command.add_argument(
+            "--root", metavar="DIR", help="folder of the pages (., or else those of the package)"
+        )
 
 
 def _assignment(text: str) -> tuple[str, str]:
@@ -115,7 +120,7 @@ def _run(options: argparse.Namespace) -> int:
 
     given = _given(options)
     start = time.perf_counter()
-    run = run_chapter(options.chapter, given, options.out, options.name, options.root, sys.stderr)
+    run = run_chapter(options.chapter, given, options.out, options.name, _root(options), sys.stderr)
     n_figures = len(list((run.folder / "figures").glob("*.svg")))
     print(f"{run.chapter} ran in {time.perf_counter() - start:.0f} s: {run.folder}")
     print(f"  {run.page.relative_to(run.folder)}  the page")
@@ -142,13 +147,17 @@ def _given(options: argparse.Namespace) -> dict[str, str]:
     return given
 
 
+def _root(options: argparse.Namespace) -> Path:
+    return pages_root() if options.root is None else Path(options.root)
+
+
 def _build(options: argparse.Namespace) -> int:
     """Bring every page of the book up to date, and render them as HTML."""
     from visprof.book.build import build_book
 
     given = _given(options)
     preset, data = given.pop("preset", None) or "demo", given.pop("data", None) or None
-    html = build_book(options.root, preset, data, given, options.out)
+    html = build_book(_root(options), preset, data, given, options.out)
     print(f"book: {html / 'index.html'}")
     return 0
 
@@ -195,7 +204,8 @@ def _parameters(options: argparse.Namespace) -> int:
 
     if options.preset not in PRESETS:
         raise ValueError(f"preset is {options.preset!r}; known: {', '.join(PRESETS)}")
-    page = read_page(find_chapter(options.chapter, options.root), options.root)
+    root = _root(options)
+    page = read_page(find_chapter(options.chapter, root), root)
     print(f"{page.path} (defaults of the preset {options.preset})")
     print(page.listing(options.preset))
     return 0
@@ -238,7 +248,9 @@ def _add_number_commands(commands) -> None:
     )
     verify.add_argument("--preset", default="demo", metavar="P", help="published results of (demo)")
     verify.add_argument("--data", metavar="DIR", help="folder of their pictures, if they are real")
-    verify.add_argument("--root", default=".", metavar="DIR", help="the book's folder (.)")
+    verify.add_argument(
+        "--root", metavar="DIR", help="folder of the pages (., or else those of the package)"
+    )
     verify.add_argument(
         "--record", action="store_true", help="keep what was found in results/verified"
     )
@@ -285,7 +297,7 @@ def _verify(options: argparse.Namespace) -> int:
     from visprof.verify import record, report, verify
 
     ledger = find_ledger(options.file, options.preset)
-    found = verify(ledger, options.data or None, options.root, options.out)
+    found = verify(ledger, options.data or None, _root(options), options.out)
     for table in report(found):
         print(table if isinstance(table, str) else _text(table), end="\n\n")
     if options.record:

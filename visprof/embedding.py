@@ -20,18 +20,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from filelock import FileLock
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
-from torch import Tensor
 from tqdm import tqdm
 
+from visprof._extras import needs
 from visprof.architectures import Backbone
 from visprof.checks import check_whole
 from visprof.files import naming, read_record, remove_unfinished, write_record
 from visprof.pictures import read_image
 from visprof.scaling import scale_exponent, scaled
+
+with needs("nets"):
+    import torch
+    from torch import Tensor
 
 __all__ = [
     "PRECISIONS", "FeatureStore", "Features", "arithmetic", "embed_images", "faster_precision",

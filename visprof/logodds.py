@@ -25,7 +25,9 @@ from numpy.typing import ArrayLike, NDArray
 from visprof._numba import njit, prange
 from visprof.checks import check_finite, check_number, check_whole, listed
 
-__all__ = ["log_odds_z", "logits_and_variances", "pair_users", "pairwise_max_z"]
+__all__ = [
+    "log_odds_z", "logits_and_variances", "pair_users", "pairwise_max_z", "prior_weight",
+]  # fmt: skip
 
 _VARIANCES = ("two-term", "four-term")
 _HEADROOM = 64  # bits: fewer than 2**64 counts are added up
@@ -35,8 +37,10 @@ def log_odds_z(
     y_i: ArrayLike,
     y_j: ArrayLike,
     background: ArrayLike,
-    alpha: float,
+    alpha: float | None = None,
     variance: str = "two-term",
+    *,
+    prior_pins: float | None = None,
 ) -> NDArray[np.float64]:
     """z-score of every cluster for one pair of users (Eqs. 4-6).
 
@@ -48,10 +52,12 @@ def log_odds_z(
         Counts of the two users: sums of the (soft) assignments of their pins.
     background : array-like of shape (k,)
         Counts g of the background.
-    alpha : float
+    alpha : float, optional
         Weight of the prior; positive.
     variance : {"two-term", "four-term"}, default="two-term"
         Eq. 5 or Monroe's full form.
+    prior_pins : float, optional
+        In the place of alpha, how many pins the prior weighs as much as; see :func:`prior_weight`.
 
     Returns
     -------
@@ -64,8 +70,9 @@ def log_odds_z(
         positive, a count with its prior overflows, or all mass of a user and the background is in
         one cluster, where the log-odds are undefined.
     TypeError
-        If alpha is no number.
+        If alpha or prior_pins is no number, or not exactly one of them is given.
     """
+    alpha = prior_weight(background, alpha, prior_pins)
     for name, y in (("y_i", y_i), ("y_j", y_j)):
         if np.ndim(y) != 1:
             raise ValueError(f"{name}: expected shape (k,), got {np.shape(y)}")
@@ -79,7 +86,12 @@ def log_odds_z(
 
 
 def pairwise_max_z(
-    counts: ArrayLike, background: ArrayLike, alpha: float, variance: str = "two-term"
+    counts: ArrayLike,
+    background: ArrayLike,
+    alpha: float | None = None,
+    variance: str = "two-term",
+    *,
+    prior_pins: float | None = None,
 ) -> NDArray[np.float64]:
     """Largest absolute z-score over clusters, for every pair of users (Eq. 7).
 
@@ -89,10 +101,12 @@ def pairwise_max_z(
         Counts of n >= 2 users.
     background : array-like of shape (k,)
         Counts g of the background.
-    alpha : float
+    alpha : float, optional
         Weight of the prior; positive.
     variance : {"two-term", "four-term"}, default="two-term"
         Eq. 5 or Monroe's full form.
+    prior_pins : float, optional
+        In the place of alpha, how many pins the prior weighs as much as; see :func:`prior_weight`.
 
     Returns
     -------
@@ -103,7 +117,10 @@ def pairwise_max_z(
     ------
     ValueError
         As :func:`log_odds_z`, or with fewer than two users.
+    TypeError
+        As :func:`log_odds_z`.
     """
+    alpha = prior_weight(background, alpha, prior_pins)
     if np.ndim(counts) != 2 or len(counts) < 2:
         raise ValueError(f"counts: expected shape (n, k) with n >= 2 users, got {np.shape(counts)}")
     empty = np.flatnonzero(~np.any(counts, axis=1))
@@ -112,6 +129,61 @@ def pairwise_max_z(
             f"counts: all zero for the users in rows {listed(empty)}; leave out users without pins"
         )
     return _pairwise_max(*logits_and_variances(counts, background, alpha, variance))
+
+
+def prior_weight(
+    background: ArrayLike, alpha: float | None = None, prior_pins: float | None = None
+) -> float:
+    r"""Weight alpha of the prior, as it is or from how many pins the prior weighs as much as.
+
+    The prior adds :math:`\alpha g(k)` to a user's count of cluster k, :math:`\alpha G` in all. As a
+    pin counts as 1, that is as many pins: a prior of 20 pins draws a user of 20 half-way to the
+    background, however many pins the background has.
+
+    Parameters
+    ----------
+    background : array-like of shape (k,)
+        Counts g of the background.
+    alpha, prior_pins : float
+        Exactly one of the two; positive.
+
+    Returns
+    -------
+    float
+        `alpha`, or `prior_pins` / G.
+
+    Raises
+    ------
+    TypeError
+        If both or none are given, or the one is no number.
+    ValueError
+        If it is not positive, or the background has no counts, or some that are negative or not
+        finite.
+
+    Examples
+    --------
+    >>> prior_weight([30.0, 50.0, 20.0], prior_pins=20)
+    0.2
+    """
+    if alpha is None and prior_pins is None:
+        raise TypeError(
+            "alpha: expected a finite number above 0, or prior_pins: expected a finite number of "
+            "pins that the prior weighs as much as (20, say); got neither"
+        )
+    if alpha is not None and prior_pins is not None:
+        raise TypeError(
+            f"alpha and prior_pins: expected one of the two, got {alpha!r} and {prior_pins!r}"
+        )
+    if prior_pins is None:
+        return check_number(alpha, "alpha", above=0)
+    prior_pins = check_number(prior_pins, "prior_pins", above=0)
+    with np.errstate(over="ignore"):
+        total = check_finite(_checked_counts(background, "background").sum(), "sum of background")
+    if total == 0:
+        raise ValueError("background: all counts are zero; the prior needs some mass")
+    return check_number(
+        prior_pins / float(total), f"prior_pins={prior_pins:g} / {total:g}", above=0
+    )
 
 
 def pair_users(places: ArrayLike, n_users: int) -> NDArray[np.int64]:

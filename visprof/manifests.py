@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from visprof._extras import needs
 from visprof.checks import listed
 
 __all__ = ["FURTHER_COLUMNS", "parse_times", "read_manifest"]
@@ -168,6 +169,8 @@ def _utf8_text(path: Path) -> str:
 
 def _read_parquet(path: Path) -> tuple[pd.DataFrame, list[str]]:
     """Read a Parquet table as the same text that a CSV file would hold; nulls are empty."""
+    with needs("collect"):
+        import pyarrow  # noqa: F401  (which pandas reads it with)
     try:
         table = pd.read_parquet(path)
         read = (*MANIFEST_COLUMNS, *FURTHER_COLUMNS)  # others may hold pictures, which are no text

@@ -12,6 +12,7 @@ from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_array
 
+from visprof._extras import needs
 from visprof.checks import (
     check_finite,
     check_groups,
@@ -83,7 +84,8 @@ def tsne_plane(
         or a parameter is out of range.
     """
     # here, since it takes a second that others need not wait for
-    from openTSNE import TSNE, affinity, initialization
+    with needs("book"):
+        from openTSNE import TSNE, affinity, initialization
 
     x = check_array(
         features, dtype=np.float64, order="C", ensure_min_features=2, input_name="features"

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from visprof._extras import needs
 from visprof.checks import check_whole
 from visprof.pictures import read_image
+
+with needs("nets"):
+    import cv2
 
 __all__ = ["picture_palettes"]
 

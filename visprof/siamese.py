@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
-from torch import Tensor, nn
-from torch.nn import functional as F
 
+from visprof._extras import needs
 from visprof.architectures import Backbone
 from visprof.checks import check_finite, check_groups, check_number, check_whole, listed
+
+with needs("nets"):
+    import torch
+    from torch import Tensor, nn
+    from torch.nn import functional as F
 
 __all__ = ["SiameseEmbedding", "calibrate", "contrastive_loss", "siamese_outputs"]
 

@@ -15,11 +15,10 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import ArrayLike
-from torch import Tensor, nn
 from tqdm import tqdm
 
+from visprof._extras import needs
 from visprof.architectures import Backbone
 from visprof.checks import check_number, check_whole, listed
 from visprof.embedding import arithmetic
@@ -32,6 +31,10 @@ from visprof.siamese import (
     double_precision,
     mean_loss,
 )
+
+with needs("nets"):
+    import torch
+    from torch import Tensor, nn
 
 __all__ = ["array_inputs", "image_inputs", "train_last_layer", "train_siamese"]
 

@@ -22,7 +22,7 @@ from visprof.checks import (
     listed,
 )
 from visprof.intervals import Estimate, resample_counts
-from visprof.logodds import logits_and_variances, pair_users
+from visprof.logodds import logits_and_variances, pair_users, prior_weight
 from visprof.profiles import user_profiles
 from visprof.scaling import TIE, scale_exponent, scaled
 
@@ -211,11 +211,12 @@ def max_z_pvalue(
     assign_i: ArrayLike,
     assign_j: ArrayLike,
     background: ArrayLike,
-    alpha: float,
+    alpha: float | None = None,
     n_permutations: int = 999,
     variance: str = "two-term",
     random_state: int = 0,
     *,
+    prior_pins: float | None = None,
     sessions_i: ArrayLike | None = None,
     sessions_j: ArrayLike | None = None,
 ) -> tuple[float, float]:
@@ -231,7 +232,7 @@ def max_z_pvalue(
         The same of the second user.
     background : array-like of shape (k,)
         Counts of the background.
-    alpha : float
+    alpha : float, optional
         Weight of the prior.
     n_permutations : int, default=999
         Number of random shuffles.
@@ -239,6 +240,9 @@ def max_z_pvalue(
         See :func:`visprof.logodds.log_odds_z`.
     random_state : int, default=0
         Seed.
+    prior_pins : float, optional
+        In the place of alpha, how many pins the prior weighs as much as; see
+        :func:`visprof.logodds.prior_weight`.
     sessions_i, sessions_j : array-like of shape (n_i,) and (n_j,), optional
         Session of each pin; sessions are shuffled whole. Without them, pins are.
 
@@ -277,6 +281,7 @@ def max_z_pvalue(
         n_permutations,
         variance,
         random_state,
+        prior_pins=prior_pins,
         sessions=sessions,
     )
     return float(found.max_z[0]), float(found.p_values[0])
@@ -287,11 +292,12 @@ def max_z_pvalues(
     users: ArrayLike,
     pairs: ArrayLike,
     background: ArrayLike | Sequence[ArrayLike],
-    alpha: float,
+    alpha: float | None = None,
     n_permutations: int = 999,
     variance: str = "two-term",
     random_state: int = 0,
     *,
+    prior_pins: float | None = None,
     sessions: ArrayLike | None = None,
     ties: str = "count",
 ) -> PairPValues:
@@ -322,7 +328,7 @@ def max_z_pvalues(
         Pairs to test, by place among the sorted users (see :func:`sample_pairs`).
     background : array-like of shape (k,), or S of them, (k_1,) to (k_S,)
         Counts of the background, of which at least two are positive.
-    alpha : float
+    alpha : float, optional
         Weight of the prior; positive.
     n_permutations : int, default=999
         Number of random shuffles of each pair.
@@ -330,6 +336,9 @@ def max_z_pvalues(
         See :func:`visprof.logodds.log_odds_z`.
     random_state : int, default=0
         Seed; the result does not depend on the number of threads.
+    prior_pins : float, optional
+        In the place of alpha, how many pins the prior weighs as much as; see
+        :func:`visprof.logodds.prior_weight`.
     sessions : array-like of shape (n,), optional
         Session of each pin; the same name with two users means two sessions.
     ties : {"count", "random"}, default="count"
@@ -347,7 +356,8 @@ def max_z_pvalues(
         a user or session is missing, a pair is not of two users, the background is in fewer than
         two clusters, n_permutations is less than 1, or as :func:`visprof.logodds.log_odds_z`.
     TypeError
-        If n_permutations or the seed is not whole, or users or sessions are of several kinds.
+        If n_permutations or the seed is not whole, users or sessions are of several kinds, or not
+        exactly one of alpha and prior_pins is given.
     """
     if ties not in ("count", "random"):
         raise ValueError(f"ties: expected 'count' or 'random', got {ties!r}")
@@ -363,7 +373,16 @@ def max_z_pvalues(
             f"got {listed(pairs[wrong].tolist())}"
         )
     tests = [
-        _Test.of(pins, users, sessions, counts, pairs, own, alpha, variance)
+        _Test.of(
+            pins,
+            users,
+            sessions,
+            counts,
+            pairs,
+            own,
+            prior_weight(own, alpha, prior_pins),
+            variance,
+        )
         for pins, counts, own in zip(every_pins, every_counts, backgrounds, strict=True)
     ]
     # of the mean over vocabularies, and of each

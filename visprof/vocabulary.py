@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.special import entr
+from scipy.optimize import brentq, linear_sum_assignment
+from scipy.special import entr, softmax
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics.cluster import contingency_matrix
@@ -15,12 +17,22 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from visprof.checks import check_finite, check_groups, check_number, check_whole
 from visprof.scaling import scale_exponent, scaled
 
-__all__ = ["VisualVocabulary", "assignment_entropy", "count_distinct", "match_clusters"]
+__all__ = [
+    "UniformAssignmentWarning", "VisualVocabulary", "assignment_entropy", "count_distinct",
+    "match_clusters",
+]  # fmt: skip
 
 _SIGMAS = ("pairs", "centres")
 _START_ROWS = 100  # a cluster
 _COUNTED_ROWS = 4096  # at a time
 _BLOCK_BYTES = 32 * 2**20  # one block of row-to-centre distances
+_LOOKED_AT = 1000  # rows whose mean entropy stands for that of all
+_AUTO_ENTROPY = 0.5  # of the largest
+_UNIFORM_ENTROPY = 0.95  # likewise
+
+
+class UniformAssignmentWarning(UserWarning):
+    """Assignments are so nearly uniform that profiles made of them hardly differ."""
 
 
 class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -33,16 +45,18 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     squared distance between pairs of training pictures and :math:`\beta` the bandwidth. The
     paper leaves open whether assignments are normalised, and what :math:`\sigma^2` is a mean over:
     both readings of both can be had. Where :math:`\beta` is read to divide :math:`\sigma^2`, pass
-    a bandwidth of :math:`1 / \beta`. Near :math:`\beta = 1` the assignment is almost uniform:
-    see :func:`assignment_entropy`.
+    a bandwidth of :math:`1 / \beta`. Near :math:`\beta = 1` the assignment is almost uniform, and a
+    warning says so: see :func:`assignment_entropy`.
 
     Parameters
     ----------
     n_clusters : int, default=200
         Number of visual words k; at most the number of distinct training pictures, see
         :func:`count_distinct`.
-    bandwidth : float, default=1.0
-        :math:`\beta`; 0 assigns each picture wholly to the nearest centre.
+    bandwidth : float or "auto", default=1.0
+        :math:`\beta`; 0 assigns each picture wholly to the nearest centre. "auto" takes the one
+        with which the mean entropy of the training pictures' normalised assignments is half of the
+        largest: :math:`\log(k) / 2`, as if each belonged equally to :math:`\sqrt{k}` words.
     normalised : bool, default=True
         Divide by the sum over clusters, so that every picture counts as 1. Else the plain
         exponentials: a picture far from all centres counts for little.
@@ -61,9 +75,12 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     sigma2_ : float
         Mean of :math:`\|r_i - r_j\|^2` over all pairs i != j of training rows, or of
         :math:`\|r_i - d_k\|^2` over all rows and centres. Like `bandwidth` and `normalised`,
-        `sigma` plays no part in `fit`: another reading needs no new clusters, but `set_params`.
+        `sigma` plays no part in `fit`: another reading needs no new clusters, but `set_params`
+        (only "auto" is found in `fit`).
         Assignments do not depend on the unit of the embeddings; this does, and asking for it is a
         ValueError where it is beyond the largest float.
+    bandwidth_ : float
+        :math:`\beta` as it is used: `bandwidth`, or the one that "auto" found.
     n_iter_ : int
         Iterations that k-means took.
     n_features_in_ : int
@@ -80,7 +97,7 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def __init__(
         self,
         n_clusters: int = 200,
-        bandwidth: float = 1.0,
+        bandwidth: float | str = 1.0,
         normalised: bool = True,
         sigma: str = "pairs",
         max_iter: int = 25,
@@ -144,7 +161,19 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self.cluster_centers_ = scaled(kmeans.cluster_centers_, -self._exponent)
         self.n_iter_ = kmeans.n_iter_
         self._sigma2 = _mean_squared_distances(X, kmeans.cluster_centers_)
+        self._auto_scale = None
+        if self.bandwidth == "auto":
+            self._auto_scale = _scale_of_entropy(self._affinities(_some_rows(X))[0])
         return self
+
+    @property
+    def bandwidth_(self) -> float:
+        r"""Bandwidth :math:`\beta` that is used."""
+        if self.bandwidth != "auto":
+            return float(self.bandwidth)
+        if self._auto_scale is None:
+            raise ValueError('bandwidth: "auto" is found in fit; fit with it, or pass a number')
+        return 2 * self._auto_scale / self._sigma2[self.sigma]
 
     @property
     def sigma2_(self) -> float:
@@ -171,32 +200,61 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         TypeError
             If `bandwidth` is no number, or another not whole.
         ValueError
-            If a picture is so far from those of `fit` that distances are not finite, or a
-            parameter is out of range.
+            If a picture is so far from those of `fit` that distances are not finite, a parameter
+            is out of range, or "auto" was not the bandwidth when it was fitted.
+
+        Warns
+        -----
+        UniformAssignmentWarning
+            If normalised assignments are nearly uniform; it says with which bandwidth they would
+            not be.
         """
         check_is_fitted(self)
         self._check_parameters()
+        scale = self.bandwidth_ * self._sigma2[self.sigma] / 2
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        words = np.empty((len(X), len(self.cluster_centers_)), dtype=X.dtype)
+        block = max(1, _BLOCK_BYTES // (words.shape[1] * np.dtype(float).itemsize))
+        for start in range(0, len(X), block):
+            with np.errstate(over="ignore"):  # checked below
+                rows = scaled(X[start : start + block].astype(float), self._exponent)
+            affinity, half_norms = self._affinities(rows)
+            self._soften(affinity, half_norms, scale)
+            words[start : start + block] = affinity
+        if self.normalised:
+            self._warn_if_uniform(X, words)
+        return words
+
+    def _affinities(self, rows: NDArray) -> tuple[NDArray, NDArray]:
+        """Half of |r|^2 - |r - d|^2 of rows and centres, and half of |r|^2, from a near origin."""
         centres = scaled(self.cluster_centers_, self._exponent)
         origin = centres.mean(axis=0)  # near the data, so squares do not cancel
         centres = centres - origin
-        half_norms = np.einsum("ij,ij->i", centres, centres) / 2
-        words = np.empty((len(X), len(centres)), dtype=X.dtype)
-        block = max(1, _BLOCK_BYTES // (centres.itemsize * len(centres)))
-        for start in range(0, len(X), block):
-            with np.errstate(over="ignore", invalid="ignore"):  # checked below
-                rows = scaled(X[start : start + block].astype(float), self._exponent) - origin
-                affinity = rows @ centres.T
-                affinity -= half_norms  # |r|^2 / 2 - |r - d|^2 / 2
-                row_norms = np.einsum("ij,ij->i", rows, rows)
-            check_finite(row_norms, "X: squared distances from the visual words")
-            self._soften(affinity, row_norms / 2)
-            words[start : start + block] = affinity
-        return words
+        with np.errstate(over="ignore", invalid="ignore"):  # checked below
+            rows = rows - origin
+            affinity = rows @ centres.T
+            affinity -= np.einsum("ij,ij->i", centres, centres) / 2
+            row_norms = np.einsum("ij,ij->i", rows, rows)
+        check_finite(row_norms, "X: squared distances from the visual words")
+        return affinity, row_norms / 2
 
-    def _soften(self, affinity: NDArray, half_norms: NDArray) -> None:
+    def _warn_if_uniform(self, X: NDArray, words: NDArray) -> None:
+        largest = np.log(words.shape[1])
+        entropy = assignment_entropy(_some_rows(words)).mean()
+        if entropy < _UNIFORM_ENTROPY * largest or largest == 0:
+            return
+        rows = scaled(_some_rows(X).astype(float), self._exponent)
+        better = 2 * _scale_of_entropy(self._affinities(rows)[0]) / self._sigma2[self.sigma]
+        warnings.warn(
+            f"bandwidth={self.bandwidth_:g} assigns pictures nearly equally to all visual words: "
+            f"the mean entropy is {entropy:.3f} of at most {largest:.3f}. With bandwidth="
+            f'{better:.2g} it would be {_AUTO_ENTROPY * largest:.3f}, as bandwidth="auto" makes it',
+            UniformAssignmentWarning,
+            stacklevel=3,
+        )
+
+    def _soften(self, affinity: NDArray, half_norms: NDArray, scale: float) -> None:
         """Turn affinities into assignments, in place."""
-        scale = self.bandwidth * self._sigma2[self.sigma] / 2
         if scale < np.finfo(float).tiny:  # the limit of a vanishing bandwidth
             nearest = affinity.argmax(axis=1)
             affinity[:] = 0
@@ -216,7 +274,10 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def _check_parameters(self) -> None:
         check_whole(self.n_clusters, "n_clusters", 1)
         check_whole(self.max_iter, "max_iter", 1)
-        check_number(self.bandwidth, "bandwidth", least=0)
+        if not isinstance(self.bandwidth, str):
+            check_number(self.bandwidth, "bandwidth", least=0)
+        elif self.bandwidth != "auto":
+            raise ValueError(f'bandwidth: expected a number or "auto", got {self.bandwidth!r}')
         if not isinstance(self.normalised, bool | np.bool_):
             raise ValueError(f"normalised: expected True or False, got {self.normalised!r}")
         if self.bandwidth == 0 and not self.normalised:
@@ -245,6 +306,27 @@ def _sampled_start(X: NDArray, n_clusters: int, random_state: np.random.RandomSt
         sample = np.unique(X, axis=0)
         _check_filled(len(sample), n_clusters)  # here X is centred, and rounded by that
     return kmeans_plusplus(sample, n_clusters, random_state=random_state)[0]
+
+
+def _some_rows(rows: NDArray) -> NDArray:
+    """Rows spread evenly over all, `_LOOKED_AT` at most."""
+    return rows[:: -(-len(rows) // _LOOKED_AT)]
+
+
+def _scale_of_entropy(affinity: NDArray) -> float:
+    """What to divide affinities by, for a mean entropy of `_AUTO_ENTROPY` of the largest."""
+    gaps = affinity.max(axis=1, keepdims=True) - affinity
+    least, largest = gaps[gaps > 0].min(initial=np.inf), gaps.max()
+    if not largest:  # one word, or words that are all equally near: any scale will do
+        return 0.0
+
+    def excess(exponent: float) -> float:
+        shares = softmax(-gaps / np.exp(exponent), axis=1)
+        return float(entr(shares).sum(axis=1).mean()) - _AUTO_ENTROPY * np.log(gaps.shape[1])
+
+    # at the one end hard, but for equal distances, at the other uniform
+    ends = np.log(least) - np.log(1e3), np.log(largest) + np.log(1e3)
+    return float(np.exp(ends[0] if excess(ends[0]) >= 0 else brentq(excess, *ends)))
 
 
 def _check_filled(found: int, n_clusters: int) -> None:

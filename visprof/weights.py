@@ -8,11 +8,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
-from safetensors.torch import load_file
-from torch import Tensor, nn
-
+from visprof._extras import needs
 from visprof.checks import listed
+
+with needs("nets"):
+    import torch
+    from safetensors.torch import load_file
+    from torch import Tensor, nn
 
 __all__ = ["class_names_beside", "load_state", "n_outputs", "read_state"]
 

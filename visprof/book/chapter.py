@@ -20,11 +20,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import jupytext
-from nbformat import NotebookNode
-from sphinx_external_toc.parsing import parse_toc_yaml
-
+from visprof._extras import needs
 from visprof.book.parameters import Parameter, list_parameters, study_parameters
+
+with needs("book"):
+    import jupytext
+    from nbformat import NotebookNode
+    from sphinx_external_toc.parsing import parse_toc_yaml
 
 __all__ = ["KERNEL", "Page", "book_pages", "find_chapter", "read_book", "read_page"]
 

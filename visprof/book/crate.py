@@ -5,17 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-from rocrate.model.contextentity import ContextEntity
-from rocrate.model.person import Person
-from rocrate.rocrate import ROCrate
-
+from visprof._extras import needs
+from visprof._shipped import SHIPPED
 from visprof.machine import describe_hardware
-from visprof.results.provenance import PACKAGE
+
+with needs("book"):
+    import yaml
+    from rocrate.model.contextentity import ContextEntity
+    from rocrate.model.person import Person
+    from rocrate.rocrate import ROCrate
 
 __all__ = ["describe_book"]
 
-CITATION = PACKAGE.parent / "CITATION.cff"
+CITATION = SHIPPED / "CITATION.cff"
 PAPER = "https://arxiv.org/abs/1512.06785"
 TYPES = {
     ".html": "text/html",

@@ -9,18 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import nbformat
-import papermill
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from nbclient.exceptions import DeadKernelError
-from nbformat import NotebookNode
-from papermill.exceptions import PapermillExecutionError
-from papermill.iorw import load_notebook_node
-from papermill.parameterize import parameterize_notebook
-from traitlets import Unicode
-from traitlets.config import Config
-
+from visprof._extras import needs
 from visprof.book.chapter import KERNEL, Page
 from visprof.book.errors import BookError
 from visprof.book.pages import add_foot, add_note
@@ -28,6 +17,19 @@ from visprof.book.parameters import changed_values, check_parameters
 from visprof.book.progress import ProgressLine, progress_told
 from visprof.files import naming, partial_folder, put_in_place
 from visprof.results.ledger import PAGE
+
+with needs("book"):
+    import nbformat
+    import papermill
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient.exceptions import DeadKernelError
+    from nbformat import NotebookNode
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+    from traitlets import Unicode
+    from traitlets.config import Config
 
 __all__ = ["execute_page", "prepared_notebook", "seen_from"]
 

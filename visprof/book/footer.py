@@ -76,10 +76,11 @@ class PageProvenance:
         names : list of str
             Names of its parameters.
         variables : mapping
-            The page's variables: those parameters and, if it has one, its ``study``.
+            The page's variables: those parameters and, if it has one, its ``page`` (a
+            `visprof.chapter.Chapter`) or its ``study``.
         """
         parameters = {name: variables[name] for name in names}
-        study = variables.get("study")
+        study = getattr(variables.get("page"), "study", variables.get("study"))
         settled, fitted = {}, {}
         if study is not None:
             settled = dataclasses.asdict(study.parameters)

@@ -11,12 +11,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from nbformat import NotebookNode
-
+from visprof._extras import needs
 from visprof.book import footer
 from visprof.mime import CSV, FILES, NAMES, PNG
 from visprof.tables.style import as_markdown
+
+with needs("book"):
+    import nbformat
+    from nbformat import NotebookNode
 
 __all__ = [
     "add_foot", "add_note", "link_figures", "page_provenance", "parameters_note",

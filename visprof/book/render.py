@@ -11,10 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import nbformat
-import yaml
-from nbformat import NotebookNode
-
+from visprof._extras import needs
 from visprof.book.chapter import Page, book_pages
 from visprof.book.crate import describe_book
 from visprof.book.errors import BookError
@@ -23,6 +20,11 @@ from visprof.book.pages import link_figures, page_provenance, save_figures, stat
 from visprof.files import partial_folder, put_in_place, read_record, write_record
 from visprof.machine import environment_version
 from visprof.memo import SOURCES, digest
+
+with needs("book"):
+    import nbformat
+    import yaml
+    from nbformat import NotebookNode
 
 __all__ = ["FIGURES", "render_book", "render_page", "run_jupyter_book", "run_tool"]
 

@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-import nbformat
 import pandas as pd
 
+from visprof._extras import needs
 from visprof.book.build import study_note
 from visprof.book.chapter import Page, find_chapter, read_page
 from visprof.book.errors import traceback_kept
@@ -34,6 +34,9 @@ from visprof.memo import digest
 from visprof.parameters import PRESETS, given_parameters
 from visprof.results.ledger import Ledger, estimates
 from visprof.results.provenance import provenance
+
+with needs("book"):
+    import nbformat
 
 __all__ = ["Run", "compare_runs", "read_run", "run_chapter"]
 

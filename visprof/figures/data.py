@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import NullFormatter, PercentFormatter, StrMethodFormatter
 from scipy import stats
 
+from visprof._extras import needs
 from visprof.figures.figure import Figure
 from visprof.figures.mosaics import mosaic
 from visprof.figures.style import COLOURS, CYCLE, single_axes
+
+with needs("book"):
+    from matplotlib.ticker import NullFormatter, PercentFormatter, StrMethodFormatter
 
 __all__ = [
     "board_funnel",

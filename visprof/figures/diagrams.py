@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
-from matplotlib.text import Text
 
+from visprof._extras import needs
 from visprof.figures.figure import Figure
 from visprof.figures.style import COLOURS, single_axes
+
+with needs("book"):
+    import matplotlib as mpl
+    from matplotlib.axes import Axes
+    from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+    from matplotlib.text import Text
 
 __all__ = ["framework", "siamese_network"]
 

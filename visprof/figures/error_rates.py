@@ -6,12 +6,15 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import NullLocator, PercentFormatter
 from scipy import stats
 
+from visprof._extras import needs
 from visprof.figures.figure import Figure
 from visprof.figures.style import COLOURS, CYCLE, DASHES, MARKERS, arms, single_axes
+
+with needs("book"):
+    from matplotlib.axes import Axes
+    from matplotlib.ticker import NullLocator, PercentFormatter
 
 __all__ = ["false_positive_rates", "power_curves", "pvalue_ecdf", "share_intervals"]
 

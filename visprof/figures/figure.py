@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import matplotlib.figure
 import pandas as pd
-from matplotlib.text import Text
 
+from visprof._extras import needs
 from visprof.figures.names import drawable, squeezed
+
+with needs("book"):
+    import matplotlib.figure
+    from matplotlib.text import Text
 
 __all__ = ["Figure"]
 

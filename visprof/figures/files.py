@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import io
 
-import matplotlib.figure
 import pandas as pd
-from IPython.core.getipython import get_ipython
-from matplotlib_inline.backend_inline import set_matplotlib_formats
 
+from visprof._extras import needs
 from visprof.figures.figure import Figure
 from visprof.mime import CSV, NAMES, PNG, SVG
+
+with needs("book"):
+    import matplotlib.figure
+    from IPython.core.getipython import get_ipython
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 __all__ = ["figure_files", "numbers_csv", "show_with_files"]
 

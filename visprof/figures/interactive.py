@@ -10,25 +10,28 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from bokeh.embed import json_item
-from bokeh.models import (
-    BoxZoomTool,
-    ColumnDataSource,
-    HoverTool,
-    PanTool,
-    ResetTool,
-    TapTool,
-    WheelZoomTool,
-    ZoomInTool,
-    ZoomOutTool,
-)
-from bokeh.plotting import figure as bokeh_figure
-from bokeh.resources import INLINE
-from IPython.display import HTML
 
+from visprof._extras import needs
 from visprof.figures.files import numbers_csv
 from visprof.mime import CSV
 from visprof.pictures import read_image
+
+with needs("book"):
+    from bokeh.embed import json_item
+    from bokeh.models import (
+        BoxZoomTool,
+        ColumnDataSource,
+        HoverTool,
+        PanTool,
+        ResetTool,
+        TapTool,
+        WheelZoomTool,
+        ZoomInTool,
+        ZoomOutTool,
+    )
+    from bokeh.plotting import figure as bokeh_figure
+    from bokeh.resources import INLINE
+    from IPython.display import HTML
 
 __all__ = ["HTMLFigure", "interactive_map"]
 

@@ -12,7 +12,10 @@ from collections.abc import Iterable
 from functools import cache
 from itertools import count
 
-from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+from visprof._extras import needs
+
+with needs("book"):
+    from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 
 __all__ = ["drawable", "squeezed"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import LogLocator, PercentFormatter, StrMethodFormatter
 
+from visprof._extras import needs
 from visprof.figures.figure import Figure
 from visprof.figures.style import (
     ALL_SEEDS,
@@ -18,6 +18,9 @@ from visprof.figures.style import (
     legend_above,
     single_axes,
 )
+
+with needs("book"):
+    from matplotlib.ticker import LogLocator, PercentFormatter, StrMethodFormatter
 
 __all__ = ["leakage_curves", "mrr_curves", "mrr_growth", "mrr_intervals", "mrr_leads"]
 

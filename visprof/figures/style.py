@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
 
+from visprof._extras import needs
 from visprof.figures.figure import Figure
 from visprof.figures.files import show_with_files
+
+with needs("book"):
+    import matplotlib as mpl
+    import seaborn as sns
+    from matplotlib.axes import Axes
 
 __all__ = [
     "ALL_SEEDS",

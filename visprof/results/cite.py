@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 import visprof
+from visprof._shipped import SHIPPED
 from visprof.intervals import Estimate
 from visprof.machine import describe_hardware
 from visprof.results.headline import headline_first
@@ -21,7 +22,7 @@ from visprof.results.ledger import Ledger, estimates
 
 __all__ = ["PAPER", "cite_number", "cite_software", "find_ledger", "list_numbers"]
 
-RESULTS = Path(visprof.__file__).resolve().parent.parent / "results"
+RESULTS = SHIPPED / "results"
 TITLE = "visprof: latent visual interests from collected pictures, an executable reproduction"
 AUTHOR = "The visprof authors"
 YEAR = 2026

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import visprof
+from visprof._shipped import SHIPPED
 from visprof.machine import environment_version, hardware
 from visprof.memo import digest
 
 __all__ = ["provenance"]
 
 PACKAGE = Path(visprof.__file__).parent
-LOCK = PACKAGE.parent / "constraints.txt"  # the versions that were tested; in a checkout
+LOCK = SHIPPED / "constraints.txt"  # the versions that were tested
 # the versions that were tested; in a checkout
 
 

@@ -2,12 +2,16 @@
 
 from visprof.sentences.baselines import *
 from visprof.sentences.claims import *
+from visprof.sentences.data import *
 from visprof.sentences.deviations import *
 from visprof.sentences.error_rates import *
 from visprof.sentences.leakage import *
 from visprof.sentences.numerals import *
+from visprof.sentences.own_board import *
 from visprof.sentences.pair_tests import *
 from visprof.sentences.pairs import *
 from visprof.sentences.planes import *
 from visprof.sentences.ranks import *
+from visprof.sentences.scenes import *
 from visprof.sentences.sensitivity import *
+from visprof.sentences.training import *

@@ -10,10 +10,10 @@ import pandas as pd
 from visprof.sentences.numerals import significant
 from visprof.steps.sensitivity import N_COMPARED
 
-__all__ = ["sensitivity"]
+__all__ = ["shares_by_setting"]
 
 
-def sensitivity(settings: pd.DataFrame, n_users: int, n_clusters: int) -> dict[str, Any]:
+def shares_by_setting(settings: pd.DataFrame, n_users: int, n_clusters: int) -> dict[str, Any]:
     """How far the shares of pairs depend on the setting, and what this page's setting is.
 
     Parameters

@@ -12,8 +12,12 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
-import cv2
 import numpy as np
+
+from visprof._extras import needs
+
+with needs("nets"):
+    import cv2
 
 __all__ = [
     "FOLIAGE",

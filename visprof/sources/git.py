@@ -30,11 +30,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-import pygit2
 from filelock import FileLock
-from pygit2.enums import DeltaStatus, FileMode, SortMode
 from tqdm import tqdm
 
+from visprof._extras import needs
 from visprof.boards import name_words
 from visprof.pictures import IMAGE_SUFFIXES
 from visprof.sources.collect import (
@@ -47,6 +46,10 @@ from visprof.sources.collect import (
     keep_board,
     save_picture,
 )
+
+with needs("collect"):
+    import pygit2
+    from pygit2.enums import DeltaStatus, FileMode, SortMode
 
 __all__ = ["PinnedRepository", "RepositoryError", "collect_git", "read_repositories"]
 

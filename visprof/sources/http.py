@@ -13,13 +13,16 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import requests
-from requests.adapters import HTTPAdapter
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 from tqdm.auto import tqdm
-from urllib3.util import Retry
 
+from visprof._extras import needs
 from visprof.sources.collect import PictureError, is_saved_picture, save_picture
+
+with needs("collect"):
+    import requests
+    from requests.adapters import HTTPAdapter
+    from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
+    from urllib3.util import Retry
 
 __all__ = ["FetchError", "fetch", "save_pictures", "session"]
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 
-import cv2
 import numpy as np
 
+from visprof._extras import needs
 from visprof.sources import canvas
 from visprof.sources.canvas import (
     FOLIAGE,
@@ -29,6 +29,9 @@ from visprof.sources.canvas import (
     precise,
     tint,
 )
+
+with needs("nets"):
+    import cv2
 
 __all__ = ["SCENE_CLASSES", "STYLES", "draw_scene"]
 

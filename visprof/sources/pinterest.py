@@ -21,13 +21,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
-import requests
-from requests.auth import AuthBase
 
+from visprof._extras import needs
 from visprof.checks import listed
 from visprof.manifests import parse_times
 from visprof.sources.collect import CollectSummary, begin_collection, finish_collection
 from visprof.sources.http import NO_NETWORK, FetchError, fetch, save_pictures, session
+
+with needs("collect"):
+    import requests
+    from requests.auth import AuthBase
 
 __all__ = ["API", "collect_pinterest"]
 

@@ -16,15 +16,18 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import joblib
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from visprof._extras import needs
 from visprof.checks import check_finite, check_number, check_table, check_whole, listed
 from visprof.files import naming, remove_unfinished, write_whole
 from visprof.sources.painters import SCENE_CLASSES, STYLES, draw_scene
+
+with needs("nets"):
+    import cv2
 
 __all__ = [
     "SCENE_CLASSES",

@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from visprof import architectures, embedding, retrieval, scenes, siamese
+from visprof._extras import needs
 from visprof.intervals import percentile_interval
 from visprof.siamese_training import image_inputs, train_last_layer, train_siamese
 from visprof.steps.data import SceneSplit
 from visprof.steps.networks import Network, embed_all
 from visprof.steps.registry import step
+
+with needs("nets"):
+    import torch
 
 __all__ = ["MARGINS", "siamese_ablation", "siamese_fine_tuning"]
 

@@ -2,13 +2,17 @@
 
 from visprof.tables.baselines import *
 from visprof.tables.claims import *
+from visprof.tables.data import *
 from visprof.tables.datasheet import *
 from visprof.tables.error_rates import *
 from visprof.tables.leakage import *
+from visprof.tables.own_board import *
 from visprof.tables.pair_tests import *
 from visprof.tables.pairs import *
 from visprof.tables.parameters import *
 from visprof.tables.planes import *
 from visprof.tables.ranks import *
+from visprof.tables.scenes import *
 from visprof.tables.sensitivity import *
 from visprof.tables.style import *
+from visprof.tables.training import *

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
-from pandas.io.formats.style import Styler
 
 from visprof.intervals import Estimate
 from visprof.results.verdicts import verdict_above
 from visprof.steps.user_ranking import slug
-from visprof.tables.style import table
+from visprof.tables.style import Styler, table
 
 __all__ = ["image_against_others"]
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from pandas.io.formats.style import Styler
 
 from visprof.results.claims import side_by_side, verdict_with_seeds
-from visprof.tables.style import table
+from visprof.tables.style import Styler, table
 
 __all__ = ["chance", "coverage", "findings", "moved_most", "numbers_by_kind", "rules", "verdicts"]
 

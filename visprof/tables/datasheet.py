@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pandas as pd
-from IPython.display import Markdown
-from pandas.io.formats.style import Styler
 
 from visprof import datasheet
+from visprof._extras import needs
 from visprof.datasheet import Datasheet
-from visprof.tables.style import as_markdown, table
+from visprof.tables.style import Styler, as_markdown, table
+
+with needs("book"):
+    from IPython.display import Markdown
 
 __all__ = [
     "known_problems", "left_out", "licences", "sheet_boards", "sheet_captions", "sheet_counts",

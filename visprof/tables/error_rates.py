@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
-from pandas.io.formats.style import Styler
 
 from visprof.intervals import Estimate
-from visprof.tables.style import table
+from visprof.tables.style import Styler, table
 
 __all__ = ["rule_error_rates"]
 

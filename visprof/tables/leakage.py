@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pandas as pd
-from pandas.io.formats.style import Styler
 
-from visprof.tables.style import table
+from visprof.tables.style import Styler, table
 
 __all__ = ["batch_effect", "near_duplicates"]
 

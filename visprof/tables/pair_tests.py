@@ -7,11 +7,10 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from pandas.io.formats.style import Styler
 
 from visprof.intervals import Estimate
 from visprof.logodds import log_odds_z
-from visprof.tables.style import table
+from visprof.tables.style import Styler, table
 
 __all__ = ["session_exchanges", "shares_by_rule"]
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pandas as pd
-from pandas.io.formats.style import Styler
 
 from visprof import figures
-from visprof.tables.style import table
+from visprof.tables.style import Styler, table
 
 __all__ = ["distinguishing_clusters"]
 

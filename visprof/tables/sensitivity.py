@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from pandas.io.formats.style import Styler
 
 from visprof.sentences.numerals import significant
-from visprof.tables.style import table
+from visprof.tables.style import Styler, table
 
-__all__ = ["sensitivity"]
+__all__ = ["shares_by_setting"]
 
 PARAMETERS = {
     "alpha": "weight of the prior (alpha)",
@@ -22,7 +21,7 @@ PARAMETERS = {
 }
 
 
-def sensitivity(settings: pd.DataFrame) -> Styler:
+def shares_by_setting(settings: pd.DataFrame) -> Styler:
     """Share of pairs with Z above the threshold by setting, and where pins are shuffled.
 
     Parameters

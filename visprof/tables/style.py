@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
-from pandas.io.formats.style import Styler
+
+from visprof._extras import needs
+
+with needs("book"):
+    from pandas.io.formats.style import Styler
 
 __all__ = ["as_markdown", "table"]
 

@@ -1,0 +1,82 @@
+"""Sentences of the labelled scenes, each branch."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import average_precision_score
+
+from visprof import sentences
+from visprof.intervals import Estimate
+
+ABOVE, BELOW, OPEN = Estimate(0.1, 0.05, 0.2), Estimate(-0.1, -0.2, -0.05), Estimate(0, -0.1, 0.1)
+
+
+def test_test_scenes_are_counted_with_their_classes():
+    test = pd.DataFrame({"label": ["sea"] * 1200 + ["hill"] * 3 + ["lake"] * 40})
+    assert sentences.labelled_scenes(test) == {
+        "n_test": "1,243", "n_classes": 3, "smallest_class": 3, "largest_class": 1200
+    }  # fmt: skip
+
+
+def test_what_the_network_knows_is_told_with_its_interval():
+    assert sentences.known_scenes(Estimate(0.8124, 0.75, 0.9)) == {
+        "top5": "Before any training of ours, the CNN has the right class among its first five "
+        "guesses for 81.2% (75.0% to 90.0%) of the scenes, for training and test, whose class it "
+        "knows by name."
+    }
+    assert sentences.known_scenes(None) == {
+        "top5": "The CNN has no class by the name of one of these scenes."
+    }
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 2), (1, 4), (3, 7)])
+def test_the_worked_average_precision_is_scikit_learns(first, second):
+    ranks = np.arange(1, 11)
+    found = average_precision_score(np.isin(ranks, [first, second]), -ranks)
+    assert sentences.worked_average_precision(first, second) == {
+        "worked.first": first,
+        "worked.second": second,
+        "worked.precision.first": f"{1 / first:.2f}",
+        "worked.precision.second": f"{2 / second:.2f}",
+        "worked.ap": f"{found:.2f}",
+    }
+
+
+def test_classes_are_compared_and_the_hardest_and_easiest_named():
+    by_class = pd.DataFrame(
+        {"hybrid": [0.5, 0.25, 0.75], "cnn": [0.4, 0.25, 0.8], "bow": [0.1, 0.2, 0.9]},
+        index=["open_sea", "old_town_hall", "lake_by_night"],
+    )
+    assert sentences.class_by_class(by_class) == {
+        "n_ahead": 1,
+        "hardest": "old town hall",
+        "hardest.map": 0.25,
+        "easiest": "lake by night",
+        "easiest.map": 0.75,
+    }
+
+
+def differences(mean_ap, area):
+    steps = ("hybrid-cnn", "cnn-bow", "bow-random")
+    return {
+        "map.hybrid": Estimate(0.5),
+        "map.scaled": Estimate(0.625),
+        "map.siamese-untrained": BELOW,  # no part of the paper's order
+        **{f"map.{step}": found for step, found in zip(steps, mean_ap, strict=True)},
+        **{f"map.{step}.area": found for step, found in zip(steps, area, strict=True)},
+    }
+
+
+@pytest.mark.parametrize("found", [*product([ABOVE, OPEN, BELOW], repeat=3)])
+def test_the_whole_order_is_as_sure_as_its_weakest_step(found):
+    weakest = (
+        "does not hold" if BELOW in found else "not resolved" if OPEN in found else "holds"
+    )  # fmt: skip
+    said = {"order": weakest, "order.area": "holds", "scaled_gain": "+0.125"}
+    assert sentences.retrieval_order(differences(found, [ABOVE] * 3)) == said
+    said = {"order": "holds", "order.area": weakest, "scaled_gain": "+0.125"}
+    assert sentences.retrieval_order(differences([ABOVE] * 3, found)) == said

@@ -1,0 +1,59 @@
+"""Tables of the training of the Siamese network."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from visprof.intervals import Estimate
+from visprof.sentences.training import GAIN, MIDDLE, VARIANTS
+from visprof.tables.style import Styler, table
+
+__all__ = ["layers_tuned", "turned_layers"]
+
+VALUE = ["value", "low", "high"]
+
+
+def turned_layers(ablation: pd.DataFrame) -> Styler:
+    """How far the last layer turned, and what was gained, by normalisation and learning rate.
+
+    Parameters
+    ----------
+    ablation : DataFrame
+        The step ``siamese_ablation``.
+    """
+    trained = ablation[ablation["rule"] != "start"]
+    turns = trained.groupby(["normalise", "rule"])["turn"].mean()
+    rows = [
+        {
+            "outputs": VARIANTS[row["normalise"]],
+            "learning rate": f"{row['rule']}: {row['lr_last']:.2g}",
+            "turn of the last layer": f"{turns[row['normalise'], row['rule']]:.1f}°",
+            f"gain in mAP at margin {MIDDLE:g}": f"{Estimate(*row[GAIN]):.3f}",
+        }
+        for _, row in trained[trained["margin"] == MIDDLE].iterrows()
+    ]
+    return table(pd.DataFrame(rows))
+
+
+def layers_tuned(fine_tuning: pd.DataFrame) -> Styler:
+    """Trainings of the last layer alone and of all layers, and what they gain.
+
+    Parameters
+    ----------
+    fine_tuning : DataFrame
+        The step ``siamese_fine_tuning``.
+    """
+    rows = []
+    for _, row in fine_tuning.iterrows():
+        trained = row["rule"] != "start"
+        rows.append(
+            {
+                "learning rates": row["rule"],
+                "last layer": f"{row['lr_last']:.2g}" if trained else "",
+                "other layers": f"{row['lr_rest']:.2g}" if row["lr_rest"] > 0 else "frozen",
+                "turn of the last layer": f"{row['turn']:.2g}°" if trained else "",
+                "mAP": f"{Estimate(*row[VALUE]):.3f}",
+                "gain over the start": f"{Estimate(*row[GAIN]):.3f}" if trained else "",
+            }
+        )
+    return table(pd.DataFrame(rows))
