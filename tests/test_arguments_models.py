@@ -185,6 +185,10 @@ CASES = {
         rank_scores.mrr_difference, {"rr_a": 1 / RANKS, "rr_b": 1 / RANKS[::-1], **SAMPLING},
         floats=("rr_a", "rr_b"), counts=("n_resamples",),
     ),
+    "nearest_first": Case(
+        vocabulary.nearest_first, {"pictures": SHARES, "centre": SHARES[2]},
+        floats=("pictures", "centre"),
+    ),
     "randomisation_test": Case(
         rank_scores.randomisation_test,
         {"rr_a": 1 / RANKS, "rr_b": 1 / RANKS[::-1], "n_permutations": 20},
@@ -380,7 +384,8 @@ CASES = {
 }  # fmt: skip
 
 COVERED = {
-    **dict.fromkeys([prediction, vocabulary, alike, duplicates, palette, bow, siamese, world], ()),
+    **dict.fromkeys([prediction, rank_scores, vocabulary, alike, duplicates, palette, bow], ()),
+    **dict.fromkeys([siamese, siamese_training, world], ()),
     vectors: (), scenes: ("read_scenes",),
     datasheet: (
         "board_quantiles", "known_problems",  # of its own tables: below
