@@ -175,9 +175,9 @@ def change_source(monkeypatch, module, old, new):
 def test_changed_code_is_seen_where_the_page_uses_it(build, monkeypatch):
     build()
     with monkeypatch.context() as patch:
-        change_source(patch, "visprof.intervals", "Percentile interval", "An interval")
+        change_source(patch, "visprof.intervals", "(1 - level) / 2", "(1 - level) / 3")
         assert "code visprof.intervals.percentile_interval" in build()[0].split(", ")
-        change_source(patch, "visprof.retrieval", "How well", "How")
+        change_source(patch, "visprof.intervals", "Percentile interval", "An interval")
         # nothing is executed; the pages are rendered, for one shows the library's docstrings
         assert build() == (None, True)
     memo._parse.cache_clear()

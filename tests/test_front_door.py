@@ -106,9 +106,7 @@ def test_readme_goes_from_arrays_to_tested_pairs_and_mrr_as_the_book_does(capsys
 def test_a_page_that_uses_the_front_door_is_made_from_the_code_behind_it():
     for code in ("import visprof\nvisprof.log_odds_z", "from visprof import log_odds_z"):
         found = page_inputs("", [code], {})
-        assert found["code visprof.logodds.log_odds_z"] == code_version(
-            "visprof.logodds", "log_odds_z"
-        )
+        assert found["code visprof.log_odds_z"] == code_version("visprof.logodds", "log_odds_z")
 
 
 def test_no_module_uses_the_front_door():

@@ -27,6 +27,7 @@ __all__ = ["NUMBA_NUM_THREADS", "njit", "prange"]
 
 log = logging.getLogger("visprof")
 
+ANEW = "%s cannot be used (%s); its function is compiled anew"
 _SEAL = 16  # bytes of the digest
 
 
@@ -41,7 +42,7 @@ class _CacheFile(IndexDataCacheFile):
         try:
             return super()._load_index()
         except Exception as error:  # unpickling raises nearly anything
-            _warn(self._index_path, error)
+            log.warning(ANEW, self._index_path, f"{type(error).__name__}: {error}")
             return {}
 
     def _load_data(self, name: str) -> Any:
@@ -50,9 +51,9 @@ class _CacheFile(IndexDataCacheFile):
             content = file.read()
         content, digest = content[:-_SEAL], content[-_SEAL:]
         if _digest(content) != digest:
-            error = OSError("it was cut or changed since it was written")
-            _warn(path, error)
-            raise error  # numba takes this for: there is no such file
+            reason = "it was cut or changed since it was written"
+            log.warning(ANEW, path, f"{OSError.__name__}: {reason}")
+            raise OSError(reason)  # numba takes this for: there is no such file
         return pickle.loads(content)
 
     def save(self, key: Any, data: Any) -> None:
@@ -81,11 +82,6 @@ def njit(*arguments: Any, **options: Any) -> Callable[..., Any]:
 def _compiled_sources() -> str:
     """Digest of the source of all modules of the package that compile."""
     return digest(*(text for text in SOURCES.values() if f"from {__name__} import" in text))
-
-
-def _warn(path: str, error: Exception) -> None:
-    reason = f"{type(error).__name__}: {error}"
-    log.warning("%s cannot be used (%s); its function is compiled anew", path, reason)
 
 
 def _digest(content: bytes) -> bytes:

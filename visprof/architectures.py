@@ -7,8 +7,8 @@ a picture is cropped, scaled and normalised for it.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import re
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
@@ -459,7 +459,7 @@ class TimmModel(_Standardised):
 
     def load(self, state: Mapping[str, Tensor], source: str) -> None:
         """Load weights by their names, also the older names and other picture sizes timm knows."""
-        module = sys.modules[type(self.network).__module__]
+        module = inspect.getmodule(type(self.network))  # one of timm: no code of this package
         translate = getattr(module, "checkpoint_filter_fn", None)  # timm has one per family
         if translate is not None:
             # another network's names may be beyond it; then they are named as they are in the file

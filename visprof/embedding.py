@@ -29,7 +29,7 @@ from visprof._extras import needs
 from visprof.architectures import Backbone
 from visprof.checks import check_whole
 from visprof.files import naming, read_record, remove_unfinished, write_record
-from visprof.pictures import read_image
+from visprof.pictures import UnreadableError, read_image
 from visprof.scaling import scale_exponent, scaled
 
 with needs("nets"):
@@ -446,7 +446,7 @@ def _batches(
         try:
             prepared.append(future.result())
             taken.append(position)
-        except ValueError as error:
+        except UnreadableError as error:
             unreadable[position] = str(error)
         if len(taken) == batch_size:
             yield taken, torch.stack(prepared)

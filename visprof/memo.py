@@ -8,7 +8,6 @@ import hashlib
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import joblib
 from filelock import FileLock
 
 from visprof.files import open_sealed, remove_unfinished, replacing, seal
+from visprof.reach import Package
 
 __all__ = ["SOURCES", "code_version", "digest", "fingerprint", "imported_names", "keep"]
 
@@ -31,7 +31,6 @@ def _module_name(path: Path) -> str:
 
 # read once, when the package is imported: what runs is this, even if a file is edited meanwhile
 SOURCES = {_module_name(path): path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
-PACKAGES = frozenset(_module_name(path) for path in PACKAGE.rglob("__init__.py"))
 
 
 def digest(*parts: str) -> str:
@@ -47,35 +46,9 @@ def fingerprint(path: str | Path) -> str:
     return digest(*(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats))
 
 
-@dataclass(frozen=True)
-class _Module:
-    """What a module defines at its top level, which names that uses, and what it imports."""
-
-    definitions: dict[str, str]
-    uses: dict[str, frozenset[str]]
-    imports: dict[str, tuple[str, str | None]]
-
-
 @functools.cache
-def _parse(module: str) -> _Module:
-    source = SOURCES[module]
-    tree = ast.parse(source)
-    definitions, uses = {}, {}
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names = [node.name]
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            names = [target.id for target in targets if isinstance(target, ast.Name)]
-        else:
-            continue
-        walked = list(ast.walk(node))
-        arguments = {inner.arg for inner in walked if isinstance(inner, ast.arg)}
-        used = {inner.id for inner in walked if isinstance(inner, ast.Name)} - arguments
-        for name in names:
-            definitions[name] = ast.get_source_segment(source, node) or ""
-            uses[name] = frozenset(used)
-    return _Module(definitions, uses, imported_names(tree))
+def _parse() -> Package:
+    return Package(SOURCES)
 
 
 def imported_names(tree: ast.Module) -> dict[str, tuple[str, str | None]]:
@@ -103,54 +76,24 @@ def imported_names(tree: ast.Module) -> dict[str, tuple[str, str | None]]:
     return found
 
 
-def _handed_on(module: str, name: str | None) -> tuple[str, str | None]:
-    """Where a name is from that a package imports only to hand it on; else the place itself."""
-    while (
-        name is not None
-        and module in PACKAGES
-        and name not in _parse(module).definitions
-        and name in _parse(module).imports
-    ):
-        module, name = _parse(module).imports[name]
-    return module, name
-
-
 @functools.cache
 def code_version(module: str, name: str) -> str:
-    """Hash a function or class of this package with all code of the package that it can reach.
+    """Hash a function, class or constant of this package with all code of it that it reaches.
 
-    That is its own source, what it names in its module or in others of the same folder (as steps
-    name each other's values), and the whole source of every other module of the package that
-    these import, directly or through others. Where a package hands a name on, that is the module
-    which defines it, and no other of the package.
+    It changes with what values depend on, and with nothing else: not with comments, docstrings and
+    messages, and not with what is not reached, in its module or in others (see `visprof.reach`).
+
+    Parameters
+    ----------
+    module, name : str
+        As for `visprof.reach.Package.version`.
+
+    Raises
+    ------
+    KeyError
+        If the package has no such module.
     """
-    first = _handed_on(module, name)
-    folder = first[0].rpartition(".")[0]
-    reached: set[tuple[str, str]] = set()
-    modules: set[str] = set()
-    waiting = {first}
-    while waiting:
-        place = waiting.pop()
-        own = _parse(place[0])
-        if place[1] in own.definitions and place not in reached:
-            reached.add(place)
-            waiting |= {(place[0], used) for used in own.uses[place[1]]}
-        elif place[1] in own.imports:
-            source, original = _handed_on(*own.imports[place[1]])
-            if original is not None and source.rpartition(".")[0] == folder:
-                waiting.add((source, original))
-            else:
-                modules.add(source)
-    closure: set[str] = set()
-    while modules:
-        source = modules.pop()
-        if source not in closure:
-            closure.add(source)
-            modules |= {_handed_on(*found)[0] for found in _parse(source).imports.values()}
-    return digest(
-        *(_parse(where).definitions[what] for where, what in sorted(reached)),
-        *(SOURCES[source] for source in sorted(closure)),
-    )
+    return _parse().version(module, name)
 
 
 def keep(folder: Path, compute: Callable[[], Any]) -> Any:

@@ -34,6 +34,7 @@ __all__ = [
     "MAX_PIXELS",
     "SIDEWAYS",
     "PictureError",
+    "UnreadableError",
     "decode",
     "is_hidden",
     "list_entries",
@@ -92,6 +93,10 @@ class PictureError(ValueError):
     """A picture cannot be used; the message is a short reason, the same for all alike."""
 
 
+class UnreadableError(ValueError):
+    """A picture cannot be read; the message names it, and says why."""
+
+
 # --- reading one ----------------------------------------------------------------------------------
 
 
@@ -114,14 +119,14 @@ def read_image(path: str | Path) -> Image.Image:
     ------
     FileNotFoundError
         If there is no such file.
-    ValueError
+    UnreadableError
         If it is no regular file, cannot be decoded, or has more than 160 million pixels; the
         message names it.
     """
     try:
         return _read(path)
     except PictureError as error:
-        raise ValueError(
+        raise UnreadableError(
             f"cannot read the picture {str(path)!r}: {error}. Replace it or leave it out."
         ) from error
 

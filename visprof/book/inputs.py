@@ -14,18 +14,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import visprof
 from visprof.machine import environment_version, machine_version
 from visprof.memo import SOURCES, code_version, digest, fingerprint, imported_names
 from visprof.trace import FILES, STEP
 
 __all__ = ["changed_inputs", "page_inputs"]
-
-# A study reaches every step, and the page uses a few: those are noted one by one.
-MACHINERY = (
-    "visprof.study", "visprof.parameters", "visprof.sizing", "visprof.memo",
-    "visprof.steps.registry", "visprof.chapter",
-)  # fmt: skip
 
 
 def page_inputs(text: str, cells: Iterable[str], values: Mapping[str, Any]) -> dict[str, str]:
@@ -103,20 +96,9 @@ def _named_code(code: str) -> dict[str, str]:
             attributes.setdefault(node.value.id, set()).add(node.attr)
     versions = {}
     for alias, (module, name) in imported_names(tree).items():
-        if module in MACHINERY:
-            versions[module] = digest(*(SOURCES[part] for part in MACHINERY))
-        elif name is None:
+        if name is None:
             for used in attributes.get(alias, ()):
-                home = _home(module, used)
-                versions[".".join(home)] = code_version(*home)
+                versions[f"{module}.{used}"] = code_version(module, used)
         else:
-            home = _home(module, name)
-            versions[".".join(home)] = code_version(*home)
+            versions[f"{module}.{name}"] = code_version(module, name)
     return versions
-
-
-def _home(module: str, name: str) -> tuple[str, str]:
-    """The module that a name is defined in, where the package itself offers it."""
-    if module == visprof.__name__ and name in visprof.FRONT_DOOR:
-        return f"{module}.{visprof.FRONT_DOOR[name]}", name
-    return module, name
