@@ -408,7 +408,11 @@ class Writer:
             self.chains.add(chain if isinstance(node.ctx, ast.Load) else chain[:1])
             return ".".join(chain)
         replaced: dict[str, object] = {}
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+        if isinstance(node, ast.JoinedStr):  # some versions put empty texts between the parts
+            texts = [part for part in node.values if isinstance(part, ast.Constant)]
+            empty = [text for text in texts if text.value == ""]
+            replaced["values"] = [part for part in node.values if part not in empty]
+        elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             call = node.exc
             chain = chain_of(call.func)
             if chain and self._definition.is_free(chain) and self._is_untold(chain):
