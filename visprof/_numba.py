@@ -20,7 +20,8 @@ import numba
 from numba import prange
 from numba.core.caching import IndexDataCacheFile
 
-from visprof.memo import SOURCES, digest
+from visprof.digests import digest
+from visprof.memo import SOURCES
 
 __all__ = ["njit", "prange"]
 

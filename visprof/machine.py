@@ -19,7 +19,7 @@ import psutil
 from numba.core.config import NUMBA_NUM_THREADS  # of its pool, whether it runs yet or not
 from threadpoolctl import threadpool_info
 
-from visprof.memo import digest
+from visprof.digests import digest
 
 __all__ = ["describe_hardware", "environment_version", "hardware", "machine_version"]
 
