@@ -19,11 +19,12 @@ from typing import Any
 import numba
 from numba import prange
 from numba.core.caching import IndexDataCacheFile
+from numba.core.config import NUMBA_NUM_THREADS
 
 from visprof.digests import digest
 from visprof.memo import SOURCES
 
-__all__ = ["njit", "prange"]
+__all__ = ["NUMBA_NUM_THREADS", "njit", "prange"]
 
 log = logging.getLogger("visprof")
 
