@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 import logging
 import shutil
 from collections import Counter
@@ -167,6 +168,16 @@ def test_headline_numbers_of_the_tiny_world(tiny):
         if number.low is not None and number.value != number.high:
             assert number.low <= number.value <= number.high, key
     assert numbers["map.hybrid"].value > numbers["map.bow"].value > numbers["map.random"].value
+
+
+def test_what_is_computed_is_told_to_whoever_waits_for_the_page(tmp_path):
+    study = Study("tiny", home=tmp_path / "home", drawn=False, n_seeds=2)
+    with trace.tracing(tmp_path / "trace"):
+        study["pair_numbers"]
+    notes = map(json.loads, (tmp_path / "trace").read_text().splitlines())
+    told = [note["computing"] for note in notes if "computing" in note]
+    assert told[1::2] == [None] * (len(told) // 2)  # each ends before the next begins
+    assert {"pins", "visual_vocabulary, seed 1 of 2", "visual_vocabulary, seed 2 of 2"} <= {*told}
 
 
 def test_same_seed_gives_the_same_numbers_in_another_home(tiny, tmp_path):

@@ -269,9 +269,9 @@ class Study:
         begin = time.perf_counter()
         several = self._is_drawn(name) and len(self.starts) > 1
         place = f", seed {self.starts.index(start) + 1} of {len(self.starts)}"
-        of = place if several else ""
-        with trace.computing(f"{name}{of}"):
+        with trace.computing(f"{name}{place if several else ''}"):
             value = function(**values)
+        of = f" (seed {start})" if several else ""
         log.info("%s%s: computed in %.1f s", name, of, time.perf_counter() - begin)
         return value
 
