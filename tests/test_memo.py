@@ -194,7 +194,7 @@ def test_code_version_follows_what_a_step_reaches_in_other_modules(sources):
     before = versions()
     sources("visprof.logodds", "def _sum_of_others(", "def _sum_of_others(_=0, *, ")
     reached = changed(before)
-    assert {"pairwise_differences", "pair_tests"} <= reached  # through significance
+    assert {"pairwise_differences", "pair_tests"} <= reached  # the second through significance
     assert not reached & {"assignments", "mrr_numbers", "pair_numbers"}
 
 

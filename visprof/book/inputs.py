@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from visprof.digests import digest
 from visprof.machine import environment_version, machine_version
-from visprof.memo import SOURCES, code_version, digest, fingerprint, imported_names
+from visprof.memo import SOURCES, code_version, fingerprint, imported_names
 from visprof.trace import FILES, STEP
 
 __all__ = ["changed_inputs", "page_inputs"]
