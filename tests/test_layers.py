@@ -1,0 +1,132 @@
+"""The floors of the house: what stands on what, one home for each thing."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from visprof.memo import SOURCES
+
+ROOT = Path(__file__).resolve().parent.parent
+DRAWN = {"sources/canvas.py", "sources/painters.py"}  # long, but a picture is long
+LONGEST = 600
+
+
+@pytest.fixture(scope="module")
+def floors():
+    """Names of modules, and of packages with a slash, from the lowest floor up: the README's."""
+    picture = re.search(
+        r"Data flows one way.*?```\n(.*?)```", (ROOT / "README.md").read_text(), re.S
+    )
+    found = []
+    for line in picture[1].splitlines():
+        if not line.startswith(" "):
+            found.append([])
+        elif names := re.match(r" {2}(\w+/?(?:, \w+/?)*)(?: {2,}|$)", line):
+            found[-1] += names[1].split(", ")
+    return found
+
+
+def home(module):
+    """What a module is in the list of floors: itself, or the package that it is of."""
+    parts = module.split(".")[1:]
+    packages = {name.split(".")[1] for name in SOURCES if name.count(".") > 1}
+    return f"{parts[0]}/" if parts and parts[0] in packages else "".join(parts)
+
+
+def imports(module):
+    """Modules that one imports, inside functions too; not the front door, which imports none."""
+    found = set()
+    for node in ast.walk(ast.parse(SOURCES[module])):
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{module}: a relative import"
+            wholes = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (wholes & SOURCES.keys()) or {node.module}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return (found & SOURCES.keys()) - {"visprof"}
+
+
+def test_every_module_is_on_one_floor(floors):
+    drawn = sorted(name for floor in floors for name in floor)
+    assert drawn == sorted({home(module) for module in SOURCES} - {""})
+
+
+def test_nothing_is_imported_upward(floors):
+    height = {name: number for number, floor in enumerate(floors) for name in floor}
+    upward = [
+        f"{module} -> {other}"
+        for module in SOURCES
+        for other in imports(module)
+        if module != "visprof" and height[home(other)] > height[home(module)]
+    ]
+    assert upward == []
+
+
+def test_nothing_is_imported_in_a_circle():
+    graph = {module: imports(module) for module in SOURCES}
+    homes = {}
+    for module, others in graph.items():
+        homes.setdefault(home(module), set()).update({home(of) for of in others} - {home(module)})
+    for of in (graph, homes):  # neither modules nor packages
+        list(TopologicalSorter(of).static_order())
+
+
+def test_no_module_of_steps_has_the_name_of_one_of_the_library():
+    library = {name.split(".")[1] for name in SOURCES if name.count(".")}
+    steps = {name.split(".")[2] for name in SOURCES if name.startswith("visprof.steps.")}
+    assert not library & steps
+
+
+def test_no_file_is_long_but_those_that_draw_pictures():
+    package = ROOT / "visprof"
+    long = {
+        file.relative_to(package).as_posix()
+        for file in package.rglob("*.py")
+        if len(file.read_text("utf-8").splitlines()) > LONGEST
+    }
+    assert long == DRAWN
+
+
+def test_a_parameter_is_added_in_one_file(tmp_path):
+    """A made-up one: a line of `Parameters` is all that studies, commands and the book need."""
+    shutil.copytree(ROOT / "visprof", tmp_path / "visprof", ignore=shutil.ignore_patterns("_*_"))
+    file = tmp_path / "visprof" / "parameters.py"
+    text = file.read_text("utf-8")
+    line = '    seed: int = _parameter(0, "seed of every draw"'
+    assert line in text
+    added = '    patience: float = _parameter(2.5, "hours that nobody waits", above=0, most=24)\n'
+    file.write_text(text.replace(line, added + line), "utf-8")
+    script = """
+        import sys
+        from visprof.book.reference import parameter_table
+        from visprof.cli import main
+        from visprof.study import Study
+        root = sys.argv[1]
+        print(Study("tiny").patience, Study("tiny", patience=3.0).patience)
+        table = parameter_table(root).set_index("parameter")
+        print(*table.loc["patience", ["type", "default", "values allowed", "meaning"]], sep="; ")
+        run = ["run", "prediction", "--preset", "tiny", "--root", root]
+        print(main([*run, "-p", "patience=25"]))
+    """
+    told = subprocess.run(
+        [sys.executable, "-c", "if True:" + script, str(ROOT)],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert told.stdout.splitlines() == [
+        "2.5 3.0", "float; 2.5; above 0, at most 24; hours that nobody waits", "1",
+    ], told.stderr  # fmt: skip
+    assert told.stderr.splitlines()[-1] == (
+        "patience is 25.0; it must be above 0, at most 24 (patience: hours that nobody waits)"
+    )
