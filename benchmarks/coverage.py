@@ -20,7 +20,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from benchmarks.harness import ROOT
-from visprof import logodds, prediction, profiles, significance
+from visprof import logodds, prediction, profiles, shares
 from visprof.files import write_whole
 from visprof.intervals import Estimate, estimate_over_seeds, mean_over_seeds
 from visprof.results.provenance import provenance
@@ -68,7 +68,7 @@ def studies(options: argparse.Namespace, taste: float) -> Iterator[dict[str, Est
         values = np.concatenate([image, image - plain[None, :, None]], axis=2)
         mrr, lead = mean_over_seeds(values, "users", random_state=number)
         pairs = estimate_over_seeds(
-            *significance.pair_share_draws(np.stack(z), n_users, THRESHOLD, random_state=number),
+            *shares.pair_share_draws(np.stack(z), n_users, THRESHOLD, random_state=number),
             random_state=number,
         )
         yield {"mrr": mrr, "mrr less mean embedding": lead, "pairs that differ": pairs}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 import visprof  # noqa: F401  (before torch, for which it sets how threads wait)
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from visprof.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
+settings.register_profile("visprof", deadline=None)  # a machine that is slow or busy is no failure
+settings.load_profile("visprof")
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,19 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from visprof import calibration, intervals, logodds, maps, profiles, retrieval, significance
+from visprof import (
+    intervals,
+    logodds,
+    maps,
+    profiles,
+    retrieval,
+    shares,
+    significance,
+    ties,
+)
+from visprof.sources import pin_bank
 
-MODULES = (calibration, intervals, logodds, maps, profiles, retrieval, significance)
+MODULES = (intervals, logodds, maps, pin_bank, profiles, retrieval, shares, significance, ties)
 
 N, D, K = 24, 5, 6  # rows, features, clusters
 RNG = np.random.default_rng(0)
@@ -30,7 +40,7 @@ PAIRS = np.array([[0, 1], [0, 2], [1, 3]])
 TIMES = intervals.resample_counts(N, 9, 1)
 NEIGHBOURS = maps.nearest_neighbours(FEATURES, 4)
 RANKING = retrieval.ranking_metrics(FEATURES, LABELS)
-BANK = calibration.pin_bank(300, 0)
+BANK = pin_bank.pin_bank(300, 0)
 
 
 @dataclass(frozen=True)
@@ -98,11 +108,9 @@ CASES = [
     Case(
         maps.mean_interval,
         {
-            "scores": FEATURES[:, 0], "groups": LABELS, "level": 0.9, "n_resamples": 9,
-            "random_state": 1,
+            "scores": FEATURES[:, 0], "groups": LABELS, "n_resamples": 9, "random_state": 1,
         },
         groups=("groups",), numbers=("scores",), counts=("n_resamples", "random_state"),
-        reals=("level",),
     ),
     Case(
         profiles.user_profiles, {"assignments": ASSIGNMENTS, "users": LABELS},
@@ -114,7 +122,7 @@ CASES = [
         groups=("users",), numbers=("assignments",), counts=("random_state",),
     ),
     Case(
-        significance.pair_share_draws,
+        shares.pair_share_draws,
         {
             "values": FEATURES[:6, 0], "n_users": 4, "threshold": 0.1, "n_resamples": 99,
             "random_state": 1,
@@ -123,27 +131,15 @@ CASES = [
         reals=("threshold",),
     ),
     Case(
-        significance.exceeds, {"threshold": 0.1}, reals=("threshold",),
+        ties.exceeds, {"threshold": 0.1}, reals=("threshold",),
         fixed={"values": FEATURES[:, 0]},
     ),
     Case(
-        significance.at_most, {"level": 0.1}, reals=("level",),
+        ties.at_most, {"level": 0.1}, reals=("level",),
         fixed={"values": FEATURES[:, 0]},
     ),
-    Case(
-        significance.share_over_seeds, {"level": 0.9}, reals=("level",),
-        fixed={"chosen": FEATURES > 0},
-    ),
-    Case(
-        significance.max_z_pvalue,
-        {
-            "assign_i": ASSIGNMENTS[:9], "assign_j": ASSIGNMENTS[9:], "background": BACKGROUND,
-            "alpha": 0.01, "n_permutations": 19, "random_state": 1,
-            "sessions_i": SESSIONS[:9], "sessions_j": SESSIONS[9:],
-        },
-        groups=("sessions_i", "sessions_j"), numbers=("assign_i", "assign_j", "background"),
-        counts=("n_permutations", "random_state"), reals=("alpha",),
-    ),
+    Case(shares.share_over_seeds, {}, fixed={"chosen": FEATURES > 0}),
+    Case(shares.wilson_interval, {"share": 0.3, "n": 7.5}, reals=("share", "n")),
     Case(
         significance.max_z_pvalues,
         {
@@ -158,9 +154,9 @@ CASES = [
         counts=("n_users", "n_pairs", "random_state"),
     ),
     Case(
-        significance.sampled_share,
-        {"chosen": np.array([1.0, 0.0, 1.0]), "pairs": PAIRS, "level": 0.9},
-        numbers=("chosen",), integers=("pairs",), reals=("level",),
+        shares.sampled_share,
+        {"chosen": np.array([1.0, 0.0, 1.0]), "pairs": PAIRS},
+        numbers=("chosen",), integers=("pairs",),
     ),
     Case(
         logodds.log_odds_z,
@@ -201,20 +197,20 @@ CASES = [
     ),
     Case(
         intervals.estimate_over_seeds,
-        {"values": FEATURES[0], "draws": FEATURES, "level": 0.9, "random_state": 1},
-        numbers=("values", "draws"), counts=("random_state",), reals=("level",),
+        {"values": FEATURES[0], "draws": FEATURES, "random_state": 1},
+        numbers=("values", "draws"), counts=("random_state",),
     ),
     Case(
-        intervals.mean_over_seeds, {"level": 0.9, "n_resamples": 9, "random_state": 1},
-        counts=("n_resamples", "random_state"), reals=("level",),
+        intervals.mean_over_seeds, {"n_resamples": 9, "random_state": 1},
+        counts=("n_resamples", "random_state"),
         fixed={"values": FEATURES[np.newaxis] + np.arange(3)[:, None, None], "unit": "users"},
     ),
     Case(
-        calibration.pin_bank, {"n_pins": 30, "random_state": 1},
+        pin_bank.pin_bank, {"n_pins": 30, "random_state": 1},
         counts=("n_pins", "random_state"),
     ),
     Case(
-        calibration.draw_users,
+        pin_bank.draw_users,
         {"n_users": 3, "n_pins": 5, "taste": 0.5, "session_length": 2.0, "random_state": 1},
         counts=("n_users", "n_pins", "random_state"), reals=("taste", "session_length"),
         fixed={"bank": BANK},
@@ -259,7 +255,8 @@ def test_all_public_functions_are_in_the_table():
         for name in module.__all__
         if inspect.isfunction(inspect.unwrap(getattr(module, name)))
     }
-    assert {case.name for case in CASES} == public | {"class_mean_ap"}
+    of_models = {"distance_points", "join_profiles"}  # in the table of `test_arguments_models`
+    assert {case.name for case in CASES} == (public - of_models) | {"class_mean_ap"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -354,7 +351,7 @@ def test_indices_are_whole_and_in_range(case, argument):
     for wrong in (values + 0.5, spoiled):
         with pytest.raises((TypeError, ValueError), match=f"{argument}: expected whole numbers"):
             case(**{argument: wrong})
-    if case.function is not significance.sampled_share:  # any users
+    if case.function is not shares.sampled_share:  # any users
         for wrong in (values - 100, values + 100):
             with pytest.raises(ValueError, match=f"{argument}: expected"):
                 case(**{argument: wrong})

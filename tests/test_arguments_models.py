@@ -23,7 +23,6 @@ from visprof import (
     alike,
     boards,
     bow,
-    calibration,
     datasheet,
     duplicates,
     embedding,
@@ -37,7 +36,7 @@ from visprof import (
     siamese_training,
     vocabulary,
 )
-from visprof.sources import vectors, world
+from visprof.sources import pin_bank, vectors, world
 
 N = 24  # rows of all arguments
 RNG = np.random.default_rng(0)
@@ -147,7 +146,7 @@ def described(pins, funnel, unreadable, clusters):
     )
 
 
-SAMPLING = {"level": 0.9, "n_resamples": 20}
+SAMPLING = {"n_resamples": 20}
 TRAINING = {
     "pairs": PAIRS, "similar": SIMILAR, "margin": 1.0, "lr_last": 0.1, "momentum": 0.9,
     "batch_size": 6, "n_iterations": 3, "log_every": 2, "similar_share": 0.5, "lr_rest": 0.0,
@@ -176,15 +175,19 @@ CASES = {
     ),
     "rank_scores": Case(
         rank_scores.rank_scores, {"ranks": RANKS, **SAMPLING}, floats=("ranks",),
-        counts=("n_resamples",), numbers=("level",),
+        counts=("n_resamples",),
     ),
     "mean_reciprocal_rank": Case(
         rank_scores.mean_reciprocal_rank, {"rr": 1 / RANKS, **SAMPLING}, floats=("rr",),
-        counts=("n_resamples",), numbers=("level",),
+        counts=("n_resamples",),
     ),
     "mrr_difference": Case(
         rank_scores.mrr_difference, {"rr_a": 1 / RANKS, "rr_b": 1 / RANKS[::-1], **SAMPLING},
-        floats=("rr_a", "rr_b"), counts=("n_resamples",), numbers=("level",),
+        floats=("rr_a", "rr_b"), counts=("n_resamples",),
+    ),
+    "nearest_first": Case(
+        vocabulary.nearest_first, {"pictures": SHARES, "centre": SHARES[2]},
+        floats=("pictures", "centre"),
     ),
     "randomisation_test": Case(
         rank_scores.randomisation_test,
@@ -346,7 +349,7 @@ CASES = {
         numbers=("taste", "concentration", "own_share"),
     ),
     "draw_users": Case(
-        lambda **given: calibration.draw_users(calibration.pin_bank(50, 0), **given),
+        lambda **given: pin_bank.draw_users(pin_bank.pin_bank(50, 0), **given),
         {"n_users": 2, "n_pins": 3, "taste": 1.0, "session_length": 2.0, "random_state": 1},
         counts=("n_users", "n_pins", "random_state"), numbers=("taste", "session_length"),
     ),
@@ -381,7 +384,8 @@ CASES = {
 }  # fmt: skip
 
 COVERED = {
-    **dict.fromkeys([prediction, vocabulary, alike, duplicates, palette, bow, siamese, world], ()),
+    **dict.fromkeys([prediction, rank_scores, vocabulary, alike, duplicates, palette, bow], ()),
+    **dict.fromkeys([siamese, siamese_training, world], ()),
     vectors: (), scenes: ("read_scenes",),
     datasheet: (
         "board_quantiles", "known_problems",  # of its own tables: below

@@ -13,6 +13,7 @@ from visprof.checks import (
     check_groups,
     check_number,
     check_numbers,
+    check_pairs,
     check_table,
     check_whole,
     listed,
@@ -234,3 +235,21 @@ def test_draws_are_of_as_many_units_as_there_are():
             check_draws(wrong, 2, "times")
     with pytest.raises(ValueError, match=r"sum to 2 in each row; it is not so in row\(s\) 1, 2"):
         check_draws([[1, 1], [3, -1], [2, 1]], 2, "times")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ([], "m >= 1"),
+        ([[0, 1, 2]], "m >= 1, got int64 of shape"),
+        ([[0.0, 1.0]], "whole numbers"),
+        ([[0, 1], [2, 2]], r"two different users, got \[2, 2\] at row 1"),
+    ],
+)
+def test_pairs_are_of_two_users(pairs, message):
+    with pytest.raises(ValueError, match=f"pairs: .*{message}"):
+        check_pairs(pairs)
+
+
+def test_pairs_are_whole_numbers_of_64_bits():
+    assert check_pairs(np.array([[0, 3]], np.uint8)).dtype == np.int64

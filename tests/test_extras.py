@@ -26,10 +26,10 @@ DISTRIBUTIONS = {
 }
 # modules that a study of arrays, or the citing of a number, calls
 CORE = {
-    "alike", "boards", "cli", "datasheet", "duplicates", "intervals", "logodds", "memo",
-    "parameters", "prediction", "profiles", "rank_scores", "results.cite", "results.claims",
-    "results.ledger", "results.verdicts", "retrieval", "scenes", "significance",
-    "text", "vocabulary",
+    "alike", "boards", "cli", "datasheet", "duplicates", "intervals", "logodds", "manifests",
+    "memo", "parameters", "prediction", "profiles", "rank_scores", "results.cite",
+    "results.claims", "results.ledger", "results.verdicts", "retrieval", "scenes", "shares",
+    "significance", "text", "vocabulary",
 }  # fmt: skip
 
 

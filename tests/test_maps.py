@@ -302,5 +302,3 @@ def test_interval_of_bad_input():
         maps.mean_interval([0.1, 0.2], ["a", "a"])
     with pytest.raises(ValueError, match=r"groups: expected shape \(2,\), .* got \(1,\)"):
         maps.mean_interval([0.1, 0.2], ["a"])
-    with pytest.raises(ValueError, match="level"):
-        maps.mean_interval([0.1, 0.2], ["a", "b"], level=95)

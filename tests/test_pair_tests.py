@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from one_pair import one_pair
 from scipy.stats import false_discovery_control
 
-from visprof.significance import PairPValues, max_z_pvalue
+from visprof.significance import PairPValues
 from visprof.steps.data import PinArrays
 from visprof.steps.pair_tests import PairTests, pair_tests, pin_sessions, significance_numbers
 from visprof.study import Study
@@ -66,10 +67,10 @@ def test_pairs_are_tested_by_pin_and_by_session(three_users):
     background = words.background.sum(axis=0)
     for place, (i, j) in enumerate(tests.pairs):
         test = (pins[i], pins[j], background, 0.01, 2000)
-        z, p = max_z_pvalue(*test)
+        z, p = one_pair(*test)
         assert tests.by_pin.max_z[place] == pytest.approx(z)
         assert tests.by_pin.p_values[place] == pytest.approx(p, abs=0.05)
-        by_session = max_z_pvalue(*test, sessions_i=days, sessions_j=days)[1]
+        by_session = one_pair(*test, sessions=(days, days))[1]
         assert tests.by_session.max_z[place] == pytest.approx(z)
         assert tests.by_session.p_values[place] == pytest.approx(by_session, abs=0.08)
     assert tests.by_session.p_values[2] > 0.05

@@ -7,22 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, false_discovery_control
+from one_pair import one_pair
+from scipy.stats import false_discovery_control
 
-from visprof.intervals import estimate_over_seeds
 from visprof.logodds import log_odds_z, pairwise_max_z
 from visprof.profiles import user_profiles
-from visprof.significance import (
-    at_most,
-    exceeds,
-    max_z_pvalue,
-    max_z_pvalues,
-    pair_share_draws,
-    sample_pairs,
-    sampled_share,
-    share_over_seeds,
-    shuffled_counts,
-)
+from visprof.significance import max_z_pvalues, sample_pairs, shuffled_counts
 
 
 def pins(seed, n, taste):
@@ -68,7 +58,7 @@ def test_p_approaches_the_exact_one_over_all_splits(variance):
     observed = statistic(range(4))
     splits = [statistic(chosen) for chosen in itertools.combinations(range(8), 4)]
     exact = np.mean(np.array(splits) >= observed - 1e-9)
-    max_z, p = max_z_pvalue(i, j, g, 0.5, 20_000, variance)
+    max_z, p = one_pair(i, j, g, 0.5, 20_000, variance=variance)
     assert max_z == pytest.approx(observed)
     assert p == pytest.approx(exact, abs=0.015)
 
@@ -77,7 +67,7 @@ def test_p_is_uniform_under_the_null():
     taste = [0.2, 0.1, 0.1, 0.1]
     p = np.array(
         [
-            max_z_pvalue(pins(s, 20, taste), pins(s + 1000, 30, taste), taste, 1.0, 99)[1]
+            one_pair(pins(s, 20, taste), pins(s + 1000, 30, taste), taste, 1.0, 99)[1]
             for s in range(300)
         ]
     )
@@ -86,20 +76,20 @@ def test_p_is_uniform_under_the_null():
 
 
 def test_p_is_small_for_different_tastes_and_never_zero():
-    _, p = max_z_pvalue(pins(0, 50, [5, 1, 1]), pins(1, 50, [1, 1, 5]), np.ones(3), 0.1, 199)
+    _, p = one_pair(pins(0, 50, [5, 1, 1]), pins(1, 50, [1, 1, 5]), np.ones(3), 0.1, 199)
     assert p == 1 / 200
 
 
 def test_equal_pins_give_p_one_despite_rounding():
     same = np.tile([0.1, 0.2, 0.7], (7, 1))
-    assert max_z_pvalue(same, same[:5], [1, 2, 3], 0.1, 99)[1] == 1.0
+    assert one_pair(same, same[:5], [1, 2, 3], 0.1, 99)[1] == 1.0
 
 
 def test_seeded():
     i, j = pins(0, 20, [1, 1, 1]), pins(1, 20, [1, 1, 1])
-    first = max_z_pvalue(i, j, np.ones(3), 0.1, 99, random_state=1)
-    assert first == max_z_pvalue(i, j, np.ones(3), 0.1, 99, random_state=1)
-    others = {max_z_pvalue(i, j, np.ones(3), 0.1, 99, random_state=s)[1] for s in range(5)}
+    first = one_pair(i, j, np.ones(3), 0.1, 99, random_state=1)
+    assert first == one_pair(i, j, np.ones(3), 0.1, 99, random_state=1)
+    others = {one_pair(i, j, np.ones(3), 0.1, 99, random_state=s)[1] for s in range(5)}
     assert len(others) > 1
 
 
@@ -310,31 +300,6 @@ def test_pairs_in_blocks_are_those_at_once(monkeypatch):
     np.testing.assert_array_equal(max_z_pvalues(*arguments).p_values, found.p_values)
 
 
-def test_what_rounding_may_not_decide():
-    nearly = np.array([2 - 1e-12, 2.0, 2 + 1e-12, 2 + 1e-9, 2 + 1e-8, np.nan])
-    np.testing.assert_array_equal(exceeds(nearly, 2), [0, 0, 0, 0, 1, 0])
-    np.testing.assert_array_equal(at_most(nearly / 40, 0.05), [1, 1, 1, 1, 0, 0])
-    np.testing.assert_array_equal(exceeds(-nearly, -2), [0, 0, 0, 0, 0, 0])
-    np.testing.assert_array_equal(at_most([[0.05 * (1 + 1e-15)], [0.051]], 0.05), [[1], [0]])
-    np.testing.assert_array_equal(exceeds([0.0, 1e-300], 0), [0, 1])
-
-
-def test_one_pair_is_a_case_of_many():
-    i, j = pins(0, 20, [1, 1, 1]), pins(1, 30, [1, 2, 1])
-    users = np.repeat([0, 1], [20, 30])
-    days = np.arange(50) // 5
-    for sessions in (None, days):
-        one = max_z_pvalue(
-            i, j, np.ones(3), 0.1, 99, random_state=3,
-            **({} if sessions is None else {"sessions_i": days[:20], "sessions_j": days[20:]}),
-        )  # fmt: skip
-        many = max_z_pvalues(
-            np.concatenate([i, j]), users, [[0, 1]], np.ones(3), 0.1, 99, random_state=3,
-            sessions=sessions,
-        )  # fmt: skip
-        assert one == (many.max_z[0], many.p_values[0])
-
-
 def test_float32_pins_give_the_same_pvalues():
     assignments, users = pins(3, 300, np.full(20, 0.2)), np.arange(300) % 6
     pairs = sample_pairs(6, 15, 0)
@@ -361,8 +326,8 @@ def test_threads_do_not_show():
 def test_one_session_each_cannot_differ():
     i, j = pins(0, 30, [9, 1, 1]), pins(1, 30, [1, 1, 9])
     one = np.zeros(30)
-    assert max_z_pvalue(i, j, np.ones(3), 0.1, 99, sessions_i=one, sessions_j=one)[1] == 1.0
-    assert max_z_pvalue(i, j, np.ones(3), 0.1, 99)[1] == 0.01
+    assert one_pair(i, j, np.ones(3), 0.1, 99, sessions=(one, one))[1] == 1.0
+    assert one_pair(i, j, np.ones(3), 0.1, 99)[1] == 0.01
 
 
 def test_one_large_session_does_not_make_a_user_differ():
@@ -371,8 +336,8 @@ def test_one_large_session_does_not_make_a_user_differ():
     days = np.arange(60) // 3
     single = np.zeros(60)
     test = (i, j, np.ones(3), 0.1, 199)
-    assert max_z_pvalue(*test, sessions_i=single, sessions_j=days)[1] > 0.5
-    assert max_z_pvalue(*test, sessions_i=days, sessions_j=days)[1] == 1 / 200
+    assert one_pair(*test, sessions=(single, days))[1] > 0.5
+    assert one_pair(*test, sessions=(days, days))[1] == 1 / 200
 
 
 def test_ties_ranked_at_random_hold_the_level_exactly():
@@ -415,76 +380,6 @@ def test_benjamini_hochberg_keeps_false_discoveries_few():
     null = (pairs < 15).all(axis=1)
     assert found[~null].mean() > 0.7
     assert (found & null).sum() / found.sum() < 0.1
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"assign_j": np.ones((4, 2))}, "equally many columns"),
-        ({"n_permutations": 0}, "n_permutations"),
-        ({"assign_i": -np.ones((4, 3))}, "assign_i: expected no negative"),
-        ({"assign_i": np.full((4, 3), np.nan)}, "assign_i contains NaN"),
-        ({"assign_i": np.ones((0, 3))}, "assign_i: expected at least one pin"),
-        ({"sessions_i": np.ones(4)}, "pass both"),
-        ({"alpha": -1.0}, "alpha"),
-        ({"alpha": 0.0}, "alpha"),
-    ],
-)
-def test_bad_input_is_named(change, message):
-    good = {
-        "assign_i": np.ones((4, 3)),
-        "assign_j": np.ones((5, 3)),
-        "background": np.ones(3),
-        "alpha": 1.0,
-    }
-    with pytest.raises(ValueError, match=message):
-        max_z_pvalue(**(good | change))
-
-
-def test_users_are_resampled_as_a_plain_loop_does_and_alike_for_all_seeds():
-    n, n_seeds = 7, 3
-    values = np.random.default_rng(3).random((n_seeds, n * (n - 1) // 2))
-    squares = np.zeros((n_seeds, n, n))
-    squares[:, *np.triu_indices(n, 1)] = values
-    squares += squares.swapaxes(1, 2)
-    shares, draws = pair_share_draws(values, n, 0.6, n_resamples=300, random_state=5)
-    rng, expected = np.random.default_rng(5), []
-    for times in rng.multinomial(n, np.full(n, 1 / n), size=300):
-        users = np.repeat(np.arange(n), times)
-        pairs = [(a, b) for a, b in itertools.combinations(users, 2) if a != b]
-        expected.append(np.mean([squares[:, a, b] > 0.6 for a, b in pairs], axis=0))
-    np.testing.assert_allclose(shares, np.mean(values > 0.6, axis=1))
-    np.testing.assert_allclose(draws, expected)
-    for row, share, draw in zip(values, shares, draws.T, strict=True):
-        alone = pair_share_draws(row, n, 0.6, n_resamples=300, random_state=5)
-        np.testing.assert_array_equal(alone[0], [share])
-        np.testing.assert_array_equal(alone[1], draw[:, None])
-
-
-def test_draws_of_one_user_alone_have_no_pair():
-    draws = pair_share_draws([3.0], 2, 2.0, n_resamples=400)[1]
-    assert 150 < len(draws) < 250
-    np.testing.assert_array_equal(draws, 1.0)
-
-
-def test_a_value_equal_to_the_threshold_but_for_rounding_is_not_above_it():
-    shares, draws = pair_share_draws([2 + 1e-12, 2 - 1e-12, 2.1], 3, 2.0)
-    assert shares == 1 / 3
-    assert estimate_over_seeds(shares, draws).value == 1 / 3
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        (np.ones(5), r"values: .* n_users=4, got \(5,\)"),
-        (np.ones((2, 5)), r"values\[0\]: .* n_users=4, got \(5,\)"),
-        (np.ones((0, 6)), r"values: expected a row for each seed, got shape \(0, 6\)"),
-        ([[1.0] * 6, [1.0, np.nan] * 3], r"values\[1\]: 3 of 6 values are NaN"),
-    ],
-)
-def test_the_number_of_pairs_is_checked(values, message):
-    with pytest.raises(ValueError, match=message):
-        pair_share_draws(values, 4, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -545,218 +440,23 @@ def test_pairs_that_cannot_be_drawn(n_users, n_pairs):
         sample_pairs(n_users, n_pairs, 0)
 
 
-def dyadic_variance(values, pairs):
-    residual = values - values.mean()
-    return sum(
-        residual[a] * residual[b]
-        for a in range(len(pairs))
-        for b in range(len(pairs))
-        if set(pairs[a]) & set(pairs[b])
-    ) / len(pairs) ** 2  # fmt: skip
-
-
-def assert_wilson(low, high, share, n):
-    """The shares that are 1.96 standard errors of their own away."""
-    for end in (low, high):
-        assert abs(end - share) == pytest.approx(1.959964 * np.sqrt(end * (1 - end) / n))
-
-
-@pytest.mark.parametrize("n_seeds", [1, 2, 6])
-def test_sampled_share_sums_over_pairs_that_share_a_user_and_adds_seeds(n_seeds):
-    rng = np.random.default_rng(2)
-    pairs = sample_pairs(12, 40, 0)
-    liking = rng.random(12)
-    chosen = rng.random((n_seeds, 40)) < liking[pairs].mean(axis=1)
-    found = sampled_share(chosen, pairs)
-    shares = chosen.mean(axis=1)
-    assert found.value == pytest.approx(chosen.mean())
-    of_units = max(0, dyadic_variance(chosen.mean(axis=0), pairs))
-    assert found.sd_units == pytest.approx(np.sqrt(of_units))
-    of_seeds = np.var(shares, ddof=1) / n_seeds if n_seeds > 1 else 0
-    variance, value = of_units + of_seeds, found.value
-    assert_wilson(found.low, found.high, value, min(40, value * (1 - value) / variance))
-    if n_seeds == 1:
-        assert found.sd_seeds is None
-        assert found == sampled_share(chosen[0], pairs)
-        assert found.by_seed == ((found.value, found.low, found.high),)
-        return
-    assert found.sd_seeds == pytest.approx(np.sqrt(of_seeds))
-    for own, row in zip(found.by_seed, chosen, strict=True):
-        alone = sampled_share(row, pairs)
-        assert own == (alone.value, alone.low, alone.high)
-
-
-def test_sampled_share_takes_the_variance_between_seeds_from_each_seed_alone():
-    rng = np.random.default_rng(3)
-    pairs = sample_pairs(12, 40, 0)
-    chosen, alone = rng.random(40) < 0.5, rng.random((6, 40)) < rng.random((6, 1))
-    found, plain = sampled_share(chosen, pairs, alone=alone), sampled_share(chosen, pairs)
-    assert (found.value, found.sd_units) == (plain.value, plain.sd_units)
-    of_seeds = np.var(alone.mean(axis=1), ddof=1) / 6
-    assert found.sd_seeds == pytest.approx(np.sqrt(of_seeds))
-    assert found.low < plain.low < plain.value < plain.high < found.high
-    variance = max(0, dyadic_variance(chosen, pairs)) + of_seeds
-    share = found.value
-    assert_wilson(found.low, found.high, share, min(40, share * (1 - share) / variance))
-    assert found.by_seed == sampled_share(alone, pairs).by_seed
-    by_seed = sampled_share(alone, pairs)
-    assert sampled_share(alone, pairs, alone=alone) == by_seed
-    one = sampled_share(chosen, pairs, alone=alone[:1])
-    assert one.sd_seeds is None
-    assert (one.low, one.high) == (plain.low, plain.high)
-    assert one.by_seed == by_seed.by_seed[:1]
-    for wrong, message in (
-        (alone[:, :-1], r"alone\[0\]: expected shape \(40,\)"),
-        (alone + 0.5, r"alone\[0\]: expected true or false"),
-        (np.zeros((0, 40)), "alone: expected a row for each seed"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            sampled_share(chosen, pairs, alone=wrong)
-
-
-def test_sampled_share_of_disjoint_pairs_is_binomial():
-    pairs = np.arange(200).reshape(-1, 2)
-    found = sampled_share(np.arange(100) < 30, pairs)
-    interval = binomtest(30, 100).proportion_ci(method="wilson")
-    np.testing.assert_allclose((found.low, found.high), interval)
-    assert found.sd_units == pytest.approx(np.sqrt(0.3 * 0.7 / 100))
-    none = binomtest(0, 100).proportion_ci(method="wilson")
-    for nothing in (np.zeros(100), np.zeros((5, 100))):
-        found = sampled_share(nothing, pairs)
-        np.testing.assert_allclose((found.value, found.low, found.high), (0, *none), atol=1e-12)
-
-
-@pytest.mark.parametrize("n_seeds", [1, 6])
-def test_sampled_share_covers_users_pairs_and_seeds(n_seeds):
-    """Of each pair one half is chosen, over users and seeds."""
-    rng = np.random.default_rng(0)
-    covered = []
-    for seed in range(300):
-        users = 0.8 * rng.standard_normal(80)
-        pairs = sample_pairs(80, 500, seed)
-        strictness = 0.8 * rng.standard_normal((n_seeds, 1)) if n_seeds > 1 else 0
-        noise = rng.standard_normal((n_seeds, 500))
-        found = sampled_share(users[pairs].sum(axis=1) + noise > strictness, pairs)
-        covered.append(found.low <= 0.5 <= found.high)
-    assert np.mean(covered) == pytest.approx(0.95, abs=0.04)
-
-
-def test_share_over_seeds_of_one_is_wilsons():
-    for n_chosen in (0, 7, 30):
-        found = share_over_seeds([np.arange(30) < n_chosen])
-        interval = binomtest(n_chosen, 30).proportion_ci(method="wilson")
-        np.testing.assert_allclose((found.low, found.high), interval, atol=1e-12)
-        assert (found.value, found.sd_seeds) == (n_chosen / 30, None)
-        assert found.by_seed == ((found.value, found.low, found.high),)
-
-
-def test_share_over_seeds_adds_what_seeds_differ_more_than_draws():
-    alike = share_over_seeds([np.arange(50) < n for n in (10, 11, 9, 10)])
-    interval = binomtest(40, 200).proportion_ci(method="wilson")
-    np.testing.assert_allclose((alike.low, alike.high), interval)
-    assert alike.sd_seeds == 0
-    numbers, sizes = np.array([0, 30, 5, 20]), np.array([50, 40, 60, 50])
-    chosen = [np.arange(size) < n for n, size in zip(numbers, sizes, strict=True)]
-    found = share_over_seeds(chosen)
-    share = numbers.sum() / sizes.sum()
-    assert found.value == pytest.approx(share)
-    of_units = share * (1 - share) / 200
-    excess = np.var(numbers / sizes, ddof=1) - np.mean(share * (1 - share) / sizes)
-    of_seeds = excess * sum((size / 200) ** 2 for size in sizes)
-    assert found.sd_units == pytest.approx(np.sqrt(of_units))
-    assert found.sd_seeds == pytest.approx(np.sqrt(of_seeds))
-    assert_wilson(found.low, found.high, share, share * (1 - share) / (of_units + of_seeds))
-    for own, row in zip(found.by_seed, chosen, strict=True):
-        assert own == share_over_seeds([row]).by_seed[0]
-
-
-@pytest.mark.parametrize("spread", [0.0, 0.02])
-def test_share_over_seeds_covers_pairs_and_seeds(spread):
-    rng = np.random.default_rng(0)
-    covered = []
-    for _ in range(1000):
-        rates = np.clip(0.1 + spread * rng.standard_normal(10), 0, 1)
-        found = share_over_seeds(rng.random((10, 200)) < rates[:, None])
-        covered.append(found.low <= 0.1 <= found.high)
-    assert 0.92 < np.mean(covered) < 0.98
-
-
-@pytest.mark.parametrize(
-    ("chosen", "message"),
-    [
-        ([], "chosen: expected the pairs of at least one seed"),
-        ([[True], []], r"chosen\[1\]: expected shape"),
-        ([[True], [0.5]], r"chosen\[1\]: expected true or false .* got 0\.5 at row 0"),
-    ],
-)
-def test_share_over_seeds_names_bad_input(chosen, message):
-    with pytest.raises(ValueError, match=message):
-        share_over_seeds(chosen)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (([], np.zeros((0, 2), int)), "m >= 1"),
-        (([True], [[0, 1], [1, 2]]), r"chosen: expected shape \(2,\), got \(1,\)"),
-        (([True], [[0, 1]], 1.0), "level"),
-        (([[1, 0], [0, 2]], [[0, 1], [1, 2]]), r"chosen\[1\]: .* got 2 at row 1"),
-    ],
-)
-def test_sampled_share_names_bad_input(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        sampled_share(*arguments)
-
-
-@pytest.mark.parametrize(
-    ("chosen", "message"),
-    [
-        ([5, 0, 1], r"chosen: .* got 5 at row 0, and 1 such value\(s\) in all"),
-        ([1, 0, np.nan], r"chosen: 1 of 3 values are NaN or infinite, at row\(s\) 2"),
-        ([0.5, -1, 0], r"chosen: .* got 0\.5 at row 0, and 2"),
-    ],
-)
-def test_a_pair_is_chosen_or_not(chosen, message):
-    with pytest.raises(ValueError, match=message):
-        sampled_share(chosen, [[0, 1], [0, 2], [1, 2]])
-
-
-def test_a_pair_is_of_two_users():
-    with pytest.raises(ValueError, match=r"pairs: .* got \[2, 2\] at row 1"):
-        sampled_share([True, False], [[0, 1], [2, 2]])
-
-
-def test_a_share_of_missing_values_is_refused():
-    with pytest.raises(ValueError, match=r"values: 1 of 3 values are NaN .* row\(s\) 0;"):
-        pair_share_draws([np.nan, 3, 2.5], 3, 2)
-
-
 @pytest.mark.parametrize("alpha", [1e9, 1e15, 1e20, 1e100, 1e300])
 def test_a_prior_in_which_the_pins_drown_gives_no_evidence(alpha):
     i, j = pins(0, 30, [1, 1, 1]), pins(1, 30, [1, 1, 1])
-    max_z, p = max_z_pvalue(i, j, [3.0, 4.0, 5.0], alpha, 199)
+    max_z, p = one_pair(i, j, [3.0, 4.0, 5.0], alpha, 199)
     assert 0 <= max_z < 1e-2
     assert p > 0.05
     with pytest.raises(ValueError, match=r"alpha=1e\+308: 6 of 6 values are not finite"):
-        max_z_pvalue(i, j, [3.0, 4.0, 5.0], 1e308, 199)
+        one_pair(i, j, [3.0, 4.0, 5.0], 1e308, 199)
 
 
 @pytest.mark.parametrize("alpha", [1e20, 1e200])
 def test_clusters_without_prior_are_tested_beside_a_huge_one(alpha):
     i, j = np.tile([0.0, 0.0, 1.0, 0.0], (40, 1)), np.tile([0.0, 0.0, 0.0, 1.0], (40, 1))
     i[::4], j[::4] = j[0], i[1]
-    max_z, p = max_z_pvalue(i, j, [1.0, 1.0, 0.0, 0.0], alpha, 199)
+    max_z, p = one_pair(i, j, [1.0, 1.0, 0.0, 0.0], alpha, 199)
     assert max_z == pytest.approx(np.log(3) / np.sqrt(1 / 30 + 1 / 10))
     assert p == 1 / 200
-
-
-def test_sessions_of_two_users_may_be_named_differently():
-    i, j = pins(0, 20, [1, 1, 1]), pins(1, 30, [1, 2, 1])
-    days = np.arange(50) // 5
-    test = (i, j, np.ones(3), 0.1, 99)
-    words = [f"day {day}" for day in days[20:]]
-    expected = max_z_pvalue(*test, sessions_i=days[:20], sessions_j=days[20:])
-    assert max_z_pvalue(*test, sessions_i=days[:20], sessions_j=words) == expected
 
 
 def test_a_prior_in_pins_is_that_of_each_background():
@@ -770,7 +470,7 @@ def test_a_prior_in_pins_is_that_of_each_background():
         )
         np.testing.assert_array_equal(found.max_z_by_seed[seed], alone.max_z)
         np.testing.assert_array_equal(found.p_by_seed[seed], alone.p_values)
-    one = max_z_pvalue(every[0][:20], every[0][20:40], backgrounds[0], prior_pins=20)
+    one = one_pair(every[0][:20], every[0][20:40], backgrounds[0], prior_pins=20)
     assert one[0] == found.max_z_by_seed[0][0]
     with pytest.raises(TypeError, match="alpha: expected a finite number above 0, or prior_pins"):
         max_z_pvalues(every, users, pairs, backgrounds)

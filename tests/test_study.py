@@ -212,7 +212,7 @@ def test_what_needs_a_start_is_computed_once_a_seed_and_all_else_once(three_seed
         record.args[1] for record in caplog.records
         if "computed" in record.msg and record.args[0] == "visual_vocabulary"
     ]  # fmt: skip
-    assert starts == [f" (seed {start})" for start in study.starts]
+    assert starts == [f", seed {place} of 3" for place in (1, 2, 3)]
     drawn = {name for name in times if is_drawn(study, name)}
     assert {"visual_vocabulary", "assignments"} <= drawn
     assert {"board_split", "pin_embedding", "pair_numbers"} <= times.keys() - drawn
@@ -221,9 +221,7 @@ def test_what_needs_a_start_is_computed_once_a_seed_and_all_else_once(three_seed
     more = Study("tiny", home=home, drawn=False, n_seeds=5)
     times = computed_starts(more, "pair_numbers", caplog)
     told = [record.args for record in caplog.records if "computed" in record.msg]
-    assert {args[1] for args in told if args[0] in drawn} == {
-        f" (seed {start})" for start in more.starts[3:]
-    }
+    assert {args[1] for args in told if args[0] in drawn} == {", seed 4 of 5", ", seed 5 of 5"}
     assert {name: times[name] for name in drawn if name in times} == dict.fromkeys(drawn, 2)
     # what takes all seeds together is made anew, and nothing else
     assert times.keys() - drawn == {"differences_by_seed", "pair_numbers"}

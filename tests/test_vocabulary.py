@@ -17,6 +17,7 @@ from visprof.vocabulary import (
     assignment_entropy,
     count_distinct,
     match_clusters,
+    nearest_first,
 )
 
 
@@ -416,3 +417,17 @@ def test_a_cluster_without_a_match_is_like_none():
 def test_rows_without_clusters_are_not_matched(labels, others, message):
     with pytest.raises(ValueError, match=message):
         match_clusters(labels, others)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.integers(0, 12), st.integers(1, 4), st.integers(0, 1000))
+def test_nearest_first_is_the_order_of_a_plain_sort(n, d, seed):
+    rng = np.random.default_rng(seed)
+    pictures, centre = rng.integers(-2, 3, (n, d)).astype(float), rng.integers(-2, 3, d)
+    squares = [sum((x - c) ** 2 for x, c in zip(row, centre, strict=True)) for row in pictures]
+    assert nearest_first(pictures, centre).tolist() == sorted(range(n), key=squares.__getitem__)
+
+
+def test_pictures_and_centre_of_other_widths_are_refused():
+    with pytest.raises(ValueError, match=r"centre \(3,\) and pictures \(2, 4\)"):
+        nearest_first(np.ones((2, 4)), np.ones(3))

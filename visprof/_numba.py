@@ -19,10 +19,11 @@ from typing import Any
 import numba
 from numba import prange
 from numba.core.caching import IndexDataCacheFile
+from numba.core.config import NUMBA_NUM_THREADS
 
 from visprof.memo import SOURCES, digest
 
-__all__ = ["njit", "prange"]
+__all__ = ["NUMBA_NUM_THREADS", "njit", "prange"]
 
 log = logging.getLogger("visprof")
 

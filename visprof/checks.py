@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "check_finite", "check_groups", "check_number", "check_numbers", "check_table", "check_whole",
-    "listed",
+    "check_finite", "check_groups", "check_number", "check_numbers", "check_pairs", "check_table",
+    "check_whole", "listed",
 ]  # fmt: skip
 
 _ONE_KIND = ("string", "bytes", "integer", "floating", "boolean")  # as pandas infers, fast
@@ -324,6 +324,36 @@ def check_draws(times: ArrayLike, n: int, name: str) -> NDArray:
             f"{n} in each row; it is not so in row(s) {listed(rows)}"
         )
     return array
+
+
+def check_pairs(pairs: ArrayLike) -> NDArray[np.int64]:
+    """Return pairs of users by number, or raise an error that says what is wrong.
+
+    Parameters
+    ----------
+    pairs : array-like of int, shape (m, 2)
+
+    Returns
+    -------
+    ndarray of int64, shape (m, 2)
+
+    Raises
+    ------
+    ValueError
+        If there is no pair, a number is not whole, or a pair is of a user with itself.
+    """
+    pairs = np.asarray(pairs)
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or not len(pairs) or pairs.dtype.kind not in "iu":
+        raise ValueError(
+            f"pairs: expected whole numbers of shape (m, 2), m >= 1, got {pairs.dtype} "
+            f"of shape {pairs.shape}"
+        )
+    same = np.flatnonzero(pairs[:, 0] == pairs[:, 1])
+    if len(same):
+        raise ValueError(
+            f"pairs: expected two different users, got {pairs[same[0]].tolist()} at row {same[0]}"
+        )
+    return pairs.astype(np.int64, order="C")
 
 
 def check_finite(result: ArrayLike, what: str) -> NDArray:

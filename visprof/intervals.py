@@ -18,9 +18,11 @@ from visprof.checks import (
 )
 
 __all__ = [
-    "Estimate", "estimate_over_seeds", "mean_draws", "mean_over_seeds", "median_draws",
+    "COVERAGE", "Estimate", "estimate_over_seeds", "mean_draws", "mean_over_seeds", "median_draws",
     "percentile_interval", "resample_counts",
 ]  # fmt: skip
+
+COVERAGE = 0.95  # of every interval of the book
 
 
 @dataclass(frozen=True)
@@ -189,9 +191,7 @@ def median_draws(values: ArrayLike, times: ArrayLike) -> NDArray[np.float64]:
     return np.array(draws).T if values.ndim == 2 else draws[0]
 
 
-def estimate_over_seeds(
-    values: ArrayLike, draws: ArrayLike, level: float = 0.95, random_state: int = 0
-) -> Estimate:
+def estimate_over_seeds(values: ArrayLike, draws: ArrayLike, random_state: int = 0) -> Estimate:
     r"""Mean over seeds, with an interval for both the draw of units and that of seeds.
 
     Bootstrap over both (Owen 2007): each draw of the units goes with a draw of the seeds. Of S
@@ -206,8 +206,6 @@ def estimate_over_seeds(
     draws : array-like of shape (b, S)
         The same of bootstrap draws of the units. Where units are the same for all seeds, so must
         the draws be.
-    level : float, default=0.95
-        Coverage, between 0 and 1.
     random_state : int, default=0
         Seed of the draw of seeds.
 
@@ -232,7 +230,7 @@ def estimate_over_seeds(
         )
     b, n_seeds = draws.shape
     by_seed = tuple(
-        (float(value), *percentile_interval(column, level))
+        (float(value), *percentile_interval(column, COVERAGE))
         for value, column in zip(values, draws.T, strict=True)
     )
     value, sd_units = float(values.mean()), float(draws.mean(axis=1).std())
@@ -243,7 +241,7 @@ def estimate_over_seeds(
     times = rng.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=b)
     weights = 1 + (times - 1) * np.sqrt(n_seeds / (n_seeds - 1))
     means = np.clip((weights * draws).mean(axis=1), draws.min(), draws.max())
-    low, high = percentile_interval(means, level)
+    low, high = percentile_interval(means, COVERAGE)
     sd_seeds = float(values.std(ddof=1) / np.sqrt(n_seeds))
     return Estimate(value, low, high, sd_units=sd_units, sd_seeds=sd_seeds, by_seed=by_seed)
 
@@ -251,7 +249,6 @@ def estimate_over_seeds(
 def mean_over_seeds(
     values: ArrayLike,
     unit: str,
-    level: float = 0.95,
     n_resamples: int = 2000,
     random_state: int = 0,
 ) -> list[Estimate]:
@@ -264,8 +261,6 @@ def mean_over_seeds(
         all, so differences of numbers are paired.
     unit : str
         What the units are, such as "users".
-    level : float, default=0.95
-        Coverage, between 0 and 1.
     n_resamples : int, default=2000
         Number of bootstrap draws.
     random_state : int, default=0
@@ -289,6 +284,6 @@ def mean_over_seeds(
     times = resample_counts(n, n_resamples, random_state)
     draws = np.stack([mean_draws(of, times) for of in values], axis=1)  # (b, S, m)
     return [
-        estimate_over_seeds(mean, draw, level, random_state).of(n, unit)
+        estimate_over_seeds(mean, draw, random_state).of(n, unit)
         for mean, draw in zip(values.mean(axis=1).T, draws.transpose(2, 0, 1), strict=True)
     ]

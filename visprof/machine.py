@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 import psutil
-from numba.core.config import NUMBA_NUM_THREADS  # of its pool, whether it runs yet or not
 from threadpoolctl import threadpool_info
 
+from visprof._numba import NUMBA_NUM_THREADS  # of its pool, whether it runs yet or not
 from visprof.memo import digest
 
 __all__ = ["describe_hardware", "environment_version", "hardware", "machine_version"]

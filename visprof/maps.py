@@ -21,8 +21,9 @@ from visprof.checks import (
     check_whole,
     listed,
 )
-from visprof.intervals import percentile_interval, resample_counts
-from visprof.scaling import TIE, near_one
+from visprof.intervals import COVERAGE, percentile_interval, resample_counts
+from visprof.scaling import near_one
+from visprof.ties import TIE
 
 __all__ = [
     "chance_purity",
@@ -137,7 +138,7 @@ def nearest_neighbours(points: ArrayLike, k: int) -> NDArray[np.int64]:
     -------
     ndarray of int, shape (n, k)
         The nearest first; of others at equal distance (within a share of 1e-9,
-        `visprof.scaling.TIE`) those of the first rows.
+        `visprof.ties.TIE`) those of the first rows.
 
     Raises
     ------
@@ -381,7 +382,6 @@ def _checked(neighbours: ArrayLike, name: str) -> NDArray[np.int64]:
 def mean_interval(
     scores: ArrayLike,
     groups: ArrayLike,
-    level: float = 0.95,
     n_resamples: int = 2000,
     random_state: int = 0,
 ) -> tuple[float, float, float]:
@@ -397,8 +397,6 @@ def mean_interval(
         A score of each point.
     groups : array-like of shape (n,)
         Group of each point; at least two differ.
-    level : float, default=0.95
-        Coverage, between 0 and 1.
     n_resamples : int, default=2000
         Number of bootstrap draws.
     random_state : int, default=0
@@ -426,5 +424,5 @@ def mean_interval(
         check_finite(np.abs(scores).sum() * len(scores), "sums of scores")
     sums = np.bincount(codes, scores)
     times = resample_counts(len(names), n_resamples, random_state)
-    low, high = percentile_interval((times @ sums) / (times @ sizes), level)
+    low, high = percentile_interval((times @ sums) / (times @ sizes), COVERAGE)
     return float(scores.mean()), low, high

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from visprof._numba import njit, prange
 from visprof.profiles import distance_points
-from visprof.scaling import TIE, scale_exponent, scaled
+from visprof.scaling import scale_exponent, scaled
+from visprof.ties import TIE
 
 __all__ = ["Ranks", "rank_users", "reciprocal_ranks"]
 
@@ -46,7 +47,7 @@ def rank_users(train: ArrayLike, test: ArrayLike, distance: str = "euclidean") -
     precision; where that cannot tell two distances apart, by the bound on its rounding error
     (Higham 2002, section 3.1), both are summed again in double precision, term by term. So the
     ranks are those of a plain loop in double precision, in which squared distances that differ by
-    no more than a share of 1e-9 (`visprof.scaling.TIE`) are equal. Very large and very small
+    no more than a share of 1e-9 (`visprof.ties.TIE`) are equal. Very large and very small
     profiles are ranked in a unit of their size (see `visprof.scaling`).
 
     Parameters

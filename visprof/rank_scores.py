@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
 from visprof.checks import check_whole
-from visprof.intervals import median_draws, percentile_interval, resample_counts
+from visprof.intervals import COVERAGE, median_draws, percentile_interval, resample_counts
 
 __all__ = [
     "RECALL_AT", "mean_reciprocal_rank", "mrr_difference", "random_mrr", "randomisation_test",
@@ -20,7 +20,7 @@ RECALL_AT = (1, 5, 10)
 
 
 def rank_scores(
-    ranks: ArrayLike, level: float = 0.95, n_resamples: int = 2000, random_state: int = 0
+    ranks: ArrayLike, n_resamples: int = 2000, random_state: int = 0
 ) -> dict[str, NDArray[np.float64]]:
     """Score ranks: MRR (Eq. 8), recall at 1, 5 and 10, median, each with a bootstrap interval.
 
@@ -28,8 +28,6 @@ def rank_scores(
     ----------
     ranks : array-like of shape (n,) or (n, m)
         Ranks of n users, by m methods; they need not be whole.
-    level : float, default=0.95
-        Coverage of the percentile intervals over users, between 0 and 1.
     n_resamples : int, default=2000
         Number of bootstrap draws, shared by all scores and methods.
     random_state : int, default=0
@@ -56,14 +54,14 @@ def rank_scores(
         )
     times = resample_counts(len(ranks), n_resamples, random_state)
     values = {"mrr": 1 / ranks, **{f"recall@{k}": (ranks <= k).astype(float) for k in RECALL_AT}}
-    scores = {name: _means(value, times, level) for name, value in values.items()}
+    scores = {name: _means(value, times) for name, value in values.items()}
     draws = median_draws(ranks, times)
-    scores["median rank"] = _with_intervals(np.median(ranks, axis=0), draws, level)
+    scores["median rank"] = _with_intervals(np.median(ranks, axis=0), draws)
     return scores
 
 
 def mean_reciprocal_rank(
-    rr: ArrayLike, level: float = 0.95, n_resamples: int = 2000, random_state: int = 0
+    rr: ArrayLike, n_resamples: int = 2000, random_state: int = 0
 ) -> NDArray[np.float64]:
     """Mean reciprocal rank (Eq. 8) with a percentile bootstrap interval over users.
 
@@ -71,7 +69,7 @@ def mean_reciprocal_rank(
     ----------
     rr : array-like of shape (n,) or (n, m)
         Reciprocal ranks of n users, by m methods; they may be means over repetitions.
-    level, n_resamples, random_state
+    n_resamples, random_state
         As in `rank_scores`, with the same draws.
 
     Returns
@@ -85,13 +83,12 @@ def mean_reciprocal_rank(
         If there is no user, a value is not in (0, 1], or a parameter is out of range.
     """
     rr = _checked(rr, "rr")
-    return _means(rr, resample_counts(len(rr), n_resamples, random_state), level)
+    return _means(rr, resample_counts(len(rr), n_resamples, random_state))
 
 
 def mrr_difference(
     rr_a: ArrayLike,
     rr_b: ArrayLike,
-    level: float = 0.95,
     n_resamples: int = 2000,
     random_state: int = 0,
 ) -> NDArray[np.float64]:
@@ -101,7 +98,7 @@ def mrr_difference(
     ----------
     rr_a, rr_b : array-like of shape (n,) or (n, m)
         Reciprocal ranks of the same users; in m columns, m comparisons.
-    level, n_resamples, random_state
+    n_resamples, random_state
         As in `rank_scores`.
 
     Returns
@@ -116,7 +113,7 @@ def mrr_difference(
         range.
     """
     differences = _paired(rr_a, rr_b)
-    return _means(differences, resample_counts(len(differences), n_resamples, random_state), level)
+    return _means(differences, resample_counts(len(differences), n_resamples, random_state))
 
 
 def randomisation_test(
@@ -255,17 +252,13 @@ def _checked(rr: ArrayLike, name: str) -> NDArray[np.float64]:
     return rr
 
 
-def _with_intervals(
-    values: NDArray[np.float64], draws: NDArray[np.float64], level: float
-) -> NDArray[np.float64]:
+def _with_intervals(values: NDArray[np.float64], draws: NDArray[np.float64]) -> NDArray[np.float64]:
     """Value, low, high of values (m,) or (), from draws (n_resamples, m) or (n_resamples,)."""
     if values.ndim == 0:
-        return np.array([values, *percentile_interval(draws, level)])
-    ends = [percentile_interval(column, level) for column in draws.T]
+        return np.array([values, *percentile_interval(draws, COVERAGE)])
+    ends = [percentile_interval(column, COVERAGE) for column in draws.T]
     return np.column_stack([values, ends])
 
 
-def _means(
-    values: NDArray[np.float64], times: NDArray[np.int64], level: float
-) -> NDArray[np.float64]:
-    return _with_intervals(values.mean(axis=0), times @ values / len(values), level)
+def _means(values: NDArray[np.float64], times: NDArray[np.int64]) -> NDArray[np.float64]:
+    return _with_intervals(values.mean(axis=0), times @ values / len(values))

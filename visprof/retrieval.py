@@ -17,7 +17,8 @@ from sklearn.utils import check_array
 from visprof._numba import njit, prange
 from visprof.checks import check_groups
 from visprof.intervals import resample_counts
-from visprof.scaling import TIE, near_one, scale_exponent, scaled
+from visprof.scaling import near_one, scale_exponent, scaled
+from visprof.ties import TIE
 
 __all__ = [
     "RankingMetrics",
@@ -90,7 +91,7 @@ def ranking_metrics(features: ArrayLike, labels: ArrayLike) -> RankingMetrics:
     block's last rank. This is the step sum at distinct thresholds of
     :func:`sklearn.metrics.average_precision_score`, and makes the result independent of the
     order of the rows. Squared distances that differ by no more than a share of 1e-9
-    (`visprof.scaling.TIE`) are equal; float32 stays float32, so there only duplicated rows and
+    (`visprof.ties.TIE`) are equal; float32 stays float32, so there only duplicated rows and
     features that are whole numbers or other short binary fractions tie for sure. Distances to
     pictures much nearer to the query than the query is to the middle of all, as where groups are
     far apart, would lose their digits in products of rows; such a query's are summed in double

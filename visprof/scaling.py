@@ -9,12 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TIE", "near_one", "scale_exponent", "scaled"]
-
-# Numbers that differ by no more than this share are equal where they are compared. Sums in double
-# precision differ by some 1e-15 with the processor and the number of threads, and what depends on
-# them by a hundred times that; numbers that really differ hardly ever do by as little as 1e-9.
-TIE = 1e-9
+__all__ = ["near_one", "scale_exponent", "scaled"]
 
 ORDINARY = 32  # magnitudes from 2**-32 to 2**32 are left alone: single precision squares them
 

@@ -7,29 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
-from scipy.spatial.distance import squareform
 from sklearn.utils import check_array
 
 from visprof._numba import njit, prange
 from visprof._random import GOLDEN, mixed
-from visprof.checks import (
-    check_finite,
-    check_groups,
-    check_number,
-    check_numbers,
-    check_whole,
-    listed,
-)
-from visprof.intervals import Estimate, resample_counts
+from visprof.checks import check_finite, check_groups, check_pairs, check_whole, listed
 from visprof.logodds import logits_and_variances, pair_users, prior_weight
 from visprof.profiles import user_profiles
-from visprof.scaling import TIE, scale_exponent, scaled
+from visprof.scaling import scale_exponent, scaled
+from visprof.ties import TIE
 
-__all__ = [
-    "PairPValues", "at_most", "exceeds", "max_z_pvalue", "max_z_pvalues",
-    "pair_share_draws", "sample_pairs", "sampled_share", "share_over_seeds", "shuffled_counts",
-]  # fmt: skip
+__all__ = ["PairPValues", "max_z_pvalues", "sample_pairs", "shuffled_counts"]
 
 _HALF = np.uint64(32)  # of the bits of a random number
 _TRIES = 20  # shuffles of sessions, of which the one that keeps the numbers of pins best is taken
@@ -54,62 +42,6 @@ class PairPValues:
     p_values: NDArray[np.float64]
     max_z_by_seed: NDArray[np.float64]
     p_by_seed: NDArray[np.float64]
-
-
-def exceeds(values: ArrayLike, threshold: float) -> NDArray[np.bool_]:
-    """Whether values are greater than a threshold by more than rounding.
-
-    A value within 1e-9 of the threshold, relative to it, is equal to it. So sums in another order
-    (another processor, another number of threads) do not decide.
-
-    Parameters
-    ----------
-    values : array-like
-        Z, say.
-    threshold : float
-
-    Returns
-    -------
-    ndarray of bool
-        Of the shape of `values`; a NaN does not exceed.
-
-    Raises
-    ------
-    TypeError
-        If the threshold is no number.
-    ValueError
-        If the threshold is NaN or infinite.
-    """
-    threshold = check_number(threshold, "threshold")
-    return np.asarray(values) > threshold + TIE * abs(threshold)
-
-
-def at_most(values: ArrayLike, level: float) -> NDArray[np.bool_]:
-    """Whether values are less than a level, or equal to it but for rounding.
-
-    The counterpart of `exceeds`, for p-values.
-
-    Parameters
-    ----------
-    values : array-like
-        p, say.
-    level : float
-        Between 0 and 1.
-
-    Returns
-    -------
-    ndarray of bool
-        Of the shape of `values`; a NaN is not at most the level.
-
-    Raises
-    ------
-    TypeError
-        If the level is no number.
-    ValueError
-        If the level is out of range.
-    """
-    level = check_number(level, "level", above=0, below=1)
-    return np.asarray(values) <= level * (1 + TIE)
 
 
 def shuffled_counts(
@@ -142,149 +74,6 @@ def shuffled_counts(
     users = check_groups(users, len(assignments), "users")  # by row, before the shuffle
     shuffled = np.random.default_rng(random_state).permutation(users)
     return user_profiles(assignments, shuffled, counts=True)[1]
-
-
-def pair_share_draws(
-    values: ArrayLike,
-    n_users: int,
-    threshold: float,
-    n_resamples: int = 2000,
-    random_state: int = 0,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Share of pairs of users above a threshold, and the same of bootstrap draws of users.
-
-    A user is in many pairs, so users, not pairs, are drawn with replacement; pairs of a user with
-    its own copy are left out. The draws are the same for all seeds, as
-    :func:`visprof.intervals.estimate_over_seeds` expects.
-
-    Parameters
-    ----------
-    values : array-like of shape (n (n - 1) / 2,) or (S, n (n - 1) / 2)
-        One value a pair, as :func:`visprof.logodds.pairwise_max_z` orders them, by seed if there
-        are several.
-    n_users : int
-        Number of users n.
-    threshold : float
-        Counted are values greater than it (see `exceeds`).
-    n_resamples : int, default=2000
-        Number b of bootstrap draws.
-    random_state : int, default=0
-        Seed.
-
-    Returns
-    -------
-    shares : ndarray of shape (S,)
-    draws : ndarray of shape (b, S)
-        Without draws of one user alone, which have no pair: fewer than b with few users.
-
-    Raises
-    ------
-    TypeError
-        If a parameter is no number, or not whole where things are counted.
-    ValueError
-        If the number of values does not fit `n_users`, a value is NaN or infinite, or a parameter
-        is out of range.
-    """
-    n_users = check_whole(n_users, "n_users", 2)
-    n_pairs = n_users * (n_users - 1) // 2
-    rows = []
-    for name, row in _by_seed(values, "values").items():
-        rows.append(check_numbers(row, None, name))
-        if len(row) != n_pairs:
-            raise ValueError(
-                f"{name}: expected shape (n (n - 1) / 2,) with n_users={n_users}, got {row.shape}"
-            )
-    threshold = check_number(threshold, "threshold")
-    times = resample_counts(n_users, n_resamples, random_state).astype(float)
-    pairs = n_users**2 - np.einsum("bi,bi->b", times, times)
-    times, pairs = times[pairs > 0], pairs[pairs > 0]  # two users may be drawn as one, twice
-    shares, draws = np.empty(len(rows)), np.empty((len(times), len(rows)))
-    for seed, row in enumerate(rows):
-        above = exceeds(row, threshold)
-        shares[seed] = above.mean()
-        counted = np.einsum("bi,bi->b", times @ squareform(above).astype(float), times)
-        draws[:, seed] = counted / pairs
-    return shares, draws
-
-
-def max_z_pvalue(
-    assign_i: ArrayLike,
-    assign_j: ArrayLike,
-    background: ArrayLike,
-    alpha: float | None = None,
-    n_permutations: int = 999,
-    variance: str = "two-term",
-    random_state: int = 0,
-    *,
-    prior_pins: float | None = None,
-    sessions_i: ArrayLike | None = None,
-    sessions_j: ArrayLike | None = None,
-) -> tuple[float, float]:
-    """Permutation test of the largest absolute z-score of one pair of users.
-
-    See :func:`max_z_pvalues`, which tests many pairs at once.
-
-    Parameters
-    ----------
-    assign_i : array-like of shape (n_i, k)
-        Soft assignments of the pins of the first user.
-    assign_j : array-like of shape (n_j, k)
-        The same of the second user.
-    background : array-like of shape (k,)
-        Counts of the background.
-    alpha : float, optional
-        Weight of the prior.
-    n_permutations : int, default=999
-        Number of random shuffles.
-    variance : {"two-term", "four-term"}, default="two-term"
-        See :func:`visprof.logodds.log_odds_z`.
-    random_state : int, default=0
-        Seed.
-    prior_pins : float, optional
-        In the place of alpha, how many pins the prior weighs as much as; see
-        :func:`visprof.logodds.prior_weight`.
-    sessions_i, sessions_j : array-like of shape (n_i,) and (n_j,), optional
-        Session of each pin; sessions are shuffled whole. Without them, pins are.
-
-    Returns
-    -------
-    max_z, p_value : float
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the users have different numbers of clusters, only one has sessions, or as
-        :func:`max_z_pvalues`.
-    """
-    pins_i = _checked_pins(assign_i, "assign_i")
-    pins_j = _checked_pins(assign_j, "assign_j")
-    if pins_i.shape[1] != pins_j.shape[1]:
-        raise ValueError(
-            f"assign_i {pins_i.shape} and assign_j {pins_j.shape} must have equally many columns"
-        )
-    if (sessions_i is None) != (sessions_j is None):
-        raise ValueError("sessions_i and sessions_j: pass both, or neither to shuffle pins")
-    sessions = None
-    if sessions_i is not None:  # by number: names of the two may be of different kinds
-        sessions = np.concatenate(
-            [
-                _codes(sessions_i, len(pins_i), "sessions_i"),
-                _codes(sessions_j, len(pins_j), "sessions_j"),
-            ]
-        )
-    found = max_z_pvalues(
-        np.concatenate([pins_i, pins_j]),
-        np.repeat([0, 1], [len(pins_i), len(pins_j)]),
-        [[0, 1]],
-        background,
-        alpha,
-        n_permutations,
-        variance,
-        random_state,
-        prior_pins=prior_pins,
-        sessions=sessions,
-    )
-    return float(found.max_z[0]), float(found.p_values[0])
 
 
 def max_z_pvalues(
@@ -365,7 +154,7 @@ def max_z_pvalues(
     check_whole(random_state, "random_state", 0)
     every_pins, backgrounds = _by_vocabulary(assignments, background)
     every_counts = [user_profiles(pins, users, counts=True)[1] for pins in every_pins]
-    pairs, n_users = _checked_pairs(pairs), len(every_counts[0])
+    pairs, n_users = check_pairs(pairs), len(every_counts[0])
     wrong = (pairs < 0).any(axis=1) | (pairs >= n_users).any(axis=1)
     if wrong.any():
         raise ValueError(
@@ -453,150 +242,6 @@ def sample_pairs(n_users: int, n_pairs: int, random_state: int) -> NDArray[np.in
     return pair_users(places, n_users)
 
 
-def sampled_share(
-    chosen: ArrayLike, pairs: ArrayLike, level: float = 0.95, *, alone: ArrayLike | None = None
-) -> Estimate:
-    r"""Share of chosen pairs in a sample of pairs, with an interval for users, pairs and seeds.
-
-    Pairs that share a user are dependent: the variance is the dyadic-robust one (Aronow, Samii
-    and Assenova 2015), the sum of the products of residuals over all pairs of pairs that share a
-    user. It covers that other users, and other pairs of them, might have been drawn. With several
-    seeds, a pair's value is the share of seeds that choose it, and the variance of the mean of the
-    S seeds' shares, :math:`s^2 / S`, is added; with one, what chose each pair is taken as given.
-    The interval is Wilson's for as many independent pairs as would have that variance, and never
-    for more than the sample has.
-
-    Parameters
-    ----------
-    chosen : array-like of bool, shape (m,) or (S, m)
-        Whether each pair is chosen (significant, say), by seed if there are several.
-    pairs : array-like of int, shape (m, 2)
-        Its users.
-    level : float, default=0.95
-        Coverage, between 0 and 1.
-    alone : array-like of bool, shape (S, m), optional
-        What each seed alone would choose, where `chosen` (m,) is the choice of all together, by a
-        test of their mean, say. The variance between seeds is taken from these.
-
-    Returns
-    -------
-    Estimate
-        Without `n` and `unit`. `sd_units` is for the draw of users and pairs; `by_seed` has the
-        share and interval of each seed alone.
-
-    Raises
-    ------
-    TypeError
-        If the level is no number.
-    ValueError
-        If shapes do not match, there is no pair or one of a user with itself, a value of `chosen`
-        is missing or neither true nor false, or the level is out of range.
-    """
-    pairs = _checked_pairs(pairs)
-    chosen, alone = (
-        np.stack(
-            [_checked_choices(row, len(pairs), of) for of, row in _by_seed(given, name).items()]
-        )
-        for given, name in ((chosen, "chosen"), (chosen if alone is None else alone, "alone"))
-    )
-    level = check_number(level, "level", above=0, below=1)
-    users, codes = np.unique(pairs, return_inverse=True)
-    codes, n_pairs = codes.ravel(), len(pairs)
-
-    def variance(values: NDArray) -> float:
-        residuals = values - values.mean()
-        by_user = np.bincount(codes, np.repeat(residuals, 2))
-        # a user's residuals multiply out to all pairs of pairs with that user; a pair has two
-        # users, so its own square is counted twice
-        return max(0.0, float(by_user @ by_user - residuals @ residuals)) / n_pairs**2
-
-    def interval(share: float, variance: float) -> tuple[float, float]:
-        if share in (0, 1):  # nothing is known of the dependence; disjoint pairs have none
-            return _wilson(share, len(users) / 2, level)
-        return _wilson(share, _effective_number(share, variance, n_pairs), level)
-
-    shares = alone.mean(axis=1)
-    share, of_units = float(chosen.mean()), variance(chosen.mean(axis=0))
-    of_seeds = float(shares.var(ddof=1)) / len(shares) if len(shares) > 1 else None
-    return Estimate(
-        share,
-        *interval(share, of_units + (of_seeds or 0)),
-        sd_units=float(np.sqrt(of_units)),
-        sd_seeds=None if of_seeds is None else float(np.sqrt(of_seeds)),
-        by_seed=tuple(
-            (float(own), *interval(own, variance(row)))
-            for own, row in zip(shares, alone, strict=True)
-        ),
-    )
-
-
-def share_over_seeds(chosen: Sequence[ArrayLike], level: float = 0.95) -> Estimate:
-    r"""Share of chosen pairs where each seed has pairs of its own, and all are independent.
-
-    The share is that of all pairs together. By seed shares vary as those of independent draws,
-    and as seeds differ: by :math:`\tau^2`, what the variance between seeds has more than the
-    binomial, if anything. The interval is Wilson's for as many independent pairs as would have the
-    variance of both.
-
-    Parameters
-    ----------
-    chosen : sequence of S array-likes of bool, shape (m_s,)
-        Whether each pair of a seed is chosen.
-    level : float, default=0.95
-        Coverage, between 0 and 1.
-
-    Returns
-    -------
-    Estimate
-        Without `n` and `unit`. `sd_units` is for the draw of pairs; `by_seed` has the share of each
-        seed's pairs and Wilson's interval.
-
-    Raises
-    ------
-    TypeError
-        If the level is no number.
-    ValueError
-        If there is no seed or a seed has no pair, a value is missing or neither true nor false, or
-        the level is out of range.
-    """
-    if not len(chosen):
-        raise ValueError("chosen: expected the pairs of at least one seed")
-    rows = [_checked_choices(row, None, f"chosen[{seed}]") for seed, row in enumerate(chosen)]
-    level = check_number(level, "level", above=0, below=1)
-    shares, sizes = np.array([row.mean() for row in rows]), np.array([len(row) for row in rows])
-    n_pairs = int(sizes.sum())
-    share = float(sum(row.sum() for row in rows) / n_pairs)
-    of_units = share * (1 - share) / n_pairs
-    of_seeds = None
-    if len(rows) > 1:
-        excess = max(0.0, shares.var(ddof=1) - np.mean(share * (1 - share) / sizes))
-        of_seeds = float(excess * np.sum((sizes / n_pairs) ** 2))
-    n = _effective_number(share, of_units + (of_seeds or 0), n_pairs)
-    return Estimate(
-        share,
-        *_wilson(share, n, level),
-        sd_units=float(np.sqrt(of_units)),
-        sd_seeds=None if of_seeds is None else float(np.sqrt(of_seeds)),
-        by_seed=tuple(
-            (float(own), *_wilson(own, size, level))
-            for own, size in zip(shares, sizes, strict=True)
-        ),
-    )
-
-
-def _effective_number(share: float, variance: float, most: int) -> float:
-    """How many independent pairs give a share of such a variance, at most so many."""
-    return min(most, share * (1 - share) / variance) if variance > 0 else most
-
-
-def _wilson(share: float, n: float, level: float) -> tuple[float, float]:
-    """Score interval of a share of n (Wilson 1927); n need not be whole."""
-    z2 = stats.norm.ppf(0.5 + level / 2) ** 2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    arm = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2))) / (1 + z2 / n)
-    return float(max(0, middle - arm)), float(min(1, middle + arm))
-
-
 def _checked_pins(assignments: ArrayLike, name: str) -> NDArray:
     if np.ndim(assignments) == 2 and not np.size(assignments):
         raise ValueError(
@@ -606,21 +251,6 @@ def _checked_pins(assignments: ArrayLike, name: str) -> NDArray:
     if pins.min() < 0:
         raise ValueError(f"{name}: expected no negative assignment, got {pins.min()}")
     return pins
-
-
-def _checked_pairs(pairs: ArrayLike) -> NDArray[np.int64]:
-    pairs = np.asarray(pairs)
-    if pairs.ndim != 2 or pairs.shape[1] != 2 or not len(pairs) or pairs.dtype.kind not in "iu":
-        raise ValueError(
-            f"pairs: expected whole numbers of shape (m, 2), m >= 1, got {pairs.dtype} "
-            f"of shape {pairs.shape}"
-        )
-    same = np.flatnonzero(pairs[:, 0] == pairs[:, 1])
-    if len(same):
-        raise ValueError(
-            f"pairs: expected two different users, got {pairs[same[0]].tolist()} at row {same[0]}"
-        )
-    return pairs.astype(np.int64, order="C")
 
 
 def _codes(groups: ArrayLike, n: int, name: str) -> NDArray[np.int64]:
@@ -710,27 +340,6 @@ class _Test:
             n_permutations,
         )  # fmt: skip
         return scaled(max_z, -self.half)
-
-
-def _by_seed(values: ArrayLike, name: str) -> dict[str, ArrayLike]:
-    """Rows by name, one a seed; a single row has no number."""
-    values = np.asanyarray(values)
-    if values.ndim != 2:
-        return {name: values}
-    if not len(values):
-        raise ValueError(f"{name}: expected a row for each seed, got shape {values.shape}")
-    return {f"{name}[{seed}]": row for seed, row in enumerate(values)}
-
-
-def _checked_choices(values: ArrayLike, n: int | None, name: str) -> NDArray[np.float64]:
-    chosen = check_numbers(values, n, name)
-    wrong = np.flatnonzero((chosen != 0) & (chosen != 1))
-    if len(wrong):
-        raise ValueError(
-            f"{name}: expected true or false (1 or 0) of each pair, got {chosen[wrong[0]]:g} at "
-            f"row {wrong[0]}, and {len(wrong)} such value(s) in all"
-        )
-    return chosen
 
 
 def _units(

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_array
+from sklearn.utils.extmath import row_norms
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from visprof.checks import check_finite, check_groups, check_number, check_whole
@@ -19,7 +20,7 @@ from visprof.scaling import scale_exponent, scaled
 
 __all__ = [
     "UniformAssignmentWarning", "VisualVocabulary", "assignment_entropy", "count_distinct",
-    "match_clusters",
+    "match_clusters", "nearest_first",
 ]  # fmt: skip
 
 _SIGMAS = ("pairs", "centres")
@@ -457,3 +458,32 @@ def match_clusters(labels: ArrayLike, others: ArrayLike) -> tuple[NDArray, NDArr
     jaccard = np.zeros(len(shared))
     jaccard[rows] = found / (shared.sum(axis=1)[rows] + shared.sum(axis=0)[columns] - found)
     return np.unique(labels), jaccard
+
+
+def nearest_first(pictures: ArrayLike, centre: ArrayLike) -> NDArray[np.int64]:
+    """Rows of pictures, those nearest a centre first.
+
+    Parameters
+    ----------
+    pictures : array-like of shape (n, d)
+        Embeddings; there may be none.
+    centre : array-like of shape (d,)
+        A row of `VisualVocabulary.cluster_centers_`, say.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        By Euclidean distance; those at equal distance stay in order.
+
+    Raises
+    ------
+    ValueError
+        If the widths differ, or a value is not finite.
+    """
+    pictures = check_array(pictures, dtype="numeric", ensure_min_samples=0, input_name="pictures")
+    centre = check_array(centre, dtype="numeric", ensure_2d=False, input_name="centre")
+    if centre.shape != pictures.shape[1:]:
+        raise ValueError(
+            f"centre {centre.shape} and pictures {pictures.shape} must be of one width"
+        )
+    return np.argsort(row_norms(pictures - centre, squared=True), kind="stable")

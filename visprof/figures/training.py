@@ -17,7 +17,7 @@ def training_curves(log: pd.DataFrame, margin: float) -> Figure:
     Parameters
     ----------
     log : DataFrame
-        As `visprof.siamese.train_siamese` returns it.
+        As `visprof.siamese_training.train_siamese` returns it.
     margin : float
         Margin of the loss, drawn into the distances.
     """

@@ -2,7 +2,7 @@
 
 For studies of the method at the paper's size (5,790 users) and beyond, where drawing and embedding
 half a million pictures would take an hour and shows nothing new. Tastes are those of
-`visprof.sources.world`. Every user has a random stream of their own: the first users are the same
+`visprof.sources.tastes`. Every user has a random stream of their own: the first users are the same
 however many follow, and memory beyond the result is that of one user.
 """
 
@@ -13,14 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from visprof.checks import check_finite, check_number, check_whole
-from visprof.sources.world import (
-    BASE_SPREAD,
-    SCENE_CLASSES,
-    STYLES,
-    draw_items,
-    draw_repeats,
-    draw_taste,
-)
+from visprof.sources.painters import SCENE_CLASSES, STYLES
+from visprof.sources.tastes import BASE_SPREAD, draw_items, draw_repeats, draw_taste
 
 __all__ = ["VectorWorld", "simulate_counts", "simulate_embeddings"]
 

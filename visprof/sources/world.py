@@ -22,9 +22,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from visprof._extras import needs
-from visprof.checks import check_finite, check_number, check_table, check_whole, listed
+from visprof.checks import check_number, check_table, check_whole, listed
 from visprof.files import naming, remove_unfinished, write_whole
 from visprof.sources.painters import SCENE_CLASSES, STYLES, draw_scene
+from visprof.sources.tastes import BASE_SPREAD, draw_items, draw_repeats, draw_taste
 
 with needs("nets"):
     import cv2
@@ -42,7 +43,6 @@ __all__ = [
 
 JPEG_QUALITY = 90
 LICENCE = "BSD-3-Clause (drawn by visprof)"
-BASE_SPREAD = 0.4  # sd of the population's log-preferences
 FIRST_DAY, LAST_DAY = np.datetime64("2013-01-01"), np.datetime64("2015-12-20")
 ACTIVE_DAY = np.datetime64("2014-07-15")  # every board has a pin on this day or later
 SHORTEST_LIFE = 90  # days
@@ -404,22 +404,6 @@ def write_scenes(
 # --------------------------------------------------------------------------------------- draws
 
 
-def draw_taste(base: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Return (2, k): an early and a late taste around the population's."""
-    with np.errstate(over="ignore"):  # checked
-        logits = base + strength * rng.standard_normal((2, len(base)))
-    check_finite(logits, "strength of taste: log-preferences")
-    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True)
-
-
-def draw_items(taste: np.ndarray, late: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw one item for each entry of `late`, the weight of the late taste, by inversion."""
-    mixed = (1 - late[:, None]) * taste[0] + late[:, None] * taste[1]
-    below = rng.random(len(late))[:, None] >= np.cumsum(mixed, axis=1)[:, :-1]
-    return below.sum(axis=1)
-
-
 def _draw_days(n: int, rng: np.random.Generator) -> np.ndarray:
     """Return the days of n sessions, in order; the last is on or after `ACTIVE_DAY`."""
     life = int((LAST_DAY - FIRST_DAY).astype(int))
@@ -437,15 +421,6 @@ def _draw_times(day: np.ndarray, rng: np.random.Generator) -> pd.DatetimeIndex:
     seconds = np.sort(seconds + rng.integers(*WAKING_SECONDS, len(day)))
     seconds = np.maximum.accumulate(seconds - np.arange(len(day))) + np.arange(len(day))
     return pd.DatetimeIndex(seconds.astype("datetime64[s]"), tz="UTC")
-
-
-def draw_repeats(n: int, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Return (n,): the pin whose picture each pin shows, itself or an earlier one."""
-    source = np.arange(n)
-    repeats = rng.permutation(np.arange(1, n))[: round(share * n)]
-    for pin in np.sort(repeats):
-        source[pin] = source[rng.integers(pin)]
-    return source
 
 
 def _share_pictures(

@@ -13,10 +13,10 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from visprof import significance, vocabulary
-from visprof.calibration import PinBank, draw_users, pin_bank
+from visprof import shares, significance, ties, vocabulary
 from visprof.intervals import Estimate
 from visprof.logodds import logits_and_variances
+from visprof.sources.pin_bank import PinBank, draw_users, pin_bank
 from visprof.steps.data import BoardSplit
 from visprof.steps.registry import step
 
@@ -81,7 +81,7 @@ def _shares_of_pairs(
 
 def _share_columns(chosen: list[np.ndarray]) -> tuple[float, float, float]:
     """Share of pairs, each seed having its own, with its interval."""
-    found = significance.share_over_seeds(chosen)
+    found = shares.share_over_seeds(chosen)
     return found.value, found.low, found.high
 
 
@@ -112,7 +112,7 @@ def false_positives(
             for variance in VARIANCES:
                 for weight in alpha * np.array(ALPHA_FACTORS):
                     chosen = [
-                        significance.exceeds(
+                        ties.exceeds(
                             _disjoint_max_z(
                                 of[place], world.background[assignment], weight, variance
                             ),
@@ -121,7 +121,7 @@ def false_positives(
                         for (world, _), of in zip(worlds, counts, strict=True)
                     ]
                     prior = weight * worlds[0][0].background[assignment].sum()
-                    rate = significance.share_over_seeds(chosen)
+                    rate = shares.share_over_seeds(chosen)
                     found.append(
                         (assignment, variance, weight, prior, n_pins, rate.value, rate.low,
                          rate.high, rate)
@@ -237,9 +237,9 @@ def power(
                 _, by_session = _disjoint_pvalues(
                     world.assignments["soft"], grouped[0][first], *test, sessions=grouped[1][first]
                 )
-                chosen.setdefault("pins", []).append(significance.at_most(p, LEVEL))
-                chosen.setdefault("Z", []).append(significance.exceeds(z, threshold))
-                chosen.setdefault("sessions", []).append(significance.at_most(by_session, LEVEL))
+                chosen.setdefault("pins", []).append(ties.at_most(p, LEVEL))
+                chosen.setdefault("Z", []).append(ties.exceeds(z, threshold))
+                chosen.setdefault("sessions", []).append(ties.at_most(by_session, LEVEL))
             for rule, of_rule in chosen.items():
                 found.append((rule, taste, n_pins, *_share_columns(of_rule)))
     return pd.DataFrame(found, columns=["rule", "taste", "n_pins", "value", "low", "high"])
@@ -257,8 +257,8 @@ def calibration_numbers(
     ours = false_positives.query("alpha == @alpha and variance == @variance")
     rule = {f"null.rule.{row.assignment}.{row.n_pins}": row.estimate for row in ours.itertuples()}
     tests = {
-        f"null.test.{name.replace(', ', '-').replace(' ', '-')}": significance.share_over_seeds(
-            [significance.at_most(of, LEVEL) for of in p]
+        f"null.test.{name.replace(', ', '-').replace(' ', '-')}": shares.share_over_seeds(
+            [ties.at_most(of, LEVEL) for of in p]
         )
         for name, p in null_pvalues.items()
     }

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.extmath import row_norms
 
 from visprof import alike, boards
 from visprof.intervals import Estimate, percentile_interval
 from visprof.steps.data import BoardSplit, PinArrays, Pins
 from visprof.steps.registry import step
 from visprof.steps.user_pairs import nearest_of_boards
-from visprof.vocabulary import VisualVocabulary
+from visprof.vocabulary import VisualVocabulary, nearest_first
 
 __all__ = ["own_board", "own_clusters", "own_numbers", "similar_boards"]
 
@@ -61,10 +60,10 @@ def own_clusters(
     for cluster in np.argsort(others - share, kind="stable"):
         centre = visual_vocabulary.cluster_centers_[cluster]
         mine = np.flatnonzero(main == cluster)
-        mine = mine[np.argsort(row_norms(of_own[mine] - centre, squared=True), kind="stable")]
+        mine = mine[nearest_first(of_own[mine], centre)]
         theirs = nearest_of_boards(of_other, other_boards, centre)
         if len(theirs) < N_EXAMPLES:  # of so few boards, several pictures each
-            theirs = np.argsort(row_norms(of_other - centre, squared=True), kind="stable")
+            theirs = nearest_first(of_other, centre)
         low, high = percentile_interval(drawn[:, cluster], 0.95)
         rows.append({
             "cluster": int(cluster), "value": share[cluster], "low": low, "high": high,

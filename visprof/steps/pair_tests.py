@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import false_discovery_control
 
-from visprof import significance
+from visprof import shares, significance, ties
 from visprof.intervals import Estimate
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.error_rates import LEVEL
@@ -87,14 +87,14 @@ def significance_numbers(pair_tests: PairTests, threshold: float) -> dict[str, E
     seeds is taken from the tests of each seed alone, which differ more.
     """
     pairs, unit = pair_tests.pairs, "pairs of users"
-    differ = significance.exceeds(pair_tests.by_pin.max_z_by_seed, threshold)
-    numbers = {"pairs.tested.differ": significance.sampled_share(differ, pairs)}
+    differ = ties.exceeds(pair_tests.by_pin.max_z_by_seed, threshold)
+    numbers = {"pairs.tested.differ": shares.sampled_share(differ, pairs)}
     for suffix, tests in (("", pair_tests.by_pin), (".sessions", pair_tests.by_session)):
         if tests is None:
             continue
         for rule, kept in (("significant", lambda p: p), ("bh", false_discovery_control)):
-            numbers[f"pairs.{rule}{suffix}"] = significance.sampled_share(
-                significance.at_most(kept(tests.p_values), LEVEL), pairs,
-                alone=[significance.at_most(kept(p), LEVEL) for p in tests.p_by_seed],
+            numbers[f"pairs.{rule}{suffix}"] = shares.sampled_share(
+                ties.at_most(kept(tests.p_values), LEVEL), pairs,
+                alone=[ties.at_most(kept(p), LEVEL) for p in tests.p_by_seed],
             )  # fmt: skip
     return {key: number.of(len(pairs), unit) for key, number in numbers.items()}

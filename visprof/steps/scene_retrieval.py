@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from visprof import bow, embedding, maps, retrieval, siamese
 from visprof.intervals import Estimate, estimate_over_seeds
+from visprof.shares import wilson_interval
 from visprof.steps.data import SceneSplit
 from visprof.steps.networks import Network, SiameseTraining, siamese_part
 from visprof.steps.registry import step
@@ -127,8 +127,8 @@ def network_numbers(
         return {}
     first_five = np.argsort(-scene_features.outputs[known], axis=1)[:, :5]
     right = (np.array(classes)[first_five] == labels[known, None]).any(axis=1)
-    interval = stats.binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
-    share = Estimate(float(right.mean()), interval.low, interval.high, len(right), "pictures")
+    share, n = float(right.mean()), len(right)
+    share = Estimate(share, *wilson_interval(share, n), n, "pictures")
     return {"network.top5": share}
 
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
-from sklearn.utils.extmath import row_norms
 
-from visprof import logodds, profiles, significance
+from visprof import logodds, profiles, shares, significance
 from visprof.intervals import Estimate, estimate_over_seeds
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.registry import step
-from visprof.vocabulary import VisualVocabulary, match_clusters
+from visprof.vocabulary import VisualVocabulary, match_clusters, nearest_first
 
 __all__ = [
     "PLACES", "PairwiseDifferences", "counts_and_shuffled", "differences_by_seed",
@@ -96,7 +95,7 @@ def pair_numbers(
     n_users, n_pairs = len(differences_by_seed.users), differences_by_seed.max_z.shape[1]
     return {
         key: estimate_over_seeds(
-            *significance.pair_share_draws(z, n_users, threshold, random_state=seed),
+            *shares.pair_share_draws(z, n_users, threshold, random_state=seed),
             random_state=seed,
         ).of(n_pairs, "pairs of users")
         for key, z in (
@@ -161,7 +160,7 @@ def nearest_of_boards(pictures: np.ndarray, boards: np.ndarray, centre: np.ndarr
 
     A board's best pictures are often of one moment; those of many boards show what a cluster holds.
     """
-    order = np.argsort(row_norms(pictures - centre, squared=True), kind="stable")
+    order = nearest_first(pictures, centre)
     return order[np.sort(np.unique(boards[order], return_index=True)[1])]
 
 

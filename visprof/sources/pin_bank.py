@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visprof.checks import check_finite, check_number, check_whole
+from visprof.sources.tastes import draw_taste
 from visprof.sources.vectors import simulate_embeddings
-from visprof.sources.world import draw_taste
 
 __all__ = ["PinBank", "draw_users", "pin_bank"]
 

@@ -1,0 +1,83 @@
+"""Draws that the simulated worlds share, with pictures or without: tastes, items and repeats."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from visprof.checks import check_finite
+
+__all__ = ["BASE_SPREAD", "draw_items", "draw_repeats", "draw_taste"]
+
+BASE_SPREAD = 0.4  # sd of the population's log-preferences
+
+
+def draw_taste(base: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+    """Draw a user's early and late taste around the population's.
+
+    Parameters
+    ----------
+    base : ndarray of shape (k,)
+        Log-preferences of the population for k items.
+    strength : float
+        How much tastes differ, at least 0.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of shape (2, k)
+        Probabilities; rows sum to 1.
+
+    Raises
+    ------
+    ValueError
+        If the strength is so large that a log-preference is not finite.
+    """
+    with np.errstate(over="ignore"):  # checked
+        logits = base + strength * rng.standard_normal((2, len(base)))
+    check_finite(logits, "strength of taste: log-preferences")
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def draw_items(taste: np.ndarray, late: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw items by inversion, by a taste that changes from early to late.
+
+    Parameters
+    ----------
+    taste : ndarray of shape (2, k)
+        Early and late, as of `draw_taste`.
+    late : ndarray of shape (n,)
+        Weight of the late taste in each draw, 0 to 1.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Numbers of items, 0 to k - 1.
+    """
+    mixed = (1 - late[:, None]) * taste[0] + late[:, None] * taste[1]
+    below = rng.random(len(late))[:, None] >= np.cumsum(mixed, axis=1)[:, :-1]
+    return below.sum(axis=1)
+
+
+def draw_repeats(n: int, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Draw which pins of a board show an earlier picture again.
+
+    Parameters
+    ----------
+    n : int
+        Pins of the board.
+    share : float
+        Share of them that are repeats, 0 to 1; the first cannot be one.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        The pin whose picture each pin shows: itself or an earlier one.
+    """
+    source = np.arange(n)
+    repeats = rng.permutation(np.arange(1, n))[: round(share * n)]
+    for pin in np.sort(repeats):
+        source[pin] = source[rng.integers(pin)]
+    return source
