@@ -14,7 +14,16 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from visprof import backbones, boards, embedding, parameters, profiles, trace
+from visprof import (
+    backbones,
+    boards,
+    embedding,
+    logodds,
+    parameters,
+    profiles,
+    trace,
+    vocabulary,
+)
 from visprof.book.inputs import changed_inputs
 from visprof.parameters import PRESETS, Parameters, allowed_values
 from visprof.results.claims import scorecard
@@ -41,6 +50,9 @@ def test_choices_are_what_the_library_has():
     assert parameters.DISTANCES == profiles.DISTANCES
     assert parameters.PRECISIONS == embedding.PRECISIONS
     assert (*boards.BACKGROUND_SOURCES, "all") == parameters.BACKGROUND_SOURCES
+    choices = {of.name: of.metadata.get("choices") for of in dataclasses.fields(Parameters)}
+    assert choices["sigma"] == vocabulary._SIGMAS
+    assert choices["variance"] == logodds._VARIANCES
 
 
 def test_values_of_numpy_and_paths_are_taken_as_pythons_own(tmp_path):

@@ -21,7 +21,8 @@ from numba import prange
 from numba.core.caching import IndexDataCacheFile
 from numba.core.config import NUMBA_NUM_THREADS
 
-from visprof.memo import SOURCES, digest
+from visprof.digests import digest
+from visprof.memo import SOURCES
 
 __all__ = ["NUMBA_NUM_THREADS", "njit", "prange"]
 

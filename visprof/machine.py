@@ -19,7 +19,7 @@ import psutil
 from threadpoolctl import threadpool_info
 
 from visprof._numba import NUMBA_NUM_THREADS  # of its pool, whether it runs yet or not
-from visprof.memo import digest
+from visprof.digests import digest
 
 __all__ = ["describe_hardware", "environment_version", "hardware", "machine_version"]
 

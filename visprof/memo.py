@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import hashlib
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,9 +14,10 @@ from typing import Any
 import joblib
 from filelock import FileLock
 
+from visprof.digests import digest
 from visprof.files import open_sealed, remove_unfinished, replacing, seal
 
-__all__ = ["SOURCES", "code_version", "digest", "fingerprint", "imported_names", "keep"]
+__all__ = ["SOURCES", "code_version", "fingerprint", "imported_names", "keep"]
 
 log = logging.getLogger("visprof")
 
@@ -32,11 +32,6 @@ def _module_name(path: Path) -> str:
 # read once, when the package is imported: what runs is this, even if a file is edited meanwhile
 SOURCES = {_module_name(path): path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
 PACKAGES = frozenset(_module_name(path) for path in PACKAGE.rglob("__init__.py"))
-
-
-def digest(*parts: str) -> str:
-    """Return a short hash of texts, also of names of files that are no UTF-8."""
-    return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()[:20]
 
 
 def fingerprint(path: str | Path) -> str:

@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from visprof import memo, sizing, trace
+from visprof.digests import digest
 from visprof.intervals import Estimate
 from visprof.machine import machine_version
 from visprof.parameters import LARGEST_SEED, Parameters, given_parameters, preset_parameters
@@ -229,7 +230,7 @@ class Study:
                     parts[needed] = repr(getattr(self, needed))
                 else:  # values may name files in the step's folder: not valid from another home
                     parts[needed] = str(self.home.resolve())
-            self._keys[at] = memo.digest(json.dumps(parts, sort_keys=True))
+            self._keys[at] = digest(json.dumps(parts, sort_keys=True))
         return self._keys[at]
 
     def _note(self, name: str) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 
 from visprof.book.build import make_ledger
+from visprof.digests import digest
 from visprof.files import write_whole
 from visprof.intervals import Estimate
 from visprof.machine import describe_hardware
-from visprof.memo import digest
 from visprof.results.cite import RESULTS
 from visprof.results.claims import ledger_scorecard
 from visprof.results.ledger import Ledger, estimates

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import visprof
+from visprof.digests import digest
 from visprof.machine import environment_version, machine_version
-from visprof.memo import SOURCES, code_version, digest, fingerprint, imported_names
+from visprof.memo import SOURCES, code_version, fingerprint, imported_names
 from visprof.trace import FILES, STEP
 
 __all__ = ["changed_inputs", "page_inputs"]

@@ -17,9 +17,10 @@ from visprof.book.crate import describe_book
 from visprof.book.errors import BookError
 from visprof.book.kept import KeptPage, file_digest
 from visprof.book.pages import link_figures, page_provenance, save_figures, status_table
+from visprof.digests import digest
 from visprof.files import partial_folder, put_in_place, read_record, write_record
 from visprof.machine import environment_version
-from visprof.memo import SOURCES, digest
+from visprof.memo import SOURCES
 
 with needs("book"):
     import nbformat

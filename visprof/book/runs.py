@@ -28,9 +28,9 @@ from visprof.book.pages import save_figures
 from visprof.book.parameters import changed_values, check_parameters
 from visprof.book.progress import ProgressLine, progress_told
 from visprof.book.render import FIGURES, render_page
+from visprof.digests import digest
 from visprof.files import partial_folder, put_in_place
 from visprof.intervals import Estimate
-from visprof.memo import digest
 from visprof.parameters import PRESETS, given_parameters
 from visprof.results.ledger import Ledger, estimates
 from visprof.results.provenance import provenance

@@ -36,7 +36,7 @@ def _ecdf(z: np.ndarray, n_steps: int) -> pd.DataFrame:
     return pd.DataFrame({"z": ecdf.quantiles[shown], "share": ecdf.probabilities[shown]})
 
 
-def max_z_ecdf(distributions: Mapping[str, np.ndarray], largest: float | None = None) -> Figure:
+def max_z_ecdf(distributions: Mapping[str, np.ndarray]) -> Figure:
     """Figure 5: eCDF of the largest absolute z of each pair, with the 95 % and 99 % lines.
 
     Parameters
@@ -44,8 +44,6 @@ def max_z_ecdf(distributions: Mapping[str, np.ndarray], largest: float | None = 
     distributions : mapping of str to ndarray of shape (n_pairs,) or (S, n_pairs)
         Values of Z by name; the first is drawn as the main curve. Of several seeds the mean of the
         curves is drawn, and each seed's as a thin line.
-    largest : float, optional
-        Right end of the axis; by default the largest 99.5 % quantile of a curve, at least 4.
 
     Returns
     -------
@@ -53,8 +51,8 @@ def max_z_ecdf(distributions: Mapping[str, np.ndarray], largest: float | None = 
         Its table has a row a step: columns series (name), seed (1, 2, ..., or "all" for the mean
         of the curves), z, share (of pairs at or below).
     """
-    if largest is None:
-        largest = max(4.0, *(float(np.quantile(z, 0.995)) for z in distributions.values()))
+    # the right end of the axis: few pairs lie beyond
+    largest = max(4.0, *(float(np.quantile(z, 0.995)) for z in distributions.values()))
     steps = []
     for name, z in distributions.items():
         by_seed = np.atleast_2d(z)

@@ -12,9 +12,9 @@ from typing import Any
 
 from filelock import FileLock
 
+from visprof.digests import digest
 from visprof.files import write_whole
 from visprof.intervals import Estimate
-from visprof.memo import digest
 from visprof.results.provenance import provenance
 from visprof.results.verdicts import ROUNDING
 

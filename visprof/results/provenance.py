@@ -10,8 +10,8 @@ from typing import Any
 
 import visprof
 from visprof._shipped import SHIPPED
+from visprof.digests import digest
 from visprof.machine import environment_version, hardware
-from visprof.memo import digest
 
 __all__ = ["provenance"]
 
