@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
 import resource
 import statistics
 import tempfile
@@ -25,6 +24,7 @@ from typing import Any
 import numba
 import torch
 
+from visprof.files import write_whole
 from visprof.machine import describe_hardware
 from visprof.results.provenance import provenance
 
@@ -110,8 +110,9 @@ def run(benchmark: Benchmark, parser: argparse.ArgumentParser) -> None:
     report = _report(benchmark, list(measured.values()), bounds, options)
     table = _markdown(benchmark, report)
     options.results.mkdir(parents=True, exist_ok=True)
-    _write(options.results / f"{benchmark.name}.json", json.dumps(report, indent=1) + "\n")
-    _write(options.results / f"{benchmark.name}.md", table)
+    report_text = json.dumps(report, indent=1) + "\n"
+    write_whole(options.results / f"{benchmark.name}.json", report_text.encode())
+    write_whole(options.results / f"{benchmark.name}.md", table.encode())
     print(table)
 
 
@@ -309,9 +310,3 @@ def _cell(value: float | None, spec: str) -> str:
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text, "utf-8")
-    os.replace(temporary, path)

@@ -539,8 +539,9 @@ def test_a_lost_network_costs_no_cache(source, tmp_path):
     assert collect(tmp_path, source.pinned(tip))[1].kept == 2
 
 
-@pytest.mark.parametrize("name", ["curator.git", "curator.new"])
-def test_what_a_killed_fetch_left_is_cleared_away(source, tmp_path, name):
+@pytest.mark.parametrize("name", ["curator.git", ".partial-{}-x/curator.git"])
+def test_what_a_killed_fetch_left_is_cleared_away(source, tmp_path, name, dead_process):
+    name = name.format(dead_process)
     tip = source.commit({"a.png": picture(0)}, 10)
     cache = tmp_path / "cache"
     script = f"""

@@ -22,7 +22,6 @@ from __future__ import annotations
 import csv
 import logging
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ from tqdm import tqdm
 
 from visprof._extras import needs
 from visprof.boards import name_words
+from visprof.files import partial_folder, put_in_place
 from visprof.pictures import IMAGE_SUFFIXES
 from visprof.sources.collect import (
     MAX_BYTES,
@@ -251,7 +251,6 @@ class _Board:
     def collect(self) -> tuple[list[Row], Counter[str]]:
         """Save the pictures; return the rows of the manifest and what was left out."""
         folder = self.cache / f"{self.pinned.board_id}.git"
-        fresh = folder.with_suffix(".new")
         self.cache.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
             if folder.exists():
@@ -261,14 +260,9 @@ class _Board:
                     # it may lack what the source has now, or be damaged; to fetch the same commit
                     # again would add nothing to it
                     log.warning("%s cannot be used (%s); it is fetched anew", folder, error)
-            shutil.rmtree(fresh, ignore_errors=True)  # by a killed run
-            try:
-                board = self._collect(fresh)
-            except BaseException:
-                shutil.rmtree(fresh, ignore_errors=True)
-                raise
-            shutil.rmtree(folder, ignore_errors=True)
-            fresh.rename(folder)
+            with partial_folder(self.cache) as scratch:
+                board = self._collect(scratch / folder.name)
+                put_in_place(scratch / folder.name, folder)
             return board
 
     def _collect(self, folder: Path) -> tuple[list[Row], Counter[str]]:
