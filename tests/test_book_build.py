@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import jupytext
@@ -231,27 +229,48 @@ def test_a_second_build_waits_for_the_first(build, tmp_path, capsys):
     lock = FileLock(tmp_path / "out" / "demo" / ".lock")
     with lock, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(build)
-        time.sleep(1)
-        assert not waiting.done()
+        told = ""
+        while "this one waits for it" not in told:
+            assert not waiting.done()
+            told += capsys.readouterr().out
         lock.release()
         assert waiting.result(timeout=60) == ("the first time", True)
         lock.acquire()
 
 
+@pytest.fixture(scope="module")
+def old_book(tmp_path_factory):
+    """A root and a book that was built of it."""
+    folder = tmp_path_factory.mktemp("old")
+    build_book(write_book(folder / "root"), parameters={"n_clusters": 3}, out=folder / "out")
+    return folder
+
+
+# what is whole or absent is put in its place by a rename
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from visprof.book.build import build_book
+root, left, rename = Path(sys.argv[1]), int(sys.argv[2]), os.replace
+def replace(*names):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    rename(*names)
+os.replace = replace
+build_book(root, parameters={"n_clusters": 4}, out=root.parent / "out")
+"""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
-def test_a_killed_build_is_followed_by_a_right_one(root, tmp_path, seed):
-    out, rng = tmp_path / "out", random.Random(seed)
-    command = [sys.executable, "-m", "visprof.cli", "build", "--root", str(root)]
-    for n in (3, 4):
-        process = subprocess.Popen(
-            [*command, "--out", str(out), "-p", f"n_clusters={n}"], start_new_session=True
-        )
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(rng.uniform(0.5, 8))
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+@pytest.mark.parametrize("moment", [1, 2, 3, 4, 5, 6])
+def test_a_killed_build_is_followed_by_a_right_one(old_book, tmp_path, moment):
+    """Killed before a file of a page is in its place, its ledger, and the old book out of it."""
+    shutil.copytree(old_book, tmp_path, dirs_exist_ok=True)
+    root, out = tmp_path / "root", tmp_path / "out"
+    process = subprocess.run([sys.executable, "-c", KILLED, str(root), str(moment)])
+    assert process.returncode == -signal.SIGKILL
     html = build_book(root, parameters={"n_clusters": 7}, out=out)
     assert re.search(r"There were <span[^>]*>7\.0</span>", (html / "book/index.html").read_text())
     assert Ledger(out / "results" / "demo.json").read()["clusters"]["value"] == 7

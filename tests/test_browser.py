@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from visprof.book.build import build_book
 ROOT = Path(__file__).resolve().parent.parent
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+DOUBLE_TAP = 400  # ms, more than Bokeh's 300
 HOSTILE = "</script><script>hacked = 1</script><img src=x onerror='hacked = 1'> & @board $index"
 # where each pin is on the screen, and the range of x, as Bokeh has them
 STATE = """() => {
@@ -33,6 +35,27 @@ STATE = """() => {
     pins: [...x].map((_, i) => [left + x_scale.compute(x[i]), top + y_scale.compute(y[i])]),
     range: [view.model.x_range.start, view.model.x_range.end],
     ringed: [...view.model.renderers[1].data_source.data.x],
+  }
+}"""
+
+
+# resolves when nothing that a test looks at has changed for ten frames, and pictures are decoded
+SETTLED = """async () => {
+  const look = () => {
+    const [view] = window.Bokeh ? [...Bokeh.index.roots] : []
+    const tooltip = document.querySelector(".bk-Tooltip")
+    const range = view && [view.model.x_range.start, view.model.x_range.end]
+    const ringed = view && [...view.model.renderers[1].data_source.data.x]
+    return JSON.stringify([
+      scrollX, scrollY, visualViewport.scale, document.documentElement.scrollHeight, range, ringed,
+      tooltip?.textContent, [...document.images].every((image) => image.complete),
+    ])
+  }
+  for (let frames = 0, before = ""; frames < 10; ) {
+    await new Promise(requestAnimationFrame)
+    const now = look()
+    frames = now === before && !now.endsWith("false]") ? frames + 1 : 0
+    before = now
   }
 }"""
 
@@ -100,7 +123,7 @@ def page(browser, page_file, request):
     page.goto(page_file.as_uri())
     page.set_default_timeout(10_000)
     page.wait_for_function("window.Bokeh && [...Bokeh.index.roots].length")
-    page.wait_for_timeout(300)  # until it is laid out
+    page.evaluate(SETTLED)
     yield page
     assert [url for url in asked if not url.startswith("data:")] == [page_file.as_uri()]
     assert complaints == []
@@ -111,10 +134,23 @@ def page(browser, page_file, request):
 def point_at(page, pin):
     x, y = page.evaluate(STATE)["pins"][pin]
     if page.evaluate("matchMedia('(pointer: coarse)').matches"):
+        page.wait_for_timeout(DOUBLE_TAP)  # sooner, it would be the second tap of a double one
         page.touchscreen.tap(x, y)
     else:
         page.mouse.move(x, y)
-    page.wait_for_timeout(300)
+    page.evaluate(SETTLED)
+
+
+def becomes(look, expected):
+    """Wait until a page shows what it must: a tap counts when no second one has followed it."""
+    until = time.monotonic() + 10
+    while (found := look()) != expected and time.monotonic() < until:
+        time.sleep(0.02)
+    assert found == expected
+
+
+def ringed(page):
+    return page.evaluate(STATE)["ringed"]
 
 
 def shown(page):
@@ -128,18 +164,18 @@ def shown(page):
 def test_pin_shows_picture_caption_and_board_and_rings_its_board(page):
     assert page.locator(".bk-Tooltip:visible").count() == 0
     point_at(page, 3)
-    assert shown(page) == (["pin 3", "board 1"], [[64, 43]])
-    assert page.evaluate(STATE)["ringed"] == [1, 3, 5]
+    becomes(lambda: shown(page), (["pin 3", "board 1"], [[64, 43]]))
+    becomes(lambda: ringed(page), [1, 3, 5])
     point_at(page, 4)
-    assert shown(page)[0] == ["pin 4", "board 0"]
-    assert page.evaluate(STATE)["ringed"] == [0, 4]  # pin 2 is of a board of its own
+    becomes(lambda: shown(page)[0], ["pin 4", "board 0"])
+    becomes(lambda: ringed(page), [0, 4])  # pin 2 is of a board of its own
 
 
 def test_hostile_captions_and_boards_are_shown_as_they_are(page):
     point_at(page, 0)
-    assert shown(page) == ([HOSTILE, "board 0"], [[64, 43]])
+    becomes(lambda: shown(page), ([HOSTILE, "board 0"], [[64, 43]]))
     point_at(page, 2)
-    assert shown(page) == (["pin 2", HOSTILE], [[64, 43]])
+    becomes(lambda: shown(page), (["pin 2", HOSTILE], [[64, 43]]))
 
 
 def test_map_fits_the_page_and_has_a_name(page):
@@ -154,21 +190,23 @@ def test_wheel_zooms_where_the_pointer_was_moved_and_not_where_the_page_was(page
     start, (x, _) = page.evaluate(STATE)["range"], page.evaluate(STATE)["pins"][0]
     page.mouse.move(x, 100)  # above the map
     page.mouse.wheel(0, 100)
-    page.wait_for_timeout(300)
+    page.evaluate(SETTLED)
     page.mouse.wheel(0, 200)
-    page.wait_for_timeout(300)
-    assert page.evaluate("scrollY") == 300
+    page.evaluate(SETTLED)
+    becomes(lambda: page.evaluate("scrollY"), 300)
     assert page.evaluate("document.getElementById('interactive-map').matches(':hover')")
     page.mouse.wheel(0, 50)  # over the map now, though nobody has moved the pointer
-    page.wait_for_timeout(300)
-    assert (page.evaluate("scrollY"), page.evaluate(STATE)["range"]) == (350, start)
+    becomes(lambda: page.evaluate("scrollY"), 350)
+    page.evaluate(SETTLED)
+    assert page.evaluate(STATE)["range"] == start
     point_at(page, 0)
     page.mouse.wheel(0, -200)
-    page.wait_for_timeout(300)
+    becomes(lambda: page.evaluate(STATE)["range"] != start, True)
+    page.evaluate(SETTLED)
     low, high = page.evaluate(STATE)["range"]
     assert page.evaluate("scrollY") == 350
     assert start[0] < low < 0 < high < start[1]
-    assert page.evaluate(STATE)["ringed"] == [0, 4]
+    becomes(lambda: ringed(page), [0, 4])
 
 
 def move_fingers(page, *fingers):
@@ -180,18 +218,20 @@ def move_fingers(page, *fingers):
         points = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(places)]
         points = [] if kind == "touchEnd" else points
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-        page.wait_for_timeout(30)
-    page.wait_for_timeout(300)
+        page.evaluate("new Promise(requestAnimationFrame)")
+    page.evaluate(SETTLED)
 
 
 @pytest.mark.parametrize("page", ["phone"], indirect=True)
 def test_one_finger_scrolls_the_page_and_two_zoom(page):
     start, (x, y) = page.evaluate(STATE)["range"], page.evaluate(STATE)["pins"][3]
     move_fingers(page, ((x, y), (x, y - 200)))
-    assert page.evaluate("scrollY") > 100
+    becomes(lambda: page.evaluate("scrollY") > 100, True)
     assert page.evaluate(STATE)["range"] == start
     x, y = page.evaluate(STATE)["pins"][3]
     move_fingers(page, ((x - 20, y), (x - 100, y)), ((x + 20, y), (x + 100, y)))
+    becomes(lambda: page.evaluate(STATE)["range"] != start, True)
+    page.evaluate(SETTLED)
     low, high = page.evaluate(STATE)["range"]
     assert high - low < 0.9 * (start[1] - start[0])
     assert page.evaluate("visualViewport.scale") == 1  # the map, not the page
@@ -309,7 +349,7 @@ def show(page, file: Path) -> None:
     page.goto(file.as_uri())
     page.evaluate("window.MathJax?.startup?.promise")
     page.wait_for_function("!window.Bokeh || [...Bokeh.index.roots].length")
-    page.wait_for_timeout(300)
+    page.evaluate(SETTLED)
 
 
 def theme(page) -> str:

