@@ -130,3 +130,13 @@ def test_a_parameter_is_added_in_one_file(tmp_path):
     assert told.stderr.splitlines()[-1] == (
         "patience is 25.0; it must be above 0, at most 24 (patience: hours that nobody waits)"
     )
+
+
+def test_what_makes_a_book_loads_no_network():
+    """A page's kernel and each command would wait seconds for it."""
+    script = """
+        import sys
+        import visprof.book.build, visprof.book.footer, visprof.results.ledger
+        assert not {"torch", "cv2", "matplotlib", "sklearn"} & sys.modules.keys()
+    """
+    subprocess.run([sys.executable, "-c", "if True:" + script], cwd=ROOT, check=True)

@@ -24,8 +24,8 @@ from rocrate.rocrate import ROCrate
 from visprof import mime, tables
 from visprof.book import footer, pages
 from visprof.book.crate import describe_book
+from visprof.markdown import as_markdown
 from visprof.study import Study
-from visprof.tables.style import as_markdown
 
 PNG = "iVBORw0KGgo="
 

@@ -28,9 +28,9 @@ from visprof.book.pages import parameters_note
 from visprof.book.parameters import check_parameters
 from visprof.book.progress import ProgressLine, progress_told
 from visprof.book.render import render_book
+from visprof.markdown import as_markdown
 from visprof.parameters import Parameters, given_parameters, preset_parameters
 from visprof.results.ledger import Ledger
-from visprof.tables.style import as_markdown
 from visprof.trace import FILES, noted_inputs
 
 __all__ = ["build_book", "make_ledger", "study_note"]

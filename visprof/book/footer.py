@@ -20,8 +20,8 @@ from typing import Any
 import psutil
 
 from visprof.machine import describe_hardware
+from visprof.markdown import as_markdown
 from visprof.results.provenance import provenance
-from visprof.tables.style import as_markdown
 
 __all__ = ["KEY", "PageProvenance"]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from visprof._extras import needs
 from visprof.book import footer
+from visprof.markdown import as_markdown
 from visprof.mime import CSV, FILES, NAMES, PNG
-from visprof.tables.style import as_markdown
 
 with needs("book"):
     import nbformat

@@ -7,7 +7,8 @@ import pandas as pd
 from visprof import datasheet
 from visprof._extras import needs
 from visprof.datasheet import Datasheet
-from visprof.tables.style import Styler, as_markdown, table
+from visprof.markdown import as_markdown
+from visprof.tables.style import Styler, table
 
 with needs("book"):
     from IPython.display import Markdown

@@ -1,4 +1,4 @@
-"""How a table is shown, and numbers in it."""
+"""How a table is shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from visprof._extras import needs
 with needs("book"):
     from pandas.io.formats.style import Styler
 
-__all__ = ["as_markdown", "table"]
+__all__ = ["table"]
 
 
 def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> Styler:
@@ -29,8 +29,3 @@ def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> Styl
     # the theme leaves tables of the first class in its own colours, light or dark; notebooks do not
     # look for mathematics in the others
     return shown.set_table_attributes('class="dataframe tex2jax_ignore mathjax_ignore"')
-
-
-def as_markdown(text: str) -> str:
-    """Return Markdown that shows a text as it is: signs stand as character references."""
-    return "".join(c if c.isalnum() or c in " ,./" else f"&#{ord(c)};" for c in text)
