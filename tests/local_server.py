@@ -63,6 +63,7 @@ def local_server(server: LocalServer | None = None) -> Iterator[LocalServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or each answer waits 40 ms for its head to be received
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)

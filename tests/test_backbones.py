@@ -54,8 +54,9 @@ def test_missing_weights_file_is_named(name, tmp_path):
         load_backbone(name, tmp_path / "gone.safetensors")
 
 
-@pytest.mark.parametrize("n", [205, 365])
-@pytest.mark.parametrize("name", ["alexnet", "resnet18", "resnet50"])
+@pytest.mark.parametrize(
+    ("name", "n"), [("alexnet", 205), ("resnet18", 205), ("resnet18", 365), ("resnet50", 365)]
+)
 def test_checkpoint_as_places365_publishes_them(name, n, tmp_path, pixels):
     plain = torchvision.models.get_model(name, num_classes=n).eval()
     parallel = {

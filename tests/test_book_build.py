@@ -84,19 +84,37 @@ def text_of_source(notebook: Path) -> str:
 # --- what is executed again, and what is not
 
 
+@pytest.fixture(scope="module")
+def once_built(tmp_path_factory):
+    """A root, and the pages that were made of it, for tests of what comes after."""
+    folder = tmp_path_factory.mktemp("once")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render, "run_jupyter_book", stand_in)
+        build_book(write_book(folder / "root"), out=folder / "out")
+    return folder
+
+
+@pytest.fixture
+def built(root, once_built, tmp_path, build):
+    """That book in this test's own folders."""
+    shutil.copytree(once_built, tmp_path, dirs_exist_ok=True)
+    return build
+
+
+def stand_in(executed, scratch):
+    """Make the files that Jupyter Book would make of executed pages, empty."""
+    html = scratch / "html"
+    for page in executed.rglob("*.ipynb"):
+        name = page.relative_to(executed)
+        for made in (html / name.with_suffix(".html"), html / "_sources" / name):
+            made.parent.mkdir(parents=True, exist_ok=True)
+            made.touch()
+    return html
+
+
 @pytest.fixture
 def build(root, tmp_path, monkeypatch, capsys):
     """Bring the pages up to date without rendering; return why each was executed."""
-
-    def stand_in(executed, scratch):
-        html = scratch / "html"
-        for page in executed.rglob("*.ipynb"):
-            name = page.relative_to(executed)
-            for made in (html / name.with_suffix(".html"), html / "_sources" / name):
-                made.parent.mkdir(parents=True, exist_ok=True)
-                made.touch()
-        return html
-
     monkeypatch.setattr(render, "run_jupyter_book", stand_in)
 
     def build(**arguments):
@@ -134,21 +152,19 @@ def test_a_build_parses_each_page_with_code_once(build, root, monkeypatch):
     assert set(parsed.values()) == {2}
 
 
-def test_a_changed_page_or_parameter_is_executed(build, root):
-    build()
+def test_a_changed_page_or_parameter_is_executed(built, root):
     page = root / "book" / "01-numbers.md"
     page.write_text(page.read_text() + "\nOne sentence more.\n")
-    assert build() == ("its text", True)
-    assert build(parameters={"n_clusters": 7}) == ("the parameters", True)
-    assert build(parameters={"n_clusters": 7}) == (None, False)
+    assert built() == ("its text", True)
+    assert built(parameters={"n_clusters": 7}) == ("the parameters", True)
+    assert built(parameters={"n_clusters": 7}) == (None, False)
 
 
-def test_a_page_of_text_is_rendered_but_nothing_executed(build, root):
-    build()
+def test_a_page_of_text_is_rendered_but_nothing_executed(built, root):
     (root / "book" / "index.md").write_text("# Another front page\n")
-    assert build() == (None, True)
+    assert built() == (None, True)
     (root / "book" / "_static" / "custom.css").write_text("p {}")
-    assert build() == (None, True)
+    assert built() == (None, True)
 
 
 def test_changed_data_are_seen(build, root, tmp_path):
@@ -170,22 +186,20 @@ def change_source(monkeypatch, module, old, new):
     memo.code_version.cache_clear()
 
 
-def test_changed_code_is_seen_where_the_page_uses_it(build, monkeypatch):
-    build()
+def test_changed_code_is_seen_where_the_page_uses_it(built, monkeypatch):
     with monkeypatch.context() as patch:
         change_source(patch, "visprof.intervals", "(1 - level) / 2", "(1 - level) / 3")
-        assert "code visprof.intervals.percentile_interval" in build()[0].split(", ")
+        assert "code visprof.intervals.percentile_interval" in built()[0].split(", ")
         change_source(patch, "visprof.intervals", "Percentile interval", "An interval")
         # nothing is executed; the pages are rendered, for one shows the library's docstrings
-        assert build() == (None, True)
+        assert built() == (None, True)
     memo._parse.cache_clear()
     memo.code_version.cache_clear()
 
 
-def test_changed_packages_are_seen(build, monkeypatch):
-    build()
+def test_changed_packages_are_seen(built, monkeypatch):
     monkeypatch.setattr("visprof.book.inputs.environment_version", lambda: "another")
-    assert build()[0] == "the installed packages"
+    assert built()[0] == "the installed packages"
 
 
 def test_the_numbers_of_a_book_are_made_again_without_rendering_it(root, tmp_path):
@@ -199,29 +213,26 @@ def test_the_numbers_of_a_book_are_made_again_without_rendering_it(root, tmp_pat
     assert verify(published, root=root, out=tmp_path / "again").beyond == ["clusters"]
 
 
-def test_another_machine_is_seen(build, monkeypatch):
-    build()
+def test_another_machine_is_seen(built, monkeypatch):
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
-    assert build()[0] == "the machine"
+    assert built()[0] == "the machine"
 
 
-def test_a_page_that_is_no_longer_whole_is_executed(build, tmp_path):
-    build()
+def test_a_page_that_is_no_longer_whole_is_executed(built, tmp_path):
     kept = tmp_path / "out" / "demo" / "pages" / "book" / "01-numbers.ledger.json"
     kept.write_bytes(kept.read_bytes()[:-5])
-    assert build()[0] == "the first time"
+    assert built()[0] == "the first time"
     assert Ledger(tmp_path / "out" / "results" / "demo.json").read()["clusters"]["value"] == 20
 
 
-def test_a_failed_page_is_not_kept(build, root):
-    build()
+def test_a_failed_page_is_not_kept(built, root):
     page = root / "book" / "01-numbers.md"
     text = page.read_text()
     page.write_text(text.replace('print("lowest"', '1 / 0\nprint("lowest"'))
     with pytest.raises(BookError):
-        build()
+        built()
     page.write_text(text)
-    assert build()[0] == "the first time"
+    assert built()[0] == "the first time"
 
 
 def test_a_second_build_waits_for_the_first(build, tmp_path, capsys):

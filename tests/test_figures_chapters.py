@@ -9,7 +9,7 @@ import inspect
 import jupytext
 import pytest
 from test_chapters import CHAPTERS, ROOT
-from test_figures_numbers import DRAWN, check_numbers
+from test_figures_numbers import DRAWN, check_numbers, published
 
 from visprof import figures
 
@@ -44,7 +44,7 @@ def test_numbers_below_the_figures_of_a_chapter_are_those_of_its_study(chapter, 
             if "parameters" in cell.metadata.get("tags", []):
                 space["preset"] = "tiny"
     for name, given, figure in drawn:
-        check_numbers(name, given, figure)
+        check_numbers(name, given, published(figure))
     called = {
         node.attr
         for cell in jupytext.read(ROOT / chapter, fmt="md:myst").cells

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import inspect
 import io
 
@@ -32,6 +33,18 @@ def arguments(tmp_path_factory):
     return figure_examples.arguments(tmp_path_factory.mktemp("pictures"))
 
 
+@pytest.fixture(scope="module")
+def drawn(arguments):
+    """A figure of the book by name, and the table below it as a reader gets it; drawn once."""
+
+    @functools.cache
+    def draw(name):
+        figure = getattr(figures, name)(*arguments[name])
+        return figure, published(figure)
+
+    return draw
+
+
 def read_as(text, numbers):
     """The table in a CSV, its columns of the kinds of another table's."""
     header, *rows = csv.reader(io.StringIO(text))
@@ -56,11 +69,9 @@ def test_every_figure_that_draws_numbers_has_an_example(arguments):
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_what_is_published_is_the_table_of_the_figure(arguments, name):
-    figure = getattr(figures, name)(*arguments[name])
-    pd.testing.assert_frame_equal(
-        published(figure), figure.numbers, check_dtype=False, check_exact=True
-    )
+def test_what_is_published_is_the_table_of_the_figure(drawn, name):
+    figure, table = drawn(name)
+    pd.testing.assert_frame_equal(table, figure.numbers, check_dtype=False, check_exact=True)
     assert figure.numbers.index.tolist() == list(range(len(figure.numbers)))
     assert not figure.numbers.map(lambda cell: isinstance(cell, list | tuple | np.ndarray)).any(
         axis=None
@@ -68,15 +79,13 @@ def test_what_is_published_is_the_table_of_the_figure(arguments, name):
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_the_table_of_a_figure_holds_the_numbers_that_the_figure_was_given(arguments, name):
-    function = getattr(figures, name)
-    figure = function(*arguments[name])
-    check_numbers(name, inspect.signature(function).bind(*arguments[name]), figure)
+def test_the_table_of_a_figure_holds_the_numbers_that_the_figure_was_given(arguments, drawn, name):
+    given = inspect.signature(getattr(figures, name)).bind(*arguments[name])
+    check_numbers(name, given, drawn(name)[1])
 
 
-def check_numbers(name, given, figure):
+def check_numbers(name, given, numbers):
     """Every published column is what the figure function was given, to the last digit."""
-    numbers = published(figure)
     tables = EXPECTED.get(name, lambda table, *_: table)(*given.args).reset_index(drop=True)
     for argument, value in given.arguments.items():
         if isinstance(value, float):  # a line across the figure

@@ -46,7 +46,7 @@ def test_only_taste_finds_users():
 
 def test_worlds_without_a_common_user_have_the_interval_of_all_their_users():
     rng = np.random.default_rng(0)
-    n_worlds, n_users, n_studies = 4, 80, 150
+    n_worlds, n_users, n_studies = 4, 80, 50
     for between in (0.0, 0.1):
         ranks = rng.beta(1, 2, (n_studies, n_worlds, n_users))
         ranks += between * rng.normal(size=(n_studies, n_worlds, 1))

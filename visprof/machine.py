@@ -5,6 +5,7 @@ Which instructions a library takes, and over how many threads it sums, decides h
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import re
@@ -87,9 +88,11 @@ def machine_version() -> str:
     )  # fmt: skip
 
 
+@functools.cache  # what this process runs stays as it was when it began
 def environment_version() -> str:
     """Return a digest of Python's version and those of all installed packages."""
-    packages = {(found.metadata["Name"], found.version) for found in distributions()}
+    every = [found.metadata for found in distributions()]  # read here: each look reads a file
+    packages = {(found["Name"], found["Version"]) for found in every}
     return digest(platform.python_version(), *(f"{name}=={v}" for name, v in sorted(packages)))
 
 
