@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jupytext
 import nbformat
+import psutil
 import pytest
 from filelock import FileLock
-from small_book import INDEX, write_book
+from small_book import INDEX, text_of, write_book
 
 from visprof import cli, memo
 from visprof.book import render
 from visprof.book.build import build_book, make_ledger
 from visprof.book.errors import BookError
-from visprof.results.ledger import Ledger
+from visprof.results.ledger import Ledger, estimates
 from visprof.verify import verify
 
 
@@ -121,7 +124,9 @@ def build(root, tmp_path, monkeypatch, capsys):
         capsys.readouterr()
         build_book(root, out=tmp_path / "out", **arguments)
         printed = capsys.readouterr().out
-        found = re.search(r"01-numbers\.md (?:executed for (.*), )?[\d.]+ s\n", printed)
+        found = re.search(
+            r"01-numbers\.md (?:executed for (.*), [\d.]+ s|is up to date)\n", printed
+        )
         return found[1], "not needed" not in printed  # why, and whether it was rendered
 
     return build
@@ -233,6 +238,56 @@ def test_a_failed_page_is_not_kept(built, root):
         built()
     page.write_text(text)
     assert built()[0] == "the first time"
+
+
+@pytest.fixture
+def two_pages(root):
+    """A second page with code, beside the first."""
+    page = root / "book" / "01-numbers.md"
+    (root / "book" / "02-others.md").write_text(page.read_text().replace("clusters", "others"))
+    toc = (root / "_toc.yml").read_text()
+    (root / "_toc.yml").write_text(f"{toc}  - file: book/02-others\n")
+    return root
+
+
+def test_pages_made_side_by_side_are_those_made_one_after_the_other(two_pages, tmp_path, capsys):
+    one, two = (make_ledger(two_pages, out=tmp_path / f"{jobs}", jobs=jobs) for jobs in (1, 2))
+    assert estimates(one.read()) == estimates(two.read())
+    printed = capsys.readouterr().out
+    for page in ("01-numbers", "02-others"):
+        assert printed.count(f"book/{page}.md executed for the first time") == 2
+        made = [tmp_path / f"{jobs}" / "demo/pages/book" / f"{page}.ipynb" for jobs in (1, 2)]
+        assert text_of(made[0]) == text_of(made[1])
+
+
+def test_a_page_that_fails_ends_the_one_beside_it(two_pages, tmp_path):
+    page, slow = (two_pages / "book" / name for name in ("01-numbers.md", "02-others.md"))
+    page.write_text(page.read_text().replace('print("lowest"', '1 / 0\nprint("lowest"'))
+    slow.write_text(slow.read_text().replace('print("lowest"', "import time; time.sleep(600)\n#"))
+    with pytest.raises(BookError, match=r"01-numbers.md: cell \d+ failed: ZeroDivisionError"):
+        make_ledger(two_pages, out=tmp_path / "out", jobs=2)
+    assert multiprocessing.active_children() == []
+
+
+BUILT = "import sys; from visprof.book import build; build.make_ledger(sys.argv[1], jobs=2)"
+
+
+@pytest.mark.slow
+def test_workers_end_with_the_process_that_started_them(two_pages, tmp_path):
+    slow, file = two_pages / "book" / "02-others.md", tmp_path / "process"
+    wait = f"import os, time\nPath({str(file)!r}).write_text(str(os.getppid()))\ntime.sleep(600)\n#"
+    slow.write_text(slow.read_text().replace('print("lowest"', wait))
+    command = [sys.executable, "-c", BUILT, str(two_pages)]
+    build = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 120
+    while not (file.exists() and file.read_text()) and time.monotonic() < until:
+        time.sleep(0.1)
+    worker = int(file.read_text())
+    build.kill()
+    build.wait()
+    while psutil.pid_exists(worker) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not psutil.pid_exists(worker)
 
 
 def test_a_second_build_waits_for_the_first(build, tmp_path, capsys):

@@ -12,7 +12,7 @@ from small_book import write_book
 from visprof import trace
 from visprof.book import progress
 from visprof.book.build import build_book
-from visprof.book.progress import ProgressLine, progress_told
+from visprof.book.progress import Progress
 
 
 class Terminal(io.StringIO):
@@ -20,47 +20,36 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_quick_page_has_one_line():
+def test_a_quick_page_has_one_line(tmp_path):
     for stream in (io.StringIO(), Terminal()):
-        with ProgressLine("[1/2] page.md", stream) as line:
-            line.end("0.1 s")
+        with Progress(stream) as told:
+            told.begin("[1/2] page.md", tmp_path / "trace")
+            told.end("[1/2] page.md", "0.1 s")
         assert stream.getvalue().split("\r\x1b[K")[-1] == "[1/2] page.md 0.1 s\n"
 
 
-def test_in_a_file_what_is_computed_has_lines_of_its_own():
-    stream = io.StringIO()
-    with ProgressLine("page.md", stream) as line:
-        line.tell("computing ranks (10 s)")
-        line.tell("computing ranks (40 s)")
-        line.end("50 s")
-    expected = ["page.md ", "    computing ranks (10 s)", "    computing ranks (40 s)"]
-    assert stream.getvalue().splitlines() == [*expected, "page.md 50 s"]
-
-
-def test_on_a_terminal_the_line_is_written_anew_and_never_breaks(monkeypatch):
+def test_on_a_terminal_the_line_is_written_anew_and_never_breaks(monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "30")
     stream = Terminal()
-    with ProgressLine("page.md", stream) as line:
-        line.tell("computing something with a long name")
-    _, told = stream.getvalue().split("\r\x1b[K")
-    assert told == "page.md computing something w\n"
-    assert len(told) == 30
+    with Progress(stream) as told:
+        told.begin("a-page-with-a-long-name.md", tmp_path / "trace")
+        told.begin("another.md", tmp_path / "trace")
+        told.end("another.md", "1 s")
+    lines = stream.getvalue().split("\r\x1b[K")[1:]
+    assert lines[-2:] == ["another.md 1 s\n", "a-page-with-a-long-name.md ru\n"]
+    assert {len(line.rstrip()) for line in (lines[0], lines[1])} == {29}
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_an_error_begins_on_a_line_of_its_own(told):
-    stream = io.StringIO()
-
-    def fail():
-        with ProgressLine("page.md", stream) as line:
-            if told:
-                line.tell("computing ranks")
+def test_an_error_begins_on_a_line_of_its_own(tmp_path):
+    def fail(stream):
+        with Progress(stream) as told:
+            told.begin("page.md", tmp_path / "trace")
             raise KeyError
 
-    with pytest.raises(KeyError):
-        fail()
-    assert stream.getvalue().endswith("\n")
-    assert "\n\n" not in stream.getvalue()
+    for stream in (io.StringIO(), Terminal()):
+        with pytest.raises(KeyError):
+            fail(stream)
+        assert stream.getvalue() == "" or stream.getvalue().endswith("\n")
 
 
 @pytest.fixture
@@ -68,29 +57,46 @@ def soon(monkeypatch):
     """Seconds pass as if they were hours."""
     monkeypatch.setattr(progress, "FIRST", 0.2)
     monkeypatch.setattr(progress, "EVERY", 0.1)
+    monkeypatch.setattr(progress, "LOOK", 0.01)
+
+
+def wait_for(stream, text, times=1):
+    until = time.monotonic() + 60
+    while stream.getvalue().count(text) < times and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def test_a_step_that_takes_long_is_named(soon, tmp_path):
-    stream = io.StringIO()
-    line = ProgressLine("page.md", stream)
-    with progress_told(tmp_path / "trace", line), trace.computing("ranks, seed 2 of 10"):
-        until = time.monotonic() + 60
-        while stream.getvalue().count("\n") < 3 and time.monotonic() < until:
-            time.sleep(0.01)
-    pattern = r"    computing ranks, seed 2 of 10 \(\d+ s; the page \d+ s\)"
-    assert re.fullmatch(pattern, stream.getvalue().splitlines()[1])
-    told = stream.getvalue()
+    stream, note = io.StringIO(), tmp_path / "trace"
+    with Progress(stream) as told:
+        told.begin("page.md", note)
+        with trace.tracing(note), trace.computing("ranks, seed 2 of 10"):
+            wait_for(stream, "\n", times=2)
+    pattern = r"page.md: computing ranks, seed 2 of 10 \(\d+ s; the page \d+ s\)"
+    assert all(re.fullmatch(pattern, line) for line in stream.getvalue().splitlines()[:2])
+    before = stream.getvalue()
     time.sleep(0.3)
-    assert stream.getvalue() == told  # nothing more when the block has ended
+    assert stream.getvalue() == before  # nothing more when the block has ended
 
 
 def test_where_no_step_is_computed_the_cells_are_named(soon, tmp_path):
     stream = io.StringIO()
-    with progress_told(tmp_path / "trace", ProgressLine("page.md", stream)):
-        until = time.monotonic() + 60
-        while "\n    " not in stream.getvalue() and time.monotonic() < until:
-            time.sleep(0.01)
-    assert "    running its cells (0 s)" in stream.getvalue()
+    with Progress(stream) as told:
+        told.begin("page.md", tmp_path / "trace")
+        wait_for(stream, "\n")
+    assert stream.getvalue().startswith("page.md: running its cells (0 s)\n")
+
+
+def test_pages_made_side_by_side_are_told_apart(soon, tmp_path):
+    stream = io.StringIO()
+    with Progress(stream) as told:
+        told.begin("a.md", tmp_path / "a")
+        told.begin("b.md", tmp_path / "b")
+        wait_for(stream, "b.md: running")
+        told.end("a.md", "1 s")
+        wait_for(stream, "b.md: running", times=stream.getvalue().count("b.md: running") + 1)
+    after = stream.getvalue().split("a.md 1 s\n")[1]
+    assert set(re.findall(r"^\w+\.md", after, re.M)) == {"b.md"}
 
 
 def test_a_build_tells_what_a_slow_page_computes(soon, tmp_path, capsys, monkeypatch):
@@ -103,8 +109,7 @@ def test_a_build_tells_what_a_slow_page_computes(soon, tmp_path, capsys, monkeyp
     monkeypatch.setattr("visprof.book.build.render_book", lambda *_: tmp_path)
     build_book(root, out=tmp_path / "out")
     printed = capsys.readouterr().out
-    assert re.search(r"^\[1/2\] book/01-numbers.md \n    ", printed)
-    assert re.search(r"\n    computing ranks \(\d+ s; the page \d+ s\)\n", printed)
-    assert re.search(
-        r"\n\[1/2\] book/01-numbers.md executed for the first time, [\d.]+ s\n", printed
-    )
+    told = r"^\[1/2\] book/01-numbers.md: computing ranks \(\d+ s; the page \d+ s\)$"
+    assert re.search(told, printed, re.M)
+    ended = r"^\[1/2\] book/01-numbers.md executed for the first time, [\d.]+ s$"
+    assert re.search(ended, printed, re.M)

@@ -94,6 +94,7 @@ def _add_chapter_commands(commands) -> None:
         )  # fmt: skip
         command.add_argument("--preset", metavar="P", help="set of parameter values (demo)")
         command.add_argument("--data", metavar="DIR", help="folder of real pictures")
+    _add_jobs(build)
     listing = _command(commands, "parameters", _parameters, "list the parameters of a chapter")
     listing.add_argument("chapter", metavar="CHAPTER", help="06-prediction, 6 or prediction")
     listing.add_argument("--preset", default="demo", metavar="P", help="whose defaults (demo)")
@@ -101,6 +102,13 @@ def _add_chapter_commands(commands) -> None:
         command.add_argument(
             "--root", metavar="DIR", help="folder of the pages (., or else those of the package)"
         )
+
+
+def _add_jobs(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--jobs", type=int, default=None, metavar="N",
+        help="pages executed at a time (2 where there are two cores)",
+    )  # fmt: skip
 
 
 def _assignment(text: str) -> tuple[str, str]:
@@ -154,10 +162,12 @@ def _root(options: argparse.Namespace) -> Path:
 def _build(options: argparse.Namespace) -> int:
     """Bring every page of the book up to date, and render them as HTML."""
     from visprof.book.build import build_book
+    from visprof.book.workers import usual_jobs
 
     given = _given(options)
     preset, data = given.pop("preset", None) or "demo", given.pop("data", None) or None
-    html = build_book(_root(options), preset, data, given, options.out)
+    jobs = options.jobs or usual_jobs()
+    html = build_book(_root(options), preset, data, given, options.out, jobs)
     print(f"book: {html / 'index.html'}")
     return 0
 
@@ -254,6 +264,7 @@ def _add_number_commands(commands) -> None:
     verify.add_argument(
         "--record", action="store_true", help="keep what was found in results/verified"
     )
+    _add_jobs(verify)
     publish = _command(commands, "publish", _publish, "put ledgers of built books into results/")
     publish.add_argument("presets", nargs="+", metavar="PRESET", help="of which books")
     for command in (verify, publish):
@@ -293,11 +304,13 @@ def _verify(options: argparse.Namespace) -> int:
     no verdict changes, and every number (but for one in a hundred) came out within a hundredth of
     its interval's half-width, or of its value where it has no interval.
     """
+    from visprof.book.workers import usual_jobs
     from visprof.results.cite import find_ledger
     from visprof.verify import record, report, verify
 
     ledger = find_ledger(options.file, options.preset)
-    found = verify(ledger, options.data or None, _root(options), options.out)
+    jobs = options.jobs or usual_jobs()
+    found = verify(ledger, options.data or None, _root(options), options.out, jobs)
     for table in report(found):
         print(table if isinstance(table, str) else _text(table), end="\n\n")
     if options.record:

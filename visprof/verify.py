@@ -205,6 +205,7 @@ def verify(
     data: str | Path | None = None,
     root: str | Path = ".",
     out: str | Path = "_build",
+    jobs: int = 1,
 ) -> Verification:
     """Make the numbers of a ledger again on this machine, by making the pages that record them.
 
@@ -217,7 +218,7 @@ def verify(
         Of one study.
     data : path, optional
         Folder of its pictures; as of `visprof.book.build.build_book`.
-    root, out : path
+    root, out, jobs
         As of `visprof.book.build.build_book`.
 
     Returns
@@ -250,7 +251,8 @@ def verify(
         )
     if data:
         _refuse_other_data(run, data, parameters)
-    return compare_ledgers(published, make_ledger(root, run["preset"], data, parameters, out))
+    again = make_ledger(root, run["preset"], data, parameters, out, jobs)
+    return compare_ledgers(published, again)
 
 
 def _study_of(ledger: Ledger) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import itertools
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +28,13 @@ from visprof.book.inputs import changed_inputs, page_inputs
 from visprof.book.kept import KeptPage
 from visprof.book.pages import parameters_note
 from visprof.book.parameters import check_parameters
-from visprof.book.progress import ProgressLine, progress_told
+from visprof.book.progress import Progress
 from visprof.book.render import render_book
+from visprof.book.workers import workers
 from visprof.markdown import as_markdown
 from visprof.parameters import Parameters, given_parameters, preset_parameters
 from visprof.results.ledger import Ledger
-from visprof.trace import FILES, noted_inputs
+from visprof.trace import FILES, noted_inputs, tracing
 
 __all__ = ["build_book", "make_ledger", "study_note"]
 
@@ -42,8 +45,9 @@ def build_book(
     data: str | Path | None = None,
     parameters: Mapping[str, object] | None = None,
     out: str | Path = "_build",
+    jobs: int = 1,
 ) -> Path:
-    """Bring every page of the book up to date, one after the other, and render them as HTML.
+    """Bring every page of the book up to date, and render them as HTML.
 
     A page is executed again when its text, its parameters, the code or the files that it used, the
     installed packages or the machine have changed, and only then. Any failed cell, warning of
@@ -64,6 +68,9 @@ def build_book(
         Executed pages and their inputs are kept in ``out/preset/pages``; the book goes to
         ``out/preset/html``, and what chapters write into the file named by their parameter
         ``ledger`` to ``out/results/preset.json``.
+    jobs : int
+        Pages that are executed at a time. A program that asks for more than one must be one that
+        other processes can import (``if __name__ == "__main__":``, see `multiprocessing`).
 
     Returns
     -------
@@ -79,7 +86,7 @@ def build_book(
     """
     plan = _plan(Path(root), preset, data, parameters, Path(out))
     with _alone(plan.out):
-        plan.make_pages()
+        plan.make_pages(jobs)
         return render_book(plan.root, plan.kept, plan.out)
 
 
@@ -89,12 +96,13 @@ def make_ledger(
     data: str | Path | None = None,
     parameters: Mapping[str, object] | None = None,
     out: str | Path = "_build",
+    jobs: int = 1,
 ) -> Ledger:
     """Bring every page of the book up to date, as `build_book` does, without rendering it.
 
     Parameters
     ----------
-    root, preset, data, parameters, out
+    root, preset, data, parameters, out, jobs
         As `build_book`.
 
     Returns
@@ -116,16 +124,23 @@ def make_ledger(
     """
     plan = _plan(Path(root), preset, data, parameters, Path(out))
     with _alone(plan.out):
-        return plan.make_pages()
+        return plan.make_pages(jobs)
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """Pages in the order in which they are made, each with its values, and what to say of them."""
+    """Pages in the order in which they are made, each with its values.
+
+    Attributes
+    ----------
+    given : dict
+        Values of the study's parameters that were given.
+    """
 
     root: Path
+    preset: str
+    given: dict[str, Any]
     values: dict[Page, dict[str, Any]]
-    note: Callable[[], str]
     out: Path
     ledger: Ledger
 
@@ -134,40 +149,84 @@ class _Plan:
         """Where each page is kept."""
         return {page: _kept(self.out, page) for page in self.values}
 
-    def make_pages(self) -> Ledger:
+    def make_pages(self, jobs: int) -> Ledger:
         """Bring the pages up to date; return the ledger of their numbers."""
-        for number, page in enumerate(self.values, start=1):
-            start = time.perf_counter()
-            head = f"[{number}/{len(self.values)}] {page.path}"
-            with ProgressLine(head, sys.stdout) as line:
-                reasons = self._make(page, line)
-                why = f"executed for {_listed(reasons)}, " if reasons else ""
-                line.end(f"{why}{time.perf_counter() - start:.1f} s")
+        with Progress(sys.stdout) as progress:
+            due = []
+            for number, page in enumerate(self.values, start=1):
+                head = f"[{number}/{len(self.values)}] {page.path}"
+                inputs, reasons = self._due(page)
+                if reasons:
+                    due.append(_Due(page, head, inputs, reasons))
+                else:
+                    progress.end(head, "is up to date")
+            self._execute(due, jobs, progress)
         ledgers = [kept.ledger for kept in self.kept.values()]
         if any(ledger.exists() for ledger in ledgers):
             self.ledger.replace_by(ledgers)
         return self.ledger
 
-    def _make(self, page: Page, line: ProgressLine) -> list[str]:
-        """Bring one page up to date; return why it was executed."""
+    def _due(self, page: Page) -> tuple[dict[str, str], list[str]]:
+        """What a page is made from now, and why it must be executed, if it must."""
         if page.notebook is None:
-            return []
-        kept, values = self.kept[page], self.values[page]
-        cells = prepared_notebook(page, values).cells
+            return {}, []
+        cells = prepared_notebook(page, self.values[page]).cells
         code = [cell.source for cell in cells if cell.cell_type == "code"]
-        now, before = page_inputs(page.text, code, values), kept.inputs()
+        now, before = page_inputs(page.text, code, self.values[page]), self.kept[page].inputs()
         reasons = ["the first time"] if before is None else changed_inputs(before, now)
-        if not reasons:
-            return []
-        reasons = [_without_folders(reason, self.root) for reason in reasons]
-        kept.forget()
-        with progress_told(kept.trace, line):
-            below_title = self.note() if page.has_study else ""
-        kept.forget()
-        with traceback_kept(kept.traceback):
-            execute_page(page, kept.notebook, values, self.root, below_title, kept.trace, line)
-        kept.keep(reasons, now | noted_inputs(kept.trace))
-        return reasons
+        return now, [_without_folders(reason, self.root) for reason in reasons]
+
+    def _execute(self, due: Sequence[_Due], jobs: int, progress: Progress) -> None:
+        """Execute pages in their order, some at a time, and keep each that has succeeded."""
+        note = self._note(progress) if any(one.page.has_study for one in due) else ""
+        waiting, running = iter(due), {}
+        with workers(min(jobs, len(due))) as pool:
+            while True:
+                for one in itertools.islice(waiting, jobs - len(running)):
+                    page, kept = one.page, self.kept[one.page]
+                    kept.forget()
+                    progress.begin(one.head, kept.trace)
+                    below_title = note if page.has_study else ""
+                    given = page, kept, self.values[page], self.root, below_title
+                    running[pool.submit(_execute_kept, *given)] = one, time.perf_counter()
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    one, start = running.pop(future)
+                    future.result()
+                    kept = self.kept[one.page]
+                    kept.keep(one.reasons, one.inputs | noted_inputs(kept.trace))
+                    took = f"{time.perf_counter() - start:.1f} s"
+                    progress.end(one.head, f"executed for {_listed(one.reasons)}, {took}")
+
+    def _note(self, progress: Progress) -> str:
+        """What differs from the preset; tells of too little data before any page runs."""
+        trace, start = self.out / "trace", time.perf_counter()
+        progress.begin("looking at the data", trace)
+        try:
+            with tracing(trace):
+                note = study_note(self.root, self.preset, self.given)
+        finally:
+            trace.unlink(missing_ok=True)
+        progress.end("looking at the data", f"{time.perf_counter() - start:.1f} s")
+        return note
+
+
+@dataclass(frozen=True)
+class _Due:
+    """A page to execute: what its lines begin with, what it is made from, and why."""
+
+    page: Page
+    head: str
+    inputs: dict[str, str]
+    reasons: list[str]
+
+
+def _execute_kept(
+    page: Page, kept: KeptPage, values: dict[str, Any], root: Path, note: str
+) -> None:
+    with traceback_kept(kept.traceback):
+        execute_page(page, kept.notebook, values, root, note, kept.trace)
 
 
 def _kept(out: Path, page: Page) -> KeptPage:
@@ -196,9 +255,8 @@ def _plan(
     for page in pages:
         of_page = values | {"ledger": seen_from(root, _kept(out, page).ledger)}
         of_pages[page] = {name: of_page[name] for name in of_page if name in page.parameters}
-    # looks at the data: what these are too few for is told before any page runs
-    note = functools.cache(functools.partial(study_note, root, preset, given_parameters(values)))
-    return _Plan(root, of_pages, note, out, Ledger(folder / "results" / f"{preset}.json"))
+    ledger = Ledger(folder / "results" / f"{preset}.json")
+    return _Plan(root, preset, given_parameters(values), of_pages, out, ledger)
 
 
 def study_note(root: Path, preset: str, values: Mapping[str, object]) -> str:

@@ -14,9 +14,9 @@ from visprof.book.chapter import KERNEL, Page
 from visprof.book.errors import BookError
 from visprof.book.pages import add_foot, add_note
 from visprof.book.parameters import changed_values, check_parameters
-from visprof.book.progress import ProgressLine, progress_told
 from visprof.files import naming, partial_folder, put_in_place
 from visprof.results.ledger import PAGE
+from visprof.trace import tracing
 
 with needs("book"):
     import nbformat
@@ -66,7 +66,6 @@ def execute_page(
     root: str | Path = ".",
     note: str = "",
     trace: Path | None = None,
-    line: ProgressLine | None = None,
 ) -> Path:
     """Execute one page into a notebook.
 
@@ -84,8 +83,6 @@ def execute_page(
         Text to put below the page's title.
     trace : Path, optional
         File that the page's process writes down what it uses in (`visprof.trace`).
-    line : ProgressLine, optional
-        Told what is computed meanwhile.
 
     Returns
     -------
@@ -111,7 +108,7 @@ def execute_page(
         if values:
             _inject(plain, values)
         trace = folder / "trace" if trace is None else trace
-        with _named(page.name), progress_told(trace, line):
+        with _named(page.name), tracing(trace):
             _run_notebook(plain, executed, Path(root), page.path)
         put_in_place(executed, target)
     return target

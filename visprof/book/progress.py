@@ -1,123 +1,107 @@
-"""What is being computed for a page, told to whoever waits for it."""
+"""What is being computed for pages, told to whoever waits for them."""
 
 from __future__ import annotations
 
 import shutil
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from visprof.trace import noted_computation, tracing
+from visprof.trace import noted_computation
 
-__all__ = ["FIRST", "ProgressLine", "progress_told"]
+__all__ = ["Progress"]
 
-FIRST = 10.0  # seconds without a word, at most
-EVERY = 30.0  # then, where lines stay; on a terminal the line is written anew
-ON_TERMINAL = 1.0
+FIRST = 10.0  # seconds without a word on a page, at most
+EVERY = 30.0  # then, where lines stay; on a terminal the last line is written anew
+LOOK = 1.0  # seconds between two looks at what is computed
 
 
-class ProgressLine:
-    """The line of one page: its name, what is computed meanwhile, and how it ended.
+class Progress:
+    """What is computed for each page that is being made, and how it ended.
 
-    On a terminal it is one line, written anew; elsewhere (a file, another program) what is computed
-    stands in lines of its own below the name.
+    On a terminal the last line says what is computed, written anew; elsewhere (a file, another
+    program) it has lines of its own, the first after `FIRST` seconds, so that a page that is quick
+    has one line.
 
     Parameters
     ----------
-    head : str
-        What it begins with; written at once.
     stream : TextIO
         Where to.
     """
 
-    def __init__(self, head: str, stream: TextIO) -> None:
-        self._head, self._stream = head, stream
-        self._terminal = stream.isatty()
-        self._broken = self._ended = False  # broken: into several lines
-        self._write(f"{head} ")
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._terminal = stream, stream.isatty()
+        self._making: dict[str, _Page] = {}
+        self._lock, self._over = threading.Lock(), threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> ProgressLine:
+    def __enter__(self) -> Progress:
+        self._watcher.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Leave the next line to whoever says what went wrong."""
-        if not self._ended and not self._broken:
+        self._over.set()
+        self._watcher.join()
+        if self._making and self._terminal:
             self._write("\n")
 
-    @property
-    def every(self) -> float:
-        """Seconds between two words on what is computed."""
-        return ON_TERMINAL if self._terminal else EVERY
+    def begin(self, head: str, trace: Path) -> None:
+        """A page is being made.
 
-    def tell(self, what: str) -> None:
-        """Say what is computed now."""
-        if self._terminal:
-            text = f"{self._head} {what}"
-            self._write(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}")
-            return
-        self._write(f"{'' if self._broken else chr(10)}    {what}\n")
-        self._broken = True
+        Parameters
+        ----------
+        head : str
+            What its lines begin with.
+        trace : Path
+            File in which its process notes what it computes (`visprof.trace`).
+        """
+        with self._lock:
+            self._making[head] = _Page(trace)
+            self._rewrite()
 
-    def end(self, text: str) -> None:
+    def end(self, head: str, text: str) -> None:
         """Say how it ended."""
-        self._ended = True
-        if self._terminal:
-            self._write(f"\r\x1b[K{self._head} {text}\n")
-        else:
-            self._write(f"{self._head} {text}\n" if self._broken else f"{text}\n")
+        with self._lock:
+            self._making.pop(head, None)
+            self._write(f"\r\x1b[K{head} {text}\n" if self._terminal else f"{head} {text}\n")
+            self._rewrite()
+
+    def _watch(self) -> None:
+        while not self._over.wait(LOOK):
+            with self._lock:
+                self._rewrite()
+                for head, page in self._making.items():
+                    if not self._terminal and time.time() >= page.next:
+                        self._write(f"{head}: {page.computed()}\n")
+                        page.next = time.time() + EVERY
+
+    def _rewrite(self) -> None:
+        """Write the last line of a terminal."""
+        if self._terminal and self._making:
+            text = "; ".join(f"{head} {page.computed()}" for head, page in self._making.items())
+            self._write(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}")
 
     def _write(self, text: str) -> None:
         self._stream.write(text)
         self._stream.flush()
 
 
-@contextmanager
-def progress_told(trace: Path, line: ProgressLine | None) -> Iterator[None]:
-    """Let what runs in a block be traced, and tell what it computes.
+@dataclass
+class _Page:
+    """A page that is being made: since when, and when to say something of it next."""
 
-    The first word comes after `FIRST` seconds, so that pages that are quick have one line.
+    trace: Path
 
-    Parameters
-    ----------
-    trace : Path
-        File that is written to (`visprof.trace.tracing`).
-    line : ProgressLine or None
-        Where to tell it; None: nowhere.
-    """
-    with tracing(trace):
-        if line is None:
-            yield
-        else:
-            with _watched(trace, line):
-                yield
+    def __post_init__(self) -> None:
+        self.start = time.time()
+        self.next = self.start + FIRST
 
-
-@contextmanager
-def _watched(trace: Path, line: ProgressLine) -> Iterator[None]:
-    ended = threading.Event()
-    start = time.time()
-
-    def watch() -> None:
-        pause = FIRST
-        while not ended.wait(pause):
-            line.tell(_computed(trace, start))
-            pause = line.every
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        watcher.join()
-
-
-def _computed(trace: Path, start: float) -> str:
-    now = time.time()
-    if (computed := noted_computation(trace)) is None:
-        return f"running its cells ({now - start:.0f} s)"
-    what, since = computed
-    return f"computing {what} ({now - since:.0f} s; the page {now - start:.0f} s)"
+    def computed(self) -> str:
+        now = time.time()
+        if (computed := noted_computation(self.trace)) is None:
+            return f"running its cells ({now - self.start:.0f} s)"
+        what, since = computed
+        return f"computing {what} ({now - since:.0f} s; the page {now - self.start:.0f} s)"

@@ -26,7 +26,7 @@ from visprof.book.errors import traceback_kept
 from visprof.book.execute import execute_page, seen_from
 from visprof.book.pages import save_figures
 from visprof.book.parameters import changed_values, check_parameters
-from visprof.book.progress import ProgressLine, progress_told
+from visprof.book.progress import Progress
 from visprof.book.render import FIGURES, render_page
 from visprof.digests import digest
 from visprof.files import partial_folder, put_in_place
@@ -34,6 +34,7 @@ from visprof.intervals import Estimate
 from visprof.parameters import PRESETS, given_parameters
 from visprof.results.ledger import Ledger, estimates
 from visprof.results.provenance import provenance
+from visprof.trace import tracing
 
 with needs("book"):
     import nbformat
@@ -124,9 +125,10 @@ def run_chapter(
 
     start, started = time.perf_counter(), datetime.now(UTC)
     with partial_folder(out) as partial, contextlib.ExitStack() as stack:
-        line = None
+        progress, head = None, f"running {page.path}"
         if stream is not None:
-            line = stack.enter_context(ProgressLine(f"running {page.path}", stream))
+            progress = stack.enter_context(Progress(stream))
+            progress.begin(head, partial / "trace")
         folder = partial / "run"
         folder.mkdir()
         ledger = {"ledger": seen_from(root, folder / NUMBERS)}
@@ -135,12 +137,12 @@ def run_chapter(
         note = ""
         if page.has_study:
             preset = str(values.get("preset", page.parameters["preset"].default))
-            with progress_told(partial / "trace", line):
+            with tracing(partial / "trace"):
                 note = study_note(root, preset, given_parameters(values))
         with traceback_kept(out / f"{target.name}.traceback.txt"):
-            execute_page(page, notebook, given, root, note, partial / "trace", line)
-        if line is not None:
-            line.end(f"{time.perf_counter() - start:.0f} s")
+            execute_page(page, notebook, given, root, note, partial / "trace")
+        if progress is not None:
+            progress.end(head, f"{time.perf_counter() - start:.0f} s")
         _name_folder(notebook, seen_from(root, folder), seen_from(root, target))
         save_figures(nbformat.read(notebook, as_version=4), folder / FIGURES)
         (folder / f"{NUMBERS}.lock").unlink(missing_ok=True)

@@ -1,0 +1,84 @@
+"""Processes that execute pages side by side, and end with the one that started them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+from visprof.book.errors import BookError
+
+__all__ = ["usual_jobs", "workers"]
+
+
+def usual_jobs() -> int:
+    """Pages that the command line executes at a time: what they compute has threads of its own."""
+    return min(2, os.cpu_count() or 1)
+
+
+@contextmanager
+def workers(jobs: int) -> Iterator[Executor]:
+    """Execute functions in other processes; with one job, in this one, each as it is submitted.
+
+    Parameters
+    ----------
+    jobs : int
+        Processes.
+
+    Yields
+    ------
+    Executor
+        If the block fails, or is interrupted, what still runs is ended.
+
+    Raises
+    ------
+    BookError
+        If a process ended before its time.
+    """
+    if jobs <= 1:
+        yield _Here()
+        return
+    others = set(multiprocessing.active_children())
+    spawn = multiprocessing.get_context("spawn")  # a fork would have this one's locks and threads
+    pool = ProcessPoolExecutor(jobs, spawn, initializer=_begin)
+    try:
+        yield pool
+    except BaseException as error:
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        if isinstance(error, BrokenProcessPool):
+            raise BookError(
+                "a process that executes pages was ended from outside, perhaps for want of memory"
+            ) from error
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class _Here(Executor):
+    """Runs what is submitted at once, in this thread."""
+
+    def submit(self, function: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*given, **named))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def _begin() -> None:
+    """Leave an interruption to the process that started this one, and end when it does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
