@@ -7,8 +7,8 @@ import random
 import pytest
 
 from visprof.results.cite import find_ledger
-from visprof.results.claims import ledger_scorecard
 from visprof.results.headline import headline_first, headline_keys
+from visprof.results.scorecard import ledger_scorecard
 
 
 def test_the_order_does_not_depend_on_that_of_the_ledger():

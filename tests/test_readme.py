@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from visprof.results.claims import ledger_scorecard, verdict_with_seeds
 from visprof.results.ledger import Ledger, estimates
+from visprof.results.scorecard import ledger_scorecard, verdict_with_seeds
 from visprof.results.verdicts import verdict_above
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -10,16 +10,24 @@ import numpy as np
 import pytest
 
 from visprof.intervals import Estimate
-from visprof.results.claims import (
-    chance_parts,
+from visprof.results.chance import chance_parts
+from visprof.results.ledger import PAGE, Ledger, LedgerConflictError, estimates
+from visprof.results.provenance import provenance
+from visprof.results.scorecard import (
     ledger_scorecard,
     scorecard,
     side_by_side,
     verdict_with_seeds,
 )
-from visprof.results.ledger import PAGE, Ledger, LedgerConflictError, estimates
-from visprof.results.provenance import provenance
-from visprof.results.verdicts import verdict, verdict_above, verdicts_by_seed
+from visprof.results.verdicts import (
+    DOES_NOT_HOLD,
+    HOLDS,
+    NOT_RESOLVED,
+    UNANSWERABLE,
+    verdict,
+    verdict_above,
+    verdicts_by_seed,
+)  # fmt: skip
 
 
 def test_estimate_shows_its_interval_in_the_format_asked():
@@ -237,25 +245,28 @@ def numbers(differ, dealt):
 def test_scorecard_has_a_row_a_claim_and_needs_the_null_to_be_small():
     most = Estimate(0.9, 0.8, 0.95)
     card = scorecard(numbers(most, Estimate(0.01, 0.0, 0.02)), 50, 2.0)
-    of_profiles = card["claim"].str.contains("above (?:text|plain|classifier)")
-    assert card["verdict"][~of_profiles][:6].tolist() == ["holds"] * 6
+    verdicts = card.set_index("name")["verdict"]
+    assert verdicts.iloc[:4].tolist() == [HOLDS] * 4
+    assert verdicts["image-above-random"] == HOLDS
     # the mean embedding wins; this study has no classifier to make a histogram of labels
-    verdicts = card["verdict"][of_profiles].tolist()
-    assert verdicts == ["not resolved", "does not hold", "not tested"]
-    assert card.index[of_profiles].tolist() == [6, 7, 8]
+    assert verdicts["image-above-text"] == NOT_RESOLVED
+    assert verdicts["image-above-mean-embedding"] == DOES_NOT_HOLD
+    assert verdicts["image-above-label-histogram"] == UNANSWERABLE
     card = scorecard(numbers(most, Estimate(0.9, 0.8, 1.0)), 50, 2.0)
     assert card["verdict"].iloc[3] == "does not hold"
 
 
-def test_a_share_of_significant_pairs_is_a_least_value():
+def test_a_share_of_significant_pairs_is_a_lower_bound():
     found = numbers(Estimate(0.9, 0.8, 0.95), Estimate(0.0, 0.0, 0.0))
-    assert scorecard(found, 50, 2.0)["verdict"].iloc[4] == "holds"
-    found["pairs.bh.sessions"] = Estimate(0.1, 0.05, 0.15)  # pins of a session are not independent
     row = scorecard(found, 50, 2.0).iloc[4]
-    assert row["verdict"] == "not shown"
+    assert row["verdict"] == UNANSWERABLE  # there are no sessions to shuffle
+    assert row["ours"] == "no pairs.bh.sessions"
+    found["pairs.bh.sessions"] = Estimate(0.1, 0.05, 0.15)
+    row = scorecard(found, 50, 2.0).iloc[4]
+    assert row["verdict"] == "not resolved"
     assert row["ours"].startswith("10.0% (5.0% to 15.0%); if each pin were evidence by itself 80")
-    del found["pairs.bh"]
-    assert scorecard(found, 50, 2.0)["verdict"].iloc[4] == "not tested"
+    found["pairs.bh.sessions"] = Estimate(0.7, 0.6, 0.8)
+    assert scorecard(found, 50, 2.0)["verdict"].iloc[4] == "holds"
 
 
 def test_a_kept_ledger_has_the_scorecard_of_its_numbers(tmp_path):
@@ -274,19 +285,18 @@ def test_scorecard_counts_the_seeds_that_would_say_the_same_by_themselves():
     dealt = Estimate(0.03, 0, 0.1, by_seed=((0.01, 0, 0.1), (0.02, 0, 0.1), (0.06, 0, 0.1)))
     found = numbers(most, dealt)
     found["map.hybrid-cnn"] = SEEDED
-    found["pairs.bh"] = Estimate(
+    found["pairs.bh.sessions"] = Estimate(
         0.5, 0.4, 0.6, by_seed=((0.5, 0.4, 0.6), (0.2, 0.1, 0.3), (0.7, 0.6, 0.8))
     )
     # the random value of the reciprocal rank is 0.01
     found["mrr.image.50"] = Estimate(0.02, 0.015, 0.03, by_seed=((0.02, 0.005, 0.03),) * 3)
     found["mrr.image-text.50"] = Estimate(0.1, -0.1, 0.3, by_seed=((0.1, 0.05, 0.2),) * 3)
     card = scorecard(found, 50, 2.0)
-    assert card.columns.tolist() == ["claim", "paper", "ours", "verdict", "seeds", "rule"]
     expected = {
         0: ("holds", "2 of 3"),
         1: ("holds", ""),  # what each seed gives is not known
         3: ("holds", "1 of 3"),  # the second is not resolved, the third's null is too large
-        4: ("not shown", "2 of 3"),
+        4: ("not resolved", "2 of 3"),
         5: ("holds", "0 of 3"),
         6: ("not resolved", "0 of 3"),
     }
@@ -328,7 +338,7 @@ def test_parts_of_chance_are_those_of_the_variance():
 def test_a_ledger_of_one_chapter_has_no_scorecard(tmp_path):
     ledger = Ledger(tmp_path / "part.json")
     ledger.write({"mrr.random": Estimate(0.1)}, {"train_sizes": (10,)}, "demo")
-    with pytest.raises(ValueError, match=r"has no number 'pairs\.differ'"):
+    with pytest.raises(ValueError, match=r"has no number 'pairs\.differ'; build the whole book"):
         ledger_scorecard(ledger)
 
 

@@ -26,7 +26,7 @@ from visprof import (
 )
 from visprof.book.inputs import changed_inputs
 from visprof.parameters import PRESETS, Parameters, allowed_values
-from visprof.results.claims import scorecard
+from visprof.results.scorecard import scorecard
 from visprof.steps import STEPS, VARIANTS
 from visprof.steps.registry import EVERY, find_step
 from visprof.study import Study

@@ -6,14 +6,15 @@ import pandas as pd
 
 from visprof import tables
 from visprof.results.cite import find_ledger
-from visprof.results.claims import KINDS, own_name, scorecards
+from visprof.results.scorecard import KINDS, own_name, scorecards
+from visprof.results.verdicts import UNANSWERABLE
 
 
 def test_verdicts_are_marked_and_seeds_told_where_they_waver():
     card = pd.DataFrame(
         {
             "claim": ["a", "b", "c", "d"],
-            "verdict": ["holds", "does not hold", "not resolved", "not tested"],
+            "verdict": ["holds", "does not hold", "not resolved", UNANSWERABLE],
             "seeds": ["10 of 10", "9 of 10", "5 of 10", ""],
         }
     )
@@ -21,7 +22,7 @@ def test_verdicts_are_marked_and_seeds_told_where_they_waver():
         "✔ holds",
         "✘ does not hold (9 of 10 seeds)",
         "? not resolved (5 of 10 seeds)",
-        "– not tested",
+        "– cannot be answered with these data",
     ]
 
 

@@ -8,8 +8,15 @@ from collections.abc import Mapping
 
 from visprof.intervals import Estimate
 
-__all__ = ["ROUNDING", "bound_of", "verdict", "verdict_above", "verdicts_by_seed"]
+__all__ = [
+    "DOES_NOT_HOLD", "HOLDS", "NOT_RESOLVED", "ROUNDING", "UNANSWERABLE", "at_least", "bound_of",
+    "is_significant", "verdict", "verdict_above", "verdicts_by_seed",
+]  # fmt: skip
 
+# Of a claim. An interval on the claimed side; on the other side; on both; and data that could not
+# have answered either way.
+HOLDS, DOES_NOT_HOLD, NOT_RESOLVED = "holds", "does not hold", "not resolved"
+UNANSWERABLE = "cannot be answered with these data"
 SIGNIFICANT = 0.05  # at most: a p-value's verdict
 ROUNDING = {"rel_tol": 1e-9, "abs_tol": 1e-12}  # what the order of a sum may change
 
@@ -31,8 +38,18 @@ def verdict_above(estimate: Estimate, bound: float) -> str:
     if estimate.low is None or estimate.high is None:
         raise ValueError(f"a verdict needs an interval, and {estimate} has none")
     if _is_less(bound, estimate.low):
-        return "holds"
-    return "does not hold" if _is_less(estimate.high, bound) else "not resolved"
+        return HOLDS
+    return DOES_NOT_HOLD if _is_less(estimate.high, bound) else NOT_RESOLVED
+
+
+def at_least(a: float, b: float) -> bool:
+    """Whether a number is at least another, but for rounding; NaN is not."""
+    return a >= b or math.isclose(a, b, **ROUNDING)
+
+
+def is_significant(p_value: float) -> bool:
+    """Whether a p-value is at most 0.05, but for rounding; NaN is not."""
+    return at_least(SIGNIFICANT, p_value)
 
 
 def _is_less(a: float, b: float) -> bool:
@@ -61,9 +78,7 @@ def verdict(key: str, numbers: Mapping[str, Estimate]) -> str:
     """
     number = numbers[key]
     if key.endswith(".p"):
-        p_value = number.value
-        is_small = p_value <= SIGNIFICANT or math.isclose(p_value, SIGNIFICANT, **ROUNDING)
-        return "significant" if is_small else "not significant"  # as NaN is
+        return "significant" if is_significant(number.value) else "not significant"
     above = bound_of(key, numbers)
     return "" if above is None or not number.interval("") else verdict_above(number, above)
 

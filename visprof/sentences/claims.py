@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from visprof.intervals import Estimate
-from visprof.results.claims import own_name
+from visprof.results.scorecard import own_name
 from visprof.results.verdicts import verdict_above
 
 __all__ = ["coverage", "front_page", "one_seed_alone", "precision", "rounding", "wavering"]
@@ -31,7 +31,7 @@ def front_page(
     Parameters
     ----------
     cards : mapping of str to DataFrame
-        `visprof.results.claims.scorecards`.
+        `visprof.results.scorecard.scorecards`.
     preset : str
         Of the study.
     null : mapping of str to Estimate
@@ -62,7 +62,7 @@ def wavering(parts: pd.DataFrame) -> str:
     Parameters
     ----------
     parts : DataFrame
-        `visprof.results.claims.chance_parts`.
+        `visprof.results.chance.chance_parts`.
     """
     decided = parts[parts["one seed alone"] != ""]
     if decided.empty:

@@ -1,0 +1,73 @@
+"""How much of each number behind the claims is chance, and of which kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from visprof.intervals import Estimate
+from visprof.results.verdicts import bound_of, verdict, verdicts_by_seed
+
+__all__ = ["chance_parts"]
+
+
+def chance_parts(numbers: Mapping[str, Estimate], n_train: int) -> pd.DataFrame:
+    """Say of the numbers behind the claims how much of each is chance, and of which kind.
+
+    Parameters
+    ----------
+    numbers : mapping of str to Estimate
+        As ``Study.headline`` gives them.
+    n_train : int
+        Training pins at which profiles are compared.
+
+    Returns
+    -------
+    DataFrame
+        One row a number that has an interval. Columns number (in words), key, value (with
+        interval), sd_units and sd_seeds (parts of its standard error), "part of the seeds" (in its
+        variance), seeds (least and largest value of one), verdict (see `verdict`), and "one seed
+        alone" (in how many of the seeds the verdict would be the same; empty for one seed).
+    """
+    words = {
+        "map.hybrid-cnn": "mAP: hybrid less CNN alone",
+        "map.cnn-bow": "mAP: CNN alone less SIFT",
+        "map.bow-random": "mAP: SIFT less chance",
+        "map.siamese-untrained": "mAP: Siamese less untrained",
+        "pairs.differ": "pairs that differ (Z)",
+        "pairs.bh": "pairs that differ (test)",
+        "pairs.bh.sessions": "pairs that differ (test, sessions)",
+        f"mrr.image.{n_train}": "MRR: image",
+        f"mrr.image-text.{n_train}": "MRR: image less text",
+        f"mrr.image-mean-embedding.{n_train}": "MRR: image less mean embedding",
+        f"mrr.image-label-histogram.{n_train}": "MRR: image less label histogram",
+    }
+    rows = []
+    for key, name in words.items():
+        number = numbers.get(key)
+        if number is None or number.low is None:
+            continue
+        found, values = verdict(key, numbers), [value for value, *_ in number.by_seed]
+        alone = [of == found for of in verdicts_by_seed(number, bound_of(key, numbers))]
+        seeds = number.sd_seeds or 0.0
+        total = number.sd_units**2 + seeds**2
+        several = len(values) > 1
+        rows.append(
+            {
+                "number": name,
+                "key": key,
+                "value": f"{number:.3f}",
+                "sd_units": number.sd_units,
+                "sd_seeds": seeds,
+                "part of the seeds": f"{seeds**2 / total:.0%}" if several and total else "",
+                "seeds": f"{min(values):.3f} to {max(values):.3f}" if several else "",
+                "verdict": found,
+                "one seed alone": _how_many(alone) if several else "",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _how_many(alike: Sequence[bool]) -> str:
+    return f"all {len(alike)}" if all(alike) else f"{sum(alike)} of {len(alike)}"

@@ -1,0 +1,140 @@
+"""The scorecard: each claim of the paper beside what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+
+from visprof.intervals import Estimate
+from visprof.results.claims import read_claims
+from visprof.results.ledger import Ledger, estimates
+from visprof.results.verdicts import UNANSWERABLE
+
+__all__ = [
+    "KINDS", "ledger_scorecard", "own_name", "scorecard", "scorecards", "side_by_side",
+    "verdict_with_seeds",
+]  # fmt: skip
+
+KINDS = {"demo": "simulated world", "boards": "real boards"}  # of data, by preset
+
+
+def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -> pd.DataFrame:
+    """Set the paper's claims beside what was found.
+
+    Parameters
+    ----------
+    numbers : mapping of str to Estimate
+        As ``Study.headline`` gives them.
+    n_train : int
+        Training pins at which profiles are compared.
+    threshold : float
+        Cut-off of Z behind ``pairs.differ``.
+
+    Returns
+    -------
+    DataFrame
+        Columns name, claim, paper, ours, verdict, seeds (in how many of them the verdict would be
+        the same if there were no other; empty where there is one), rule, against; one row a claim
+        of ``claims.yaml``.
+    """
+    rows = []
+    for claim in read_claims(n_train=n_train, threshold=threshold):
+        verdict, by_seed = claim.verdict(numbers), claim.verdicts_by_seed(numbers)
+        several = len(by_seed) > 1 and verdict != UNANSWERABLE
+        rows.append({
+            "name": claim.name, "claim": claim.claim, "paper": claim.paper,
+            "ours": claim.found(numbers), "verdict": verdict,
+            "seeds": f"{by_seed.count(verdict)} of {len(by_seed)}" if several else "",
+            "rule": claim.rule_in_words, "against": claim.against,
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def ledger_scorecard(ledger: Ledger) -> pd.DataFrame:
+    """Scorecard of kept numbers, at the training pins and the cut-off that they were made with.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        All headline numbers of one study.
+
+    Returns
+    -------
+    DataFrame
+        As `scorecard`.
+
+    Raises
+    ------
+    ValueError
+        If it has not the numbers of a whole book.
+    """
+    entries = ledger.read()
+    try:
+        n_train = max(entries["mrr.random"]["run"]["parameters"]["train_sizes"])
+        threshold = entries["pairs.differ"]["run"]["parameters"]["threshold"]
+    except KeyError as error:
+        raise ValueError(f"{ledger.path} has no number {error}; build the whole book") from None
+    return scorecard(estimates(entries), n_train, threshold)
+
+
+def verdict_with_seeds(card: pd.DataFrame) -> pd.Series:
+    """Verdicts of a scorecard in words, with the seeds if not all alone give them: 9 of 10."""
+
+    def told(seeds: str) -> str:
+        stands, _, of = seeds.partition(" of ")
+        return "" if stands == of else f" ({seeds} seeds)"
+
+    return card["verdict"] + card["seeds"].map(told)
+
+
+def scorecards(
+    own: pd.DataFrame, preset: str, published: Callable[[str], Ledger]
+) -> dict[str, pd.DataFrame]:
+    """A study's scorecard beside the published ones of other kinds of data.
+
+    Parameters
+    ----------
+    own : DataFrame
+        The study's `scorecard`.
+    preset : str
+        Its preset.
+    published : callable
+        Takes a preset, returns its published ledger.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        By the kind of data, in the order of `KINDS`; of a preset that is none of them, its own
+        first.
+    """
+    cards = {
+        name: own if kind == preset else ledger_scorecard(published(kind))
+        for kind, name in KINDS.items()
+    }
+    return cards if preset in KINDS else {own_name(preset): own, **cards}
+
+
+def own_name(preset: str) -> str:
+    """What the column of a study's own scorecard is called."""
+    return KINDS.get(preset, f"this book ({preset})")
+
+
+def side_by_side(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Set the scorecards of several studies beside each other.
+
+    Parameters
+    ----------
+    cards : mapping of str to DataFrame
+        `scorecard` by the name of its study.
+
+    Returns
+    -------
+    DataFrame
+        Columns claim, the paper, one a study (verdict and what was found), and rule.
+    """
+    first = next(iter(cards.values()))
+    found = {name: verdict_with_seeds(card) + ": " + card["ours"] for name, card in cards.items()}
+    return pd.DataFrame(
+        {"claim": first["claim"], "the paper": first["paper"], **found, "rule": first["rule"]}
+    )
