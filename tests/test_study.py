@@ -27,6 +27,7 @@ from visprof import (
 from visprof.book.inputs import changed_inputs
 from visprof.parameters import PRESETS, Parameters, allowed_values
 from visprof.results.scorecard import scorecard
+from visprof.results.verdicts import UNANSWERABLE
 from visprof.steps import STEPS, VARIANTS
 from visprof.steps.registry import EVERY, find_step
 from visprof.study import Study
@@ -340,7 +341,7 @@ def test_own_pictures_with_an_unreadable_one(own_pictures, tmp_path, caplog):
     assert not any("text" in key for key in numbers)
     card = scorecard(numbers, 10, study.threshold)
     of_text = card["claim"].str.contains("text profile")
-    assert card["verdict"][of_text].tolist() == ["not tested"]
+    assert card["verdict"][of_text].tolist() == [UNANSWERABLE]
 
 
 def test_changed_pictures_change_the_key(own_pictures, tmp_path):

@@ -88,10 +88,7 @@ def _add_chapter_commands(commands) -> None:
     serve.add_argument("--out", default="_build", metavar="DIR", help="where books are (_build)")
     serve.add_argument("--port", type=int, default=8000, metavar="N", help="of this machine (8000)")
     for command in (run, build):
-        command.add_argument(
-            "-p", dest="parameters", metavar="NAME=VALUE", type=_assignment, action="append",
-            default=[], help="change a parameter; may be repeated",
-        )  # fmt: skip
+        _add_parameters(command)
         command.add_argument("--preset", metavar="P", help="set of parameter values (demo)")
         command.add_argument("--data", metavar="DIR", help="folder of real pictures")
     _add_jobs(build)
@@ -102,6 +99,13 @@ def _add_chapter_commands(commands) -> None:
         command.add_argument(
             "--root", metavar="DIR", help="folder of the pages (., or else those of the package)"
         )
+
+
+def _add_parameters(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-p", dest="parameters", metavar="NAME=VALUE", type=_assignment, action="append",
+        default=[], help="change a parameter; may be repeated",
+    )  # fmt: skip
 
 
 def _add_jobs(command: argparse.ArgumentParser) -> None:
@@ -265,6 +269,12 @@ def _add_number_commands(commands) -> None:
         "--record", action="store_true", help="keep what was found in results/verified"
     )
     _add_jobs(verify)
+    confirm = _command(commands, "confirm", _confirm, "put the claims to data no rule has seen")
+    confirm.add_argument("data", metavar="DATA", help="folder of pictures")
+    confirm.add_argument(
+        "--preset", default="boards", metavar="P", help="for real pictures (boards)"
+    )
+    _add_parameters(confirm)
     publish = _command(commands, "publish", _publish, "put ledgers of built books into results/")
     publish.add_argument("presets", nargs="+", metavar="PRESET", help="of which books")
     for command in (verify, publish):
@@ -318,6 +328,19 @@ def _verify(options: argparse.Namespace) -> int:
     told = "verified" if found.holds else "not verified"
     print(f"{ledger.path}: {told}")
     return 0 if found.holds else 1
+
+
+def _confirm(options: argparse.Namespace) -> int:
+    """Put every claim to a folder that no rule has seen, by rules that are committed; count it."""
+    from visprof.book.parameters import check_parameters, study_parameters
+    from visprof.confirm import confirm
+
+    given = check_parameters(study_parameters(), dict(options.parameters), "the study")
+    found = confirm(options.data, options.preset, given)
+    print(_text(found.card[["claim", "verdict", "ours"]]))
+    times = "the first time" if found.times == 1 else f"time number {found.times}"
+    print(f"\nrules of commit {found.rules}, put to these data for {times}: {found.ledger.path}")
+    return 0
 
 
 def _publish(options: argparse.Namespace) -> int:

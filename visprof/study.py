@@ -305,12 +305,22 @@ class Study:
         steps = ("map_numbers", "pair_numbers", "significance_numbers", "mrr_numbers")
         return {key: number for step in steps for key, number in self[step].items()}
 
-    def record(self, numbers: Mapping[str, Estimate], ledger: str | Path) -> None:
-        """Write numbers with this study's parameters into a ledger; no path, no ledger."""
+    def record(
+        self,
+        numbers: Mapping[str, Estimate],
+        ledger: str | Path,
+        confirms: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write numbers with this study's parameters into a ledger; no path, no ledger.
+
+        What they confirm, if anything, is kept with them (see `visprof.confirm`).
+        """
         if str(ledger):
             fitted = {choice.name: str(choice) for choice in self.fit.choices}
             parameters = dataclasses.asdict(self.parameters)
-            Ledger(ledger).write(numbers, parameters, self.preset, fitted, self["data_digest"])
+            Ledger(ledger).write(
+                numbers, parameters, self.preset, fitted, self["data_digest"], confirms
+            )
 
 
 def _version(function: Callable[..., Any]) -> str:
