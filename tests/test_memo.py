@@ -161,6 +161,10 @@ def test_fingerprint_changes_with_any_file(tmp_path):
     assert len({before, more, memo.fingerprint(tmp_path)}) == 3
 
 
+def test_what_is_not_there_is_gone_whenever_it_is_looked_for(tmp_path):
+    assert memo.fingerprint(tmp_path / "none") == "gone"
+
+
 @pytest.fixture
 def sources(monkeypatch):
     """Change a module's source as the next process would see it."""

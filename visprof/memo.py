@@ -34,8 +34,13 @@ SOURCES = {_module_name(path): path.read_text("utf-8") for path in sorted(PACKAG
 
 
 def fingerprint(path: str | Path) -> str:
-    """Return a hash of the paths, sizes and times of a file, or of all files below a folder."""
+    """Return a hash of the paths, sizes and times of a file, or of all files below a folder.
+
+    "gone" where there is neither.
+    """
     path = Path(path)
+    if not path.exists():
+        return "gone"
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     stats = [(path.resolve(), path.stat()) for path in files]
     return digest(*(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats))

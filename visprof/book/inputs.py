@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from visprof.digests import digest
@@ -76,8 +75,7 @@ def changed_inputs(before: Mapping[str, str], now: Mapping[str, str]) -> list[st
 
 def _look_again(key: str) -> str:
     if key.startswith(FILES):
-        path = Path(key.removeprefix(FILES))
-        return fingerprint(path) if path.exists() else "gone"
+        return fingerprint(key.removeprefix(FILES))
     module, _, name = key.removeprefix(STEP).rpartition(".")
     return code_version(module, name) if module in SOURCES else "gone"
 
