@@ -237,5 +237,5 @@ def test_the_table_of_the_ablation_has_the_margins_and_names_its_panels():
     numbers = figures.siamese_ablation(figure_examples.ablation()).numbers
     trained = numbers[numbers["rule"] != "start"]
     assert set(trained["margin"]) == {1, 10, 25}
-    panels = set(trained[["normalise", "rule"]].itertuples(index=False, name=None))
+    panels = set(trained[["output_norm", "rule"]].itertuples(index=False, name=None))
     assert panels == {("batch", "slow"), ("batch", "fast"), ("l2", "slow"), ("l2", "fast")}

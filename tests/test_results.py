@@ -19,6 +19,7 @@ from visprof.results.claims import (
 )
 from visprof.results.ledger import PAGE, Ledger, LedgerConflictError, estimates
 from visprof.results.provenance import provenance
+from visprof.results.publish import changed_parameters
 from visprof.results.verdicts import verdict, verdict_above, verdicts_by_seed
 
 
@@ -41,6 +42,15 @@ def test_ledger_keeps_numbers_with_their_provenance(tmp_path):
     assert len(entry["run"]["source_sha256"]) == 64
     assert "low" not in entries["map.random"]
     assert len(json.loads(ledger.path.read_text())["runs"]) == 1
+
+
+def test_a_ledger_from_before_a_change_of_names_is_read_by_those_of_now(tmp_path):
+    ledger = Ledger(tmp_path / "results.json")
+    ledger.write({"a": Estimate(1.0)}, {"world_pins": 20, "seed": 3}, "tiny")
+    (run,) = ledger.runs()
+    assert run["parameters"] == {"n_simulated_pins": 20, "seed": 3}
+    assert ledger.read()["a"]["run"] == run
+    assert changed_parameters(run) == {"seed": 3}  # 20 is what the preset tiny has
 
 
 def test_ledger_forgets_runs_without_numbers(tmp_path, monkeypatch):

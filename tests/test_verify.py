@@ -159,7 +159,7 @@ def test_the_ledger_says_with_which_parameters_it_is_made_again(tmp_path, monkey
 
     monkeypatch.setattr(verify, "make_ledger", make_ledger)
     assert verify.verify(published, root="r", out="o").holds
-    assert seen == [("r", "tiny", None, {"n_clusters": 5}, "o")]
+    assert seen == [("r", "tiny", None, {"n_clusters": 5}, "o", 1)]
 
 
 def test_data_are_those_of_the_ledger(tmp_path, monkeypatch):

@@ -18,9 +18,9 @@ __all__ = ["cluster_contrasts", "max_z_ecdf", "own_clusters", "reading_curves"]
 _READINGS = {
     "alpha": r"weight of the prior, $\alpha$ (pins)",
     "bandwidth": r"bandwidth $\beta$ (entropy)",
-    "normalised": "assignments sum to 1",
-    "sigma": r"$\sigma^2$ is a mean over",
-    "counts": "$y$ has sum",
+    "normalised_assignments": "assignments sum to 1",
+    "sigma_over": r"$\sigma^2$ is a mean over",
+    "user_counts": "$y$ has sum",
     "variance": "variance",
 }
 

@@ -27,7 +27,7 @@ def shares_by_setting(settings: pd.DataFrame, n_users: int, n_clusters: int) -> 
     """
     own = settings[settings["chosen"]].iloc[0]
     by_value = settings.set_index(["parameter", "value"])
-    unit, wide = by_value.loc[("counts", "unit")], by_value.loc[("bandwidth", 1.0)]
+    unit, wide = by_value.loc[("user_counts", "unit")], by_value.loc[("bandwidth", 1.0)]
     said = {
         "entropy": float(own["entropy"]),
         "largest_entropy": log(n_clusters),

@@ -43,7 +43,7 @@ class PairwiseDifferences:
 def pairwise_differences(
     assignments: PinArrays,
     board_split: BoardSplit,
-    counts: str,
+    user_counts: str,
     alpha: float,
     variance: str,
     start: int,
@@ -51,7 +51,7 @@ def pairwise_differences(
     """Largest absolute log-odds z-score of every pair of analysed users (Eqs. 4-7)."""
     background = assignments.background.sum(axis=0, dtype=float)
     pin_users = board_split.analysed["board"].to_numpy()
-    users, ours, shuffled = counts_and_shuffled(assignments.analysed, pin_users, counts, start)
+    users, ours, shuffled = counts_and_shuffled(assignments.analysed, pin_users, user_counts, start)
     return PairwiseDifferences(
         users,
         logodds.pairwise_max_z(ours, background, alpha, variance),
@@ -119,7 +119,7 @@ def distinguishing_clusters(
     visual_vocabulary: VisualVocabulary,
     pairwise_differences: PairwiseDifferences,
     recurring_clusters: pd.DataFrame,
-    counts: str,
+    user_counts: str,
     alpha: float,
     variance: str,
     seed: int,
@@ -133,7 +133,7 @@ def distinguishing_clusters(
     """
     again = recurring_clusters.set_index("cluster")["again"].astype(float)
     pin_users = board_split.analysed["board"].to_numpy()
-    users, y, _ = counts_and_shuffled(assignments.analysed, pin_users, counts, seed)
+    users, y, _ = counts_and_shuffled(assignments.analysed, pin_users, user_counts, seed)
     g = assignments.background.sum(axis=0, dtype=float)
     background = board_split.background
     boards = background["board"].to_numpy()
