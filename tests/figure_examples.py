@@ -85,7 +85,7 @@ def contrasts(images: list[str]) -> pd.DataFrame:
     )
 
 
-def readings() -> pd.DataFrame:
+def sensitivity() -> pd.DataFrame:
     """eCDFs by three parameters."""
     values = {
         "alpha": [0.1, 1.0],
@@ -153,7 +153,7 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
             }),
             "pins",
         ),
-        "max_z_ecdf": ({"users": z, "pins dealt at random": z / 2},),
+        "max_z_ecdf": ({"users": z, "pins shuffled": z / 2},),
         "cluster_contrasts": (contrasts(images),),
         "own_clusters": (
             pd.DataFrame({
@@ -161,7 +161,7 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
                 "own_images": [images[:3], images[:1]], "other_images": [images[3:], []],
             }),
         ),
-        "reading_curves": (readings(),),
+        "sensitivity_curves": (sensitivity(),),
         "mrr_curves": (curves(), 0.05),
         "mrr_growth": (pd.concat([growth, random], ignore_index=True),),
         "leakage_curves": (

@@ -22,7 +22,7 @@ def test_there_are_no_more_clusters_than_rows_that_differ():
     assert rooms.fit_vocabulary(VisualVocabulary(2, random_state=0), rows).n_clusters == 2
 
 
-def test_a_reading_of_eq_2_needs_no_new_clusters(tmp_path):
+def test_another_interpretation_of_eq_2_needs_no_new_clusters(tmp_path):
     study, other = (
         Study("tiny", home=tmp_path, drawn=False, **changes)
         for changes in (

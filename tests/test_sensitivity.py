@@ -1,4 +1,4 @@
-"""Step of chapter 5: sensitivity to parameters and to readings of the equations."""
+"""Step of chapter 5: sensitivity to parameters and to ambiguous equations."""
 
 from __future__ import annotations
 

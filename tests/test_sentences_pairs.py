@@ -17,7 +17,7 @@ from visprof.steps.user_pairs import PairwiseDifferences
     ("sigma_over", "averaged"), [("pairs", "pairs"), ("centres", "pictures and centres")]
 )
 @pytest.mark.parametrize(("user_counts", "y"), [("sum", "plain sum"), ("unit", "unit sum")])
-def test_the_reading_of_the_equations_is_told(
+def test_how_the_equations_are_read_is_told(
     normalised_assignments, sigma_over, averaged, user_counts, y
 ):
     assert sentences.equations_read(normalised_assignments, sigma_over, user_counts) == {

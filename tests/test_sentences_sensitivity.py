@@ -33,6 +33,6 @@ def test_shares_are_told_from_least_to_most(n_users, compared):
         "entropy": 1.5, "largest_entropy": log(100), "prior": "12,350",
         "unit.largest": 0.375, "wide.entropy": 4.25, "wide.differ": "5.0%", "compared": compared,
         "differ.least": "0.0%", "differ.most": "75.0%",
-        "dealt.least": "0.0%", "dealt.most": "70.0%",
+        "shuffled.least": "0.0%", "shuffled.most": "70.0%",
         "gap.least": "-0.1%", "gap.most": "37.5%",
     }  # fmt: skip

@@ -77,7 +77,7 @@ def test_sigma2_may_average_over_pictures_and_centres(pictures):
     assert vocabulary.sigma2_ == pytest.approx(mean)
 
 
-def test_another_reading_needs_no_new_clusters(pictures):
+def test_another_setting_needs_no_new_clusters(pictures):
     other = {"bandwidth": 0.2, "normalised_assignments": False, "sigma_over": "centres"}
     fitted = VisualVocabulary(n_clusters=4, random_state=0).fit(pictures)
     afresh = VisualVocabulary(n_clusters=4, random_state=0, **other).fit(pictures)
@@ -259,15 +259,15 @@ def test_pictures_too_close_to_tell_apart_are_refused(far):
         VisualVocabulary(n_clusters=20, random_state=0).fit(x)
 
 
-READINGS = [{}, {"normalised_assignments": False}, {"sigma_over": "centres"}, {"bandwidth": 0}]
+SETTINGS = [{}, {"normalised_assignments": False}, {"sigma_over": "centres"}, {"bandwidth": 0}]
 
 
-@pytest.mark.parametrize("reading", READINGS, ids=str)
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(st.integers(-900, 900), st.integers(0, 9))
-def test_assignments_do_not_depend_on_the_unit(reading, k, seed):
+def test_assignments_do_not_depend_on_the_unit(setting, k, seed):
     x = np.random.default_rng(seed).normal(size=(40, 3)) + 1
-    vocabulary = VisualVocabulary(4, **{"bandwidth": 0.05, "random_state": 0} | reading)
+    vocabulary = VisualVocabulary(4, **{"bandwidth": 0.05, "random_state": 0} | setting)
     expected, centres = vocabulary.fit_transform(x), vocabulary.cluster_centers_
     sigma2 = vocabulary.sigma2_
     np.testing.assert_array_equal(vocabulary.fit_transform(np.ldexp(x, k)), expected)
@@ -319,7 +319,7 @@ def test_auto_is_the_bandwidth_with_half_of_the_largest_entropy(pictures, k):
     assert by_number.bandwidth_ == by_number.bandwidth
 
 
-def test_auto_depends_neither_on_the_unit_nor_on_the_reading_of_sigma(pictures):
+def test_auto_depends_neither_on_the_unit_nor_on_what_sigma_is_over(pictures):
     words = VisualVocabulary(5, bandwidth="auto", random_state=0)
     expected = words.fit_transform(pictures)
     np.testing.assert_allclose(words.fit_transform(np.ldexp(pictures, 300)), expected, rtol=1e-9)

@@ -137,7 +137,7 @@ class Parameters:
     scenes_per_class: int = _parameter(50, "labelled scenes drawn of each class", least=1)
     picture_size: int = _parameter(96, "side of a drawn picture in pixels", least=1)
     # boards
-    min_pins: int = _parameter(100, "least pins of an analysed board", least=1)
+    min_pins: int = _parameter(100, "minimum number of pins of an analysed board", least=1)
     active_since: str = _parameter(
         "2014-07-01", "an analysed board has a pin since this date", day=True
     )
@@ -209,7 +209,7 @@ class Parameters:
     n_power_pairs: int = _parameter(200, "simulated pairs of each taste", least=1)
     # prediction
     n_pins: int = _parameter(100, "pins sampled of each board", least=1)
-    n_test: int = _parameter(50, "the last pins of the sample, to be found", least=1)
+    n_test: int = _parameter(50, "held-out pins per board (the most recent)", least=1)
     train_sizes: tuple[int, ...] = _parameter(
         (10, 20, 30, 40, 50), "first pins to learn from", least=1
     )

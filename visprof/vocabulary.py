@@ -45,9 +45,9 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     where r is a picture's embedding, :math:`d_k` a cluster centre, :math:`\sigma^2` the mean
     squared distance between pairs of training pictures and :math:`\beta` the bandwidth. The
     paper leaves open whether assignments are normalised, and what :math:`\sigma^2` is a mean over:
-    both readings of both can be had. Where :math:`\beta` is read to divide :math:`\sigma^2`, pass
-    a bandwidth of :math:`1 / \beta`. Near :math:`\beta = 1` the assignment is almost uniform, and a
-    warning says so: see :func:`assignment_entropy`.
+    both interpretations of both can be had. Where :math:`\beta` is read to divide
+    :math:`\sigma^2`, pass a bandwidth of :math:`1 / \beta`. Near :math:`\beta = 1` the assignment
+    is almost uniform, and a warning says so: see :func:`assignment_entropy`.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     sigma2_ : float
         Mean of :math:`\|r_i - r_j\|^2` over all pairs i != j of training rows, or of
         :math:`\|r_i - d_k\|^2` over all rows and centres. Like `bandwidth` and
-        `normalised_assignments`, `sigma_over` plays no part in `fit`: another reading needs no new
+        `normalised_assignments`, `sigma_over` plays no part in `fit`: another choice needs no new
         clusters, but `set_params` (only "auto" is found in `fit`).
         Assignments do not depend on the unit of the embeddings; this does, and asking for it is a
         ValueError where it is beyond the largest float.
@@ -178,7 +178,7 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     @property
     def sigma2_(self) -> float:
-        r"""Mean squared distance :math:`\sigma^2`, by the reading `sigma_over`."""
+        r"""Mean squared distance :math:`\sigma^2`, over what `sigma_over` says."""
         with np.errstate(over="ignore"):  # checked below
             sigma2 = scaled(self._sigma2[self.sigma_over], -2 * self._exponent)
         return float(check_finite(sigma2, "sigma2_"))

@@ -55,7 +55,7 @@ def assignments(
 def clone_as(
     words: VisualVocabulary, bandwidth: float, normalised_assignments: bool, sigma_over: str
 ) -> VisualVocabulary:
-    """The same clusters by another reading of Eq. 2."""
+    """The same clusters by another interpretation of Eq. 2."""
     return copy(words).set_params(
         bandwidth=bandwidth, normalised_assignments=normalised_assignments, sigma_over=sigma_over
     )

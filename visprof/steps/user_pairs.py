@@ -72,12 +72,12 @@ def differences_by_seed(
 
 
 def counts_and_shuffled(
-    assignments: np.ndarray, users: np.ndarray, reading: str, seed: int
+    assignments: np.ndarray, users: np.ndarray, kind: str, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Users, their counts y by the reading "sum" or "unit", and counts of shuffled pins."""
+    """Users, their counts y, "sum" or "unit", and counts of shuffled pins."""
     names, counts = profiles.user_profiles(assignments, users, counts=True)
     shuffled = significance.shuffled_counts(assignments, users, random_state=seed)
-    if reading == "unit":
+    if kind == "unit":
         counts, shuffled = unit_sums(counts), unit_sums(shuffled)
     return names, counts, shuffled
 
