@@ -141,7 +141,7 @@ def list_parameters(known: Mapping[str, Parameter], preset: str = "demo") -> str
     Parameters
     ----------
     known : mapping of str to Parameter
-        Such as those of a `visprof.book.chapter.Page`.
+        Such as those of a `visprof.book.page.Page`.
     preset : str
         Where a parameter's default is the preset's: of which.
 
