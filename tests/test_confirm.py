@@ -25,7 +25,7 @@ class FoundStudy:
 
     def __init__(self, preset, data, **parameters):
         self.preset, self.parameters = preset, {"train_sizes": (10, 50), **parameters}
-        self.scenes = parameters.get("scenes", "own")
+        self.training_scenes = parameters.get("training_scenes", "own")
         self.train_sizes, self.threshold = (10, 50), 2.0
 
     def __getitem__(self, step):
@@ -93,7 +93,7 @@ def test_data_of_a_published_ledger_are_refused(committed, tmp_path):
 
 
 def test_drawn_scenes_say_nothing_of_the_data(committed, tmp_path):
-    found = confirm.confirm(committed, "own", {"scenes": "simulated"}, tmp_path / "kept")
+    found = confirm.confirm(committed, "own", {"training_scenes": "simulated"}, tmp_path / "kept")
     assert found.card.set_index("name")["verdict"]["hybrid-above-cnn"] == UNANSWERABLE
     assert "map.hybrid" not in found.ledger.read()
 

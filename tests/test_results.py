@@ -13,6 +13,7 @@ from visprof.intervals import Estimate
 from visprof.results.chance import chance_parts
 from visprof.results.ledger import PAGE, Ledger, LedgerConflictError, estimates
 from visprof.results.provenance import provenance
+from visprof.results.publish import changed_parameters
 from visprof.results.scorecard import (
     ledger_scorecard,
     scorecard,
@@ -49,6 +50,15 @@ def test_ledger_keeps_numbers_with_their_provenance(tmp_path):
     assert len(entry["run"]["source_sha256"]) == 64
     assert "low" not in entries["map.random"]
     assert len(json.loads(ledger.path.read_text())["runs"]) == 1
+
+
+def test_a_ledger_from_before_a_change_of_names_is_read_by_those_of_now(tmp_path):
+    ledger = Ledger(tmp_path / "results.json")
+    ledger.write({"a": Estimate(1.0)}, {"world_pins": 20, "seed": 3}, "tiny")
+    (run,) = ledger.runs()
+    assert run["parameters"] == {"n_simulated_pins": 20, "seed": 3}
+    assert ledger.read()["a"]["run"] == run
+    assert changed_parameters(run) == {"seed": 3}  # 20 is what the preset tiny has
 
 
 def test_ledger_forgets_runs_without_numbers(tmp_path, monkeypatch):
@@ -224,14 +234,14 @@ def test_verdict_without_interval_is_refused():
         verdict_above(Estimate(1.0), 0)
 
 
-def numbers(differ, dealt):
+def numbers(differ, shuffled):
     one = Estimate(0.5, 0.4, 0.6)
     keys = ["hybrid", "cnn", "bow", "hybrid-cnn", "cnn-bow", "bow-random"]
     return {
         **{f"map.{key}": one for key in keys},
         "map.random": Estimate(0.05),
         "pairs.differ": differ,
-        "pairs.differ.dealt": dealt,
+        "pairs.differ.dealt": shuffled,
         "pairs.bh": Estimate(0.8, 0.7, 0.9),
         "mrr.image.50": one,
         "mrr.text.50": one,
@@ -264,7 +274,7 @@ def test_a_share_of_significant_pairs_is_a_lower_bound():
     found["pairs.bh.sessions"] = Estimate(0.1, 0.05, 0.15)
     row = scorecard(found, 50, 2.0).iloc[4]
     assert row["verdict"] == "not resolved"
-    assert row["ours"].startswith("10.0% (5.0% to 15.0%); if each pin were evidence by itself 80")
+    assert row["ours"].startswith("10.0% (5.0% to 15.0%); treating pins as independent 80")
     found["pairs.bh.sessions"] = Estimate(0.7, 0.6, 0.8)
     assert scorecard(found, 50, 2.0)["verdict"].iloc[4] == "holds"
 
@@ -282,8 +292,8 @@ def test_a_kept_ledger_has_the_scorecard_of_its_numbers(tmp_path):
 
 def test_scorecard_counts_the_seeds_that_would_say_the_same_by_themselves():
     most = Estimate(0.9, 0.8, 0.95, by_seed=((0.9, 0.8, 0.95), (0.6, 0.4, 0.8), (0.9, 0.8, 0.95)))
-    dealt = Estimate(0.03, 0, 0.1, by_seed=((0.01, 0, 0.1), (0.02, 0, 0.1), (0.06, 0, 0.1)))
-    found = numbers(most, dealt)
+    shuffled = Estimate(0.03, 0, 0.1, by_seed=((0.01, 0, 0.1), (0.02, 0, 0.1), (0.06, 0, 0.1)))
+    found = numbers(most, shuffled)
     found["map.hybrid-cnn"] = SEEDED
     found["pairs.bh.sessions"] = Estimate(
         0.5, 0.4, 0.6, by_seed=((0.5, 0.4, 0.6), (0.2, 0.1, 0.3), (0.7, 0.6, 0.8))

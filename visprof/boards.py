@@ -118,8 +118,8 @@ def boards_folder(data: str | Path) -> Path:
         return data
     raise FileNotFoundError(
         f"data={str(data)!r} has no folder boards/: it must hold boards/ (a manifest.csv, or a "
-        "folder of pictures a board) and, unless scenes='simulated', scenes/ (a folder of pictures "
-        "a class); without scenes/, it may be the folder of boards itself"
+        "folder of pictures a board) and, unless training_scenes='simulated', scenes/ (a folder of "
+        "pictures a class); without scenes/, it may be the folder of boards itself"
     )
 
 

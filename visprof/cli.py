@@ -213,7 +213,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _parameters(options: argparse.Namespace) -> int:
     """List the parameters of a chapter: type, default, meaning, and the values allowed."""
-    from visprof.book.chapter import find_chapter, read_page
+    from visprof.book.page import find_chapter, read_page
     from visprof.parameters import PRESETS
 
     if options.preset not in PRESETS:

@@ -95,7 +95,7 @@ def confirm(
     path = folder / f"{preset}-{content[:12]}.json"
     times = _begin(path, commit, rules)
     numbers = study.headline()
-    if study.scenes == "simulated":  # drawn scenes say nothing of these data
+    if study.training_scenes == "simulated":  # drawn scenes say nothing of these data
         numbers = {key: of for key, of in numbers.items() if not key.startswith("map.")}
     path.unlink(missing_ok=True)  # of an earlier run, which is in the list
     ledger = Ledger(path)

@@ -468,7 +468,7 @@ def hybrid_embedding(
         Siamese embedding of the same pictures, row by row.
     scale_blocks : bool
         Divide each block by the root mean square distance of its rows to their mean, so that
-        neither block rules Euclidean distances. False as in the paper.
+        neither block dominates the Euclidean distance. False as in the paper.
 
     Returns
     -------

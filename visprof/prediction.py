@@ -16,7 +16,7 @@ __all__ = ["Ranks", "rank_users", "reciprocal_ranks"]
 
 
 _ROWS, _COLUMNS = 512, 4096  # of one block of scores: 8 MB
-_LOOK = 128  # columns counted at a time: where none is in doubt, none is looked at again
+_LOOK = 128  # columns counted at a time: blocks without an ambiguous distance are skipped
 
 
 @dataclass(frozen=True)

@@ -282,7 +282,7 @@ class _Fitting:
         ):
             if (wanted := getattr(self.asked, name)) <= most:
                 continue
-            drawn = self.asked.scenes == "simulated"
+            drawn = self.asked.training_scenes == "simulated"
             which = "each class of the drawn scenes" if drawn else f"the class {sizes.index[0]}"
             why = f"{which} has {smallest} training scenes"
             if name in self.given or most < 1:

@@ -15,6 +15,7 @@ from filelock import FileLock
 from visprof.digests import digest
 from visprof.files import write_whole
 from visprof.intervals import Estimate
+from visprof.parameters import with_names_of_now
 from visprof.results.provenance import provenance
 from visprof.results.verdicts import ROUNDING
 
@@ -152,6 +153,8 @@ class Ledger:
         parts = ("numbers", "runs")
         if not (isinstance(kept, dict) and all(isinstance(kept.get(of), dict) for of in parts)):
             raise ValueError(f"{self.path} is no ledger: it does not hold numbers and their runs")
+        for run in kept["runs"].values():  # of numbers that were published before a change
+            run["parameters"] = with_names_of_now(run["parameters"])
         return kept
 
 
