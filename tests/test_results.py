@@ -286,7 +286,7 @@ def test_a_kept_ledger_has_the_scorecard_of_its_numbers(tmp_path):
     card = ledger_scorecard(ledger)
     assert card.equals(scorecard(found, 50, 2.0))
     both = side_by_side({"here": card, "there": card})
-    assert both.columns.tolist() == ["claim", "the paper", "here", "there", "rule"]
+    assert both.columns.tolist() == ["claim", "the paper", "here", "there"]
     assert both["here"][0] == f"{card['verdict'][0]}: {card['ours'][0]}"
 
 

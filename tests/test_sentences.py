@@ -10,6 +10,7 @@ import pytest
 
 from visprof import sentences, tables
 from visprof.intervals import Estimate
+from visprof.results.ledger import Ledger
 
 
 @pytest.mark.parametrize("package", [sentences, tables], ids=lambda package: package.__name__)
@@ -166,3 +167,22 @@ def test_the_front_page_says_how_clusters_do(low, high, said):
 def test_arithmetic_is_told_in_words():
     assert sentences.precision("fp32") == "single precision"
     assert sentences.precision("bf16") == "bfloat16"
+
+
+def confirmed(folder, **run):
+    ledger = Ledger(folder / f"{run['times']}.json")
+    confirms = {"rules": "0123456789ab", "times": run["times"]}
+    ledger.write({"a": Estimate(1.0)}, {"data": "apart"}, "boards", None, "d", confirms)
+    return ledger
+
+
+def test_data_that_were_asked_are_named_with_how_many_times(tmp_path):
+    assert sentences.confirmations([]) == "No other data have been asked yet"
+    one, two = confirmed(tmp_path, times=1), confirmed(tmp_path, times=2)
+    asked = "the folder apart (preset boards) was asked {}, by the rules of commit 0123456789ab"
+    assert sentences.confirmations([one]) == (
+        f"Of data that no rule had seen, {asked.format('once')}"
+    )
+    assert sentences.confirmations([one, two]) == (
+        f"Of data that no rule had seen, {asked.format('once')}; {asked.format('2 times')}"
+    )

@@ -22,7 +22,7 @@ from visprof.results.publish import PublicationError
 from visprof.results.scorecard import scorecard
 from visprof.study import Study
 
-__all__ = ["CONFIRMED", "Confirmation", "confirm"]
+__all__ = ["CONFIRMED", "Confirmation", "confirm", "confirmations"]
 
 CONFIRMED = RESULTS / "confirmed"
 
@@ -102,6 +102,12 @@ def confirm(
     study.record(numbers, path, {"rules": rules, "times": times})
     card = scorecard(numbers, max(study.train_sizes), study.threshold)
     return Confirmation(ledger, card, rules, times)
+
+
+def confirmations(folder: str | Path = CONFIRMED) -> list[Ledger]:
+    """Ledgers of all confirmations that are kept."""
+    paths = sorted(Path(folder).glob("*.json"))
+    return [Ledger(path) for path in paths if not path.name.endswith(".runs.json")]
 
 
 def _commits() -> tuple[str, str]:

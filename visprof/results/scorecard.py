@@ -35,8 +35,8 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
     -------
     DataFrame
         Columns name, claim, paper, ours, verdict, seeds (in how many of them the verdict would be
-        the same if there were no other; empty where there is one), rule, against; one row a claim
-        of ``claims.yaml``.
+        the same if there were no other; empty where there is one), question, rule, against; one
+        row a claim of ``claims.yaml``.
     """
     rows = []
     for claim in read_claims(n_train=n_train, threshold=threshold):
@@ -46,7 +46,7 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
             "name": claim.name, "claim": claim.claim, "paper": claim.paper,
             "ours": claim.found(numbers), "verdict": verdict,
             "seeds": f"{by_seed.count(verdict)} of {len(by_seed)}" if several else "",
-            "rule": claim.rule_in_words, "against": claim.against,
+            "question": claim.question, "rule": claim.rule_in_words, "against": claim.against,
         })  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -131,10 +131,8 @@ def side_by_side(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns claim, the paper, one a study (verdict and what was found), and rule.
+        Columns claim, the paper, and one a study (verdict and what was found).
     """
     first = next(iter(cards.values()))
     found = {name: verdict_with_seeds(card) + ": " + card["ours"] for name, card in cards.items()}
-    return pd.DataFrame(
-        {"claim": first["claim"], "the paper": first["paper"], **found, "rule": first["rule"]}
-    )
+    return pd.DataFrame({"claim": first["claim"], "the paper": first["paper"], **found})

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from visprof.intervals import Estimate
+from visprof.results.ledger import Ledger
 from visprof.results.scorecard import own_name
 from visprof.results.verdicts import verdict_above
 
-__all__ = ["coverage", "front_page", "one_seed_alone", "precision", "rounding", "wavering"]
+__all__ = [
+    "confirmations",
+    "coverage",
+    "front_page",
+    "one_seed_alone",
+    "precision",
+    "rounding",
+    "wavering",
+]
 
 LEADS = {
     "holds": "beat", "does not hold": "fall behind", "not resolved": "are not told apart from"
@@ -54,6 +63,28 @@ def front_page(
         "clusters": LEADS[verdict_above(lead, 0)],
         "clusters.lead": f"{lead:.3f}",
     }
+
+
+def confirmations(ledgers: Sequence[Ledger]) -> str:
+    """On which data, that no rule had seen, the claims were put.
+
+    Parameters
+    ----------
+    ledgers : sequence of Ledger
+        What `visprof.confirm.confirm` kept.
+    """
+    if not ledgers:
+        return "No other data have been asked yet"
+    told = []
+    for ledger in ledgers:
+        (run,) = ledger.runs()
+        times = run["confirms"]["times"]
+        asked = "once" if times == 1 else f"{times} times"
+        told.append(
+            f"the folder {run['parameters']['data']} (preset {run['preset']}) was asked {asked}, "
+            f"by the rules of commit {run['confirms']['rules']}"
+        )
+    return "Of data that no rule had seen, " + "; ".join(told)
 
 
 def wavering(parts: pd.DataFrame) -> str:

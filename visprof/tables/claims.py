@@ -44,12 +44,14 @@ def verdicts(cards: Mapping[str, pd.DataFrame]) -> Styler:
 
 def findings(cards: Mapping[str, pd.DataFrame]) -> Styler:
     """Verdict and finding of each claim, by study."""
-    return table(side_by_side(cards).drop(columns="rule"))
+    return table(side_by_side(cards))
 
 
 def rules(cards: Mapping[str, pd.DataFrame]) -> Styler:
-    """The rule of each claim's verdict."""
-    return table(side_by_side(cards)[["claim", "rule"]])
+    """Question and rule of each claim, and what speaks against it where it holds."""
+    first = next(iter(cards.values()))
+    names = {"rule": "holds if", "against": "what speaks against it even then"}
+    return table(first[["question", *names]].rename(columns=names))
 
 
 def chance(parts: pd.DataFrame) -> Styler:
