@@ -24,18 +24,21 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
-from visprof.checks import check_table, check_whole, listed
+from visprof.checks import check_groups, check_table, check_whole, listed
 from visprof.manifests import MANIFEST, PARQUET_MANIFEST, YEARS, manifest_pins, parse_times
 from visprof.pictures import IMAGE_SUFFIXES, list_entries, picture_dates, why_unreadable
 from visprof.words import runs
 
 __all__ = [
     "BACKGROUND_SOURCES",
+    "SESSION_RULES",
     "background_split",
     "board_name",
     "boards_folder",
@@ -43,6 +46,7 @@ __all__ = [
     "name_words",
     "read_boards",
     "sample_pins",
+    "sessions",
     "split_pins",
     "split_readable",
     "survey_boards",
@@ -51,6 +55,8 @@ __all__ = [
 log = logging.getLogger("visprof")
 
 BACKGROUND_SOURCES = ("active", "rest")
+SESSION_RULES = ("day", "gap", "commit")
+SESSION_GAP = pd.Timedelta(minutes=30)
 
 
 def read_boards(path: str | Path) -> pd.DataFrame:
@@ -425,6 +431,59 @@ def sample_pins(pins: pd.DataFrame, n: int, random_state: int = 0) -> np.ndarray
     return np.concatenate(
         [np.sort(rng.choice(rows[board], n, replace=False)) for board in sizes.index]
     )
+
+
+def sessions(users: ArrayLike, times: ArrayLike, rule: str = "day") -> NDArray[np.int64]:
+    """Part each user's pins into sessions, in which they were collected together.
+
+    Parameters
+    ----------
+    users : array-like of shape (n,)
+        User (or board) of each pin, in any order.
+    times : array-like of datetime64 or Timestamp, shape (n,)
+        When it was pinned; a time without a zone is taken for UTC.
+    rule : {"day", "gap", "commit"}, default="day"
+        One session are pins of one day (UTC); or pins of which each follows the one before it by
+        30 minutes at most; or pins of one instant, as those of a commit are.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Number of each pin's session, in the order of users and times from 0; no two users have a
+        number in common.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, a user or time is missing, or the rule is unknown.
+    TypeError
+        If times are no dates, or users are of several kinds.
+
+    Examples
+    --------
+    >>> times = pd.to_datetime(["2015-01-01 23:50", "2015-01-02 00:10", "2015-01-02 09:00"])
+    >>> [sessions(["ann"] * 3, times, rule).tolist() for rule in SESSION_RULES]
+    [[0, 1, 1], [0, 0, 1], [0, 1, 2]]
+    """
+    if rule not in SESSION_RULES:
+        raise ValueError(f"rule: expected one of {', '.join(SESSION_RULES)}, got {rule!r}")
+    given = check_groups(times, None, "times")
+    owners = np.unique(check_groups(users, len(given), "users"), return_inverse=True)[1]
+    if given.dtype.kind != "M" and not all(isinstance(time, datetime) for time in given):
+        raise TypeError(
+            f"times: expected dates, got {given.dtype} ({given[0]!r} at row 0); "
+            "pandas.to_datetime makes dates of texts"
+        )
+    instants = pd.Series(pd.to_datetime(given, utc=True))
+    if rule == "day":
+        instants = instants.dt.floor("D")
+    order = np.lexsort((instants, owners))
+    gaps = instants.iloc[order].diff()
+    new = gaps > (SESSION_GAP if rule == "gap" else pd.Timedelta(0))
+    new |= np.diff(owners[order], prepend=-1) > 0
+    numbers = np.empty(len(order), np.int64)
+    numbers[order] = np.cumsum(new) - 1
+    return numbers
 
 
 def split_pins(

@@ -15,13 +15,14 @@ from scipy.sparse import csr_array
 from sklearn.utils import check_array
 
 from visprof._numba import njit, prange
-from visprof.checks import check_groups
+from visprof.checks import check_groups, check_whole
 from visprof.intervals import resample_counts
 from visprof.scaling import near_one, scale_exponent, scaled
 from visprof.ties import TIE
 
 __all__ = [
     "RankingMetrics",
+    "held_out_classes",
     "random_mean_ap",
     "random_pr_area",
     "ranking_metrics",
@@ -179,6 +180,45 @@ def _count_hits(
     counts = np.bincount(cells.ravel(), minlength=n_classes * n).reshape(n_classes, n)[:, 1:]
     row, column = np.nonzero(counts)
     return counts[row, column], row + first, column
+
+
+def held_out_classes(
+    labels: ArrayLike, random_state: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Part the classes in halves at random: what is learned on some must find others, too.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n,)
+        Class of each picture.
+    random_state : int
+        Seed.
+
+    Returns
+    -------
+    learned, held_out : ndarray of bool, shape (n,)
+        Pictures of each half of the classes: all of one or of the other. Of an odd number of
+        classes the first has one more.
+
+    Raises
+    ------
+    ValueError
+        If a label is missing, there are fewer than two classes, or the seed is negative.
+    TypeError
+        If labels are of several kinds, or the seed is no whole number.
+
+    Examples
+    --------
+    >>> learned, held_out = held_out_classes(["sea", "sea", "hill", "lake", "town"], 0)
+    >>> learned.tolist(), held_out.tolist()
+    ([False, False, True, False, True], [True, True, False, True, False])
+    """
+    check_whole(random_state, "random_state", 0)
+    names, codes = np.unique(check_groups(labels, None, "labels"), return_inverse=True)
+    if len(names) < 2:
+        raise ValueError(f"labels: expected at least 2 classes to part, got {len(names)}")
+    held_out = np.random.default_rng(random_state).permutation(len(names)) < len(names) // 2
+    return ~held_out[codes], held_out[codes]
 
 
 def random_mean_ap(labels: ArrayLike) -> float:
