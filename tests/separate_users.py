@@ -30,5 +30,5 @@ def separate_users():
 
 
 def assigned(parts, **eq2):
-    """Assignments of the users' pins by a reading of Eq. 2."""
+    """Assignments of the users' pins by Eq. 2 as it is read."""
     return assignments(parts["pin_embedding"], parts["visual_vocabulary"], **eq2)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import visprof
 from visprof.intervals import Estimate
 from visprof.results.chance import chance_parts
 from visprof.results.ledger import PAGE, Ledger, LedgerConflictError, estimates
-from visprof.results.provenance import provenance
+from visprof.results.provenance import checkout_commit, provenance
 from visprof.results.publish import changed_parameters
 from visprof.results.scorecard import (
     ledger_scorecard,
@@ -173,6 +176,37 @@ def test_provenance_names_code_packages_and_machine():
     code = {"visprof", "commit", "source_sha256", "python"}
     assert set(provenance()) == code | {"tested_packages", "installed_packages", "machine"}
     assert provenance() == provenance()  # pages of one book are of one run
+
+
+def test_the_commit_is_that_of_the_package_and_not_of_what_it_lies_in(tmp_path):
+    def git(*words):
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        told = ["git", *who, *words]
+        return subprocess.run(told, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+
+    packages = own, installed = tmp_path / "visprof", tmp_path / "env" / "site-packages" / "visprof"
+    for package in packages:
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("")
+    nowhere = "not in a git checkout"
+    assert [checkout_commit(package) for package in packages] == [nowhere, nowhere]
+    (tmp_path / ".gitignore").write_text("env/\n")
+    git("init")
+    assert checkout_commit(own) == nowhere  # it is not in the repository yet
+    git("add", ".")
+    git("commit", "-m", "m")
+    commit = git("rev-parse", "--short=12", "HEAD").strip()
+    assert [checkout_commit(package) for package in packages] == [commit, nowhere]
+    git("add", "--force", "env")  # even where somebody keeps the environment with the code
+    git("commit", "-m", "m")
+    assert checkout_commit(installed) == nowhere
+    (own / "__init__.py").write_text("1")
+    assert checkout_commit(own).endswith("-dirty")
+
+
+def test_a_machine_without_git_knows_no_commit(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert checkout_commit(Path(visprof.__file__).parent) == "not in a git checkout"
 
 
 def test_a_ledger_names_no_folder_of_the_machine(tmp_path):

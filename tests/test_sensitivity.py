@@ -12,11 +12,20 @@ from visprof.steps import sensitivity as rooms
 from visprof.steps.sensitivity import sensitivity
 from visprof.steps.user_pairs import pairwise_differences
 from visprof.study import Study
+from visprof.vocabulary import UniformAssignmentWarning
 
 
 @pytest.fixture(scope="module")
 def parts():
     return separate_users()
+
+
+def test_nearly_uniform_assignments_are_what_is_shown_and_no_reason_to_warn(parts, recwarn):
+    wide = EQ2 | {"bandwidth": 5.0}
+    sensitivity(**parts, **wide, **EQ4, threshold=2.0, seed=0)
+    assert not recwarn.list
+    with pytest.warns(UniformAssignmentWarning):  # as anywhere else
+        assigned(parts, **wide)
 
 
 def test_sensitivity_is_that_of_the_study_with_one_change(parts):

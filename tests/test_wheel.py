@@ -101,7 +101,7 @@ def test_installed_a_chapter_runs_on_pictures_in_a_folder_without_pages(wheel, t
             Image.fromarray(pixels).save(folder / f"{number}.png")
     small = ["n_clusters=4", "n_iterations=4", "n_seeds=1", "scenes_per_class=6", "image_size=64"]
     small += ["n_similar=2", "n_dissimilar=2"]
-    command = [sys.executable, "-m", "visprof.cli"]
+    command = [sys.executable, "-m", "visprof"]
     ran = run(
         *command, "run", "09-your-boards", "--preset", "own", "--data", "my-pictures",
         *(word for value in small for word in ("-p", value)),
