@@ -172,7 +172,7 @@ CASES = {
     ),
     "preference_auc": Case(
         prediction.preference_auc,
-        {"profiles": SHARES[:3], "pictures": SHARES, "users": USERS, "strata": CLUSTERS},
+        {"profiles": SHARES[:7], "pictures": SHARES, "users": CLUSTERS, "strata": USERS},
         groups=("users", "strata"), floats=("profiles", "pictures"),
     ),
     "sessions": Case(
