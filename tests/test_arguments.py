@@ -23,10 +23,13 @@ from visprof import (
     shares,
     significance,
     ties,
+    variation,
 )
 from visprof.sources import pin_bank
 
-MODULES = (intervals, logodds, maps, pin_bank, profiles, retrieval, shares, significance, ties)
+MODULES = (
+    intervals, logodds, maps, pin_bank, profiles, retrieval, shares, significance, ties, variation,
+)  # fmt: skip
 
 N, D, K = 24, 5, 6  # rows, features, clusters
 RNG = np.random.default_rng(0)
@@ -65,6 +68,10 @@ class Case:
         return self.function(**(self.fixed | self.arguments | changed))
 
 
+def shares_interval(level):
+    return variation.variance_shares(FEATURES, LABELS, SESSIONS).interval(level)["user"]
+
+
 def class_mean_ap(labels):
     return RANKING.class_mean_ap(labels)
 
@@ -80,6 +87,10 @@ CASES = [
     Case(
         retrieval.resampled_metrics, {"labels": LABELS, "n_resamples": 9, "random_state": 1},
         groups=("labels",), counts=("n_resamples", "random_state"), fixed={"ranking": RANKING},
+    ),
+    Case(
+        retrieval.held_out_classes, {"labels": LABELS, "random_state": 1},
+        groups=("labels",), counts=("random_state",),
     ),
     Case(maps.largest_perplexity, {"n": 9}, counts=("n",)),
     Case(
@@ -152,6 +163,41 @@ CASES = [
     Case(
         significance.sample_pairs, {"n_users": 9, "n_pairs": 5, "random_state": 1},
         counts=("n_users", "n_pairs", "random_state"),
+    ),
+    Case(
+        significance.studentised_pvalues,
+        {
+            "assignments": ASSIGNMENTS, "users": LABELS, "pairs": PAIRS, "sessions": SESSIONS,
+            "n_permutations": 19, "random_state": 1,
+        },
+        groups=("users", "sessions"), numbers=("assignments",), integers=("pairs",),
+        counts=("n_permutations", "random_state"),
+    ),
+    Case(
+        significance.true_discoveries, {"p_values": ASSIGNMENTS[:, 0] / 9, "level": 0.1},
+        numbers=("p_values",), reals=("level",),
+    ),
+    Case(
+        variation.variance_shares, {"pins": FEATURES, "users": LABELS, "sessions": SESSIONS},
+        groups=("users", "sessions"), numbers=("pins",), scaled=("pins",),
+    ),
+    Case(
+        shares_interval, {"level": 0.9}, reals=("level",),
+    ),
+    *(
+        Case(
+            function,
+            {
+                name: ASSIGNMENTS, "users": LABELS, "sessions": SESSIONS, "n_permutations": 19,
+                "random_state": 1, **more,
+            },
+            groups=("users", "sessions"), numbers=(name,),
+            counts=("n_permutations", "random_state", *more), scaled=(name,),
+        )
+        for function, name, more in (
+            (variation.permutation_pvalue, "pins", {}),
+            (variation.global_pvalue, "assignments", {"min_pins": 1}),
+        )
     ),
     Case(
         shares.sampled_share,
@@ -256,7 +302,9 @@ def test_all_public_functions_are_in_the_table():
         if inspect.isfunction(inspect.unwrap(getattr(module, name)))
     }
     of_models = {"distance_points", "join_profiles"}  # in the table of `test_arguments_models`
-    assert {case.name for case in CASES} == (public - of_models) | {"class_mean_ap"}
+    assert {case.name for case in CASES} == (public - of_models) | {
+        "class_mean_ap", "shares_interval",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -310,7 +358,7 @@ def test_groups_of_several_kinds_are_refused(case, argument):
 
 @of_kind("groups")
 def test_one_group_for_each_row(case, argument):
-    if list(case.arguments) == ["labels"] and case.function is not class_mean_ap:
+    if set(case.arguments) <= {"labels", "random_state"} and case.function is not class_mean_ap:
         case(labels=LABELS[:-1])  # labels alone may be of any length
         return
     with pytest.raises(ValueError, match=f"{argument}: expected shape"):

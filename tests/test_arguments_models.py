@@ -165,6 +165,20 @@ CASES = {
         prediction.reciprocal_ranks, {"train": SHARES, "test": SHARES[::-1], "distance": "cosine"},
         floats=("train", "test"),
     ),
+    "whitened_profiles": Case(
+        prediction.whitened_profiles,
+        {"pins": SHARES, "users": USERS, "background": SHARES[::-1], "n_components": 2},
+        groups=("users",), floats=("pins", "background"), counts=("n_components",),
+    ),
+    "preference_auc": Case(
+        prediction.preference_auc,
+        {"profiles": SHARES[:7], "pictures": SHARES, "users": CLUSTERS, "strata": USERS},
+        groups=("users", "strata"), floats=("profiles", "pictures"),
+    ),
+    "sessions": Case(
+        lambda users, rule: boards.sessions(users, PINS["time"], rule),
+        {"users": USERS, "rule": "day"}, groups=("users",),
+    ),
     "distance_points": Case(
         profiles.distance_points,
         {"profiles": SHARES, "distance": "hellinger", "name": "profiles"}, floats=("profiles",),

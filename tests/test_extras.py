@@ -29,7 +29,7 @@ CORE = {
     "alike", "boards", "cli", "datasheet", "duplicates", "intervals", "logodds", "manifests",
     "memo", "parameters", "prediction", "profiles", "rank_scores", "results.cite",
     "results.claims", "results.ledger", "results.verdicts", "retrieval", "scenes", "shares",
-    "significance", "text", "vocabulary",
+    "significance", "text", "variation", "vocabulary",
 }  # fmt: skip
 
 

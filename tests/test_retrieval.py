@@ -12,6 +12,7 @@ from sklearn.metrics import average_precision_score
 from visprof.intervals import resample_counts
 from visprof.retrieval import (
     RankingMetrics,
+    held_out_classes,
     random_mean_ap,
     random_pr_area,
     ranking_metrics,
@@ -345,3 +346,26 @@ def test_bad_resampling_is_named(labels, n_resamples, message):
     ranking = ranking_metrics(np.arange(4.0)[:, None], labels[:4])
     with pytest.raises(ValueError, match=message):
         resampled_metrics(ranking, labels, n_resamples)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 8, 9])
+def test_classes_are_parted_in_halves(n_classes):
+    labels = np.random.default_rng(0).permutation(np.arange(40) % n_classes)
+    found = [held_out_classes(labels, seed) for seed in range(9)]
+    for learned, held_out in found:
+        np.testing.assert_array_equal(learned, ~held_out)
+        assert not set(labels[learned]) & set(labels[held_out])
+        assert len(set(labels[held_out])) == n_classes // 2
+    assert len({held_out.tobytes() for _, held_out in found}) > 1
+    again = held_out_classes([f"class {label}" for label in labels], 3)
+    np.testing.assert_array_equal(again, found[3])
+
+
+def test_every_class_is_held_out_equally_often():
+    times = sum(held_out_classes(np.arange(6), seed)[1] for seed in range(400))
+    assert np.all(np.abs(times - 200) < 5 * np.sqrt(400 / 4))
+
+
+def test_one_class_cannot_be_parted():
+    with pytest.raises(ValueError, match="labels: expected at least 2 classes to part, got 1"):
+        held_out_classes(["sea", "sea"], 0)

@@ -182,7 +182,7 @@ def whitened_profiles(
     """
     n_components = check_whole(n_components, "n_components", 1)
     background = check_array(
-        background, dtype=np.float64, ensure_min_samples=2, input_name="background"
+        background, dtype=np.float64, order="C", ensure_min_samples=2, input_name="background"
     )
     pins = check_array(pins, dtype=[np.float64, np.float32], input_name="pins")
     if pins.shape[1] != background.shape[1]:

@@ -249,9 +249,10 @@ def studentised_pvalues(
     The variance of a profile is about a times that of a session's, so users with few or unequal
     sessions do not look different for that alone. A permutation test of a statistic that is not
     studentised so exceeds its level where two users collect in sessions of different length (Chung
-    and Romano 2013). Whole sessions are dealt as :func:`max_z_pvalues` deals them, and a is that of
-    the dealt ones. It says whether two users differ, by all clusters together; the largest z-score
-    says in which.
+    and Romano 2013). This one holds it but where one user has very few sessions, five beside fifty
+    of the other, say: there only nearly. Whole sessions are dealt as :func:`max_z_pvalues` deals
+    them, and a is that of the dealt ones. It says whether two users differ, by all clusters
+    together; the largest z-score says in which.
 
     Parameters
     ----------

@@ -172,7 +172,10 @@ def permutation_pvalue(
     Users were chosen for having two effective sessions, so only deals which leave everyone as many
     are like the data. They are drawn by swaps, of which those that would break this are not made:
     all deals start from one that was reached from the data in the same way, and then data and deals
-    are exchangeable if users do not differ, however far swaps lead (Besag and Clifford 1989).
+    are exchangeable if users do not differ, however far swaps lead (Besag and Clifford 1989). That is
+    exact where a session is equally likely to be of any user, its length included; where users
+    collect in sessions of different length, the level is only near (``benchmarks/variation.py``
+    measures it).
 
     Parameters
     ----------
@@ -232,6 +235,10 @@ def global_pvalue(
     PERMANOVA (Anderson 2001) on the square roots of the sessions' profiles, whose Euclidean
     distance is Hellinger's: pseudo-F of users, and whole sessions dealt over them. Every session
     weighs the same, so short ones, of which little is known, are left out; and then users with one.
+
+    It asks for any difference between the sessions of users, and users whose sessions vary more
+    differ: the mean of square roots falls with the variance. For whether they differ in the mean,
+    ask :func:`permutation_pvalue`.
 
     Parameters
     ----------
