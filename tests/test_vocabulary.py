@@ -355,6 +355,7 @@ def test_nearly_uniform_assignments_are_told_with_a_bandwidth_that_helps():
     better = float(re.search(r"With bandwidth=(\S+) it would be", text)[1])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        np.testing.assert_array_equal(words.assign(x), uniform)
         words.set_params(bandwidth=better).transform(x)
         VisualVocabulary(20, bandwidth="auto", random_state=0).fit_transform(x)
         words.set_params(bandwidth=0.0).transform(x)

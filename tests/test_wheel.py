@@ -23,8 +23,7 @@ TRACKED = ("book", "_config.yml", "_toc.yml", "results", "CITATION.cff", "constr
 def tracked_files() -> set[str]:
     """Files of the repository that the wheel brings along."""
     paths = [path for name in TRACKED for path in ((ROOT / name), *(ROOT / name).rglob("*"))]
-    names = {path.relative_to(ROOT).as_posix() for path in paths if path.is_file()}
-    return {name for name in names if not name.startswith("results/benchmarks/")}
+    return {path.relative_to(ROOT).as_posix() for path in paths if path.is_file()}
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -309,6 +309,14 @@ def filter_boards(
     ValueError
         If `min_pins` is less than 1, `active_since` is no date, a board, image or time is missing
         (the rows are named), or no board passes.
+
+    Examples
+    --------
+    >>> times = pd.to_datetime(["2015-01-01", "2015-01-02", "2013-01-01"], utc=True)
+    >>> pins = pd.DataFrame({"board": ["a", "a", "b"], "image": list("xyz"), "time": times})
+    >>> kept, funnel = filter_boards(pins.assign(caption=""), min_pins=2)
+    >>> kept["board"].tolist()
+    ['a', 'a']
     """
     check_whole(min_pins, "min_pins", 1)
     pins = check_table(pins, "pins", "board", ["image", "time"])

@@ -478,6 +478,11 @@ def hybrid_embedding(
     ------
     ValueError
         If the shapes do not fit, a value is not finite, or a block to be scaled has no spread.
+
+    Examples
+    --------
+    >>> hybrid_embedding([[1.0, 2.0]], [[3.0]])
+    array([[1., 2., 3.]])
     """
     blocks = [np.asarray(block) for block in (outputs, siamese)]
     if any(block.ndim != 2 for block in blocks) or len(blocks[0]) != len(blocks[1]):

@@ -404,6 +404,14 @@ def preset_parameters(preset: str, changes: Mapping[str, Any]) -> Parameters:
         If the preset or a parameter is unknown (the known ones are listed) or called by a former
         name, a value is none that it may have, or data are missing where the preset needs them, or
         given where none is looked at.
+
+    Examples
+    --------
+    >>> preset_parameters("tiny", {"n_clusters": 5}).n_clusters
+    5
+    >>> preset_parameters("tiny", {"world_pins": 5})
+    Traceback (most recent call last):
+    ValueError: world_pins is now n_simulated_pins
     """
     if preset not in PRESETS:
         raise ValueError(f"preset is {preset!r}; known: {', '.join(PRESETS)}")

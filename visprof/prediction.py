@@ -132,6 +132,13 @@ def reciprocal_ranks(
     ------
     ValueError
         As `rank_users`.
+
+    Examples
+    --------
+    >>> train = [[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]]
+    >>> test = [[0.1, 0.9], [0.4, 0.6], [0.5, 0.5]]
+    >>> reciprocal_ranks(train, test)
+    array([1. , 0.5, 1. ])
     """
     return 1 / rank_users(train, test, distance).middle
 

@@ -50,6 +50,12 @@ def contrastive_loss(
         If the shapes do not fit, there is no pair, a value of ``x`` or ``y`` is not finite,
         ``similar`` holds another value than 0 and 1 (the rows are named), the margin is not
         positive and finite, or the members of a pair are so far apart that the loss is not finite.
+
+    Examples
+    --------
+    >>> x, y = [[0.0, 0.0], [0.0, 0.0]], [[3.0, 4.0], [3.0, 4.0]]  # both pairs are 5 apart
+    >>> contrastive_loss(x, y, similar=[1, 0], margin=7.0).item()  # (5**2 / 2 + 2**2 / 2) / 2
+    7.25
     """
     x, y, similar = _checked_pairs(x, y, similar, margin)
     loss = mean_loss(x, y, similar, margin)

@@ -176,6 +176,15 @@ def max_z_pvalues(
     TypeError
         If n_permutations or the seed is not whole, users or sessions are of several kinds, or not
         exactly one of alpha and prior_pins is given.
+
+    Examples
+    --------
+    >>> sea, hills = np.eye(2)
+    >>> assignments = np.array([sea] * 20 + [hills] * 20 + [sea, hills] * 10)
+    >>> users = np.repeat(["ann", "ben", "eva"], 20)
+    >>> tests = max_z_pvalues(assignments, users, [[0, 1]], background=[50, 50], prior_pins=2)
+    >>> float(tests.p_values[0])
+    0.001
     """
     if ties not in ("count", "random"):
         raise ValueError(f"ties: expected 'count' or 'random', got {ties!r}")

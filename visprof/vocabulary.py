@@ -210,10 +210,37 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             If normalised assignments are nearly uniform; it says with which bandwidth they would
             not be.
         """
+        X = self._checked(X)
+        words = self._assign(X)
+        if self.normalised_assignments:
+            self._warn_if_uniform(X, words)
+        return words
+
+    def assign(self, X: ArrayLike) -> NDArray:
+        """Do what `transform` does without its warning, where uniformity is what is to be seen.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, n_clusters)
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `transform`.
+        """
+        return self._assign(self._checked(X))
+
+    def _checked(self, X: ArrayLike) -> NDArray:
         check_is_fitted(self)
         self._check_parameters()
+        return validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+
+    def _assign(self, X: NDArray) -> NDArray:
         scale = self.bandwidth_ * self._sigma2[self.sigma_over] / 2
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
         words = np.empty((len(X), len(self.cluster_centers_)), dtype=X.dtype)
         block = max(1, _BLOCK_BYTES // (words.shape[1] * np.dtype(float).itemsize))
         for start in range(0, len(X), block):
@@ -222,8 +249,6 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             affinity, half_norms = self._affinities(rows)
             self._soften(affinity, half_norms, scale)
             words[start : start + block] = affinity
-        if self.normalised_assignments:
-            self._warn_if_uniform(X, words)
         return words
 
     def _affinities(self, rows: NDArray) -> tuple[NDArray, NDArray]:

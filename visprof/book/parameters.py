@@ -102,6 +102,11 @@ class Parameter:
         ------
         ValueError
             If `text` is no value of the declared type.
+
+        Examples
+        --------
+        >>> Parameter("train_sizes", "tuple[int, ...]", (10, 20), "").parse("5, 10")
+        (5, 10)
         """
         for name, parser in _PARSERS.items():
             if name in self.alternatives:

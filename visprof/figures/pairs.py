@@ -50,6 +50,12 @@ def max_z_ecdf(distributions: Mapping[str, np.ndarray]) -> Figure:
     Figure
         Its table has a row a step: columns series (name), seed (1, 2, ..., or "all" for the mean
         of the curves), z, share (of pairs at or below).
+
+    Examples
+    --------
+    >>> figure = max_z_ecdf({"users": np.array([[1.5, 2.5, 3.0]])})
+    >>> figure.numbers["share"].round(2).tolist()  # of pairs at or below 1.5, 2.5 and 3
+    [0.33, 0.67, 1.0]
     """
     # the right end of the axis: few pairs lie beyond
     largest = max(4.0, *(float(np.quantile(z, 0.995)) for z in distributions.values()))

@@ -38,6 +38,13 @@ class Ledger:
     ----------
     path : path
         The file; it and its folder are made when the first number is written.
+
+    Examples
+    --------
+    >>> ledger = Ledger("ledger.json")
+    >>> ledger.write({"mrr.image.10": Estimate(0.4, 0.3, 0.5)}, {"seed": 0}, "tiny")
+    >>> f"{estimates(ledger.read())['mrr.image.10']:.2f}"
+    '0.40 (0.30 to 0.50)'
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -29,6 +29,11 @@ def provenance() -> dict[str, Any]:
         library), ``python``, digests of the versions of packages that were tested
         (``tested_packages``) and that are installed (``installed_packages``), and the ``machine``
         (see `visprof.machine.hardware`).
+
+    Examples
+    --------
+    >>> sorted(provenance())[:4]
+    ['commit', 'installed_packages', 'machine', 'python']
     """
     source = hashlib.sha256()
     for module in sorted(PACKAGE.rglob("*.py")):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +14,7 @@ from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.registry import step
 from visprof.steps.user_pairs import counts_and_shuffled, unit_sums
 from visprof.ties import exceeds
-from visprof.vocabulary import UniformAssignmentWarning, VisualVocabulary, assignment_entropy
+from visprof.vocabulary import VisualVocabulary, assignment_entropy
 
 __all__ = ["N_COMPARED", "sensitivity"]
 
@@ -64,14 +63,12 @@ def sensitivity(
         )
         if of_pins not in assigned:
             words = clone_as(visual_vocabulary, *of_pins)
-            with warnings.catch_warnings():
-                # at bandwidth 1 assignments are nearly uniform: the row shows what that leads to
-                warnings.simplefilter("ignore", UniformAssignmentWarning)
-                pins = words.transform(pictures)
-                background = words.transform(pin_embedding.background).sum(axis=0, dtype=float)
-                shares = pins
-                if not setting["normalised_assignments"]:
-                    shares = words.set_params(normalised_assignments=True).transform(pictures)
+            # no warning: at bandwidth 1 assignments are nearly uniform, which the row is to show
+            pins = words.assign(pictures)
+            background = words.assign(pin_embedding.background).sum(axis=0, dtype=float)
+            shares = pins
+            if not setting["normalised_assignments"]:
+                shares = words.set_params(normalised_assignments=True).assign(pictures)
             entropy = float(assignment_entropy(shares).mean())
             _, y, shuffled = counts_and_shuffled(pins, pin_users, "sum", seed)
             assigned[of_pins] = y, shuffled, background, entropy
