@@ -77,6 +77,7 @@ class Study:
         self._passing: dict[tuple[str, int | None], Any] = {}
         self._keys: dict[tuple[str, int | None], str] = {}
         self._drawn: dict[str, bool] = {}
+        self._fingerprints: dict[str, str] = {}
 
     @classmethod
     def of_page(cls, variables: Mapping[str, Any]) -> Study:
@@ -223,15 +224,21 @@ class Study:
                 elif needed == "start":
                     parts[needed] = repr(start)
                 elif needed == "data":
-                    parts[needed] = memo.fingerprint(self.data) if self.data else ""
+                    parts[needed] = self._fingerprint(self.data) if self.data else ""
                 elif needed == "weights":
-                    parts[needed] = memo.fingerprint(self._weights) if self._weights else ""
+                    parts[needed] = self._fingerprint(self._weights) if self._weights else ""
                 elif needed != "folder":
                     parts[needed] = repr(getattr(self, needed))
                 else:  # values may name files in the step's folder: not valid from another home
                     parts[needed] = str(self.home.resolve())
             self._keys[at] = digest(json.dumps(parts, sort_keys=True))
         return self._keys[at]
+
+    def _fingerprint(self, path: str) -> str:
+        """As of `memo.fingerprint`, looked at once: a study is of the data as they are then."""
+        if path not in self._fingerprints:
+            self._fingerprints[path] = memo.fingerprint(path)
+        return self._fingerprints[path]
 
     def _note(self, name: str) -> None:
         """Write down what a step is made from: its code, that of all it needs, and files."""
@@ -246,7 +253,7 @@ class Study:
         trace.note_inputs(
             {f"{found.__module__}.{found.__name__}": _version(found) for found in needed.values()},
             {
-                str(Path(path).resolve()): memo.fingerprint(path)
+                str(Path(path).resolve()): self._fingerprint(path)
                 for key, path in files.items()
                 if key in parameters and path
             },
