@@ -203,6 +203,11 @@ class Parameters:
         choices=("two-term", "four-term"),
     )
     threshold: float = _parameter(2.0, "users differ where Z is above it", least=0)
+    session_rule: str = _parameter(
+        "day",
+        "what makes pins a session: one day (UTC), gaps of 30 minutes at most, or one time",
+        choices=("day", "gap", "commit"),
+    )
     n_permutations: int = _parameter(999, "shuffles of each tested pair of users", least=1)
     n_tested_pairs: int = _parameter(2000, "pairs of users that are tested, at most", least=1)
     n_null_pairs: int = _parameter(2000, "simulated pairs without a difference", least=1)

@@ -6,7 +6,8 @@ as their sessions differ more between users than within.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,12 +18,17 @@ from visprof._deals import session_codes
 from visprof._numba import njit, prange
 from visprof._random import GOLDEN, mixed
 from visprof.checks import check_number, check_whole
-from visprof.intervals import COVERAGE
+from visprof.intervals import COVERAGE, Estimate
 from visprof.profiles import distance_points, user_profiles
 from visprof.scaling import scale_exponent, scaled
 from visprof.ties import TIE
 
-__all__ = ["VarianceShares", "global_pvalue", "permutation_pvalue", "variance_shares"]
+__all__ = [
+    "SHARES", "VarianceShares", "global_pvalue", "mean_shares", "permutation_pvalue",
+    "variance_shares",
+]  # fmt: skip
+
+SHARES = ("user", "session", "pin", "expected")
 
 _HALF = np.uint64(32)  # of the bits of a random number
 
@@ -77,19 +83,78 @@ class VarianceShares:
         TypeError
             If the level is no number.
         """
-        level, n = check_number(level, "level", above=0, below=1), self.n_users
-        if n < 3:
-            raise ValueError(
-                f"users: an interval needs at least 3 with two effective sessions or more, got {n} "
-                f"({self.n_left_out} left out)"
-            )
-        variances = (n - 1) * self.without.var(axis=0)
-        arms = stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt(variances)
-        shares = [part.name for part in fields(self)[: len(arms)]]
+        level = check_number(level, "level", above=0, below=1)
+        arms = _quantile(self, level) * np.sqrt(_jackknife_variances(self.without))
         return {
             name: (float(getattr(self, name) - arm), float(getattr(self, name) + arm))
-            for name, arm in zip(shares, arms, strict=True)
+            for name, arm in zip(SHARES, arms, strict=True)
         }
+
+
+def mean_shares(by_seed: Sequence[VarianceShares]) -> dict[str, Estimate]:
+    """Mean shares over seeds of the algorithm, with intervals for the draw of users and of seeds.
+
+    The jackknife over users is of the mean; the variance of the mean over seeds is added to it.
+
+    Parameters
+    ----------
+    by_seed : sequence of VarianceShares
+        Of the same users.
+
+    Returns
+    -------
+    dict of str to Estimate
+        By the names `SHARES`; those that are not defined are left out.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 3 users, or the seeds' users are not as many.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> users, sessions = np.repeat(range(5), 12), np.repeat(range(20), 3)
+    >>> by_seed = [variance_shares(rng.normal(size=(60, 2)), users, sessions) for _ in range(2)]
+    >>> f"{mean_shares(by_seed)['user']:.2f}"
+    '-0.03 (-0.12 to 0.06)'
+    """
+    numbers = {of.n_users for of in by_seed}
+    if len(numbers) != 1:
+        raise ValueError(f"by_seed: expected shares of the same users, got {sorted(numbers)} users")
+    values = np.array([[getattr(of, name) for name in SHARES] for of in by_seed])
+    of_users = _jackknife_variances(np.mean([of.without for of in by_seed], axis=0))
+    n_seeds = len(by_seed)
+    of_seeds = values.var(axis=0, ddof=1) / n_seeds if n_seeds > 1 else np.zeros(len(SHARES))
+    arms = _quantile(by_seed[0], COVERAGE) * np.sqrt(of_users + of_seeds)
+    alone = [of.interval() for of in by_seed]
+    means = values.mean(axis=0)
+    return {
+        name: Estimate(
+            float(means[place]), float(means[place] - arms[place]),
+            float(means[place] + arms[place]), by_seed[0].n_users, "users",
+            float(np.sqrt(of_users[place])), float(np.sqrt(of_seeds[place])),
+            tuple((float(of[place]), *own[name]) for of, own in zip(values, alone, strict=True)),
+        )
+        for place, name in enumerate(SHARES)
+        if np.isfinite(means[place] + arms[place])
+    }  # fmt: skip
+
+
+def _quantile(shares: VarianceShares, level: float) -> float:
+    """Of Student's t, for as many users."""
+    n = shares.n_users
+    if n < 3:
+        raise ValueError(
+            f"users: an interval needs at least 3 with two effective sessions or more, got {n} "
+            f"({shares.n_left_out} left out)"
+        )
+    return float(stats.t.ppf((1 + level) / 2, n - 1))
+
+
+def _jackknife_variances(without: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Variance of each share, from those without each user, (n, 4)."""
+    return (len(without) - 1) * without.var(axis=0)
 
 
 def variance_shares(pins: ArrayLike, users: ArrayLike, sessions: ArrayLike) -> VarianceShares:

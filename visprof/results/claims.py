@@ -221,6 +221,15 @@ def read_claims(
     ValueError
         If a claim lacks something, has something unknown, or a rule that is none; the message says
         which claim.
+
+    Examples
+    --------
+    >>> from visprof.intervals import Estimate
+    >>> claim = read_claims()[0]
+    >>> claim.rule_in_words
+    'the 95 % interval of map.hybrid-cnn lies above 0'
+    >>> claim.verdict({"map.hybrid-cnn": Estimate(0.002, -0.001, 0.005)})
+    'not resolved'
     """
     shown = threshold if isinstance(threshold, str) else f"{threshold:g}"
     text = Template(Path(path).read_text("utf-8")).safe_substitute(n_train=n_train, threshold=shown)

@@ -132,6 +132,13 @@ def side_by_side(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     -------
     DataFrame
         Columns claim, the paper, and one a study (verdict and what was found).
+
+    Examples
+    --------
+    >>> from visprof.results.cite import find_ledger
+    >>> card = ledger_scorecard(find_ledger(preset="demo"))
+    >>> side_by_side({"simulated world": card}).columns.tolist()
+    ['claim', 'the paper', 'simulated world']
     """
     first = next(iter(cards.values()))
     found = {name: verdict_with_seeds(card) + ": " + card["ours"] for name, card in cards.items()}

@@ -22,6 +22,7 @@ from visprof.steps import (
     tsne_map,
     user_pairs,
     user_ranking,
+    user_variance,
 )
 from visprof.steps.registry import STEPS, VARIANTS, find_step
 
@@ -46,4 +47,5 @@ __all__ = [
     "tsne_map",
     "user_pairs",
     "user_ranking",
+    "user_variance",
 ]
