@@ -305,6 +305,9 @@ def test_all_public_functions_are_in_the_table():
     assert {case.name for case in CASES} == (public - of_models) | {
         "class_mean_ap", "shares_interval",
     }  # fmt: skip
+    # in the table of `test_arguments_models`
+    of_models = {"distance_points", "join_profiles", "regress_out", "whiten"}
+    assert {case.name for case in CASES} == (public - of_models) | {"class_mean_ap"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

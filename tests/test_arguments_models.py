@@ -187,6 +187,16 @@ CASES = {
         lambda train, test: profiles.join_profiles([(train, test), (test, train)]),
         {"train": SHARES, "test": SHARES[::-1]}, floats=("train", "test"),
     ),
+    "regress_out": Case(
+        profiles.regress_out,
+        {"pins": SHARES, "facts": SHARES[::-1, :2], "background": SHARES[::-1],
+         "background_facts": SHARES[:, :2]},
+        floats=("pins", "facts", "background", "background_facts"),
+    ),
+    "whiten": Case(
+        profiles.whiten, {"pins": SHARES, "background": SHARES[::-1], "n_components": 2},
+        floats=("pins", "background"), counts=("n_components",),
+    ),
     "rank_scores": Case(
         rank_scores.rank_scores, {"ranks": RANKS, **SAMPLING}, floats=("ranks",),
         counts=("n_resamples",),

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from pin_tables import N_BACKGROUND, SPLIT, pin_arrays, random_parts, split_of, table
+from pin_tables import N_BACKGROUND, pin_arrays, profiles_of, random_parts, split_of, table
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
@@ -16,12 +16,11 @@ from visprof.profiles import DISTANCES
 from visprof.sources.vectors import simulate_embeddings
 from visprof.steps import baselines
 from visprof.steps.data import BoardSplit
-from visprof.steps.profile_kinds import train_test_profiles
 
 
 @pytest.fixture
 def profiles():
-    return train_test_profiles(**random_parts(), **SPLIT, seed=3)
+    return profiles_of(random_parts())
 
 
 def test_distances_side_by_side(profiles):

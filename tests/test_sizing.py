@@ -178,3 +178,10 @@ def test_a_board_that_is_not_there_is_told_at_the_start():
     told = r"board='Board 3' is not among the 24 that can be analysed \(did you mean board"
     with pytest.raises(ValueError, match=told):
         fit(sizes, board="Board 3")
+
+
+def test_no_more_components_than_the_background_spans():
+    assert chosen(fit([100] * 6 + [20, 20, 21]))["n_components"] == (64, 60)
+    assert "n_components" not in chosen(fit([100] * 6 + [20, 20, 25]))
+    with pytest.raises(ValueError, match=r"components: .* 61 different pictures, too few"):
+        fit([100] * 6 + [20, 20, 21], n_components=61)

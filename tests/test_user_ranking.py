@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pin_tables import N_PINS, N_USERS, SPLIT, pin_arrays, random_parts
+from pin_tables import (
+    N_BACKGROUND,
+    N_PINS,
+    N_USERS,
+    NOT_WITHOUT_PICTURES,
+    profiles_of,
+    random_parts,
+)
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
 from visprof import rank_scores
-from visprof.steps.profile_kinds import train_test_profiles
 from visprof.steps.user_ranking import (
     mrr_by_users,
     mrr_numbers,
@@ -26,7 +32,7 @@ def parts():
 
 @pytest.fixture
 def profiles(parts):
-    return train_test_profiles(**parts, **SPLIT, seed=3)
+    return profiles_of(parts)
 
 
 def test_names_become_parts_of_keys():
@@ -73,9 +79,9 @@ def test_numbers_are_means_over_seeds_and_their_tests_of_averaged_ranks(parts):
     rng = np.random.default_rng(1)
     tables = []
     for _ in range(3):
-        n = N_USERS * N_PINS
-        parts["assignments"] = pin_arrays([], rng.dirichlet(np.ones(5), n))
-        profiles = train_test_profiles(**parts, **SPLIT, seed=3)
+        n = N_BACKGROUND + N_USERS * N_PINS
+        parts["assignments"] = parts["board_split"].arrays(rng.dirichlet(np.ones(5), n))
+        profiles = profiles_of(parts)
         tables.append(reciprocal_ranks(profiles, (3, 6), "euclidean"))
     numbers = mrr_numbers(tables, mrr_table(tables, seed=0), seed=0)
     alone = [mrr_numbers([of], mrr_table([of], seed=0), seed=0) for of in tables]
@@ -93,9 +99,9 @@ def test_numbers_are_means_over_seeds_and_their_tests_of_averaged_ranks(parts):
 
 
 def test_ties_are_bounded_by_losing_and_winning_all(parts):
-    words = parts["text_assignments"].analysed
-    parts["text_assignments"] = pin_arrays([], np.full_like(words, 1 / 4))
-    profiles = train_test_profiles(**parts, **SPLIT, seed=3)
+    n = N_BACKGROUND + N_USERS * N_PINS
+    parts["text_assignments"] = parts["board_split"].arrays(np.full((n, 4), 1 / 4))
+    profiles = profiles_of(parts)
     ranks = reciprocal_ranks(profiles, (3, 6), "euclidean")
     numbers = mrr_numbers([ranks], mrr_table([ranks], seed=0), seed=0)
     assert numbers["mrr.text.6.optimistic"].value == 1
@@ -116,7 +122,7 @@ def test_fewer_users_end_at_the_mrr_of_all(profiles):
 
 
 def test_profiles_without_their_parts_have_no_rows(parts):
-    parts |= {"text_assignments": None, "pin_features": None, "palettes": None}
-    profiles = train_test_profiles(**parts, **SPLIT, seed=3)
+    parts |= dict.fromkeys(NOT_WITHOUT_PICTURES)
+    profiles = profiles_of(parts)
     table = reciprocal_ranks(profiles, (3, 6), "euclidean")
-    assert table["profile"].unique().tolist() == ["image", "mean embedding"]
+    assert table["profile"].unique().tolist() == ["image", "mean embedding", "whitened"]

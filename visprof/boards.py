@@ -11,9 +11,10 @@ time     datetime64[ns, UTC]  when it was pinned
 caption  str                  its text, maybe empty
 ======== ==================== =====================================================
 
-and, where it is known, ``licence`` and ``time_source`` (where the time is from: ``exif``, ``file``
-or ``commit``, say). Pins of one board that share a time keep the order in which they were
-read.
+and, where it is known, ``licence``, ``time_source`` (where the time is from: ``exif``, ``file`` or
+``commit``, say), and of the original file ``width``, ``height``, ``format`` and ``bytes``, as the
+manifest writes them (see `visprof.file_facts`). Pins of one board that share a time keep the order
+in which they were read.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def read_boards(path: str | Path) -> pd.DataFrame:
 
         A manifest has the columns ``board_id``, ``image`` (path relative to the manifest, not out
         of its folder), ``added_at`` (see `parse_times`; or a Parquet timestamp) and ``caption``;
-        ``licence`` and ``time_source`` are kept if they are there, further columns are left out.
+        ``licence``, ``time_source``, ``width``, ``height``, ``format`` and ``bytes`` are kept if
+        they are there, further columns are left out.
 
         In a folder of folders the time is the picture's EXIF date or else the file's modification
         time, the column ``time_source`` says which (``exif`` or ``file``), and the caption is made

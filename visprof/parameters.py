@@ -219,6 +219,9 @@ class Parameters:
         (10, 20, 30, 40, 50), "first pins to learn from", least=1
     )
     distance: str = _parameter("euclidean", "between profiles", choices=DISTANCES)
+    n_components: int = _parameter(
+        64, "principal components of the background's embedding in the whitened profile", least=1
+    )
     text_size: int = _parameter(100, "dimensions of the PV-DM text embedding", least=1)
     text_epochs: int = _parameter(
         100, "passes over the captions; few leave short ones unlearnt", least=1
@@ -282,6 +285,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "n_pins": 20,
         "n_test": 10,
         "train_sizes": (5, 10),
+        "n_components": 16,
         "text_size": 10,
         "n_repeats": 2,
         "n_permutations": 99,

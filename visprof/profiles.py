@@ -6,10 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from visprof.checks import check_finite, check_groups, listed
+from visprof.checks import check_finite, check_groups, check_whole, listed
 from visprof.scaling import scale_exponent, scaled
 
-__all__ = ["DISTANCES", "distance_points", "join_profiles", "user_profiles"]
+__all__ = [
+    "DISTANCES", "distance_points", "join_profiles", "regress_out", "user_profiles",
+    "whiten",
+]  # fmt: skip
 
 DISTANCES = ("euclidean", "hellinger", "cosine")
 
@@ -172,3 +175,99 @@ def join_profiles(
         joined.append((train, check_finite(test, "test, in units of the spread of train")))
     train, test = (np.hstack(side) for side in zip(*joined, strict=True))
     return train, test
+
+
+def regress_out(
+    pins: ArrayLike, facts: ArrayLike, background: ArrayLike, background_facts: ArrayLike
+) -> NDArray[np.float64]:
+    """What is left of pins when all that facts say of them, by a linear fit, is taken away.
+
+    Parameters
+    ----------
+    pins : array-like of shape (n, k)
+        Values of pins, such as assignments or embeddings.
+    facts : array-like of shape (n, m)
+        Facts of the same pins, such as those of their files.
+    background : array-like of shape (b, k)
+        The same values of other pins, to which the fit is made (least squares, with an intercept).
+    background_facts : array-like of shape (b, m)
+        Their facts.
+
+    Returns
+    -------
+    ndarray of shape (n, k)
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, or a value is not finite, or too large for the fit.
+    """
+    values, known, learnt, learnt_from = (
+        check_array(of, dtype=np.float64, order="C", input_name=name)
+        for name, of in (
+            ("pins", pins), ("facts", facts), ("background", background),
+            ("background_facts", background_facts),
+        )
+    )  # fmt: skip
+    if (
+        len(values) != len(known) or len(learnt) != len(learnt_from)
+        or values.shape[1] != learnt.shape[1] or known.shape[1] != learnt_from.shape[1]
+    ):  # fmt: skip
+        raise ValueError(
+            f"pins {values.shape} and facts {known.shape} must be of the same pins, background "
+            f"{learnt.shape} and background_facts {learnt_from.shape} of others, in like columns"
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        known, learnt_from = (
+            np.column_stack([np.ones(len(of)), of]) for of in (known, learnt_from)
+        )
+        slopes = np.linalg.lstsq(learnt_from, learnt, rcond=None)[0]
+        return check_finite(values - known @ slopes, "pins, without what facts say of them")
+
+
+def whiten(pins: ArrayLike, background: ArrayLike, n_components: int) -> NDArray[np.float64]:
+    """Principal components of pins, each in units of its spread over the background.
+
+    A mean of embeddings is ruled by the few directions in which pictures differ most. Of unit
+    variance, each component has the same say; the cosine is what compares such profiles.
+
+    Parameters
+    ----------
+    pins : array-like of shape (n, d)
+        Embeddings.
+    background : array-like of shape (b, d)
+        Embeddings of other pins, whose mean and principal components are taken.
+    n_components : int
+        Of those, the first so many; fewer where the background spans fewer.
+
+    Returns
+    -------
+    ndarray of shape (n, n_components), float64
+        The largest loading of each component is positive, so its sign is fixed.
+
+    Raises
+    ------
+    TypeError
+        If `n_components` is no whole number.
+    ValueError
+        If it is less than 1, columns differ, a value is not finite, or all of the background are
+        equal.
+    """
+    check_whole(n_components, "n_components", 1)
+    values, learnt = (
+        check_array(of, dtype=np.float64, order="C", input_name=name)
+        for name, of in (("pins", pins), ("background", background))
+    )
+    if values.shape[1] != learnt.shape[1]:
+        raise ValueError(f"pins {values.shape} and background {learnt.shape} differ in columns")
+    exponent = scale_exponent(values, learnt)
+    values, learnt = scaled(values, exponent), scaled(learnt, exponent)
+    origin = learnt.mean(axis=0)
+    _, spread, axes = np.linalg.svd(learnt - origin, full_matrices=False)
+    rounding = np.finfo(np.float64).eps * max(learnt.shape) * max(spread[0], np.abs(origin).max())
+    axes, spread = (of[spread > rounding][:n_components] for of in (axes, spread))
+    if not len(axes):
+        raise ValueError("background: all rows are equal, so there is no component")
+    largest = axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)]
+    axes = axes * np.sign(largest)[:, None]
+    return (values - origin) @ axes.T / (spread / np.sqrt(len(learnt)))

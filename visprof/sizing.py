@@ -33,7 +33,7 @@ PINS_PER_CLUSTER = 5  # distinct pictures of the background for each cluster
 # Parameters that may be fitted
 FITTED = (
     "min_pins", "n_pins", "n_test", "train_sizes", "background_source", "n_background",
-    "n_clusters", "n_similar", "n_dissimilar", "perplexity",
+    "n_clusters", "n_components", "n_similar", "n_dissimilar", "perplexity",
 )  # fmt: skip
 
 
@@ -118,6 +118,7 @@ def fit_to_data(parameters: Parameters, given: Collection[str], census: Census) 
     fitting.pins_of_boards()
     fitting.background_boards()
     fitting.clusters()
+    fitting.components()
     fitting.pairs_of_scenes()
     fitting.perplexity()
     fitting.board()
@@ -268,7 +269,7 @@ class _Fitting:
             )
             background = pins["board"].isin(chosen["board"].unique()).to_numpy()
         self.n_background_pins = int(background.sum())
-        n_distinct = len(np.unique(self.census.contents[background]))
+        n_distinct = self.n_distinct = len(np.unique(self.census.contents[background]))
         have = f"the background holds {n_distinct} different pictures"
         if "n_clusters" in self.given:
             if made.n_clusters > n_distinct:
@@ -280,6 +281,17 @@ class _Fitting:
             self.problems.append(f"clusters: {have}; at least {2 * PINS_PER_CLUSTER} are needed")
         elif made.n_clusters > most:
             self.choose(f"{have}, {PINS_PER_CLUSTER} for each cluster", n_clusters=most)
+
+    def components(self) -> None:
+        if self.problems:
+            return
+        have = f"the background holds {self.n_distinct} different pictures"
+        if self.made.n_components >= self.n_distinct:  # about their mean, they span one less
+            if "n_components" in self.given:
+                wanted = f"n_components={self.made.n_components}"
+                self.problems.append(f"components: {have}, too few for {wanted}: lower it")
+            else:
+                self.choose(f"{have}, about their mean", n_components=self.n_distinct - 1)
 
     def pairs_of_scenes(self) -> None:
         sizes = self.census.train_scenes.sort_values(kind="stable")

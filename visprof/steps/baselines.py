@@ -17,7 +17,7 @@ from visprof.steps.profile_kinds import (
     TrainTestProfiles,
     drawn_pins,
     mean_profiles,
-    rank_profiles,
+    rank_by,
     split_profiles,
 )
 from visprof.steps.registry import step, variant
@@ -62,7 +62,7 @@ def distance_table(
     ]
     ranks = [
         np.column_stack(
-            [1 / rank_profiles(of, name, n_train, distance).middle for name, distance in pairs]
+            [1 / rank_by(of, name, n_train, distance).middle for name, distance in pairs]
         )
         for of in every_train_test_profiles
     ]
