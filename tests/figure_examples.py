@@ -189,6 +189,12 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
                           "high": [0.3, 1]}),
             0.5,
         ),
+        "user_shares": (
+            pd.DataFrame(
+                {"profile": ["image", "image", "palette"], "share": ["user", "pin", "user"],
+                 "value": [0.2, 0.8, 0.1], "low": [0.1, 0.7, -0.1], "high": [0.3, 0.9, 0.3]}
+            ),
+        ),
         "chance_bars": (
             pd.DataFrame(
                 {"number": ["MRR", "mAP"], "sd_units": [0.05, 0.03], "sd_seeds": [0.0, 0.04]}

@@ -301,13 +301,10 @@ def test_all_public_functions_are_in_the_table():
         for name in module.__all__
         if inspect.isfunction(inspect.unwrap(getattr(module, name)))
     }
-    of_models = {"distance_points", "join_profiles"}  # in the table of `test_arguments_models`
-    assert {case.name for case in CASES} == (public - of_models) | {
-        "class_mean_ap", "shares_interval",
-    }  # fmt: skip
     # in the table of `test_arguments_models`
     of_models = {"distance_points", "join_profiles", "regress_out", "whiten"}
-    assert {case.name for case in CASES} == (public - of_models) | {"class_mean_ap"}
+    others = {"class_mean_ap", "shares_interval"}
+    assert {case.name for case in CASES} == (public - of_models) | others
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -276,7 +276,10 @@ def numbers(differ, shuffled):
         "map.random": Estimate(0.05),
         "pairs.differ": differ,
         "pairs.differ.dealt": shuffled,
-        "pairs.bh": Estimate(0.8, 0.7, 0.9),
+        "variance.image.user": Estimate(0.1, 0.05, 0.2),
+        "variance.image.user.p": Estimate(0.01),
+        "pairs.distance.true": Estimate(0.6),
+        "pairs.distance.ceiling": Estimate(0.9),
         "mrr.image.50": one,
         "mrr.text.50": one,
         "mrr.random": Estimate(0.01),
@@ -300,17 +303,18 @@ def test_scorecard_has_a_row_a_claim_and_needs_the_null_to_be_small():
     assert card["verdict"].iloc[3] == "does not hold"
 
 
-def test_a_share_of_significant_pairs_is_a_lower_bound():
+def test_a_lower_bound_shows_a_majority_or_nothing_and_no_more_than_the_sessions_allow():
     found = numbers(Estimate(0.9, 0.8, 0.95), Estimate(0.0, 0.0, 0.0))
-    row = scorecard(found, 50, 2.0).iloc[4]
-    assert row["verdict"] == UNANSWERABLE  # there are no sessions to shuffle
-    assert row["ours"] == "no pairs.bh.sessions"
-    found["pairs.bh.sessions"] = Estimate(0.1, 0.05, 0.15)
-    row = scorecard(found, 50, 2.0).iloc[4]
-    assert row["verdict"] == "not resolved"
-    assert row["ours"].startswith("10.0% (5.0% to 15.0%); treating pins as independent 80")
-    found["pairs.bh.sessions"] = Estimate(0.7, 0.6, 0.8)
-    assert scorecard(found, 50, 2.0)["verdict"].iloc[4] == "holds"
+    row = scorecard(found, 50, 2.0).set_index("name").loc["most-pairs-differ"]
+    assert (row["verdict"], row["ours"]) == (
+        HOLDS, "at least 60%, of at most 90% that the sessions allow"
+    )  # fmt: skip
+    found["pairs.distance.true"] = Estimate(0.1)
+    row = scorecard(found, 50, 2.0).set_index("name").loc["most-pairs-differ"]
+    assert row["verdict"] == NOT_RESOLVED
+    found["pairs.distance.ceiling"] = Estimate(0.4)
+    row = scorecard(found, 50, 2.0).set_index("name").loc["most-pairs-differ"]
+    assert row["verdict"] == UNANSWERABLE
 
 
 def test_a_kept_ledger_has_the_scorecard_of_its_numbers(tmp_path):
@@ -329,8 +333,8 @@ def test_scorecard_counts_the_seeds_that_would_say_the_same_by_themselves():
     shuffled = Estimate(0.03, 0, 0.1, by_seed=((0.01, 0, 0.1), (0.02, 0, 0.1), (0.06, 0, 0.1)))
     found = numbers(most, shuffled)
     found["map.hybrid-cnn"] = SEEDED
-    found["pairs.bh.sessions"] = Estimate(
-        0.5, 0.4, 0.6, by_seed=((0.5, 0.4, 0.6), (0.2, 0.1, 0.3), (0.7, 0.6, 0.8))
+    found["variance.image.user"] = Estimate(
+        0.1, -0.1, 0.3, by_seed=((0.1, -0.1, 0.3), (-0.2, -0.3, -0.1), (0.1, -0.1, 0.3))
     )
     # the random value of the reciprocal rank is 0.01
     found["mrr.image.50"] = Estimate(0.02, 0.015, 0.03, by_seed=((0.02, 0.005, 0.03),) * 3)
@@ -341,8 +345,9 @@ def test_scorecard_counts_the_seeds_that_would_say_the_same_by_themselves():
         1: ("holds", ""),  # what each seed gives is not known
         3: ("holds", "1 of 3"),  # the second is not resolved, the third's null is too large
         4: ("not resolved", "2 of 3"),
-        5: ("holds", "0 of 3"),
-        6: ("not resolved", "0 of 3"),
+        5: ("holds", ""),
+        6: ("holds", "0 of 3"),
+        7: ("not resolved", "0 of 3"),
     }
     for row, told in expected.items():
         assert tuple(card.loc[row, ["verdict", "seeds"]]) == told, row
@@ -371,7 +376,7 @@ def test_parts_of_chance_are_those_of_the_variance():
     assert (of_one_seed[["part of the seeds", "seeds", "one seed alone"]] == "").all(axis=None)
     assert (of_one_seed["sd_seeds"] == 0).all()
     assert set(of_one_seed.index) == {
-        "map.cnn-bow", "map.bow-random", "pairs.differ", "pairs.bh", "mrr.image.50",
+        "map.cnn-bow", "map.bow-random", "pairs.differ", "variance.image.user", "mrr.image.50",
         "mrr.image-text.50", "mrr.image-mean-embedding.50",
     }  # fmt: skip
     alike = dataclasses.replace(SEEDED, by_seed=((0.3, 0.2, 0.4),) * 3)

@@ -237,8 +237,8 @@ def permutation_pvalue(
     Users were chosen for having two effective sessions, so only deals which leave everyone as many
     are like the data. They are drawn by swaps, of which those that would break this are not made:
     all deals start from one that was reached from the data in the same way, and then data and deals
-    are exchangeable if users do not differ, however far swaps lead (Besag and Clifford 1989). That is
-    exact where a session is equally likely to be of any user, its length included; where users
+    are exchangeable if users do not differ, however far swaps lead (Besag and Clifford 1989). That
+    is exact where a session is equally likely to be of any user, its length included; where users
     collect in sessions of different length, the level is only near (``benchmarks/variation.py``
     measures it).
 

@@ -36,7 +36,6 @@ WORDS = {
     "above": "the 95 % interval of {} lies above {}",
     "at most": "{} is at most {}",
     "reaches": "{}, a lower bound, is at least {}",
-    "shows": "the 95 % interval of {}, a share that counts no pair too many, lies above {}",
     None: "{} is significant at 5 %",
 }
 
@@ -49,7 +48,7 @@ class Condition:
     ----------
     number : str
         Key of the number.
-    how : {"above", "shows", "at most", "reaches", None}
+    how : {"above", "at most", "reaches", None}
         What is asked of it; None: whether it is a significant p-value.
     bound : str
         A number, or the key of one; empty for p-values.
@@ -97,9 +96,8 @@ class Condition:
         if self.how is None:
             return HOLDS if is_significant(number.value) else NOT_RESOLVED
         bound = numbers[self.bound].value if self._bound_is_key else float(self.bound)
-        if self.how in ("above", "shows"):
-            found = UNANSWERABLE if number.low is None else verdict_above(number, bound)
-            return NOT_RESOLVED if (self.how, found) == ("shows", DOES_NOT_HOLD) else found
+        if self.how == "above":
+            return UNANSWERABLE if number.low is None else verdict_above(number, bound)
         if self.how == "at most":
             return HOLDS if at_least(bound, number.value) else DOES_NOT_HOLD
         return HOLDS if at_least(number.value, bound) else NOT_RESOLVED
@@ -117,7 +115,7 @@ class Claim:
         In a line; as a question; what the paper says.
     shows : str
         What was found, with numbers by their keys: ``{map.hybrid}`` with its interval,
-        ``{map.hybrid:value}`` alone, ``{pairs.differ:%}`` in percent.
+        ``{map.hybrid:value}`` alone; in percent ``{pairs.differ:%}`` and ``{a.share:share}``.
     rule : tuple of Condition
         All must hold for the claim to hold.
     against : str
@@ -191,6 +189,8 @@ def _of_seed(number: Estimate, seed: int) -> Estimate:
 def _shown(number: Estimate, how: str) -> str:
     if how == "value":
         return f"{number.value:.3f}"
+    if how == "share":
+        return f"{number.value:.0%}"
     if how == "%":
         return f"{number:.1%}"
     return f"{number:.3f}"

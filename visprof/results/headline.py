@@ -8,6 +8,7 @@ from collections.abc import Iterable
 __all__ = ["headline_first", "headline_keys"]
 
 OF_SCENES = ("map.hybrid", "map.cnn", "map.bow", "map.random")
+OF_USERS = ("variance.image.user", "pairs.differ", "pairs.distance.true")
 PROFILES = ("image", "text", "mean-embedding", "label-histogram")
 
 
@@ -34,12 +35,8 @@ def headline_keys(keys: Iterable[str]) -> list[str]:
     """
     there = set(keys)
     sizes = [int(found[1]) for key in there if (found := re.fullmatch(r"mrr\.image\.(\d+)", key))]
-    # pins of one session are no evidence by themselves: the test by sessions goes before
-    tested = "pairs.bh.sessions" if "pairs.bh.sessions" in there else "pairs.bh"
     ranks = [f"mrr.{profile}.{max(sizes, default=0)}" for profile in PROFILES]
-    return [
-        key for key in (*OF_SCENES, "pairs.differ", tested, *ranks, "mrr.random") if key in there
-    ]
+    return [key for key in (*OF_SCENES, *OF_USERS, *ranks, "mrr.random") if key in there]
 
 
 def headline_first(keys: Iterable[str]) -> list[str]:

@@ -64,7 +64,8 @@ def _is_less(a: float, b: float) -> bool:
 def verdict(key: str, numbers: Mapping[str, Estimate]) -> str:
     """Say what a number of a ledger decides, by itself.
 
-    A difference of two numbers of the ledger decides whether it is above 0, a share of pairs
+    A difference of two numbers of the ledger, and a share of users in the variance
+    (``variance.image.user``), decides whether it is above 0, a share of pairs
     (``pairs.``) whether it is above one half, a mean reciprocal rank whether it is above the random
     one, and a p-value (``.p``) whether it is at most 0.05.
 
@@ -92,6 +93,8 @@ def bound_of(key: str, numbers: Mapping[str, Estimate]) -> float | None:
     """What a number has to be above to be something."""
     if key.startswith("pairs."):
         return 0.5
+    if re.fullmatch(r"variance\..+\.user", key):
+        return 0.0
     if re.fullmatch(r"mrr\.[^.]+\.\d+", key) and not _is_difference(key, numbers):
         return numbers["mrr.random"].value if "mrr.random" in numbers else None
     return 0.0 if _is_difference(key, numbers) else None

@@ -8,11 +8,13 @@ import pandas as pd
 from visprof import variation
 from visprof.intervals import Estimate
 from visprof.steps.data import BoardSplit, PinArrays
+from visprof.steps.profile_kinds import PROFILES
 from visprof.steps.registry import step
 from visprof.steps.user_ranking import slug
 
-__all__ = ["FEWEST_USERS", "variance_by_seed", "variance_numbers", "variance_pvalues",
-           "variance_table"]  # fmt: skip
+__all__ = [
+    "FEWEST_USERS", "variance_by_seed", "variance_numbers", "variance_pvalue", "variance_table",
+]  # fmt: skip
 
 FEWEST_USERS = 3  # with two effective sessions: an interval needs as many
 
@@ -51,58 +53,47 @@ def variance_by_seed(
 def variance_table(
     every_variance_by_seed: list[dict[str, variation.VarianceShares]],
 ) -> pd.DataFrame:
-    """Shares by part: columns part, share, value, low, high, estimate, n_left_out."""
+    """Shares by profile of one part: columns profile, share, value, low, high, estimate."""
+    profiles = {of.parts[0]: name for name, of in PROFILES.items() if len(of.parts) == 1}
     rows = []
-    for part, first in every_variance_by_seed[0].items():
+    for part in [of for of in every_variance_by_seed[0] if of in profiles]:
         found = variation.mean_shares([of[part] for of in every_variance_by_seed])
         rows += [
-            (part, share, of.value, of.low, of.high, of, first.n_left_out)
-            for share, of in found.items()
+            (profiles[part], share, of.value, of.low, of.high, of) for share, of in found.items()
         ]
-    columns = ["part", "share", "value", "low", "high", "estimate", "n_left_out"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=["profile", "share", "value", "low", "high", "estimate"])
 
 
 @step
-def variance_pvalues(
+def variance_pvalue(
     every_assignments: list[PinArrays],
     board_split: BoardSplit,
     pin_sessions: np.ndarray | None,
     n_permutations: int,
     seed: int,
-) -> dict[str, float]:
-    """Do users differ at all? p-values of the user's share of assignments, and of all at once.
+) -> float | None:
+    """Do users differ at all? p-value of their share of the variance of assignments.
 
-    Of all seeds' vocabularies side by side. The global test is of sessions with 3 pins or more, so
-    there is none where there are no sessions.
+    Of all seeds' vocabularies side by side. None where there are no shares.
     """
     users = board_split.analysed["board"].to_numpy()
     sessions = _sessions(board_split, pin_sessions)
     if _n_counted(users, sessions) < FEWEST_USERS:
-        return {}
+        return None
     words = np.concatenate([of.analysed for of in every_assignments], axis=1)
-    test = words, users, sessions, n_permutations, seed
-    found = {"user": variation.permutation_pvalue(*test)}
-    if pin_sessions is not None and _n_with_long_sessions(users, sessions) >= FEWEST_USERS:
-        found["global"] = variation.global_pvalue(*test)
-    return found
-
-
-def _n_with_long_sessions(users: np.ndarray, sessions: np.ndarray) -> int:
-    """Users with two sessions of at least 3 pins."""
-    sizes = pd.Series(users).groupby([users, sessions]).size()
-    return int(((sizes >= 3).groupby(level=0).sum() >= 2).sum())
+    return variation.permutation_pvalue(words, users, sessions, n_permutations, seed)
 
 
 @step
 def variance_numbers(
-    variance_table: pd.DataFrame, variance_pvalues: dict[str, float]
+    variance_table: pd.DataFrame, variance_pvalue: float | None
 ) -> dict[str, Estimate]:
-    """Shares by part: keys such as ``variance.image.user``; and ``variance.image.user.p``."""
+    """Shares by profile: keys such as ``variance.image.user``; and ``variance.image.user.p``."""
     numbers = {
-        f"variance.{slug(row.part)}.{row.share}": row.estimate
+        f"variance.{slug(row.profile)}.{row.share}": row.estimate
         for row in variance_table.itertuples()
     }
-    for name, p_value in variance_pvalues.items():
-        numbers[f"variance.image.{name}.p"] = Estimate(p_value)
+    if variance_pvalue is not None:
+        n_users = numbers["variance.image.user"].n
+        numbers["variance.image.user.p"] = Estimate(variance_pvalue, n=n_users, unit="users")
     return numbers

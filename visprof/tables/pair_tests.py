@@ -12,7 +12,7 @@ from visprof.intervals import Estimate
 from visprof.logodds import log_odds_z
 from visprof.tables.style import Styler, table
 
-__all__ = ["session_exchanges", "shares_by_rule"]
+__all__ = ["session_exchanges", "shares_by_rule", "variance_shares"]
 
 # pins of two clusters, sea and hills, that two made-up users added on a day
 DAYS = {"Monday": (2, 0), "Tuesday": (2, 0), "Wednesday": (0, 2)}
@@ -49,13 +49,34 @@ def shares_by_rule(numbers: Mapping[str, Estimate], threshold: float) -> pd.Data
     """
     names = {
         "pairs.tested.differ": f"$Z$ > {threshold:g} (the paper)",
-        "pairs.significant": "test, pins shuffled",
-        "pairs.bh": "pins shuffled, FDR 5 %",
-        "pairs.significant.sessions": "test, sessions shuffled",
-        "pairs.bh.sessions": "sessions shuffled, FDR 5 %",
+        "pairs.significant": "$Z$, pins shuffled",
+        "pairs.bh": "$Z$, pins shuffled, FDR 5 %",
+        "pairs.significant.sessions": "$Z$, sessions shuffled",
+        "pairs.bh.sessions": "$Z$, sessions shuffled, FDR 5 %",
+        "pairs.distance.significant": "distance",
+        "pairs.distance.bh": "distance, FDR 5 %",
     }
     return pd.DataFrame([
         {"name": name, "value": of.value, "low": of.low, "high": of.high}
         for key, name in names.items()
         if (of := numbers.get(key)) is not None
     ])  # fmt: skip
+
+
+def variance_shares(shares: pd.DataFrame) -> Styler:
+    """Shares of users, sessions and single pins in the variance of what profiles are means of.
+
+    Parameters
+    ----------
+    shares : DataFrame
+        The step ``variance_table``.
+    """
+    names = {
+        "user": "user", "session": "session", "pin": "pin itself",
+        "expected": "user, in a session's mean",
+    }  # fmt: skip
+    shown = shares.assign(estimate=shares["estimate"].map("{:.3f}".format))
+    wide = shown.pivot(index="profile", columns="share", values="estimate")
+    order = shares["profile"].drop_duplicates()
+    wide = wide.reindex(index=order, columns=[of for of in names if of in wide]).fillna("")
+    return table(wide.rename(columns=names).rename_axis(columns=None).reset_index())
