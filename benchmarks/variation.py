@@ -173,7 +173,7 @@ def main() -> None:
     """Simulate, print the tables, and keep them with their provenance."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, value in (
-        ("worlds", 600), ("users", 14), ("clusters", 20), ("permutations", 199), ("min-pins", 3),
+        ("worlds", 200), ("users", 14), ("clusters", 20), ("permutations", 199), ("min-pins", 3),
         ("seed", 0),
     ):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=value)

@@ -237,10 +237,10 @@ def permutation_pvalue(
     Users were chosen for having two effective sessions, so only deals which leave everyone as many
     are like the data. They are drawn by swaps, of which those that would break this are not made:
     all deals start from one that was reached from the data in the same way, and then data and deals
-    are exchangeable if users do not differ, however far swaps lead (Besag and Clifford 1989). That
-    is exact where a session is equally likely to be of any user, its length included; where users
-    collect in sessions of different length, the level is only near (``benchmarks/variation.py``
-    measures it).
+    are exchangeable if users do not differ, however far swaps lead (Besag and Clifford 1989). The
+    level is exact if a session, with its length, is equally likely to be of any user; where users
+    collect in sessions of different length, it is only near (``benchmarks/variation.py`` measures
+    it).
 
     Parameters
     ----------
