@@ -117,7 +117,7 @@ def scorecards(
 
 def own_name(preset: str) -> str:
     """What the column of a study's own scorecard is called."""
-    return KINDS.get(preset, f"this book ({preset})")
+    return KINDS.get(preset, f"data of this book ({preset})")
 
 
 def side_by_side(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
