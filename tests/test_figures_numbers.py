@@ -217,6 +217,7 @@ EXPECTED = {
         **{"class": labels}
     ),
     "taste_recovery": _spread,
+    "user_shares": lambda table: table[table["share"] == "user"].drop(columns="share"),
 }
 
 

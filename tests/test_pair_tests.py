@@ -149,7 +149,7 @@ def test_numbers_are_shares_of_the_tested_pairs():
     assert set(numbers) == by_z | by_distance | bounds
     assert numbers["pairs.distance.significant"].value == 4 / 6
     assert numbers["pairs.distance.bh"].value == 2 / 6
-    assert numbers["pairs.distance.true"] == Estimate(1 / 6, n=6, unit="pairs of users")
+    assert numbers["pairs.distance.true"] == Estimate(2 / 6, n=6, unit="pairs of users")
     assert (
         numbers["pairs.distance.ceiling"].value == numbers["pairs.distance.attainable"].value == 1
     )

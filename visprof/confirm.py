@@ -14,6 +14,7 @@ import pandas as pd
 from filelock import FileLock
 
 from visprof.files import write_whole
+from visprof.parameters import PRESETS
 from visprof.results.cite import RESULTS
 from visprof.results.claims import CLAIMS
 from visprof.results.ledger import Ledger
@@ -105,7 +106,13 @@ def confirm(
 
 
 def confirmations(folder: str | Path = CONFIRMED) -> list[Ledger]:
-    """Ledgers of all confirmations that are kept."""
+    """Ledgers of all confirmations that are kept.
+
+    Examples
+    --------
+    >>> confirmations("a-folder-that-is-not-there")
+    []
+    """
     paths = sorted(Path(folder).glob("*.json"))
     return [Ledger(path) for path in paths if not path.name.endswith(".runs.json")]
 
@@ -125,8 +132,9 @@ def _commits() -> tuple[str, str]:
 
 def _refuse_seen(content: str, data: Path) -> None:
     """Raise ValueError if a published ledger is of data with this content."""
-    for published in sorted(RESULTS.glob("*.json")):
-        if any(run.get("data_sha256") == content for run in Ledger(published).runs()):
+    for published in (RESULTS / f"{preset}.json" for preset in PRESETS):
+        runs = Ledger(published).runs()  # none where nothing is published
+        if any(run.get("data_sha256") == content for run in runs):
             raise ValueError(
                 f"{data} holds the data of {published.name}, whose numbers were known when the "
                 "rules were made: they cannot confirm them"

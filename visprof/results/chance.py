@@ -29,6 +29,15 @@ def chance_parts(numbers: Mapping[str, Estimate], n_train: int) -> pd.DataFrame:
         interval), sd_units and sd_seeds (parts of its standard error), "part of the seeds" (in its
         variance), seeds (least and largest value of one), verdict (see `verdict`), and "one seed
         alone" (in how many of the seeds the verdict would be the same; empty for one seed).
+
+    Examples
+    --------
+    >>> seeds = ((0.3, 0.2, 0.4), (0.1, -0.1, 0.3))
+    >>> lead = Estimate(0.2, 0.1, 0.3, sd_units=0.03, sd_seeds=0.04, by_seed=seeds)
+    >>> numbers = {"map.hybrid-cnn": lead, "map.hybrid": Estimate(0.5), "map.cnn": Estimate(0.3)}
+    >>> parts = chance_parts(numbers, 50).iloc[0]
+    >>> parts["part of the seeds"], parts["one seed alone"]
+    ('64%', '1 of 2')
     """
     words = {
         "map.hybrid-cnn": "mAP: hybrid less CNN alone",
