@@ -5,8 +5,8 @@ first three take `--main-share` of it, with the paper's rate times iterations ke
 
 1. margin 20 on all classes;
 2. half of the classes, tested on the other half, and the other way;
-3. margins 10 and 1; 4. the paper's AlexNet from scratch (a classifier first); then margin 25, and
-   the paper's own rate, which so few iterations cannot do much with.
+3. margins 10 and 1;
+4. the paper's AlexNet from scratch (a classifier first); then margin 25.
 
     python -m benchmarks.places_training --data DIR --weights FILE --out OUT --budget 480
 
@@ -249,7 +249,6 @@ class Lesson:
             "margin-1": (dataclasses.replace(usual, margin=1.0), None),
             "alexnet": None,
             "margin-25": (dataclasses.replace(usual, margin=25.0), None),
-            "paper-rate": (self.settings(n_iterations=n), None),
         }
         for name, run in runs.items():
             if self.left() < n * step + SLACK:
