@@ -11,8 +11,10 @@ first three take `--main-share` of it, with the paper's rate times iterations ke
     python -m benchmarks.places_training --data DIR --weights FILE --out OUT --budget 480
 
 `DIR` holds `train/CLASS/*.jpg` and `test/CLASS/*.jpg`. `OUT/log.json` is written after each run,
-and `OUT/RUN.npz` holds what the trained network makes of the test photographs (float32). Then,
-where time does not matter, `python -m benchmarks.places_table` makes Table 1 of it.
+and `OUT/RUN.npz` holds what the trained network makes of the test photographs (float32). While the
+GPU learns, processes of the CPU do what needs no layer but the last to learn: all other rows of
+Table 1, on all classes and on halves of them, and other margins. Then
+`python -m benchmarks.places_table` makes tables with intervals of the log.
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ import multiprocessing
 import os
 import tempfile
 import time
-from concurrent.futures import Future, ProcessPoolExecutor
 from copy import deepcopy
+from itertools import product
+from multiprocessing.pool import AsyncResult
 from pathlib import Path
 from typing import Any
 
@@ -48,18 +51,16 @@ from visprof.paper_training import (
 from visprof.scenes import read_scenes
 from visprof.siamese import siamese_outputs
 
+try:
+    from benchmarks import places_jobs
+except ImportError as missing:  # the GPU's work needs none of what they import
+    print(f"no jobs of the CPU: {missing}")
+    places_jobs = None
+
+WORKERS = 3  # processes of jobs
 TIMED = 16  # iterations that a step's time is taken from
 SLACK = 8.0  # seconds that a run takes beside its steps: embedding, writing
 LAYOUTS = {"channels last": torch.channels_last, "channels first": torch.contiguous_format}
-
-
-def score(
-    cnn: np.ndarray, siamese: np.ndarray, labels: np.ndarray
-) -> dict[str, dict[str, dict[str, float]]]:
-    """Scores of a run, made by a process of its own: the GPU's goes on to the next run."""
-    from visprof.scene_table import score_embeddings, with_hybrids  # not needed to train
-
-    return score_embeddings(with_hybrids(cnn, siamese), labels, [("hybrid", "cnn")])
 
 
 class Lesson:
@@ -70,13 +71,12 @@ class Lesson:
         self.device = usable_device(options.device)
         self.scratch = Path(tempfile.mkdtemp(prefix="places-training-"))
         self.log: dict[str, Any] = {
-            "settings": {k: str(v) for k, v in vars(options).items()}, "seconds": {}, "runs": {},
-            "torch": torch.__version__, "device": self.device,
+            "settings": _kept(options), "torch": torch.__version__, "device": self.device,
+            "seconds": {}, "runs": {}, "jobs": {},
         }  # fmt: skip
         if self.device == "cuda":
             self.log["device"] = torch.cuda.get_device_name()
-        self.pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
-        self.scored: dict[str, Future] = {}
+        self.jobs: dict[str, AsyncResult] = {}
         trunk = self.trunk()
         self.train, self.test = (
             read_scenes(options.data / part).groupby("label").head(options.per_class)
@@ -94,8 +94,9 @@ class Lesson:
             scenes["label"].to_numpy() for scenes in (self.train, self.test)
         )
         self.features, _ = self.embed(trunk, self.inputs, len(self.labels))
-        _, self.cnn = self.embed(trunk, self.test_inputs, len(self.test_labels))
+        test_features, self.cnn = self.embed(trunk, self.test_inputs, len(self.test_labels))
         self.took("first features")
+        self.begin_jobs(test_features)
 
     def trunk(self) -> Backbone:
         """The network as published."""
@@ -107,21 +108,51 @@ class Lesson:
         """Features and outputs of all photographs, in order."""
         return embed_decoded(trunk, inputs, n, device=self.device, progress=False)
 
+    def begin_jobs(self, test_features: np.ndarray) -> None:
+        """Give the CPU its work, by importance; rankings of the GPU's runs go to a worker apart."""
+        each = max(1, (os.cpu_count() or 1) // (WORKERS + 2))
+        os.environ |= {"OMP_NUM_THREADS": str(each), "NUMBA_NUM_THREADS": str(each)}
+        context = multiprocessing.get_context("spawn")
+        self.rankers, self.workers = context.Pool(1), context.Pool(WORKERS)
+        if places_jobs is None:
+            return
+        n = self.options.last_iterations
+        usual = self.settings().shortened(n)
+        scenes = places_jobs.Scenes(
+            self.features, self.labels, test_features, self.test_labels, self.cnn
+        )
+
+        def begin(name: str, job: Any, *arguments: Any) -> None:
+            self.jobs[name] = self.workers.apply_async(job, arguments)
+
+        begin("origin", places_jobs.origin)
+        begin("last-layer", places_jobs.last_layer, scenes, usual)
+        begin("bow", places_jobs.bag_of_words, self.train, self.test)
+        for split, way in product(range(self.options.splits), range(2)):
+            begin(f"fold-{split}-{way}", places_jobs.last_layer, scenes, usual, (split, way))
+        others = {
+            f"last-margin-{m}": dataclasses.replace(usual, margin=m) for m in (1.0, 10.0, 25.0)
+        }
+        others["last-paper-rate"] = self.settings(n_iterations=n)
+        for name, settings in others.items():
+            begin(name, places_jobs.margin, scenes, settings)
+
     def left(self) -> float:
         """Seconds until the time is up."""
         return self.options.budget - (time.perf_counter() - self.start)
 
     def took(self, what: str) -> None:
-        """Note when something was done, and keep the log."""
+        """Note when something was done, and keep the log with what the jobs have given so far."""
         self.log["seconds"][what] = round(time.perf_counter() - self.start, 1)
-        for name, future in self.scored.items():
-            if future.done() and "scores" not in self.log["runs"][name]:
-                error = future.exception()
-                scores = {"error": repr(error)} if error else future.result()
-                self.log["runs"][name]["scores"] = scores
-                print(f"  {name}: {_in_words(scores)}", flush=True)
-        write_whole(self.options.out / "log.json", f"{json.dumps(self.log, indent=1)}\n".encode())
         print(f"{self.log['seconds'][what]:7.1f} s  {what}", flush=True)
+        for name in [name for name, job in self.jobs.items() if job.ready()]:
+            try:
+                given = self.jobs.pop(name).get()
+            except Exception as error:  # whatever a job raises, the GPU's work goes on
+                given = {"error": repr(error)}
+            self.log["jobs"][name] = given
+            print(f"           {name}: {_in_words(given)}", flush=True)
+        write_whole(self.options.out / "log.json", f"{json.dumps(self.log, indent=1)}\n".encode())
 
     def seconds_per_step(self, trunk: Backbone) -> tuple[float, dict[str, torch.Tensor]]:
         """Time of a step in which all layers learn, and the weights after a few of them."""
@@ -184,10 +215,11 @@ class Lesson:
             "steps_per_second": round(settings.n_iterations / seconds, 2),
             "log": log.to_dict("list"),
         }
-        labels = self.test_labels[shown]
-        self.scored[name] = self.pool.submit(
-            score, (self.cnn if cnn is None else cnn)[shown], siamese[shown], labels
-        )
+        if places_jobs is not None:
+            arguments = (self.cnn if cnn is None else cnn)[shown], siamese[shown]
+            self.jobs[f"run-{name}"] = self.rankers.apply_async(
+                places_jobs.ranked_run, (*arguments, self.test_labels[shown])
+            )
         self.took(name)
 
     def measure(self) -> tuple[int, float]:
@@ -258,14 +290,26 @@ class Lesson:
             else:
                 self.run(name, self.trunk(), *run)
         self.took("last run")
-        self.pool.shutdown(wait=True)
-        self.took("scores")
+        while self.jobs and self.left() > 0:
+            time.sleep(1)
+            if any(job.ready() for job in self.jobs.values()):
+                self.took("last job")
+        if self.jobs:
+            print(f"  no time for {', '.join(self.jobs)}", flush=True)
+        self.rankers.terminate()
+        self.workers.terminate()
 
 
-def _in_words(scores: dict[str, Any]) -> str:
-    if "error" in scores:
-        return f"not scored here ({scores['error']}); the outputs are kept"
-    return ", ".join(f"{name} {of['mean_ap']['value']:.4f}" for name, of in scores.items())
+def _kept(options: argparse.Namespace) -> dict[str, Any]:
+    """What was asked for, but where files are."""
+    return {name: of for name, of in vars(options).items() if not isinstance(of, Path)}
+
+
+def _in_words(given: dict[str, Any]) -> str:
+    ranked = given.get("ranked", {})
+    return given.get("error") or ", ".join(
+        f"{name} {of['mean_ap']['value']:.4f}" for name, of in ranked.items()
+    )
 
 
 def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -278,6 +322,8 @@ def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--budget", type=float, default=480.0, help="seconds for all of it (480)")
     parser.add_argument("--main-share", type=float, default=0.55, help="of runs 1 and 2 (0.55)")
+    parser.add_argument("--last-iterations", type=int, default=3000, help="last layer alone (3000)")
+    parser.add_argument("--splits", type=int, default=5, help="of the classes into halves (5)")
     parser.add_argument("--batch-size", type=int, default=PAPER.batch_size)
     parser.add_argument("--per-class", type=int, default=10**9, help="photographs, at most")
     return parser.parse_args(arguments)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,10 +29,13 @@ from visprof.retrieval import (
     ranking_metrics,
 )
 
-__all__ = ["discriminants", "linear_probe", "score_embeddings", "with_hybrids"]
+__all__ = [
+    "discriminants", "linear_probe", "mean_of_folds", "rank_embeddings", "table_one",
+    "with_hybrids",
+]  # fmt: skip
 
 READINGS = ("mean_ap", "pr_area")
-Score = dict[str, float]
+Ranked = dict[str, dict[str, dict[str, Any]]]  # by name, by reading: value, without each class
 
 
 def with_hybrids(cnn: NDArray, siamese: NDArray) -> dict[str, NDArray[np.float64]]:
@@ -120,12 +125,8 @@ def discriminants(train: ArrayLike, labels: ArrayLike, test: ArrayLike) -> NDArr
     return lda.fit(np.float64(train), labels).transform(np.float64(test))
 
 
-def score_embeddings(
-    embeddings: Mapping[str, ArrayLike],
-    labels: ArrayLike,
-    differences: Sequence[tuple[str, str]] = (),
-) -> dict[str, dict[str, Score]]:
-    """Both readings of Table 1 for each embedding, random and chosen differences.
+def rank_embeddings(embeddings: Mapping[str, ArrayLike], labels: ArrayLike) -> Ranked:
+    """Both readings of Table 1 for each embedding, and without each class in turn.
 
     Parameters
     ----------
@@ -133,48 +134,124 @@ def score_embeddings(
         Embeddings of the same photographs, by name.
     labels : array-like, shape (n,)
         Their classes.
-    differences : sequence of (str, str)
-        Pairs of names, or ``random``: the first less the second.
 
     Returns
     -------
     dict
-        By name (``A-B`` for a difference), by reading (``mean_ap``, ``pr_area``): ``value``,
-        ``low``, ``high``, a 95 % interval over classes by the jackknife with t (see
-        `visprof.intervals.jackknife_interval`). ``random`` is exact and has a value only.
+        By name, then by reading (``mean_ap``, ``pr_area``): ``value``, and ``without``, a list of
+        the same without the queries of each class, by its name. ``random`` is exact, and the same
+        without any class. All of it can be kept as JSON.
 
     Raises
     ------
     ValueError
-        As `visprof.retrieval.ranking_metrics`, or if a difference names an unknown embedding.
+        As `visprof.retrieval.ranking_metrics`.
     """
     labels = check_groups(labels, None, "labels")
-    unknown = {name for pair in differences for name in pair} - {*embeddings, "random"}
-    if unknown:
-        raise ValueError(f"differences: no embedding is named {sorted(unknown)[0]!r}")
-    found: dict[tuple[str, str], tuple[float, NDArray[np.float64]]] = {}
+    names, sizes = np.unique(labels, return_counts=True)
+    scored = [str(name) for name in names[sizes > 1]]
+    found: Ranked = {}
     for name, embedding in embeddings.items():
         ranking = ranking_metrics(embedding, labels)
-        values = ranking.mean_ap, ranking.pr_area
         without = metrics_without_classes(ranking, labels)
-        for reading, value, others in zip(READINGS, values, without, strict=True):
-            found[name, reading] = value, others
-    scores: dict[str, dict[str, Score]] = {name: {} for name in embeddings}
-    for (name, reading), (value, others) in found.items():
-        scores[name][reading] = _score(value, others)
-    exact = {"mean_ap": random_mean_ap(labels), "pr_area": random_pr_area(labels)}
-    scores["random"] = {reading: {"value": value} for reading, value in exact.items()}
-    for better, worse in differences:
-        both = scores[f"{better}-{worse}"] = {}
-        for reading in READINGS:
-            (a, a_without), (b, b_without) = (
-                found.get((name, reading), (exact[reading], exact[reading]))
-                for name in (better, worse)
+        found[name] = {
+            reading: {"value": value, "without": dict(zip(scored, others.tolist(), strict=True))}
+            for reading, value, others in zip(
+                READINGS, (ranking.mean_ap, ranking.pr_area), without, strict=True
             )
-            both[reading] = _score(a - b, a_without - b_without)
-    return scores
+        }
+    exact = random_mean_ap(labels), random_pr_area(labels)
+    found["random"] = {
+        reading: {"value": value, "without": dict.fromkeys(scored, value)}
+        for reading, value in zip(READINGS, exact, strict=True)
+    }
+    return found
 
 
-def _score(value: float, without: NDArray[np.float64]) -> Score:
-    low, high = jackknife_interval(value, without)
-    return {"value": float(value), "low": low, "high": high}
+def mean_of_folds(folds: Sequence[Ranked]) -> Ranked:
+    """Means over folds that test on different classes, and without each class in turn.
+
+    A class that a fold does not test on leaves that fold's value as it is.
+
+    Parameters
+    ----------
+    folds : sequence of dict
+        From `rank_embeddings`, with the same names.
+
+    Returns
+    -------
+    dict
+        As of `rank_embeddings`; the classes are those of all folds.
+
+    Raises
+    ------
+    ValueError
+        If there is no fold, or their names differ.
+    """
+    if not folds or any(fold.keys() != folds[0].keys() for fold in folds):
+        raise ValueError("folds: expected at least one, all with the same embeddings")
+    means: Ranked = {}
+    for name, reading in product(folds[0], READINGS):
+        parts = [fold[name][reading] for fold in folds]
+        classes = sorted({c for part in parts for c in part["without"]})
+        means.setdefault(name, {})[reading] = {
+            "value": float(np.mean([part["value"] for part in parts])),
+            "without": {
+                c: float(np.mean([part["without"].get(c, part["value"]) for part in parts]))
+                for c in classes
+            },
+        }
+    return means
+
+
+def table_one(
+    ranked: Ranked, differences: Sequence[tuple[str, str]] = ()
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Table 1 with 95 % intervals over classes, and differences of its rows.
+
+    Parameters
+    ----------
+    ranked : dict
+        From `rank_embeddings` or `mean_of_folds`.
+    differences : sequence of (str, str)
+        Pairs of names: the first less the second, paired by class.
+
+    Returns
+    -------
+    dict
+        By name (``A-B`` for a difference), then by reading: ``value``, ``low``, ``high``, by
+        `visprof.intervals.jackknife_interval`; ``random`` has a value only.
+
+    Raises
+    ------
+    ValueError
+        If a difference names no embedding.
+    """
+    unknown = {name for pair in differences for name in pair} - {*ranked}
+    if unknown:
+        raise ValueError(
+            f"differences: no embedding is named {min(unknown)!r}; there are {', '.join(ranked)}"
+        )
+
+    def cell(value: float, without: NDArray[np.float64]) -> dict[str, float]:
+        low, high = jackknife_interval(value, without)
+        return {"value": value, "low": low, "high": high}
+
+    def of(name: str, reading: str) -> tuple[float, NDArray[np.float64]]:
+        kept = ranked[name][reading]
+        return kept["value"], np.array([*kept["without"].values()])
+
+    rows = {
+        name: {reading: cell(*of(name, reading)) for reading in READINGS}
+        for name in ranked
+        if name != "random"
+    }
+    if "random" in ranked:
+        rows["random"] = {r: {"value": ranked["random"][r]["value"]} for r in READINGS}
+    for better, worse in differences:
+        rows[f"{better}-{worse}"] = {
+            reading: cell(a[0] - b[0], a[1] - b[1])
+            for reading in READINGS
+            for a, b in [(of(better, reading), of(worse, reading))]
+        }
+    return rows
