@@ -120,8 +120,8 @@ def discriminants(train: ArrayLike, labels: ArrayLike, test: ArrayLike) -> NDArr
     ValueError
         If shapes do not fit, a value is not finite, or there is one class.
     """
-    # shrunk covariance: features of a ReLU may be constant, or as many as photographs
-    lda = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto")
+    # by singular values: the other solvers fail where features are constant, or more than pictures
+    lda = LinearDiscriminantAnalysis(solver="svd")
     return lda.fit(np.float64(train), labels).transform(np.float64(test))
 
 
