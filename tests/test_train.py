@@ -114,12 +114,25 @@ def test_a_stopped_training_goes_on_to_the_same_bits(lesson, tmp_path, monkeypat
     assert log.equals(log_again)
 
 
-@pytest.mark.slow
-def test_a_stopped_classifier_goes_on_to_the_same_bits(lesson, tmp_path, monkeypatch):
+@pytest.fixture
+def classifier():
+    """A network with dropout, as AlexNet has, and an output for each of four classes."""
+
+    def begun():
+        network = load_backbone("squeezenet-places365", "random", SIDE)
+        network.output_dim = 4
+        torch.manual_seed(0)
+        network.conv10 = torch.nn.Sequential(torch.nn.Dropout(), torch.nn.Conv2d(512, 4, 1))
+        return network
+
+    return begun
+
+
+def test_a_stopped_classifier_goes_on_to_the_same_bits(lesson, classifier, tmp_path, monkeypatch):
     codes = np.unique(lesson[2], return_inverse=True)[1]
 
     def trained(checkpoint):
-        network = untrained_alexnet("abcd", image_size=SIDE)
+        network = classifier()
         log = train_classifier(
             network, lesson[0], codes, n_iterations=4, batch_size=4, checkpoint=checkpoint,
             progress=False,
@@ -134,17 +147,24 @@ def test_a_stopped_classifier_goes_on_to_the_same_bits(lesson, tmp_path, monkeyp
     again, log_again = trained(tmp_path / "checkpoint")
     assert equal(whole, again)
     assert log.equals(log_again)
-    assert list(log.columns) == ["iteration", "loss", "accuracy"]
 
 
-def test_a_classifier_learns(lesson, trunk):
-    trunk.output_dim = 4
-    trunk.conv10 = torch.nn.Conv2d(512, 4, 1)
+def test_a_classifier_learns(lesson, classifier):
     codes = np.unique(lesson[2], return_inverse=True)[1]
     log = train_classifier(
-        trunk, lesson[0], codes, n_iterations=12, batch_size=8, lr=1e-3, progress=False
+        classifier(), lesson[0], codes, n_iterations=12, batch_size=8, lr=1e-3, progress=False
     )
     assert log["loss"].iloc[-1] < log["loss"].iloc[0]
+    assert [*log] == ["iteration", "loss", "accuracy"]
+
+
+@pytest.mark.slow
+def test_an_untrained_alexnet_has_an_output_a_class():
+    first, again = (untrained_alexnet("abc", 1, SIDE) for _ in range(2))
+    assert (first.output_dim, first.classes) == (3, ("a", "b", "c"))
+    assert first.fingerprint() == again.fingerprint()
+    with pytest.raises(ValueError, match="number of classes"):
+        untrained_alexnet([])
 
 
 def test_halves_share_no_class():
