@@ -152,9 +152,9 @@ def test_a_stopped_classifier_goes_on_to_the_same_bits(lesson, classifier, tmp_p
 def test_a_classifier_learns(lesson, classifier):
     codes = np.unique(lesson[2], return_inverse=True)[1]
     log = train_classifier(
-        classifier(), lesson[0], codes, n_iterations=12, batch_size=8, lr=1e-3, progress=False
+        classifier(), lesson[0], codes, n_iterations=15, batch_size=16, lr=0.1, progress=False
     )
-    assert log["loss"].iloc[-1] < log["loss"].iloc[0]
+    assert log["loss"][-3:].mean() < log["loss"][:3].mean()
     assert [*log] == ["iteration", "loss", "accuracy"]
 
 
