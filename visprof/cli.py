@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import select
 import signal
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = options.command(options)
         sys.stdout.flush()  # when Python ends it would be too late to handle what this raises
         return status
-    except (OSError, ValueError, RuntimeError, MissingExtraError) as error:
+    except (OSError, ValueError, RuntimeError, FloatingPointError, MissingExtraError) as error:
         if isinstance(error, BrokenPipeError) and _nobody_reads_on():
             os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)  # for what is left to be written
             return 128 + signal.SIGPIPE
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_chapter_commands(commands)
     _add_number_commands(commands)
+    _add_train_command(commands)
     _add_collect_command(commands)
     return parser
 
@@ -367,6 +369,111 @@ def _publish(options: argparse.Namespace) -> int:
     for path in publish(Ledger(folder / f"{preset}.json") for preset in options.presets):
         print(path)
     return 0
+
+
+# --- training -------------------------------------------------------------------------------------
+
+
+def _add_train_command(commands) -> None:
+    train = _command(commands, "train", _train, "the paper's training on folders of photographs")
+    train.add_argument("photographs", metavar="DIR", help="holds a folder for each class")
+    train.add_argument("--test", metavar="DIR", help="photographs to rank (Table 1), likewise")
+    train.add_argument(
+        "--out", default="_build/training", metavar="DIR", help="what is kept (_build/training)"
+    )
+    train.add_argument("--name", default="training", metavar="NAME", help="of the result")
+    train.add_argument(
+        "--backbone", default="squeezenet-places365", metavar="NAME",
+        help="network that it begins from (squeezenet-places365)",
+    )  # fmt: skip
+    train.add_argument("--weights", metavar="FILE", help="of that network")
+    train.add_argument(
+        "--from-scratch", action="store_true",
+        help="begin from an AlexNet trained here as a classifier of the photographs",
+    )  # fmt: skip
+    train.add_argument(
+        "--classifier-iterations", type=int, default=5000, metavar="N", help="of it (5000)"
+    )
+    train.add_argument(
+        "--layers", choices=["all", "last"], default="all", help="which of them learn (all)"
+    )
+    for option, kind, value, help_text in (
+        ("--n-outputs", int, 205, "width of the embedding (205, as in the paper)"),
+        ("--margin", float, 20.0, "m of Eq. 1 (20)"),
+        ("--lr-last", float, 1e-5, "learning rate of the last layer (1e-5)"),
+        ("--ratio", float, 100.0, "how many times slower the others learn (100)"),
+        ("--momentum", float, 0.9, "of the descent (0.9)"),
+        ("--batch-size", int, 256, "pairs in a mini-batch (256)"),
+        ("--iterations", int, 50_000, "mini-batches (50000)"),
+        ("--n-similar", int, 500, "pairs of each class, at most (500)"),
+        ("--n-dissimilar", int, 50, "pairs of each two classes, at most (50)"),
+        ("--seed", int, 0, "of every draw (0)"),
+    ):
+        metavar = "N" if kind is int else "X"
+        train.add_argument(option, type=kind, default=value, metavar=metavar, help=help_text)
+    train.add_argument(
+        "--keep-rate", action="store_true",
+        help="use --lr-last at 50,000 iterations, and for fewer a rate as many times larger",
+    )  # fmt: skip
+    train.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    train.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    train.add_argument(
+        "--record", action="store_true", help="keep what was found in results/training"
+    )
+
+
+def _train(options: argparse.Namespace) -> int:
+    """Train a Siamese network as the paper did, and rank test photographs by it (Table 1).
+
+    The same command goes on where it was stopped.
+    """
+    import pandas as pd
+
+    from visprof.paper_training import PAPER, PaperTraining
+    from visprof.results.trainings import TRAININGS
+    from visprof.train import train_on_folders
+
+    given = vars(options)
+    own = given.keys() & {field.name for field in dataclasses.fields(PaperTraining)}
+    settings = PaperTraining(
+        **{name: given[name] for name in own},
+        n_iterations=PAPER.n_iterations if options.keep_rate else options.iterations,
+        random_state=options.seed,
+    )
+    if options.keep_rate:
+        settings = settings.shortened(options.iterations)
+    training = train_on_folders(
+        options.photographs,
+        options.test,
+        out=options.out,
+        settings=settings,
+        folder=TRAININGS if options.record else None,
+        progress=_progress(),
+        name=options.name,
+        backbone=options.backbone,
+        weights=options.weights,
+        layers=options.layers,
+        from_scratch=options.from_scratch,
+        classifier_iterations=options.classifier_iterations,
+        device=options.device,
+    )
+    first, last = training.log.iloc[0], training.log.iloc[-1]
+    print(f"loss {first['loss']:.4g} to {last['loss']:.4g}")
+    print(f"dissimilar pairs below the margin {first['active_share']:.0%} to", end=" ")
+    print(f"{last['active_share']:.0%}")
+    if training.table:
+        rows = [
+            (name, *(f"{of['value']:.4f}" + _ends(of) for of in row.values()))
+            for name, row in training.table.items()
+        ]
+        table = pd.DataFrame(rows, columns=["embedding", "mean AP", "area"])
+        print(f"\n{_text(table)}\nIn parentheses: 95 % intervals over classes.\n")
+    print(f"network: {training.network}\nrecord: {training.record}")
+    return 0
+
+
+def _ends(of: dict[str, float]) -> str:
+    return f" ({of['low']:.4f} to {of['high']:.4f})" if "low" in of else ""
 
 
 # --- boards ---------------------------------------------------------------------------------------

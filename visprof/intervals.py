@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
 
 from visprof.checks import (
     check_columns,
@@ -18,8 +19,8 @@ from visprof.checks import (
 )
 
 __all__ = [
-    "COVERAGE", "Estimate", "estimate_over_seeds", "mean_draws", "mean_over_seeds", "median_draws",
-    "percentile_interval", "resample_counts",
+    "COVERAGE", "Estimate", "estimate_over_seeds", "jackknife_interval", "mean_draws",
+    "mean_over_seeds", "median_draws", "percentile_interval", "resample_counts",
 ]  # fmt: skip
 
 COVERAGE = 0.95  # of every interval of the book
@@ -130,6 +131,45 @@ def percentile_interval(draws: ArrayLike, level: float) -> tuple[float, float]:
         low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     check_finite([low, high], "quantiles of the draws")
     return float(low), float(high)
+
+
+def jackknife_interval(
+    value: float, without: ArrayLike, level: float = COVERAGE
+) -> tuple[float, float]:
+    r"""Interval of a number by the jackknife over its units, with Student's t.
+
+    Of n units, :math:`\theta \pm t_{n-1} \sqrt{\frac{n - 1}{n} \sum_i (\theta_{(-i)} -
+    \bar\theta)^2}` (Tukey 1958; Efron and Tibshirani 1993, chapter 11). Of a mean it is the usual t
+    interval. Over few units, as the classes of pictures are, it covers more truly than
+    `percentile_interval`, which takes no account of how few they are.
+
+    Parameters
+    ----------
+    value : float
+        The number, by all units.
+    without : array-like of shape (n,)
+        The number without each unit in turn.
+    level : float
+        Coverage, between 0 and 1.
+
+    Returns
+    -------
+    low, high : float
+
+    Raises
+    ------
+    TypeError
+        If a parameter is no number.
+    ValueError
+        If there are fewer than two units, a value is not finite, or the level is out of range.
+    """
+    without = check_numbers(without, None, "without")
+    value, level = check_number(value, "value"), check_number(level, "level", above=0, below=1)
+    n = len(without)
+    if n < 2:
+        raise ValueError(f"without: an interval needs at least 2 units, got {n}")
+    arm = stdtrit(n - 1, (1 + level) / 2) * np.sqrt((n - 1) * without.var())
+    return float(value - arm), float(value + arm)
 
 
 def mean_draws(values: ArrayLike, times: ArrayLike) -> NDArray[np.float64]:

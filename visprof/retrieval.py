@@ -23,6 +23,7 @@ from visprof.ties import TIE
 __all__ = [
     "RankingMetrics",
     "held_out_classes",
+    "metrics_without_classes",
     "random_mean_ap",
     "random_pr_area",
     "ranking_metrics",
@@ -325,14 +326,58 @@ def resampled_metrics(
     TypeError
         If `n_resamples` or the seed is not whole, or labels are of several kinds.
     """
-    scored = ranking.class_sizes > 1
-    if scored.sum() < 2:
+    n_classes = _n_scored(ranking)
+    return _reweighted(ranking, labels, resample_counts(n_classes, n_resamples, random_state))
+
+
+def metrics_without_classes(
+    ranking: RankingMetrics, labels: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both readings of Table 1 without the queries of each class in turn.
+
+    For an interval over classes by :func:`visprof.intervals.jackknife_interval`; subtract those of
+    two rankings of the same pictures for a paired difference.
+
+    Parameters
+    ----------
+    ranking : RankingMetrics
+        Of n pictures.
+    labels : array-like of shape (n,)
+        Those that they were ranked by.
+
+    Returns
+    -------
+    mean_ap, pr_area : ndarray of shape (c,)
+        By the class left out, of those with a score, in the order of the sorted labels.
+
+    Raises
+    ------
+    ValueError
+        If `labels` is not of the ranking's shape or has missing values, or fewer than two classes
+        have a query with a relevant picture.
+    TypeError
+        If labels are of several kinds.
+    """
+    return _reweighted(ranking, labels, 1 - np.eye(_n_scored(ranking), dtype=np.int64))
+
+
+def _n_scored(ranking: RankingMetrics) -> int:
+    """Number of classes with a score, two at least."""
+    n_scored = int((ranking.class_sizes > 1).sum())
+    if n_scored < 2:
         raise ValueError(
-            f"labels: {scored.sum()} class(es) with a score; a bootstrap over classes needs two"
+            f"labels: {n_scored} class(es) with a score; an interval over classes needs two"
         )
+    return n_scored
+
+
+def _reweighted(
+    ranking: RankingMetrics, labels: ArrayLike, times: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both readings (b,) where each class with a score counts so many times (b, c)."""
+    scored = ranking.class_sizes > 1
     sizes, hits = ranking.class_sizes[scored], ranking.class_hits[np.flatnonzero(scored)]
     means = ranking.class_mean_ap(labels)[scored]
-    times = resample_counts(len(sizes), n_resamples, random_state)
     n_queries = times @ sizes
     # the area is sum_k precision(k) (recall(k) - recall(k - 1)), and both factors are sums over
     # classes: a quadratic form in how often each class was drawn
