@@ -11,7 +11,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
-from visprof.book.chapter import book_pages
+from visprof.book.page import book_pages
 
 SETUP = """\
 # Where the book's library is absent, as on Colab, it is fetched and installed: some minutes.

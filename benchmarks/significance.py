@@ -75,11 +75,11 @@ def numpy_pairs(folder: Path, options: Options) -> Callable[[], np.ndarray]:
         y = pins[i].sum(axis=0), pins[j].sum(axis=0)
         observed = np.abs(log_odds_z(*y, background, options.alpha)).max()
         pooled = np.concatenate([pins[i], pins[j]])
-        dealt = np.arange(len(pooled)) < options.pins
+        first = np.arange(len(pooled)) < options.pins
         reached = 0
         for start in range(0, options.permutations, BLOCK):
             n = min(BLOCK, options.permutations - start)
-            chosen = rng.permuted(np.tile(dealt, (n, 1)), axis=1)
+            chosen = rng.permuted(np.tile(first, (n, 1)), axis=1)
             (a, s), (b, t) = (
                 logits_and_variances(part @ pooled, background, options.alpha)
                 for part in (chosen, ~chosen)

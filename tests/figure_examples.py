@@ -48,14 +48,14 @@ def shares(**levels: list) -> pd.DataFrame:
 def ablation() -> pd.DataFrame:
     """Trainings by normalisation, rule and margin, and the network before training."""
     rows = [
-        {"normalise": normalise, "rule": rule, "margin": margin, "lr_last": 0.1, "value": value,
+        {"output_norm": output_norm, "rule": rule, "margin": margin, "lr_last": 0.1, "value": value,
          "low": value - 0.1, "high": value + 0.1, "first_active": margin - 1}
-        for normalise in ("batch", "l2")
+        for output_norm in ("batch", "l2")
         for rule, value in (("slow", 0.4), ("fast", 0.6))
         for margin in (1.0, 10.0, 25.0)
     ]  # fmt: skip
     start = {"rule": "start", "value": 0.3, "low": 0.2, "high": 0.4}
-    return pd.DataFrame([start | {"normalise": kind} for kind in ("batch", "l2")] + rows)
+    return pd.DataFrame([start | {"output_norm": kind} for kind in ("batch", "l2")] + rows)
 
 
 def curves(n_seeds: int = 2) -> pd.DataFrame:
@@ -85,9 +85,13 @@ def contrasts(images: list[str]) -> pd.DataFrame:
     )
 
 
-def readings() -> pd.DataFrame:
+def sensitivity() -> pd.DataFrame:
     """eCDFs by three parameters."""
-    values = {"alpha": [0.1, 1.0], "bandwidth": [0.0, 0.05, 1.0], "normalised": [True, False]}
+    values = {
+        "alpha": [0.1, 1.0],
+        "bandwidth": [0.0, 0.05, 1.0],
+        "normalised_assignments": [True, False],
+    }
     rows = [
         (name, value, place == 0, 1.25, 1234.5, np.linspace(0, 3, 501), np.linspace(0, 2, 501))
         for name, of in values.items()
@@ -149,7 +153,7 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
             }),
             "pins",
         ),
-        "max_z_ecdf": ({"users": z, "pins dealt at random": z / 2},),
+        "max_z_ecdf": ({"users": z, "pins shuffled": z / 2},),
         "cluster_contrasts": (contrasts(images),),
         "own_clusters": (
             pd.DataFrame({
@@ -157,7 +161,7 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
                 "own_images": [images[:3], images[:1]], "other_images": [images[3:], []],
             }),
         ),
-        "reading_curves": (readings(),),
+        "sensitivity_curves": (sensitivity(),),
         "mrr_curves": (curves(), 0.05),
         "mrr_growth": (pd.concat([growth, random], ignore_index=True),),
         "leakage_curves": (

@@ -8,8 +8,8 @@ import pandas as pd
 from visprof.steps.assignments import assignments, visual_vocabulary
 from visprof.steps.data import BoardSplit
 
-EQ2 = {"bandwidth": 0.1, "normalised": True, "sigma": "pairs"}
-EQ4 = {"counts": "sum", "alpha": 0.05, "variance": "two-term"}
+EQ2 = {"bandwidth": 0.1, "normalised_assignments": True, "sigma_over": "pairs"}
+EQ4 = {"user_counts": "sum", "alpha": 0.05, "variance": "two-term"}
 N_USERS, N_PINS, N_BOARDS = 9, 14, 4
 
 
@@ -30,5 +30,5 @@ def separate_users():
 
 
 def assigned(parts, **eq2):
-    """Assignments of the users' pins by a reading of Eq. 2."""
+    """Assignments of the users' pins by Eq. 2 as it is read."""
     return assignments(parts["pin_embedding"], parts["visual_vocabulary"], **eq2)

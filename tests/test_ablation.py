@@ -8,19 +8,19 @@ from visprof.study import Study
 
 
 def test_ablation_shows_that_a_margin_of_1_pushes_nothing(home):
-    study = Study("tiny", home=home, n_outputs=205, n_ablation=3)
+    study = Study("tiny", home=home, n_outputs=205, n_ablation_batches=3)
     table = study["siamese_ablation"]
     start = table[table["rule"] == "start"]
     trained = table[table["rule"] != "start"]
-    assert start["normalise"].tolist() == ["batch", "l2"]
+    assert start["output_norm"].tolist() == ["batch", "l2"]
     assert len(trained) == 2 * 3 * 4
-    batch = trained[trained["normalise"] == "batch"]
+    batch = trained[trained["output_norm"] == "batch"]
     assert (batch.loc[batch["margin"] == 1, ["first_active", "last_active"]] == 0).all(axis=None)
     assert (batch.loc[batch["margin"] == 25, "first_active"] > 0).all()
     assert (trained["turn"] > 0).all()
     rates = trained["lr_last"].unique()
     np.testing.assert_allclose(rates, [1e-5, 0.5 / 3, 5 / 3])
-    gain = trained["value"] - trained["normalise"].map(start.set_index("normalise")["value"])
+    gain = trained["value"] - trained["output_norm"].map(start.set_index("output_norm")["value"])
     np.testing.assert_allclose(trained["gain"], gain)
 
 

@@ -120,8 +120,8 @@ def last_layer_trained(features, **options):
 
 
 def statistics(features):
-    normalise = siamese.calibrate(model(), features).normalise
-    return normalise.running_mean.numpy(), normalise.running_var.numpy()
+    output_norm = siamese.calibrate(model(), features).output_norm
+    return output_norm.running_mean.numpy(), output_norm.running_var.numpy()
 
 
 def written(function, **arguments):

@@ -22,10 +22,13 @@ def test_there_are_no_more_clusters_than_rows_that_differ():
     assert rooms.fit_vocabulary(VisualVocabulary(2, random_state=0), rows).n_clusters == 2
 
 
-def test_a_reading_of_eq_2_needs_no_new_clusters(tmp_path):
+def test_another_interpretation_of_eq_2_needs_no_new_clusters(tmp_path):
     study, other = (
         Study("tiny", home=tmp_path, drawn=False, **changes)
-        for changes in ({}, {"bandwidth": 0.5, "sigma": "centres", "normalised": False})
+        for changes in (
+            {},
+            {"bandwidth": 0.5, "sigma_over": "centres", "normalised_assignments": False},
+        )
     )
     assert study.key("visual_vocabulary") == other.key("visual_vocabulary")
     assert study.key("assignments") != other.key("assignments")
@@ -37,7 +40,9 @@ def test_clusters_are_the_backgrounds_and_both_parts_are_assigned_to_them():
     words = rooms.visual_vocabulary(pins, n_clusters=4, start=2)
     expected = VisualVocabulary(4, bandwidth=0.3, random_state=2).fit(pins.background)
     np.testing.assert_array_equal(words.cluster_centers_, expected.cluster_centers_)
-    found = rooms.assignments(pins, words, bandwidth=0.3, normalised=True, sigma="pairs")
+    found = rooms.assignments(
+        pins, words, bandwidth=0.3, normalised_assignments=True, sigma_over="pairs"
+    )
     np.testing.assert_array_equal(found.background, expected.transform(pins.background))
     np.testing.assert_array_equal(found.analysed, expected.transform(pins.analysed))
 
@@ -45,8 +50,8 @@ def test_clusters_are_the_backgrounds_and_both_parts_are_assigned_to_them():
 def test_settings_are_those_of_the_study_before_it_has_seen_a_picture():
     words = rooms.vocabulary_settings(7, 0.5, False, "centres", seed=3)
     assert words.get_params() == {
-        **VisualVocabulary(7).get_params(), "bandwidth": 0.5, "normalised": False,
-        "sigma": "centres", "random_state": 3,
+        **VisualVocabulary(7).get_params(), "bandwidth": 0.5, "normalised_assignments": False,
+        "sigma_over": "centres", "random_state": 3,
     }  # fmt: skip
     assert not hasattr(words, "cluster_centers_")
 

@@ -8,9 +8,9 @@ import nbformat
 import pytest
 from small_book import cell, chapter, text_of, write_book
 
-from visprof.book.chapter import read_page
 from visprof.book.errors import BookError, traceback_kept
 from visprof.book.execute import execute_page
+from visprof.book.page import read_page
 
 
 @pytest.fixture

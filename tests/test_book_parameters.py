@@ -70,6 +70,7 @@ KNOWN = {
     [
         ({"n_cluster": "5"}, "the page has no parameter n_cluster; did you mean n_clusters?"),
         ({"colour": "red"}, "the page has no parameter colour"),
+        ({"world_pins": "20"}, "world_pins is now n_simulated_pins"),
         (
             {"n_clusters": "five"},
             "n_clusters='five' is not of the declared type int (n_clusters: visual clusters)",

@@ -14,8 +14,8 @@ import yaml
 
 from visprof.book import build
 from visprof.book.build import build_book
-from visprof.book.chapter import book_pages, read_page
 from visprof.book.execute import execute_page
+from visprof.book.page import book_pages, read_page
 from visprof.parameters import Parameters
 from visprof.results.ledger import Ledger, estimates
 

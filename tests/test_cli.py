@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import resource
 import subprocess
@@ -283,6 +284,43 @@ def test_numbers_are_told_without_the_libraries_that_made_them(words):
     assert "mrr.image.50" in done.stdout
     # time of the processor: a busy machine adds none
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.5
+
+
+LISTINGS = [["results"], ["cite", "mrr.image.50"], ["parameters", "06-prediction"]]
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", LISTINGS, ids=" ".join)
+def test_a_listing_ends_in_silence_where_nobody_reads_on(words, unbuffered):
+    """As in ``visprof results | head -1``; here the reader has gone before the first line."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    told = subprocess.run(
+        [sys.executable, "-m", "visprof", *words], stdout=writing, stderr=subprocess.PIPE,
+        cwd=ROOT, env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+    )  # fmt: skip
+    os.close(writing)
+    assert (told.returncode, told.stderr) == (141, b"")
+
+
+def test_another_pipe_that_breaks_is_an_error(folder, tmp_path, capsys, monkeypatch):
+    def break_pipe(*_, **__):
+        raise BrokenPipeError("of a process that draws")
+
+    monkeypatch.setattr("visprof.sources.collect.collect_folder", break_pipe)
+    assert main(["collect", "folder", str(folder), "--out", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().err == "visprof: of a process that draws\n"
+
+
+def test_the_package_is_the_command_too():
+    told = subprocess.run(
+        [sys.executable, "-m", "visprof", "results", "mrr.image.50"],
+        capture_output=True, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    assert "mrr.image.50" in listed_keys(told.stdout)
+    wrong = [sys.executable, "-m", "visprof", "results", "no-such-number"]
+    assert subprocess.run(wrong, capture_output=True, cwd=ROOT).returncode == 1
 
 
 def test_serve_says_how_to_build_a_book_that_is_not_there(tmp_path, capsys):

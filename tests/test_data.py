@@ -40,7 +40,7 @@ def test_shares_of_near_duplicates_are_of_the_readable_pins():
 
 
 def test_pins_without_pictures_have_boards_and_times_of_their_own():
-    pins = vector_pins(n_users=12, world_pins=3).readable
+    pins = vector_pins(n_users=12, n_simulated_pins=3).readable
     assert pins.groupby("board").size().tolist() == [3] * 12
     assert pins["board"].iloc[[0, -1]].tolist() == ["user-00", "user-11"]
     assert (pins.groupby("board")["time"].diff().dropna() == pd.Timedelta(hours=1)).all()

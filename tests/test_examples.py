@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import re
+from pathlib import Path
 
 import pytest
 
 from visprof.memo import SOURCES
 
+ROOT = Path(__file__).resolve().parent.parent
 SLOW = {"visprof.study"}  # it computes a study
+# What pages and commands alone call is shown by pages, and by the README; what talks to a service,
+# or to data that are not here, can say nothing without it.
+OF_PAGES = ("visprof.steps.", "visprof.figures.", "visprof.book.", "visprof.chapter", "visprof.cli")
+OF_SERVICES = {f"visprof.sources.{name}" for name in ("http", "pinterest", "places", "unsplash")}
+PARTS = {"visprof.handlers", "visprof.mime"}  # of `reach`; names alone
 MODULES = [
     pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
     for name, source in SOURCES.items()
@@ -25,3 +33,11 @@ def test_the_examples_of_a_module_give_what_they_say(name, tmp_path, monkeypatch
     found = doctest.testmod(module, optionflags=doctest.IGNORE_EXCEPTION_DETAIL)
     assert found.attempted > 0
     assert found.failed == 0
+
+
+def test_every_module_of_the_library_page_has_an_example():
+    listed = re.findall(r"automodule:: (\S+)", (ROOT / "book" / "api.md").read_text("utf-8"))
+    shown = {parameter.values[0] for parameter in MODULES}
+    assert len(listed) > 80
+    without = {name for name in listed if not name.startswith(OF_PAGES)} - shown
+    assert without == OF_SERVICES | PARTS

@@ -158,11 +158,11 @@ def _of_pvalues(pvalues, _):
     return pd.DataFrame(rows, columns=["series", "p", "share"])
 
 
-def _of_readings(table):
+def _of_settings(table):
     rows = [
         (row.parameter, str(row.value), row.chosen, row.entropy, row.prior, series, z, share)
         for row in table.itertuples()
-        for series, of in (("users", row.max_z), ("pins dealt at random", row.shuffled_max_z))
+        for series, of in (("users", row.max_z), ("pins shuffled", row.shuffled_max_z))
         for z, share in zip(of, np.linspace(0, 1, 501), strict=True)
     ]
     columns = ["parameter", "value", "chosen", "entropy", "prior", "series", "z", "share"]
@@ -212,7 +212,7 @@ EXPECTED = {
     "power_curves": _of_panels,
     "precision_recall": _of_ranks,
     "pvalue_ecdf": _of_pvalues,
-    "reading_curves": _of_readings,
+    "sensitivity_curves": _of_settings,
     "scene_map": lambda plane, labels: pd.DataFrame(plane, columns=["x", "y"]).assign(
         **{"class": labels}
     ),
@@ -237,5 +237,5 @@ def test_the_table_of_the_ablation_has_the_margins_and_names_its_panels():
     numbers = figures.siamese_ablation(figure_examples.ablation()).numbers
     trained = numbers[numbers["rule"] != "start"]
     assert set(trained["margin"]) == {1, 10, 25}
-    panels = set(trained[["normalise", "rule"]].itertuples(index=False, name=None))
+    panels = set(trained[["output_norm", "rule"]].itertuples(index=False, name=None))
     assert panels == {("batch", "slow"), ("batch", "fast"), ("l2", "slow"), ("l2", "fast")}

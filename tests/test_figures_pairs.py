@@ -35,8 +35,8 @@ def test_cluster_contrasts_name_users_and_show_each_cluster(pictures):
         assert (pixels == (40 * i, 255 - 40 * i, 7)).all(axis=1).any()
 
 
-def test_reading_curves_have_a_panel_a_parameter_and_both_curves_a_value():
-    figure = figures.reading_curves(figure_examples.readings())
+def test_sensitivity_curves_have_a_panel_a_parameter_and_both_curves_a_value():
+    figure = figures.sensitivity_curves(figure_examples.sensitivity())
     assert [len(axis.lines) for axis in figure.axes] == [4, 6, 4]
     legends = [[text.get_text() for text in axis.get_legend().get_texts()] for axis in figure.axes]
     assert legends[0] == ["0.1 (1,200)", "1 (1,200)"]

@@ -26,14 +26,14 @@ def test_training_curves_draw_the_log():
 
 def test_ablation_has_a_panel_for_each_normalisation_and_rule():
     rows = [
-        {"normalise": normalise, "rule": rule, "margin": margin, "lr_last": 0.1, "value": value,
+        {"output_norm": output_norm, "rule": rule, "margin": margin, "lr_last": 0.1, "value": value,
          "low": value - 0.1, "high": value + 0.1, "first_active": margin - 1}
-        for normalise in ("batch", "l2")
+        for output_norm in ("batch", "l2")
         for rule, value in (("slow", 0.4), ("fast", 0.6))
         for margin in (1.0, 10.0)
     ]  # fmt: skip
     start = {"rule": "start", "value": 0.3, "low": 0.2, "high": 0.4}
-    starts = [start | {"normalise": normalise} for normalise in ("batch", "l2")]
+    starts = [start | {"output_norm": output_norm} for output_norm in ("batch", "l2")]
     figure = figures.siamese_ablation(pd.DataFrame(starts + rows))
     assert [axis.get_title() for axis in figure.axes[:2]] == ["slow: 0.1", "fast: 0.1"]
     pushed, unpushed = (

@@ -1,4 +1,4 @@
-"""The floors of the house: what stands on what, one home for each thing."""
+"""The picture of the house in the README: what stands on what, one home for each thing."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ LONGEST = 600
 
 
 @pytest.fixture(scope="module")
-def floors():
-    """Names of modules, and of packages with a slash, from the lowest floor up: the README's."""
+def rooms():
+    """The README's list: what it says of each module, or package (with a slash), in its order."""
     picture = re.search(
         r"Data flows one way.*?```\n(.*?)```", (ROOT / "README.md").read_text(), re.S
     )
     found = []
     for line in picture[1].splitlines():
-        if not line.startswith(" "):
-            found.append([])
-        elif names := re.match(r" {2}(\w+/?(?:, \w+/?)*)(?: {2,}|$)", line):
-            found[-1] += names[1].split(", ")
+        if names := re.match(r" {2}(\w+/?(?:, \w+/?)*) {2,}(\S.*)", line):
+            found += [[name, names[2]] for name in names[1].split(", ")]
+        elif line.startswith(" "):  # what is said goes on
+            found[-1][1] += f" {line.strip()}"
     return found
 
 
 def home(module):
-    """What a module is in the list of floors: itself, or the package that it is of."""
+    """What a module is in the list: itself, or the package that it is of."""
     parts = module.split(".")[1:]
     packages = {name.split(".")[1] for name in SOURCES if name.count(".") > 1}
     return f"{parts[0]}/" if parts and parts[0] in packages else "".join(parts)
@@ -55,20 +55,25 @@ def imports(module):
     return (found & SOURCES.keys()) - {"visprof"}
 
 
-def test_every_module_is_on_one_floor(floors):
-    drawn = sorted(name for floor in floors for name in floor)
-    assert drawn == sorted({home(module) for module in SOURCES} - {""})
+def test_every_module_is_listed_once(rooms):
+    assert sorted(name for name, _ in rooms) == sorted({home(of) for of in SOURCES} - {""})
 
 
-def test_nothing_is_imported_upward(floors):
-    height = {name: number for number, floor in enumerate(floors) for name in floor}
-    upward = [
+def test_nothing_is_imported_that_is_listed_further_down(rooms):
+    place = {name: number for number, (name, _) in enumerate(rooms)}
+    further_down = [
         f"{module} -> {other}"
         for module in SOURCES
         for other in imports(module)
-        if module != "visprof" and height[home(other)] > height[home(module)]
+        if module != "visprof" and place[home(other)] > place[home(module)]
     ]
-    assert upward == []
+    assert further_down == []
+
+
+def test_every_source_of_boards_is_named(rooms):
+    named = set(re.findall(r"\w+", dict(map(tuple, rooms))["sources/"]))
+    there = {name.split(".")[2] for name in SOURCES if name.startswith("visprof.sources.")}
+    assert there <= named
 
 
 def test_nothing_is_imported_in_a_circle():

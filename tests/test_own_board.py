@@ -140,6 +140,6 @@ def test_one_board_alone_and_no_boards_are_refused(home, folder, tmp_path):
 
 
 def test_own_scenes_are_asked_for_where_they_are_needed(home, folder):
-    study = Study("own", home=home, data=str(folder), **SMALL, scenes="own")
+    study = Study("own", home=home, data=str(folder), **SMALL, training_scenes="own")
     with pytest.raises(FileNotFoundError, match="has no folder scenes/"):
         _ = study["scene_split"]

@@ -141,7 +141,7 @@ def test_numbers_vary_between_seeds_as_those_of_each_seed_alone():
 def test_a_study_finds_tastes_and_none_where_there_is_none(tmp_path):
     def share(taste):
         study = Study(
-            "tiny", home=tmp_path, drawn=False, n_users=16, world_pins=60, min_pins=60,
+            "tiny", home=tmp_path, drawn=False, n_users=16, n_simulated_pins=60, min_pins=60,
             class_taste=taste, style_taste=taste, n_tested_pairs=50, n_permutations=199,
         )  # fmt: skip
         assert study["pair_tests"].by_session is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import jupytext
 import pytest
 
-from visprof.book.chapter import book_pages
+from visprof.book.page import book_pages
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = book_pages(ROOT)

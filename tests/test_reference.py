@@ -17,8 +17,8 @@ from PIL import Image
 
 import visprof
 from visprof.boards import read_boards
-from visprof.book.chapter import book_pages, read_page
 from visprof.book.execute import execute_page
+from visprof.book.page import book_pages, read_page
 from visprof.embedding import embed_images
 from visprof.steps import registry
 from visprof.steps.data import BoardSplit

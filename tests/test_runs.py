@@ -14,9 +14,9 @@ import nbformat
 import pytest
 
 from visprof.book import runs
-from visprof.book.chapter import read_page
 from visprof.book.errors import BookError
 from visprof.book.execute import execute_page
+from visprof.book.page import read_page
 from visprof.book.parameters import list_parameters
 from visprof.book.reference import parameter_table
 from visprof.book.runs import compare_runs, read_run, run_chapter

@@ -1,4 +1,4 @@
-"""Step of chapter 5: sensitivity to parameters and to readings of the equations."""
+"""Step of chapter 5: sensitivity to parameters and to ambiguous equations."""
 
 from __future__ import annotations
 
@@ -12,11 +12,20 @@ from visprof.steps import sensitivity as rooms
 from visprof.steps.sensitivity import sensitivity
 from visprof.steps.user_pairs import pairwise_differences
 from visprof.study import Study
+from visprof.vocabulary import UniformAssignmentWarning
 
 
 @pytest.fixture(scope="module")
 def parts():
     return separate_users()
+
+
+def test_nearly_uniform_assignments_are_what_is_shown_and_no_reason_to_warn(parts, recwarn):
+    wide = EQ2 | {"bandwidth": 5.0}
+    sensitivity(**parts, **wide, **EQ4, threshold=2.0, seed=0)
+    assert not recwarn.list
+    with pytest.warns(UniformAssignmentWarning):  # as anywhere else
+        assigned(parts, **wide)
 
 
 def test_sensitivity_is_that_of_the_study_with_one_change(parts):
@@ -29,7 +38,9 @@ def test_sensitivity_is_that_of_the_study_with_one_change(parts):
             {**of, row.parameter: row.value} if row.parameter in of else of for of in (EQ2, EQ4)
         )
         pairs = pairwise_differences(assigned(parts, **eq2), split, **eq4, start=0)
-        n_background = N_BOARDS * N_PINS if eq2["normalised"] else row.prior / eq4["alpha"]
+        n_background = (
+            N_BOARDS * N_PINS if eq2["normalised_assignments"] else row.prior / eq4["alpha"]
+        )
         assert row.prior == pytest.approx(eq4["alpha"] * n_background)
         assert row.differ == np.mean(pairs.max_z > 2)
         assert row.shuffled == np.mean(pairs.shuffled_max_z > 2)
@@ -42,7 +53,7 @@ def test_sensitivity_is_that_of_the_study_with_one_change(parts):
 
 def test_no_hard_limit_where_assignments_are_not_normalised(parts):
     found = sensitivity(
-        **parts, **EQ2 | {"normalised": False}, **EQ4, threshold=2.0, seed=0
+        **parts, **EQ2 | {"normalised_assignments": False}, **EQ4, threshold=2.0, seed=0
     )  # fmt: skip
     assert 0 not in found.loc[found["parameter"] == "bandwidth", "value"].tolist()
 

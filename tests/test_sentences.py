@@ -149,7 +149,7 @@ def test_the_front_page_says_how_clusters_do(low, high, said):
         "simulated world": pd.DataFrame({"verdict": ["holds", "holds", "not resolved"]}),
         "real boards": pd.DataFrame({"verdict": ["holds", "does not hold", "not tested"]}),
     }
-    null = {"null.rule.hard.100": Estimate(0.061), "null.rule.hard.1000": Estimate(0.72)}
+    null = {"null.rule.soft.100": Estimate(0.061), "null.rule.soft.1000": Estimate(0.72)}
     leakage = pd.DataFrame(
         {"profile": ["image", "image", "palette"], "repeat_share": [0.0, 0.2, 0.0],
          "value": [0.08, 0.21, 0.5]}

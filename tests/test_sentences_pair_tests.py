@@ -34,7 +34,7 @@ def test_users_and_pairs_are_counted():
 )
 def test_the_rule_on_shuffled_pins_is_set_beside_a_test_at_5_per_cent(low, high, said):
     found = sentences.rule_by_chance(Estimate(0.045, low, high))
-    assert found == {"dealt": f"4.5% ({low:.1%} to {high:.1%})", "pace": said}
+    assert found == {"shuffled": f"4.5% ({low:.1%} to {high:.1%})", "pace": said}
 
 
 SHOWN = {

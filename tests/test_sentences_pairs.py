@@ -12,16 +12,18 @@ from visprof.steps.data import BoardSplit
 from visprof.steps.user_pairs import PairwiseDifferences
 
 
-@pytest.mark.parametrize("normalised", [True, False])
+@pytest.mark.parametrize("normalised_assignments", [True, False])
 @pytest.mark.parametrize(
-    ("sigma", "averaged"), [("pairs", "pairs"), ("centres", "pictures and centres")]
+    ("sigma_over", "averaged"), [("pairs", "pairs"), ("centres", "pictures and centres")]
 )
-@pytest.mark.parametrize(("counts", "y"), [("sum", "plain sum"), ("unit", "unit sum")])
-def test_the_reading_of_the_equations_is_told(normalised, sigma, averaged, counts, y):
-    assert sentences.equations_read(normalised, sigma, counts) == {
-        "normalised": "normalised" if normalised else "not normalised",
-        "sigma": averaged,
-        "counts": y,
+@pytest.mark.parametrize(("user_counts", "y"), [("sum", "plain sum"), ("unit", "unit sum")])
+def test_how_the_equations_are_read_is_told(
+    normalised_assignments, sigma_over, averaged, user_counts, y
+):
+    assert sentences.equations_read(normalised_assignments, sigma_over, user_counts) == {
+        "normalised_assignments": "normalised" if normalised_assignments else "not normalised",
+        "sigma_over": averaged,
+        "user_counts": y,
     }
 
 

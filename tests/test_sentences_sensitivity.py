@@ -14,8 +14,8 @@ SETTINGS = pd.DataFrame([
     ("alpha", 0.1, True, 1.5, 12345.6, 0.5, 0.125, [0.0, 9.0]),
     ("bandwidth", 0.05, True, 1.5, 12345.6, 0.5, 0.125, [0.0, 9.0]),
     ("bandwidth", 1.0, False, 4.25, 100.0, 0.05, 0.0, [0.0, 1.0]),
-    ("normalised", False, False, 1.5, 100.0, 0.75, 0.7, [0.0, 3.0]),
-    ("counts", "unit", False, 1.5, 100.0, 0.0, 0.001, [0.0, 0.375]),
+    ("normalised_assignments", False, False, 1.5, 100.0, 0.75, 0.7, [0.0, 3.0]),
+    ("user_counts", "unit", False, 1.5, 100.0, 0.0, 0.001, [0.0, 0.375]),
 ], columns=["parameter", "value", "chosen", "entropy", "prior", "differ", "shuffled",
             "max_z"]).assign(gap=[0.375, 0.375, 0.05, 0.05, -0.001])  # fmt: skip
 
@@ -33,6 +33,6 @@ def test_shares_are_told_from_least_to_most(n_users, compared):
         "entropy": 1.5, "largest_entropy": log(100), "prior": "12,350",
         "unit.largest": 0.375, "wide.entropy": 4.25, "wide.differ": "5.0%", "compared": compared,
         "differ.least": "0.0%", "differ.most": "75.0%",
-        "dealt.least": "0.0%", "dealt.most": "70.0%",
+        "shuffled.least": "0.0%", "shuffled.most": "70.0%",
         "gap.least": "-0.1%", "gap.most": "37.5%",
     }  # fmt: skip

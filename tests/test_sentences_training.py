@@ -16,13 +16,13 @@ MARGINS = (1.0, 10.0, 20.0, 25.0)
 def ablation(batch_turn=9.8, unit_turn=1.1, best=("l2", "ten times", 25.0)):
     """The step of this name, made up; the turns are those at the paper's rate and margin 10."""
     rows = []
-    for normalise, turn in (("batch", batch_turn), ("l2", unit_turn)):
-        rows.append({"normalise": normalise, "rule": "start", "value": 0.95})
+    for output_norm, turn in (("batch", batch_turn), ("l2", unit_turn)):
+        rows.append({"output_norm": output_norm, "rule": "start", "value": 0.95})
         for rule, rate in RULES.items():
             for margin in MARGINS:
-                value = 0.9 if (normalise, rule, margin) == best else 0.5
+                value = 0.9 if (output_norm, rule, margin) == best else 0.5
                 rows.append({
-                    "normalise": normalise, "rule": rule, "margin": margin, "lr_last": rate,
+                    "output_norm": output_norm, "rule": rule, "margin": margin, "lr_last": rate,
                     "turn": turn * (margin / 14) * (1 + 50 * rate), "value": value,
                     "first_active": 0.0123 * margin, "gain": margin / 100,
                     "gain_low": 0.0, "gain_high": 0.5,

@@ -106,8 +106,8 @@ def test_wrong_feature_width_is_named():
 
 
 def test_wrong_model_options_are_named():
-    with pytest.raises(ValueError, match="normalise"):
-        SiameseEmbedding(None, 4, normalise="layer")
+    with pytest.raises(ValueError, match="output_norm"):
+        SiameseEmbedding(None, 4, output_norm="layer")
     backbone = load_backbone("squeezenet-places365", "random", 64)
     with pytest.raises(ValueError, match=r"in_features=4 .* 512"):
         SiameseEmbedding(backbone, 4)

@@ -78,7 +78,7 @@ def test_log_of_one_step_equals_a_plain_computation(classes):
     model = SiameseEmbedding(None, 12, 6)
     raw = features @ model.last.weight.detach().numpy().T
     used = raw[pairs.T.ravel()]  # one batch holds every pair once
-    standard = (used - used.mean(0)) / np.sqrt(used.var(0) + model.normalise.eps)
+    standard = (used - used.mean(0)) / np.sqrt(used.var(0) + model.output_norm.eps)
     first, second = np.split(standard, 2)
     distance = np.linalg.norm(first - second, axis=1)
     log = train_siamese(
@@ -125,7 +125,7 @@ def test_outputs_are_standardised_and_independent_of_batches(classes):
 
 
 def test_l2_outputs_have_length_1(classes):
-    model, log = trained(classes, SiameseEmbedding(None, 12, 6, normalise="l2"), margin=1.0)
+    model, log = trained(classes, SiameseEmbedding(None, 12, 6, output_norm="l2"), margin=1.0)
     lengths = np.linalg.norm(siamese_outputs(model, classes[0]), axis=1)
     np.testing.assert_allclose(lengths, 1, atol=1e-12)
     assert log["dissimilar_distance"].max() <= 2
@@ -405,9 +405,9 @@ def test_what_a_killed_training_left_is_cleared_away(classes, tmp_path, dead_pro
     assert other.exists()
 
 
-@pytest.mark.parametrize("normalise", ["batch", "l2"])
+@pytest.mark.parametrize("output_norm", ["batch", "l2"])
 @pytest.mark.parametrize("width", [40, 7])  # more features than pictures, and fewer
-def test_a_last_layer_learns_in_the_span_of_its_pictures_as_by_itself(normalise, width):
+def test_a_last_layer_learns_in_the_span_of_its_pictures_as_by_itself(output_norm, width):
     rng = np.random.default_rng(0)
     features = rng.normal(size=(30, width))
     pairs, similar = rng.integers(5, 25, (200, 2)), rng.random(200) < 0.3
@@ -415,7 +415,7 @@ def test_a_last_layer_learns_in_the_span_of_its_pictures_as_by_itself(normalise,
                 "random_state": 3, "progress": False}  # fmt: skip
     outputs, logs = [], []
     for spanned in (False, True):
-        model = SiameseEmbedding(None, width, 6, normalise, random_state=1)
+        model = SiameseEmbedding(None, width, 6, output_norm, random_state=1)
         if spanned:
             log = train_last_layer(model, features, pairs, similar, **settings)
         else:

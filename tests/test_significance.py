@@ -19,16 +19,16 @@ def pins(seed, n, taste):
     return np.random.default_rng(seed).dirichlet(taste, size=n)
 
 
-def test_dealing_keeps_the_pins_and_the_size_of_each_user():
+def test_shuffling_keeps_the_pins_and_the_size_of_each_user():
     assignments = pins(0, 30, [1, 1, 1])
     users = np.repeat(["c", "a", "b"], [5, 10, 15])
-    dealt = shuffled_counts(assignments, users, 0)
-    np.testing.assert_allclose(dealt.sum(axis=1), [10, 15, 5])
-    np.testing.assert_allclose(dealt.sum(axis=0), assignments.sum(axis=0))
-    assert not np.allclose(dealt, user_profiles(assignments, users, counts=True)[1])
+    shuffled = shuffled_counts(assignments, users, 0)
+    np.testing.assert_allclose(shuffled.sum(axis=1), [10, 15, 5])
+    np.testing.assert_allclose(shuffled.sum(axis=0), assignments.sum(axis=0))
+    assert not np.allclose(shuffled, user_profiles(assignments, users, counts=True)[1])
 
 
-def test_dealing_is_seeded():
+def test_shuffling_is_seeded():
     assignments, users = pins(0, 30, [1, 1, 1]), np.arange(30) % 3
     np.testing.assert_array_equal(
         shuffled_counts(assignments, users, 1), shuffled_counts(assignments, users, 1)
@@ -38,11 +38,11 @@ def test_dealing_is_seeded():
     )
 
 
-def test_dealing_removes_a_taste():
+def test_shuffling_removes_a_taste():
     users = np.repeat([0, 1], 200)
     taste = np.concatenate([pins(0, 200, [9, 1]), pins(1, 200, [1, 9])])
-    dealt = shuffled_counts(taste, users, 0)
-    assert abs(dealt[0, 0] - dealt[1, 0]) < 40  # 160 before the deal
+    shuffled = shuffled_counts(taste, users, 0)
+    assert abs(shuffled[0, 0] - shuffled[1, 0]) < 40  # 160 before
 
 
 @pytest.mark.parametrize("variance", ["two-term", "four-term"])
@@ -153,13 +153,13 @@ def plain_pvalues(assignments, users, pairs, background, alpha, n, variance, ses
                         break
                 # the last one is left out where this is nearer
                 for end in (place, place + 1):
-                    dealt = sum(pooled[unit].sum() for unit in order[:end])
+                    given = sum(pooled[unit].sum() for unit in order[:end])
                     if end:
-                        tried.append((abs(dealt - n_pins), len(tried), dealt, order.copy()))
+                        tried.append((abs(given - n_pins), len(tried), given, order.copy()))
                 if min(tried)[0] == 0:
                     break
-            _, _, n_dealt, best = min(tried)
-            reached += statistic(best, n_dealt) >= observed - 1e-9
+            _, _, n_given, best = min(tried)
+            reached += statistic(best, n_given) >= observed - 1e-9
         p_values.append((1 + reached) / (1 + n))
     return np.array(p_values).T
 

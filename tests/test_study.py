@@ -51,19 +51,19 @@ def test_choices_are_what_the_library_has():
     assert parameters.PRECISIONS == embedding.PRECISIONS
     assert (*boards.BACKGROUND_SOURCES, "all") == parameters.BACKGROUND_SOURCES
     choices = {of.name: of.metadata.get("choices") for of in dataclasses.fields(Parameters)}
-    assert choices["sigma"] == vocabulary._SIGMAS
+    assert choices["sigma_over"] == vocabulary._SIGMAS
     assert choices["variance"] == logodds._VARIANCES
 
 
 def test_values_of_numpy_and_paths_are_taken_as_pythons_own(tmp_path):
     study = Study("tiny", data=tmp_path, n_clusters=np.int64(5), train_sizes=np.array([5, 10]),
-                  threshold=np.float32(2), normalised=np.True_)  # fmt: skip
+                  threshold=np.float32(2), normalised_assignments=np.True_)  # fmt: skip
     made = study.asked
     assert (made.data, made.n_clusters, made.train_sizes) == (str(tmp_path), 5, (5, 10))
     assert [type(v) for v in (made.n_clusters, made.train_sizes[0], made.threshold)] == [
         int, int, float,
     ]  # fmt: skip
-    assert made.normalised is True
+    assert made.normalised_assignments is True
 
 
 @pytest.mark.slow
@@ -114,7 +114,10 @@ def test_unknown_parameter_lists_the_known_ones():
         ({"alpha": float("nan")}, "alpha is nan; it must be above 0"),
         ({"alpha": float("inf")}, "alpha is inf; it must be finite and of type float"),
         ({"bandwidth": float("inf")}, "bandwidth is inf; it must be finite"),
-        ({"bandwidth": 0.0, "normalised": False}, "bandwidth is 0, which assignments that are not"),
+        (
+            {"bandwidth": 0.0, "normalised_assignments": False},
+            "bandwidth is 0, which assignments that are not",
+        ),
         ({"seed": 4294967296}, "seed is 4294967296; it must be at least 0, at most 2147483647"),
         ({"active_since": "yesterday"}, "active_since is 'yesterday'; it must be a day such as"),
         ({"active_since": "2014-7-1"}, "it must be a day such as 2014-07-01"),
@@ -126,13 +129,27 @@ def test_unknown_parameter_lists_the_known_ones():
         ({"train_sizes": (5, 11)}, "train_sizes end at 11, which with n_test=10 makes more than"),
         ({"n_shown": 0}, "n_shown is 0; it must be at least 1"),
         ({"n_shown": -3}, "n_shown is -3; it must be at least 1"),
-        ({"scenes": "simulated"}, "scenes is 'simulated', .* pass data=FOLDER"),
+        ({"training_scenes": "simulated"}, "training_scenes is 'simulated', .* pass data=FOLDER"),
         ({"data": "x", "drawn": False}, "data is 'x', but drawn=False .* looks at no picture"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_it_must_be(wrong, message):
     with pytest.raises(ValueError, match=message):
         Study("tiny", **wrong)
+
+
+def test_a_former_name_is_refused_with_the_new_one():
+    known = {field.name for field in dataclasses.fields(Parameters)}
+    for former, new in parameters.FORMER_NAMES.items():
+        assert new in known
+        assert former not in known
+        with pytest.raises(ValueError, match=f"^{former} is now {new}$"):
+            Study("tiny", **{former: 2})
+        with pytest.raises(ValueError, match=f"^{former} is now {new}$"):
+            Study.of_page({"preset": "tiny", former: None})  # as its parameters' cell declares it
+    with pytest.raises(ValueError, match="sigma is now sigma_over; world_pins is now n_simulated"):
+        Study("tiny", sigma="pairs", world_pins=20)
+    assert not Study.of_page({"preset": "tiny", "scenes": parameters}).given  # a module of a page
 
 
 def test_what_a_parameter_may_be_in_words():

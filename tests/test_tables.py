@@ -70,7 +70,7 @@ def test_a_books_own_scorecard_stands_in_its_place():
     assert cards["simulated world"] is own
     assert asked == ["boards"]
     assert list(scorecards(own, "tiny", published)) == [own_name("tiny"), *KINDS.values()]
-    assert own_name("tiny") == "this book (tiny)"
+    assert own_name("tiny") == "data of this book (tiny)"
 
 
 def test_a_table_shows_all_of_a_long_text_and_no_index():

@@ -11,8 +11,8 @@ from visprof import tables
 def test_every_setting_has_a_row_and_the_pages_own_is_marked():
     rows = [
         ("alpha", 0.001, 123.456, False), ("bandwidth", 0.05, 12345.6, True),
-        ("normalised", True, 1.0, True), ("normalised", False, 1.0, False),
-        ("sigma", "pairs", 1.0, True), ("counts", "unit", 1.0, False),
+        ("normalised_assignments", True, 1.0, True), ("normalised_assignments", False, 1.0, False),
+        ("sigma_over", "pairs", 1.0, True), ("user_counts", "unit", 1.0, False),
         ("variance", "two-term", 1.0, True),
     ]  # fmt: skip
     settings = pd.DataFrame(rows, columns=["parameter", "value", "prior", "chosen"])

@@ -82,7 +82,7 @@ def test_unit_counts_are_unit_sums_of_users_and_of_the_shuffled(distinguishing):
 
 def test_the_unit_sum_flattens_every_difference(parts, distinguishing):
     split = parts["board_split"]
-    unit = pairwise_differences(distinguishing[0], split, **EQ4 | {"counts": "unit"}, start=0)
+    unit = pairwise_differences(distinguishing[0], split, **EQ4 | {"user_counts": "unit"}, start=0)
     assert unit.max_z.max() < distinguishing[1].max_z.min()
 
 

@@ -51,7 +51,9 @@ def test_transform_equals_equation_2_by_plain_loops(pictures, bandwidth, monkeyp
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_unnormalised_assignments_are_the_plain_exponentials(pictures, dtype):
-    plain = VisualVocabulary(n_clusters=5, bandwidth=0.3, normalised=False, random_state=0)
+    plain = VisualVocabulary(
+        n_clusters=5, bandwidth=0.3, normalised_assignments=False, random_state=0
+    )
     weights = plain.fit_transform(pictures.astype(dtype))
     distance = cdist(pictures, plain.cluster_centers_, "sqeuclidean")
     np.testing.assert_allclose(weights, np.exp(-distance / (0.3 * plain.sigma2_)), rtol=1e-4)
@@ -60,7 +62,9 @@ def test_unnormalised_assignments_are_the_plain_exponentials(pictures, dtype):
 
 
 def test_a_picture_at_a_centre_counts_as_one_at_most(pictures):
-    plain = VisualVocabulary(n_clusters=5, bandwidth=1e-3, normalised=False, random_state=0)
+    plain = VisualVocabulary(
+        n_clusters=5, bandwidth=1e-3, normalised_assignments=False, random_state=0
+    )
     centres = plain.fit(pictures.astype(np.float32)).cluster_centers_
     weights = plain.transform(centres)
     assert weights.max() <= 1
@@ -68,13 +72,13 @@ def test_a_picture_at_a_centre_counts_as_one_at_most(pictures):
 
 
 def test_sigma2_may_average_over_pictures_and_centres(pictures):
-    vocabulary = VisualVocabulary(n_clusters=4, sigma="centres", random_state=0).fit(pictures)
+    vocabulary = VisualVocabulary(n_clusters=4, sigma_over="centres", random_state=0).fit(pictures)
     mean = cdist(pictures, vocabulary.cluster_centers_, "sqeuclidean").mean()
     assert vocabulary.sigma2_ == pytest.approx(mean)
 
 
-def test_another_reading_needs_no_new_clusters(pictures):
-    other = {"bandwidth": 0.2, "normalised": False, "sigma": "centres"}
+def test_another_setting_needs_no_new_clusters(pictures):
+    other = {"bandwidth": 0.2, "normalised_assignments": False, "sigma_over": "centres"}
     fitted = VisualVocabulary(n_clusters=4, random_state=0).fit(pictures)
     afresh = VisualVocabulary(n_clusters=4, random_state=0, **other).fit(pictures)
     np.testing.assert_array_equal(
@@ -164,9 +168,12 @@ def test_same_seed_same_words(pictures):
         ({"n_clusters": 0}, "n_clusters: expected"),
         ({"n_clusters": 2, "bandwidth": -1.0}, "bandwidth: expected"),
         ({"n_clusters": 2, "bandwidth": np.nan}, "bandwidth: expected"),
-        ({"n_clusters": 2, "normalised": "yes"}, "normalised: expected"),
-        ({"n_clusters": 2, "normalised": False, "bandwidth": 0}, "bandwidth: 0 is a limit"),
-        ({"n_clusters": 2, "sigma": "mean"}, "sigma: expected one of"),
+        ({"n_clusters": 2, "normalised_assignments": "yes"}, "normalised_assignments: expected"),
+        (
+            {"n_clusters": 2, "normalised_assignments": False, "bandwidth": 0},
+            "bandwidth: 0 is a limit",
+        ),
+        ({"n_clusters": 2, "sigma_over": "mean"}, "sigma_over: expected one of"),
         ({"n_clusters": 2, "max_iter": 0}, "max_iter: expected"),
     ],
 )
@@ -252,15 +259,15 @@ def test_pictures_too_close_to_tell_apart_are_refused(far):
         VisualVocabulary(n_clusters=20, random_state=0).fit(x)
 
 
-READINGS = [{}, {"normalised": False}, {"sigma": "centres"}, {"bandwidth": 0}]
+SETTINGS = [{}, {"normalised_assignments": False}, {"sigma_over": "centres"}, {"bandwidth": 0}]
 
 
-@pytest.mark.parametrize("reading", READINGS, ids=str)
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(st.integers(-900, 900), st.integers(0, 9))
-def test_assignments_do_not_depend_on_the_unit(reading, k, seed):
+def test_assignments_do_not_depend_on_the_unit(setting, k, seed):
     x = np.random.default_rng(seed).normal(size=(40, 3)) + 1
-    vocabulary = VisualVocabulary(4, **{"bandwidth": 0.05, "random_state": 0} | reading)
+    vocabulary = VisualVocabulary(4, **{"bandwidth": 0.05, "random_state": 0} | setting)
     expected, centres = vocabulary.fit_transform(x), vocabulary.cluster_centers_
     sigma2 = vocabulary.sigma2_
     np.testing.assert_array_equal(vocabulary.fit_transform(np.ldexp(x, k)), expected)
@@ -286,7 +293,9 @@ def test_assignments_in_single_precision_do_not_depend_on_the_unit(k):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_any_finite_bandwidth_and_picture_give_finite_assignments_or_an_error(dtype, normalised):
     x = np.random.default_rng(0).normal(size=(60, 6)).astype(dtype)
-    vocabulary = VisualVocabulary(4, bandwidth=1e308, normalised=normalised, random_state=0)
+    vocabulary = VisualVocabulary(
+        4, bandwidth=1e308, normalised_assignments=normalised, random_state=0
+    )
     np.testing.assert_allclose(vocabulary.fit_transform(x), 0.25 if normalised else 1, rtol=1e-6)
     vocabulary.set_params(bandwidth=0.05)
     top = np.finfo(float).max
@@ -310,11 +319,11 @@ def test_auto_is_the_bandwidth_with_half_of_the_largest_entropy(pictures, k):
     assert by_number.bandwidth_ == by_number.bandwidth
 
 
-def test_auto_depends_neither_on_the_unit_nor_on_the_reading_of_sigma(pictures):
+def test_auto_depends_neither_on_the_unit_nor_on_what_sigma_is_over(pictures):
     words = VisualVocabulary(5, bandwidth="auto", random_state=0)
     expected = words.fit_transform(pictures)
     np.testing.assert_allclose(words.fit_transform(np.ldexp(pictures, 300)), expected, rtol=1e-9)
-    words.set_params(sigma="centres")
+    words.set_params(sigma_over="centres")
     np.testing.assert_allclose(words.transform(np.ldexp(pictures, 300)), expected, rtol=1e-9)
 
 
@@ -346,6 +355,7 @@ def test_nearly_uniform_assignments_are_told_with_a_bandwidth_that_helps():
     better = float(re.search(r"With bandwidth=(\S+) it would be", text)[1])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        np.testing.assert_array_equal(words.assign(x), uniform)
         words.set_params(bandwidth=better).transform(x)
         VisualVocabulary(20, bandwidth="auto", random_state=0).fit_transform(x)
         words.set_params(bandwidth=0.0).transform(x)

@@ -23,8 +23,7 @@ TRACKED = ("book", "_config.yml", "_toc.yml", "results", "CITATION.cff", "constr
 def tracked_files() -> set[str]:
     """Files of the repository that the wheel brings along."""
     paths = [path for name in TRACKED for path in ((ROOT / name), *(ROOT / name).rglob("*"))]
-    names = {path.relative_to(ROOT).as_posix() for path in paths if path.is_file()}
-    return {name for name in names if not name.startswith("results/benchmarks/")}
+    return {path.relative_to(ROOT).as_posix() for path in paths if path.is_file()}
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -101,7 +100,7 @@ def test_installed_a_chapter_runs_on_pictures_in_a_folder_without_pages(wheel, t
             Image.fromarray(pixels).save(folder / f"{number}.png")
     small = ["n_clusters=4", "n_iterations=4", "n_seeds=1", "scenes_per_class=6", "image_size=64"]
     small += ["n_similar=2", "n_dissimilar=2"]
-    command = [sys.executable, "-m", "visprof.cli"]
+    command = [sys.executable, "-m", "visprof"]
     ran = run(
         *command, "run", "09-your-boards", "--preset", "own", "--data", "my-pictures",
         *(word for value in small for word in ("-p", value)),

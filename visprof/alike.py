@@ -102,6 +102,14 @@ def most_alike(
         If the user is unknown, there is no other, a pin's user is missing (the rows are named), a
         value is not finite or negative, a user has no pins but of no cluster, or the distance is
         unknown.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> tastes = {"ann": [8, 1, 1], "ben": [7, 2, 1], "eva": [1, 1, 8]}
+    >>> assignments = np.concatenate([rng.dirichlet(taste, 30) for taste in tastes.values()])
+    >>> most_alike(assignments, np.repeat(list(tastes), 30), "ann")["user"].tolist()
+    ['ben', 'eva']
     """
     pins = check_array(
         assignments,

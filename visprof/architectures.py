@@ -238,6 +238,14 @@ class SqueezeNetPlaces365(Backbone):
     the global average of its input, ``fire9`` (512). Every convolution, ``conv10`` too, is followed
     by a leaky ReLU of slope 0.55. The picture is squashed to a square; pixels enter as BGR less the
     mean picture, divided by 255.
+
+    Examples
+    --------
+    >>> network = SqueezeNetPlaces365("random", image_size=64)
+    >>> picture = network.prepare(Image.new("RGB", (100, 80)))
+    >>> features, outputs = network(picture[None])
+    >>> tuple(features.shape), tuple(outputs.shape)
+    ((1, 512), (1, 365))
     """
 
     name = "squeezenet-places365"

@@ -82,6 +82,12 @@ def load_backbone(
         If there is no such file of weights.
     ConnectionError
         If the default weights need a download and there is no network.
+
+    Examples
+    --------
+    >>> network = load_backbone("resnet18", weights="random", image_size=64)
+    >>> network.feature_dim, network.output_dim
+    (512, 1000)
     """
     if name.startswith(_TIMM):
         return _load_timm(name, weights, image_size)

@@ -118,8 +118,8 @@ def boards_folder(data: str | Path) -> Path:
         return data
     raise FileNotFoundError(
         f"data={str(data)!r} has no folder boards/: it must hold boards/ (a manifest.csv, or a "
-        "folder of pictures a board) and, unless scenes='simulated', scenes/ (a folder of pictures "
-        "a class); without scenes/, it may be the folder of boards itself"
+        "folder of pictures a board) and, unless training_scenes='simulated', scenes/ (a folder of "
+        "pictures a class); without scenes/, it may be the folder of boards itself"
     )
 
 
@@ -303,6 +303,14 @@ def filter_boards(
     ValueError
         If `min_pins` is less than 1, `active_since` is no date, a board, image or time is missing
         (the rows are named), or no board passes.
+
+    Examples
+    --------
+    >>> times = pd.to_datetime(["2015-01-01", "2015-01-02", "2013-01-01"], utc=True)
+    >>> pins = pd.DataFrame({"board": ["a", "a", "b"], "image": list("xyz"), "time": times})
+    >>> kept, funnel = filter_boards(pins.assign(caption=""), min_pins=2)
+    >>> kept["board"].tolist()
+    ['a', 'a']
     """
     check_whole(min_pins, "min_pins", 1)
     pins = check_table(pins, "pins", "board", ["image", "time"])

@@ -50,6 +50,15 @@ class BagOfVisualWords(TransformerMixin, BaseEstimator):
         The visual words.
     n_descriptors_ : int
         Descriptors that they were learnt from.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> for side in (96, 128, 160):
+    ...     Image.effect_mandelbrot((side, side), (-3, -2.5, 2, 2.5), 100).save(f"{side}.png")
+    >>> bag = BagOfVisualWords(n_words=5, n_workers=1)
+    >>> bag.fit_transform(["96.png", "128.png", "160.png"]).shape
+    (3, 5)
     """
 
     def __init__(

@@ -156,6 +156,12 @@ def check_whole(value: object, name: str, least: int) -> int:
         If it is no whole number.
     ValueError
         If it is less than `least`.
+
+    Examples
+    --------
+    >>> check_whole(3.0, "n_clusters", least=1)
+    Traceback (most recent call last):
+    TypeError: n_clusters: expected a whole number, got 3.0 (float)
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name}: expected a whole number of at least {least}, got {value!r}")

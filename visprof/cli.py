@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import select
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+STDOUT = 1  # its file descriptor
 TOKEN = "PINTEREST_ACCESS_TOKEN"
 MOST_NUMBERS = 12  # that a run prints of a page without headline numbers
 
@@ -37,17 +40,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0 if all went well, 1 after an error (told on stderr) or if a board could not be
-        collected, 130 if interrupted.
+        collected, 130 if interrupted, 141 if nobody reads on what is printed.
     """
     options = _parser().parse_args(arguments)
     try:
-        return options.command(options)
+        status = options.command(options)
+        sys.stdout.flush()  # when Python ends it would be too late to handle what this raises
+        return status
     except (OSError, ValueError, RuntimeError, MissingExtraError) as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads_on():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)  # for what is left to be written
+            return 128 + signal.SIGPIPE
         print(f"visprof: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("visprof: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
+
+
+def _nobody_reads_on() -> bool:
+    """Whether the output goes to a program that has seen enough, such as head."""
+    output = select.poll()
+    output.register(STDOUT, 0)
+    return any(event & select.POLLERR for _, event in output.poll(0))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -209,7 +224,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _parameters(options: argparse.Namespace) -> int:
     """List the parameters of a chapter: type, default, meaning, and the values allowed."""
-    from visprof.book.chapter import find_chapter, read_page
+    from visprof.book.page import find_chapter, read_page
     from visprof.parameters import PRESETS
 
     if options.preset not in PRESETS:
@@ -449,7 +464,3 @@ def _collect_pinterest(options: argparse.Namespace) -> CollectSummary:
     if not token:
         raise ValueError(f"set {TOKEN} to an access token with boards:read and pins:read")
     return collect_pinterest(options.out, token=token, progress=_progress())
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -171,6 +171,13 @@ def time_resolution(pins: pd.DataFrame) -> pd.DataFrame:
         If boards have names of several kinds.
     ValueError
         If there are no pins, or a board or time is missing (the rows are named).
+
+    Examples
+    --------
+    >>> times = pd.to_datetime(["2015-01-01", "2015-01-01", "2015-01-02"], utc=True)
+    >>> found = time_resolution(pd.DataFrame({"board": ["a", "a", "a"], "time": times}))
+    >>> found[["pins", "distinct_times"]].to_dict("records")
+    [{'pins': 3, 'distinct_times': 2}]
     """
     pins = check_table(pins, "pins", "board", ["time"])
     batch = pins.groupby(["board", "time"], observed=True)["time"].transform("size")

@@ -245,7 +245,13 @@ def is_constant_call(node: object) -> bool:
 
 
 def chain_of(node: ast.AST) -> Chain | None:
-    """Name and attributes of ``name.attribute.attribute``; None if it is something else."""
+    """Name and attributes of ``name.attribute.attribute``; None if it is something else.
+
+    Examples
+    --------
+    >>> chain_of(ast.parse("np.linalg.norm").body[0].value)
+    ('np', 'linalg', 'norm')
+    """
     attributes: list[str] = []
     while isinstance(node, ast.Attribute):
         attributes.append(node.attr)

@@ -19,5 +19,10 @@ def digest(*parts: str) -> str:
     -------
     str
         20 hexadecimal digits.
+
+    Examples
+    --------
+    >>> digest("one", "text") == digest("onetext")
+    False
     """
     return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()[:20]

@@ -221,6 +221,17 @@ def duplicate_clusters(
     ------
     TypeError, ValueError
         As `duplicate_links`.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> drawn = Image.radial_gradient("L")
+    >>> drawn.save("one.png")
+    >>> drawn.resize((128, 128)).save("smaller.png")
+    >>> drawn.crop((0, 0, 128, 256)).save("left.png")
+    >>> signatures = picture_signatures(["one.png", "smaller.png", "left.png"], n_workers=1)
+    >>> duplicate_clusters(signatures)
+    array([0, 0, 1])
     """
     links = duplicate_links(signatures, max_distance, min_correlation)
     n = len(signatures)

@@ -468,7 +468,7 @@ def hybrid_embedding(
         Siamese embedding of the same pictures, row by row.
     scale_blocks : bool
         Divide each block by the root mean square distance of its rows to their mean, so that
-        neither block rules Euclidean distances. False as in the paper.
+        neither block dominates the Euclidean distance. False as in the paper.
 
     Returns
     -------
@@ -478,6 +478,11 @@ def hybrid_embedding(
     ------
     ValueError
         If the shapes do not fit, a value is not finite, or a block to be scaled has no spread.
+
+    Examples
+    --------
+    >>> hybrid_embedding([[1.0, 2.0]], [[3.0]])
+    array([[1., 2., 3.]])
     """
     blocks = [np.asarray(block) for block in (outputs, siamese)]
     if any(block.ndim != 2 for block in blocks) or len(blocks[0]) != len(blocks[1]):

@@ -87,7 +87,15 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is whole or absent; see `replacing`."""
+    """Write a file that is whole or absent; see `replacing`.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> write_whole(Path("numbers.json"), b"{}")
+    >>> Path("numbers.json").read_bytes()
+    b'{}'
+    """
     with replacing(path) as file:
         file.write(data)
 

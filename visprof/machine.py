@@ -66,7 +66,14 @@ def hardware() -> dict[str, Any]:
 
 
 def describe_hardware(machine: Mapping[str, Any]) -> str:
-    """Return in words what `hardware` found."""
+    """Return in words what `hardware` found.
+
+    Examples
+    --------
+    >>> machine = {"processor": "AMD EPYC", "cores": 2, "memory_bytes": 2**34, "system": "Linux"}
+    >>> describe_hardware(machine | {"instruction_sets": {"torch": "AVX2"}, "threads": 2})
+    'AMD EPYC (torch AVX2), 2 cores, 2 threads, 16 GiB, Linux'
+    """
     names = {"numpy": "NumPy", "blas": "BLAS", "torch": "torch"}
     sets = machine["instruction_sets"]
     taken = [f"{shown} {sets[name]}" for name, shown in names.items() if name in sets]

@@ -113,6 +113,11 @@ def parse_times(values: Iterable[object]) -> pd.DatetimeIndex:
     DatetimeIndex
         One a value, in UTC and nanoseconds; NaT for whatever else: other forms, other years, days
         that no calendar has, numbers, None.
+
+    Examples
+    --------
+    >>> parse_times(["2015-06-01T10:00:00+02:00", "2015-06-02"]).strftime("%d %B, %H:%M").tolist()
+    ['01 June, 08:00', '02 June, 00:00']
     """
     texts = [value.strip() if isinstance(value, str) else "" for value in values]
     stated = [text if _is_supported(text) else None for text in texts]

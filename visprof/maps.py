@@ -257,6 +257,16 @@ def trust(features: ArrayLike, planar: ArrayLike) -> NDArray[np.float64]:
     ValueError
         If `features` is not a finite 2-D array, the shapes do not match, k is too large, or a
         neighbour is not the number of a point.
+
+    Examples
+    --------
+    >>> features = np.random.default_rng(0).normal(size=(100, 5))
+    >>> whole, cut = (nearest_neighbours(of, k=10) for of in (features, features[:, :2]))
+    >>> float(trust(features, whole).mean())
+    1.0
+    >>> chance = chance_trust(100, 10)
+    >>> bool(chance < trust(features, cut).mean() < 1)
+    True
     """
     x = check_array(features, dtype=np.float64, input_name="features")
     n, shape = len(x), np.shape(planar)

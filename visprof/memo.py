@@ -129,6 +129,14 @@ def keep(folder: Path, compute: Callable[[], Any]) -> Any:
     ------
     OSError
         If the value cannot be written (the disk is full, say); the message names the file.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> keep(Path("kept/one"), lambda: 40 + 2)
+    42
+    >>> keep(Path("kept/one"), lambda: 1 / 0)  # read from disk
+    42
     """
     kept = folder / "value.joblib"
     with suppress(_UnusableError):  # looked at once more under the lock

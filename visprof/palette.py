@@ -48,6 +48,13 @@ def picture_palettes(images: Sequence[str | Path], n_workers: int = 4) -> NDArra
         If a file is missing or cannot be decoded, or `n_workers` is less than 1.
     TypeError
         If `n_workers` is no whole number.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> Image.new("RGB", (8, 8), "white").save("white.png")
+    >>> picture_palettes(["white.png"], n_workers=1).round(1) + 0.0  # L*, a*, b*, and their spread
+    array([[100.,   0.,   0.,   0.,   0.,   0.]])
     """
     check_whole(n_workers, "n_workers", 1)
     with ThreadPoolExecutor(n_workers) as pool:

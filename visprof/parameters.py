@@ -9,7 +9,7 @@ import dataclasses
 import itertools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
@@ -19,7 +19,7 @@ from typing import Any
 
 __all__ = [
     "PRESETS", "REAL_PRESETS", "Parameters", "allowed_values", "given_parameters",
-    "preset_parameters",
+    "preset_parameters", "refuse_former_names", "with_names_of_now",
 ]  # fmt: skip
 
 BACKBONES = ("efficientnet-lite0", "squeezenet-places365", "alexnet", "resnet18", "resnet50")
@@ -114,7 +114,7 @@ class Parameters:
     # the simulated world, used where data is empty
     drawn: bool = _parameter(True, "draw its pictures; else: simulate their embeddings only")
     n_users: int = _parameter(80, "simulated users, one board each", least=1)
-    world_pins: int = _parameter(100, "pins of each simulated user", least=1)
+    n_simulated_pins: int = _parameter(100, "pins of each simulated user", least=1)
     class_taste: float = _parameter(
         1.0, "how much tastes over classes differ; 0: not at all", least=0
     )
@@ -137,7 +137,7 @@ class Parameters:
     scenes_per_class: int = _parameter(50, "labelled scenes drawn of each class", least=1)
     picture_size: int = _parameter(96, "side of a drawn picture in pixels", least=1)
     # boards
-    min_pins: int = _parameter(100, "least pins of an analysed board", least=1)
+    min_pins: int = _parameter(100, "minimum number of pins of an analysed board", least=1)
     active_since: str = _parameter(
         "2014-07-01", "an analysed board has a pin since this date", day=True
     )
@@ -147,7 +147,7 @@ class Parameters:
         "background from the boards that pass the filters, from the rest, or all pins",
         choices=BACKGROUND_SOURCES,
     )
-    scenes: str = _parameter(
+    training_scenes: str = _parameter(
         "own",
         "what the Siamese network learns from: the data's own scenes, or drawn ones",
         choices=("own", "simulated"),
@@ -159,7 +159,7 @@ class Parameters:
         128, "side of the CNN's input in pixels; 0: its own default", least=0
     )
     n_outputs: int = _parameter(205, "outputs of the Siamese network", least=1)
-    normalise: str = _parameter(
+    output_norm: str = _parameter(
         "batch",
         "on top of them: batch normalisation, or length 1 (l2)",
         choices=("batch", "l2"),
@@ -169,8 +169,10 @@ class Parameters:
     lr_rest: float = _parameter(0.0, "learning rate of the other layers; 0: frozen", least=0)
     batch_size: int = _parameter(128, "pairs of a training batch", least=1)
     n_iterations: int = _parameter(1500, "training batches", least=1)
-    n_ablation: int = _parameter(400, "training batches of each variant of the ablation", least=1)
-    n_fine_tuning: int = _parameter(
+    n_ablation_batches: int = _parameter(
+        400, "training batches of each variant of the ablation", least=1
+    )
+    n_fine_tuning_batches: int = _parameter(
         20, "batches of each training in which all layers learn", least=1
     )
     n_similar: int = _parameter(200, "similar pairs drawn of each class", least=1)
@@ -180,13 +182,13 @@ class Parameters:
     # profiles
     n_clusters: int = _parameter(100, "visual clusters", least=2)
     bandwidth: float = _parameter(0.05, "beta of the soft assignment (Eq. 2)", least=0)
-    normalised: bool = _parameter(True, "assignments of a pin sum to 1 (Eq. 2)")
-    sigma: str = _parameter(
+    normalised_assignments: bool = _parameter(True, "assignments of a pin sum to 1 (Eq. 2)")
+    sigma_over: str = _parameter(
         "pairs",
         "what sigma^2 of Eq. 2 averages: pairs of pictures, or pictures and centres",
         choices=("pairs", "centres"),
     )
-    counts: str = _parameter(
+    user_counts: str = _parameter(
         "sum", "what y of Eq. 4 is: a user's sum of assignments, or the unit sum of Eq. 3",
         choices=("sum", "unit"),
     )  # fmt: skip
@@ -207,7 +209,7 @@ class Parameters:
     n_power_pairs: int = _parameter(200, "simulated pairs of each taste", least=1)
     # prediction
     n_pins: int = _parameter(100, "pins sampled of each board", least=1)
-    n_test: int = _parameter(50, "the last pins of the sample, to be found", least=1)
+    n_test: int = _parameter(50, "held-out pins per board (the most recent)", least=1)
     train_sizes: tuple[int, ...] = _parameter(
         (10, 20, 30, 40, 50), "first pins to learn from", least=1
     )
@@ -242,10 +244,10 @@ class Parameters:
                 f"train_sizes end at {self.train_sizes[-1]}, which with n_test={self.n_test} makes "
                 f"more than n_pins={self.n_pins} pins of a board: raise n_pins or lower the others"
             )
-        if self.bandwidth == 0 and not self.normalised:
+        if self.bandwidth == 0 and not self.normalised_assignments:
             raise ValueError(
                 "bandwidth is 0, which assignments that are not normalised cannot have: pass a "
-                "positive one, or normalised=True"
+                "positive one, or normalised_assignments=True"
             )
 
 
@@ -256,7 +258,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {
         "n_seeds": 2,
         "n_users": 12,
-        "world_pins": 20,
+        "n_simulated_pins": 20,
         "scenes_per_class": 6,
         "picture_size": 64,
         "min_pins": 20,
@@ -264,8 +266,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "image_size": 64,
         "n_outputs": 16,
         "n_iterations": 40,
-        "n_ablation": 4,
-        "n_fine_tuning": 1,
+        "n_ablation_batches": 4,
+        "n_fine_tuning_batches": 1,
         "n_similar": 3,
         "n_dissimilar": 2,
         "n_words": 20,
@@ -291,7 +293,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "n_clusters": 50,
         "n_similar": 1000,
         "n_dissimilar": 500,
-        "n_fine_tuning": 10,
+        "n_fine_tuning_batches": 10,
     },
     # chapters 5 to 8 at the paper's size, without pictures: simulated embeddings, minutes
     "vectors": {
@@ -324,7 +326,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     # a few boards of one's own, and nothing else: neither scenes nor weights
     "own": {
-        "scenes": "simulated",
+        "training_scenes": "simulated",
         "background_source": "all",
         "min_pins": 20,
         "active_since": "1900-01-01",
@@ -338,11 +340,38 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 REAL_PRESETS = ("boards", "paper", "own")
 
+# What parameters were called. Pages and commands of readers, and published ledgers, still say so.
+FORMER_NAMES = {
+    "counts": "user_counts",
+    "n_ablation": "n_ablation_batches",
+    "n_fine_tuning": "n_fine_tuning_batches",
+    "normalise": "output_norm",
+    "normalised": "normalised_assignments",
+    "scenes": "training_scenes",
+    "sigma": "sigma_over",
+    "world_pins": "n_simulated_pins",
+}
+
 
 def given_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those values that are named as parameters are."""
+    """Those values that are named as parameters are, or were, which a study refuses.
+
+    Modules and functions of a page may have such a name, too, and are left out.
+    """
     names = [parameter.name for parameter in dataclasses.fields(Parameters)]
-    return {name: values[name] for name in names if name in values}
+    former = [n for n in FORMER_NAMES if isinstance(values.get(n, ...), str | int | None)]
+    return {name: values[name] for name in [*names, *former] if name in values}
+
+
+def refuse_former_names(names: Iterable[str]) -> None:
+    """Raise ValueError if a parameter is called what it was called formerly; say its name now."""
+    if renamed := [f"{name} is now {FORMER_NAMES[name]}" for name in names if name in FORMER_NAMES]:
+        raise ValueError("; ".join(renamed))
+
+
+def with_names_of_now(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters by the names that they have now, such as of a ledger from before a change."""
+    return {FORMER_NAMES.get(name, name): value for name, value in values.items()}
 
 
 def _plain(value: Any) -> Any:
@@ -372,11 +401,21 @@ def preset_parameters(preset: str, changes: Mapping[str, Any]) -> Parameters:
     Raises
     ------
     ValueError
-        If the preset or a parameter is unknown (the known ones are listed), a value is none that it
-        may have, or data are missing where the preset needs them, or given where none is looked at.
+        If the preset or a parameter is unknown (the known ones are listed) or called by a former
+        name, a value is none that it may have, or data are missing where the preset needs them, or
+        given where none is looked at.
+
+    Examples
+    --------
+    >>> preset_parameters("tiny", {"n_clusters": 5}).n_clusters
+    5
+    >>> preset_parameters("tiny", {"world_pins": 5})
+    Traceback (most recent call last):
+    ValueError: world_pins is now n_simulated_pins
     """
     if preset not in PRESETS:
         raise ValueError(f"preset is {preset!r}; known: {', '.join(PRESETS)}")
+    refuse_former_names(changes)
     names = [parameter.name for parameter in dataclasses.fields(Parameters)]
     if unknown := sorted(set(changes) - set(names)):
         raise ValueError(f"unknown parameter(s) {', '.join(unknown)}; known: {', '.join(names)}")
@@ -389,16 +428,16 @@ def preset_parameters(preset: str, changes: Mapping[str, Any]) -> Parameters:
         raise ValueError(
             f"the preset {preset!r} is for real pictures: pass data=FOLDER (make book "
             f"PRESET={preset} DATA=FOLDER), a folder with boards/ and, unless "
-            "scenes='simulated', scenes/"
+            "training_scenes='simulated', scenes/"
         )
     if made.data and not made.drawn:
         raise ValueError(
             f"data is {made.data!r}, but drawn=False simulates embeddings and looks at no picture "
             f"(preset {preset!r}): give one of the two"
         )
-    if made.scenes == "simulated" and not made.data:
+    if made.training_scenes == "simulated" and not made.data:
         raise ValueError(
-            "scenes is 'simulated', which stands in for the scenes of a folder: pass data=FOLDER, "
-            "or leave scenes out; without data all is simulated"
+            "training_scenes is 'simulated', which stands in for the scenes of a folder: pass "
+            "data=FOLDER, or leave it out; without data all is simulated"
         )
     return made

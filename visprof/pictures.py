@@ -138,6 +138,14 @@ def why_unreadable(path: str | Path) -> str:
     ----------
     path : str or Path
         As in `read_image`.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> Path("notes.jpg").write_bytes(b"milk, bread")
+    11
+    >>> why_unreadable("notes.jpg")
+    'not a picture'
     """
     try:
         _read(path)

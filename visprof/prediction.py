@@ -16,7 +16,7 @@ __all__ = ["Ranks", "rank_users", "reciprocal_ranks"]
 
 
 _ROWS, _COLUMNS = 512, 4096  # of one block of scores: 8 MB
-_LOOK = 128  # columns counted at a time: where none is in doubt, none is looked at again
+_LOOK = 128  # columns counted at a time: blocks without an ambiguous distance are skipped
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,13 @@ def reciprocal_ranks(
     ------
     ValueError
         As `rank_users`.
+
+    Examples
+    --------
+    >>> train = [[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]]
+    >>> test = [[0.1, 0.9], [0.4, 0.6], [0.5, 0.5]]
+    >>> reciprocal_ranks(train, test)
+    array([1. , 0.5, 1. ])
     """
     return 1 / rank_users(train, test, distance).middle
 

@@ -44,6 +44,15 @@ def user_profiles(
         unit-sum profile is asked for and a value is negative or a user's sum is zero.
     TypeError
         If users are of several kinds, such as numbers and texts.
+
+    Examples
+    --------
+    >>> users, profiles = user_profiles([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]], ["ann", "ann", "ben"])
+    >>> users.tolist()
+    ['ann', 'ben']
+    >>> profiles
+    array([[0.75, 0.25],
+           [0.  , 1.  ]])
     """
     pins = check_array(assignments, dtype=[np.float64, np.float32], input_name="assignments")
     labels, codes = np.unique(check_groups(users, len(pins), "users"), return_inverse=True)

@@ -49,6 +49,15 @@ class Package:
     ----------
     sources : mapping of str to str
         Text of each module by its full name; a package's is that of its ``__init__``.
+
+    Examples
+    --------
+    >>> text = "def double(x): return {} * x"
+    >>> two, three = (Package({"m": text.format(n)}).version("m", "double") for n in (2, 3))
+    >>> two == three
+    False
+    >>> two == Package({"m": text.format(2) + "  # twice"}).version("m", "double")
+    True
     """
 
     def __init__(self, sources: Mapping[str, str]) -> None:

@@ -118,6 +118,14 @@ def ranking_metrics(features: ArrayLike, labels: ArrayLike) -> RankingMetrics:
         share a label.
     TypeError
         If labels are of several kinds, such as numbers and texts.
+
+    Examples
+    --------
+    >>> found = ranking_metrics([[0.0], [1.0], [2.0], [9.0]], ["beach", "hills", "beach", "hills"])
+    >>> found.average_precision.round(2)
+    array([0.5 , 0.33, 0.5 , 0.5 ])
+    >>> f"{found.mean_ap:.3f}"
+    '0.458'
     """
     x = check_array(
         features, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2,

@@ -47,6 +47,11 @@ def scaled(x: NDArray, exponent: int) -> NDArray:
     -------
     ndarray
         Of the same type; the largest magnitude is from 1/2 to 1.
+
+    Examples
+    --------
+    >>> scaled(np.array([1.0, 3.0]), 2)  # divided by 2**2
+    array([0.25, 0.75])
     """
     return np.ldexp(x, -exponent) if exponent else x
 

@@ -149,6 +149,13 @@ def sample_pairs(
         If ``labels`` is not one-dimensional, a label is missing (the rows are named), a number is
         negative or both are 0, there are too few classes, or a class is too small for that many
         distinct pairs; the message names it.
+
+    Examples
+    --------
+    >>> labels = ["beach", "beach", "beach", "hills", "hills"]
+    >>> pairs, similar = sample_pairs(labels, n_similar=1, n_dissimilar=2)
+    >>> pairs.shape, int(similar.sum())
+    ((4, 2), 2)
     """
     labels = check_groups(labels, None, "labels")
     check_whole(n_similar, "n_similar", 0)

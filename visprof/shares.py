@@ -223,6 +223,12 @@ def wilson_interval(share: float, n: float) -> tuple[float, float]:
         If a parameter is no number.
     ValueError
         If a parameter is out of its range.
+
+    Examples
+    --------
+    >>> low, high = wilson_interval(0.5, 100)
+    >>> f"{low:.2f} to {high:.2f}"
+    '0.40 to 0.60'
     """
     share = check_number(share, "share", least=0, most=1)
     n = check_number(n, "n", above=0)

@@ -50,6 +50,12 @@ def contrastive_loss(
         If the shapes do not fit, there is no pair, a value of ``x`` or ``y`` is not finite,
         ``similar`` holds another value than 0 and 1 (the rows are named), the margin is not
         positive and finite, or the members of a pair are so far apart that the loss is not finite.
+
+    Examples
+    --------
+    >>> x, y = [[0.0, 0.0], [0.0, 0.0]], [[3.0, 4.0], [3.0, 4.0]]  # both pairs are 5 apart
+    >>> contrastive_loss(x, y, similar=[1, 0], margin=7.0).item()  # (5**2 / 2 + 2**2 / 2) / 2
+    7.25
     """
     x, y, similar = _checked_pairs(x, y, similar, margin)
     loss = mean_loss(x, y, similar, margin)
@@ -118,7 +124,7 @@ class SiameseEmbedding(nn.Module):
         Width of these features.
     n_outputs : int
         Width of the embedding (205 in the paper).
-    normalise : {"batch", "l2"}
+    output_norm : {"batch", "l2"}
         "batch" (the paper): each output has zero mean and unit variance within a training batch,
         and by running estimates afterwards; no learnt scale, since none is mentioned. Random
         pairs then lie near sqrt(2 * n_outputs) apart, so judge a margin against that. "l2":
@@ -131,7 +137,7 @@ class SiameseEmbedding(nn.Module):
     TypeError
         If a width is no whole number.
     ValueError
-        If a width is less than 1, or not the backbone's, or ``normalise`` is unknown.
+        If a width is less than 1, or not the backbone's, or ``output_norm`` is unknown.
 
     Notes
     -----
@@ -144,7 +150,7 @@ class SiameseEmbedding(nn.Module):
         backbone: Backbone | None,
         in_features: int,
         n_outputs: int = 205,
-        normalise: Literal["batch", "l2"] = "batch",
+        output_norm: Literal["batch", "l2"] = "batch",
         random_state: int = 0,
     ) -> None:
         super().__init__()
@@ -154,16 +160,16 @@ class SiameseEmbedding(nn.Module):
             raise ValueError(
                 f"in_features={in_features} but {backbone.name} has {backbone.feature_dim} features"
             )
-        if normalise not in ("batch", "l2"):
-            raise ValueError(f"normalise must be 'batch' or 'l2', not {normalise!r}")
+        if output_norm not in ("batch", "l2"):
+            raise ValueError(f"output_norm must be 'batch' or 'l2', not {output_norm!r}")
         self.backbone = backbone
         self.last = nn.utils.skip_init(nn.Linear, in_features, n_outputs, dtype=torch.float64)
         generator = torch.Generator().manual_seed(random_state)
         nn.init.normal_(self.last.weight, std=0.01, generator=generator)
         nn.init.zeros_(self.last.bias)
-        self.normalise = (
+        self.output_norm = (
             nn.BatchNorm1d(n_outputs, affine=False, dtype=torch.float64)
-            if normalise == "batch"
+            if output_norm == "batch"
             else _UnitLength()
         )
         self.train(self.training)
@@ -181,7 +187,7 @@ class SiameseEmbedding(nn.Module):
 
     def head(self, features: Tensor) -> Tensor:
         """Embedding (n, n_outputs), float64, of trunk features (n, in_features)."""
-        return self.normalise(self.last(features.double()))
+        return self.output_norm(self.last(features.double()))
 
     def forward(self, x: Tensor) -> Tensor:
         """Embedding (n, n_outputs) of prepared pictures, or of features without a backbone."""
@@ -218,13 +224,13 @@ def calibrate(model: SiameseEmbedding, features: ArrayLike) -> SiameseEmbedding:
     features = checked_features(features, model)
     if len(features) < 2:
         raise ValueError(f"features: a variance needs at least 2 rows, got {len(features)}")
-    if isinstance(model.normalise, nn.BatchNorm1d):
+    if isinstance(model.output_norm, nn.BatchNorm1d):
         with torch.inference_mode():
             outputs = model.last(torch.from_numpy(double_precision(features, 0)))
             mean, var = outputs.mean(0), outputs.var(0)
             check_finite(torch.stack([mean, var]), "statistics of the outputs")
-            model.normalise.running_mean.copy_(mean)
-            model.normalise.running_var.copy_(var)
+            model.output_norm.running_mean.copy_(mean)
+            model.output_norm.running_var.copy_(var)
     return model
 
 

@@ -264,6 +264,18 @@ def train_last_layer(
     ------
     TypeError, ValueError, OSError, FloatingPointError
         As `train_siamese`, or ValueError if the model has a backbone or the features another width.
+
+    Examples
+    --------
+    >>> features = np.random.default_rng(0).normal(size=(20, 8)) + np.repeat([[0.0], [3.0]], 10, 0)
+    >>> model = SiameseEmbedding(None, in_features=8, n_outputs=4)
+    >>> pairs = np.array([[0, 1], [10, 11], [0, 10], [1, 11]])
+    >>> log = train_last_layer(
+    ...     model, features, pairs, np.array([1, 1, 0, 0]),
+    ...     margin=3.0, lr_last=0.1, batch_size=4, n_iterations=5,
+    ... )
+    >>> len(log)
+    5
     """
     if model.backbone is not None:
         raise ValueError("the model has a backbone; train_siamese trains on pictures")

@@ -35,7 +35,7 @@ class PairPValues:
     p_values : ndarray of shape (m,)
         Its p-values: one test, whatever the number of vocabularies.
     max_z_by_seed, p_by_seed : ndarray of shape (S, m)
-        The same of each vocabulary alone, from the same deals.
+        The same of each vocabulary alone, from the same shuffles.
     """
 
     max_z: NDArray[np.float64]
@@ -104,7 +104,7 @@ def max_z_pvalues(
     user whose pins are nearly all of one session cannot differ significantly.
 
     A vocabulary is one of many that another start of k-means gives. Given several of the same pins,
-    the statistic is the mean of their largest z-scores, and every deal is the same in all: one
+    the statistic is the mean of their largest z-scores, and every shuffle is the same in all: one
     test, and not many p-values to combine.
 
     Parameters
@@ -147,6 +147,15 @@ def max_z_pvalues(
     TypeError
         If n_permutations or the seed is not whole, users or sessions are of several kinds, or not
         exactly one of alpha and prior_pins is given.
+
+    Examples
+    --------
+    >>> sea, hills = np.eye(2)
+    >>> assignments = np.array([sea] * 20 + [hills] * 20 + [sea, hills] * 10)
+    >>> users = np.repeat(["ann", "ben", "eva"], 20)
+    >>> tests = max_z_pvalues(assignments, users, [[0, 1]], background=[50, 50], prior_pins=2)
+    >>> float(tests.p_values[0])
+    0.001
     """
     if ties not in ("count", "random"):
         raise ValueError(f"ties: expected 'count' or 'random', got {ties!r}")
@@ -189,10 +198,10 @@ def max_z_pvalues(
     for block in (slice(first, first + size) for first in range(0, len(pairs), size)):
         total = 0.0
         for vocabulary, test in enumerate(tests, 1):
-            dealt = test.dealt_max_z(pairs[block], seeds[block], n_permutations)
-            total += dealt
+            shuffled = test.shuffled_max_z(pairs[block], seeds[block], n_permutations)
+            total += shuffled
             reached[:, vocabulary, block] = np.sum(
-                dealt >= cuts[:, vocabulary, block, None], axis=-1
+                shuffled >= cuts[:, vocabulary, block, None], axis=-1
             )
         mean = total / len(tests)
         reached[:, 0, block] = np.sum(mean >= cuts[:, 0, block, None], axis=-1)
@@ -287,7 +296,7 @@ class _Test:
 
     max_z: NDArray[np.float64]  # of each pair
     rounding: NDArray[np.float64]  # of max_z
-    units: NDArray  # what is dealt
+    units: NDArray  # what is shuffled
     sizes: NDArray[np.int64]
     starts: NDArray[np.int64]
     prior: NDArray[np.float64]
@@ -331,11 +340,11 @@ class _Test:
             units, prior = scaled(units.astype(np.float64), 2 * half), scaled(prior, 2 * half)
         return cls(max_z, rounding, units, sizes, starts, prior, variance == "four-term", half)
 
-    def dealt_max_z(
+    def shuffled_max_z(
         self, pairs: NDArray, seeds: NDArray, n_permutations: int
     ) -> NDArray[np.float64]:
         """Largest absolute z-score of each pair in each permutation, which the seeds draw."""
-        max_z = _dealt_max_z(
+        max_z = _shuffled_max_z(
             self.units, self.sizes, self.starts, pairs, self.prior, self.four_term, seeds,
             n_permutations,
         )  # fmt: skip
@@ -345,7 +354,7 @@ class _Test:
 def _units(
     pins: NDArray, users: ArrayLike, sessions: ArrayLike | None
 ) -> tuple[NDArray, NDArray[np.int64], NDArray[np.int64]]:
-    """What is dealt, pins or sums of sessions, by user; their sizes; and where users start."""
+    """What is shuffled, pins or sums of sessions, by user; their sizes; and where users start."""
     owners = _codes(users, len(pins), "users")
     if sessions is None:
         if np.any(np.diff(owners) < 0):
@@ -363,7 +372,7 @@ def _units(
 
 
 @njit(parallel=True, cache=True)
-def _dealt_max_z(
+def _shuffled_max_z(
     units, sizes, starts, pairs, prior, four_term, seeds, n_permutations
 ):  # pragma: no cover  (compiled)
     """Largest absolute z-score of each pair in each permutation, (m, n_permutations)."""
@@ -378,38 +387,38 @@ def _dealt_max_z(
         total = both.sum()
         # who gets the smaller part does not matter: z changes no more than its sign
         n_pins = min(sizes[starts[i] : starts[i + 1]].sum(), sizes[starts[j] : starts[j + 1]].sum())
-        chosen, dealt, bounds = np.empty_like(order), np.empty_like(prior), np.empty_like(prior)
+        chosen, given, bounds = np.empty_like(order), np.empty_like(prior), np.empty_like(prior)
         state = seeds[pair]
         for permutation in range(n_permutations):
-            n_chosen, state = _deal(order, sizes, n_pins, state, chosen)
-            dealt[:] = prior
-            _add_rows(dealt, units, chosen[:n_chosen])
-            max_z[pair, permutation] = _largest_z(dealt, both, total, four_term, bounds)
+            n_chosen, state = _shuffle(order, sizes, n_pins, state, chosen)
+            given[:] = prior
+            _add_rows(given, units, chosen[:n_chosen])
+            max_z[pair, permutation] = _largest_z(given, both, total, four_term, bounds)
     return max_z
 
 
 @njit
-def _deal(order, sizes, n_pins, state, chosen):  # pragma: no cover  (compiled)
+def _shuffle(order, sizes, n_pins, state, chosen):  # pragma: no cover  (compiled)
     """Draw units, at least one, with as many pins as asked for, or nearly: the best of some tries.
 
     Shuffles ``order``, writes ``chosen``; returns how many are chosen and the state of the stream.
     """
     n_chosen, nearest = 0, np.int64(2**62)
     for _ in range(_TRIES):
-        place, n_dealt = 0, np.int64(0)
-        while n_dealt < n_pins:
+        place, n_given = 0, np.int64(0)
+        while n_given < n_pins:
             state += GOLDEN
             n_left = np.uint64(len(order) - place)
             other = place + np.int64((mixed(state) >> _HALF) * n_left >> _HALF)
             order[place], order[other] = order[other], order[place]
-            n_before = n_dealt
-            n_dealt += sizes[order[place]]
+            n_before = n_given
+            n_given += sizes[order[place]]
             place += 1
-        if place > 1 and n_pins - n_before <= n_dealt - n_pins:  # nearer without the last one
-            n_dealt = n_before
+        if place > 1 and n_pins - n_before <= n_given - n_pins:  # nearer without the last one
+            n_given = n_before
             place -= 1
-        if abs(n_dealt - n_pins) < nearest:
-            n_chosen, nearest = place, abs(n_dealt - n_pins)
+        if abs(n_given - n_pins) < nearest:
+            n_chosen, nearest = place, abs(n_given - n_pins)
             chosen[:place] = order[:place]
         if nearest == 0:
             break

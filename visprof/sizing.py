@@ -103,6 +103,16 @@ def fit_to_data(parameters: Parameters, given: Collection[str], census: Census) 
     ------
     ValueError
         If the data hold too little, or less than what was given; all that is too little is listed.
+
+    Examples
+    --------
+    >>> asked = Parameters(data="folder", n_map=100)
+    >>> times = pd.date_range("2015-01-01", periods=60 * 120, freq="h", tz="UTC")
+    >>> pins = pd.DataFrame({"board": np.repeat(np.arange(60), 120), "time": times})
+    >>> fitted = fit_to_data(asked, {"data", "n_map"}, Census(pins, np.arange(len(pins)) % 300))
+    >>> for choice in fitted.choices:
+    ...     print(choice)
+    n_clusters is 60 instead of 100: the background holds 300 different pictures, 5 for each cluster
     """
     fitting = _Fitting(parameters, frozenset(given), census)
     fitting.pins_of_boards()
@@ -282,7 +292,7 @@ class _Fitting:
         ):
             if (wanted := getattr(self.asked, name)) <= most:
                 continue
-            drawn = self.asked.scenes == "simulated"
+            drawn = self.asked.training_scenes == "simulated"
             which = "each class of the drawn scenes" if drawn else f"the class {sizes.index[0]}"
             why = f"{which} has {smallest} training scenes"
             if name in self.given or most < 1:

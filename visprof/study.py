@@ -125,7 +125,7 @@ class Study:
                 "backbone=efficientnet-lite0, whose weights come with a package"
             )
         train, n_test = pd.Series(dtype=int), 0
-        if asked.data and asked.scenes == "own":
+        if asked.data and asked.training_scenes == "own":
             try:
                 split = self["scene_split"]
             except (FileNotFoundError, ValueError) as error:
@@ -137,10 +137,10 @@ class Study:
         if asked.data:
             pins = self["pins"].readable
             return sizing.Census(pins, self["picture_contents"], train, n_test, tuple(problems))
-        n = asked.n_users * asked.world_pins
+        n = asked.n_users * asked.n_simulated_pins
         # every board is active, and a repeat shows what another pin shows
         since = pd.Timestamp(asked.active_since, tz="UTC")
-        boards = np.repeat(np.arange(asked.n_users), asked.world_pins)
+        boards = np.repeat(np.arange(asked.n_users), asked.n_simulated_pins)
         n_new = max(1, round(n * (1 - asked.repeat_share) * (1 - asked.shared_share)))
         return sizing.Census(
             pd.DataFrame({"board": boards, "time": since}), np.arange(n) % n_new, train, n_test

@@ -88,6 +88,12 @@ class ParagraphVectors(TransformerMixin, BaseEstimator):
         Times each word is seen.
     word_vectors_, output_vectors_ : ndarray of shape (v, vector_size)
         Vectors of the words as context, and as what is predicted.
+
+    Examples
+    --------
+    >>> captions = ["red barn at dusk", "a red barn", "city at night", "a city at night"]
+    >>> ParagraphVectors(vector_size=8, epochs=5).fit_transform(captions).shape
+    (4, 8)
     """
 
     def __init__(

@@ -38,6 +38,11 @@ def exceeds(values: ArrayLike, threshold: float) -> NDArray[np.bool_]:
         If the threshold is no number.
     ValueError
         If the threshold is NaN or infinite.
+
+    Examples
+    --------
+    >>> exceeds([1.0, 1.0 + 1e-12, 1.1], 1.0)  # the second differs by rounding alone
+    array([False, False,  True])
     """
     threshold = check_number(threshold, "threshold")
     return np.asarray(values) > threshold + TIE * abs(threshold)

@@ -25,7 +25,16 @@ STEP, FILES = "step ", "files "  # begin the name of an input: a step's code, or
 
 @contextmanager
 def tracing(trace: Path) -> Iterator[None]:
-    """Let this process, and those that it starts, write into a file until the block ends."""
+    """Let this process, and those that it starts, write into a file until the block ends.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> with tracing(Path("page.trace")):
+    ...     note_inputs({"visprof.steps.data.pins": "0a1b"}, {})
+    >>> noted_inputs(Path("page.trace"))
+    {'step visprof.steps.data.pins': '0a1b'}
+    """
     before = os.environ.get(TRACE)
     os.environ[TRACE] = str(trace.resolve())
     try:

@@ -115,6 +115,13 @@ def compare_ledgers(published: Ledger, made: Ledger) -> Verification:
     ------
     ValueError
         If they have no number in common.
+
+    Examples
+    --------
+    >>> from visprof.results.cite import find_ledger
+    >>> published = find_ledger(preset="demo")
+    >>> compare_ledgers(published, published).holds
+    True
     """
     theirs, ours = estimates(published.read()), estimates(made.read())
     common = [key for key in theirs if key in ours]

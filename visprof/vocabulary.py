@@ -45,9 +45,9 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     where r is a picture's embedding, :math:`d_k` a cluster centre, :math:`\sigma^2` the mean
     squared distance between pairs of training pictures and :math:`\beta` the bandwidth. The
     paper leaves open whether assignments are normalised, and what :math:`\sigma^2` is a mean over:
-    both readings of both can be had. Where :math:`\beta` is read to divide :math:`\sigma^2`, pass
-    a bandwidth of :math:`1 / \beta`. Near :math:`\beta = 1` the assignment is almost uniform, and a
-    warning says so: see :func:`assignment_entropy`.
+    both interpretations of both can be had. Where :math:`\beta` is read to divide
+    :math:`\sigma^2`, pass a bandwidth of :math:`1 / \beta`. Near :math:`\beta = 1` the assignment
+    is almost uniform, and a warning says so: see :func:`assignment_entropy`.
 
     Parameters
     ----------
@@ -58,10 +58,10 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         :math:`\beta`; 0 assigns each picture wholly to the nearest centre. "auto" takes the one
         with which the mean entropy of the training pictures' normalised assignments is half of the
         largest: :math:`\log(k) / 2`, as if each belonged equally to :math:`\sqrt{k}` words.
-    normalised : bool, default=True
+    normalised_assignments : bool, default=True
         Divide by the sum over clusters, so that every picture counts as 1. Else the plain
         exponentials: a picture far from all centres counts for little.
-    sigma : {"pairs", "centres"}, default="pairs"
+    sigma_over : {"pairs", "centres"}, default="pairs"
         What :math:`\sigma^2` is the mean over: pairs of training pictures, or all pictures and
         centres.
     max_iter : int, default=25
@@ -75,9 +75,9 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     cluster_centers_ : ndarray of shape (n_clusters, d)
     sigma2_ : float
         Mean of :math:`\|r_i - r_j\|^2` over all pairs i != j of training rows, or of
-        :math:`\|r_i - d_k\|^2` over all rows and centres. Like `bandwidth` and `normalised`,
-        `sigma` plays no part in `fit`: another reading needs no new clusters, but `set_params`
-        (only "auto" is found in `fit`).
+        :math:`\|r_i - d_k\|^2` over all rows and centres. Like `bandwidth` and
+        `normalised_assignments`, `sigma_over` plays no part in `fit`: another choice needs no new
+        clusters, but `set_params` (only "auto" is found in `fit`).
         Assignments do not depend on the unit of the embeddings; this does, and asking for it is a
         ValueError where it is beyond the largest float.
     bandwidth_ : float
@@ -99,15 +99,15 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self,
         n_clusters: int = 200,
         bandwidth: float | str = 1.0,
-        normalised: bool = True,
-        sigma: str = "pairs",
+        normalised_assignments: bool = True,
+        sigma_over: str = "pairs",
         max_iter: int = 25,
         random_state: int | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.bandwidth = bandwidth
-        self.normalised = normalised
-        self.sigma = sigma
+        self.normalised_assignments = normalised_assignments
+        self.sigma_over = sigma_over
         self.max_iter = max_iter
         self.random_state = random_state
 
@@ -174,13 +174,13 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             return float(self.bandwidth)
         if self._auto_scale is None:
             raise ValueError('bandwidth: "auto" is found in fit; fit with it, or pass a number')
-        return 2 * self._auto_scale / self._sigma2[self.sigma]
+        return 2 * self._auto_scale / self._sigma2[self.sigma_over]
 
     @property
     def sigma2_(self) -> float:
-        r"""Mean squared distance :math:`\sigma^2`, by the reading `sigma`."""
+        r"""Mean squared distance :math:`\sigma^2`, over what `sigma_over` says."""
         with np.errstate(over="ignore"):  # checked below
-            sigma2 = scaled(self._sigma2[self.sigma], -2 * self._exponent)
+            sigma2 = scaled(self._sigma2[self.sigma_over], -2 * self._exponent)
         return float(check_finite(sigma2, "sigma2_"))
 
     def transform(self, X: ArrayLike) -> NDArray:
@@ -193,8 +193,8 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Returns
         -------
         ndarray of shape (n, n_clusters)
-            Non-negative; rows sum to 1 if `normalised`. Computed in float64; of float32 input
-            rounded to float32 at the end.
+            Non-negative; rows sum to 1 if `normalised_assignments`. Computed in float64; of float32
+            input rounded to float32 at the end.
 
         Raises
         ------
@@ -210,10 +210,37 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             If normalised assignments are nearly uniform; it says with which bandwidth they would
             not be.
         """
+        X = self._checked(X)
+        words = self._assign(X)
+        if self.normalised_assignments:
+            self._warn_if_uniform(X, words)
+        return words
+
+    def assign(self, X: ArrayLike) -> NDArray:
+        """Do what `transform` does without its warning, where uniformity is what is to be seen.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, n_clusters)
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `transform`.
+        """
+        return self._assign(self._checked(X))
+
+    def _checked(self, X: ArrayLike) -> NDArray:
         check_is_fitted(self)
         self._check_parameters()
-        scale = self.bandwidth_ * self._sigma2[self.sigma] / 2
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        return validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+
+    def _assign(self, X: NDArray) -> NDArray:
+        scale = self.bandwidth_ * self._sigma2[self.sigma_over] / 2
         words = np.empty((len(X), len(self.cluster_centers_)), dtype=X.dtype)
         block = max(1, _BLOCK_BYTES // (words.shape[1] * np.dtype(float).itemsize))
         for start in range(0, len(X), block):
@@ -222,8 +249,6 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             affinity, half_norms = self._affinities(rows)
             self._soften(affinity, half_norms, scale)
             words[start : start + block] = affinity
-        if self.normalised:
-            self._warn_if_uniform(X, words)
         return words
 
     def _affinities(self, rows: NDArray) -> tuple[NDArray, NDArray]:
@@ -245,7 +270,7 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         if entropy < _UNIFORM_ENTROPY * largest or largest == 0:
             return
         rows = scaled(_some_rows(X).astype(float), self._exponent)
-        better = 2 * _scale_of_entropy(self._affinities(rows)[0]) / self._sigma2[self.sigma]
+        better = 2 * _scale_of_entropy(self._affinities(rows)[0]) / self._sigma2[self.sigma_over]
         warnings.warn(
             f"bandwidth={self.bandwidth_:g} assigns pictures nearly equally to all visual words: "
             f"the mean entropy is {entropy:.3f} of at most {largest:.3f}. With bandwidth="
@@ -261,7 +286,7 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             affinity[:] = 0
             affinity[np.arange(len(affinity)), nearest] = 1
             return
-        if self.normalised:  # |r|^2 cancels; no row may vanish
+        if self.normalised_assignments:  # |r|^2 cancels; no row may vanish
             affinity -= affinity.max(axis=1, keepdims=True)
         else:
             affinity -= half_norms[:, np.newaxis]
@@ -269,7 +294,7 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         with np.errstate(over="ignore"):  # an infinite distance has weight exp(-inf) = 0, rightly
             affinity /= scale
             np.exp(affinity, out=affinity)
-        if self.normalised:
+        if self.normalised_assignments:
             affinity /= affinity.sum(axis=1, keepdims=True)
 
     def _check_parameters(self) -> None:
@@ -279,15 +304,18 @@ class VisualVocabulary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             check_number(self.bandwidth, "bandwidth", least=0)
         elif self.bandwidth != "auto":
             raise ValueError(f'bandwidth: expected a number or "auto", got {self.bandwidth!r}')
-        if not isinstance(self.normalised, bool | np.bool_):
-            raise ValueError(f"normalised: expected True or False, got {self.normalised!r}")
-        if self.bandwidth == 0 and not self.normalised:
+        if not isinstance(self.normalised_assignments, bool | np.bool_):
+            raise ValueError(
+                "normalised_assignments: expected True or False, got "
+                f"{self.normalised_assignments!r}"
+            )
+        if self.bandwidth == 0 and not self.normalised_assignments:
             raise ValueError(
                 "bandwidth: 0 is a limit of normalised assignments only; pass a positive one or "
-                "normalised=True"
+                "normalised_assignments=True"
             )
-        if self.sigma not in _SIGMAS:
-            raise ValueError(f"sigma: expected one of {_SIGMAS}, got {self.sigma!r}")
+        if self.sigma_over not in _SIGMAS:
+            raise ValueError(f"sigma_over: expected one of {_SIGMAS}, got {self.sigma_over!r}")
 
     @property
     def _n_features_out(self) -> int:

@@ -156,6 +156,11 @@ def n_outputs(state: Mapping[str, Tensor], last_key: str, default: int) -> int:
     Returns
     -------
     int
+
+    Examples
+    --------
+    >>> n_outputs({"fc.weight": torch.zeros(205, 8)}, "fc", default=1000)
+    205
     """
     weight = state.get(f"{last_key}.weight")
     return default if weight is None or weight.ndim == 0 else len(weight)

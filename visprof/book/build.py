@@ -21,12 +21,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from visprof.book.chapter import Page, read_book
 from visprof.book.errors import traceback_kept
 from visprof.book.execute import execute_page, prepared_notebook, seen_from
+from visprof.book.executed import parameters_note
 from visprof.book.inputs import changed_inputs, page_inputs
 from visprof.book.kept import KeptPage
-from visprof.book.pages import parameters_note
+from visprof.book.page import Page, read_book
 from visprof.book.parameters import check_parameters
 from visprof.book.progress import Progress
 from visprof.book.render import render_book

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from visprof._extras import needs
-from visprof.book.chapter import KERNEL, Page
 from visprof.book.errors import BookError
-from visprof.book.pages import add_foot, add_note
+from visprof.book.executed import add_foot, add_note
+from visprof.book.page import KERNEL, Page
 from visprof.book.parameters import changed_values, check_parameters
 from visprof.files import naming, partial_folder, put_in_place
 from visprof.results.ledger import PAGE
@@ -72,7 +72,7 @@ def execute_page(
     Parameters
     ----------
     page : Page
-        As `visprof.book.chapter.read_page` gives it; it has code.
+        As `visprof.book.page.read_page` gives it; it has code.
     target : path
         Notebook (``.ipynb``) to write; it appears only when every cell has run.
     given : mapping, optional

@@ -1,7 +1,7 @@
 """How a page was made, for the foot of the page and for machines: `PageProvenance`.
 
-The last cell of every executed page is one of these (`visprof.book.pages.add_foot` appends it), so
-what it says of time and memory is that of the process that made the page.
+The last cell of every executed page is one of these (`visprof.book.executed.add_foot` appends it),
+so what it says of time and memory is that of the process that made the page.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from visprof.parameters import (
     allowed_values,
     given_parameters,
     preset_parameters,
+    refuse_former_names,
 )
 
 __all__ = [
@@ -101,6 +102,11 @@ class Parameter:
         ------
         ValueError
             If `text` is no value of the declared type.
+
+        Examples
+        --------
+        >>> Parameter("train_sizes", "tuple[int, ...]", (10, 20), "").parse("5, 10")
+        (5, 10)
         """
         for name, parser in _PARSERS.items():
             if name in self.alternatives:
@@ -140,7 +146,7 @@ def list_parameters(known: Mapping[str, Parameter], preset: str = "demo") -> str
     Parameters
     ----------
     known : mapping of str to Parameter
-        Such as those of a `visprof.book.chapter.Page`.
+        Such as those of a `visprof.book.page.Page`.
     preset : str
         Where a parameter's default is the preset's: of which.
 
@@ -183,10 +189,11 @@ def check_parameters(
     Raises
     ------
     ValueError
-        If a parameter is unknown, its value not of the declared type, or none that it may have. The
-        parameters are listed, and the reason stands in the last line.
+        If a parameter is unknown or called by a former name, its value not of the declared type,
+        or none that it may have. The parameters are listed, and the reason stands in the last line.
     """
     try:
+        refuse_former_names(given.keys() - known.keys())
         for name in given:
             if name not in known:
                 near = difflib.get_close_matches(name, known, 1)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from visprof.book.chapter import read_book
+from visprof.book.page import read_book
 from visprof.book.parameters import FIELDS, Parameter, default_of_preset, values_allowed
 from visprof.parameters import PRESETS
 

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from visprof._extras import needs
-from visprof.book.chapter import Page, book_pages
 from visprof.book.crate import describe_book
 from visprof.book.errors import BookError
+from visprof.book.executed import link_figures, page_provenance, save_figures, status_table
 from visprof.book.kept import KeptPage, file_digest
-from visprof.book.pages import link_figures, page_provenance, save_figures, status_table
+from visprof.book.page import Page, book_pages
 from visprof.digests import digest
 from visprof.files import partial_folder, put_in_place, read_record, write_record
 from visprof.machine import environment_version

@@ -21,10 +21,10 @@ import pandas as pd
 
 from visprof._extras import needs
 from visprof.book.build import study_note
-from visprof.book.chapter import Page, find_chapter, read_page
 from visprof.book.errors import traceback_kept
 from visprof.book.execute import execute_page, seen_from
-from visprof.book.pages import save_figures
+from visprof.book.executed import save_figures
+from visprof.book.page import Page, find_chapter, read_page
 from visprof.book.parameters import changed_values, check_parameters
 from visprof.book.progress import Progress
 from visprof.book.render import FIGURES, render_page
@@ -90,7 +90,7 @@ def run_chapter(
     Parameters
     ----------
     chapter : str
-        The page, as `visprof.book.chapter.find_chapter` finds it: ``06-prediction``, ``6``, ...
+        The page, as `visprof.book.page.find_chapter` finds it: ``06-prediction``, ``6``, ...
     parameters : mapping, optional
         Values by name, as text or of the declared type; ``data`` is relative to where this runs.
     out : path

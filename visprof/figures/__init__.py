@@ -25,7 +25,7 @@ from visprof.figures.pairs import (
     cluster_contrasts,
     max_z_ecdf,
     own_clusters,
-    reading_curves,
+    sensitivity_curves,
 )
 from visprof.figures.planes import grid_representatives, picture_map, scene_map
 from visprof.figures.ranks import (
@@ -65,8 +65,8 @@ __all__ = [
     "power_curves",
     "precision_recall",
     "pvalue_ecdf",
-    "reading_curves",
     "scene_map",
+    "sensitivity_curves",
     "share_intervals",
     "siamese_ablation",
     "siamese_network",

@@ -129,7 +129,7 @@ def framework(n_cnn: int, n_siamese: int, n_clusters: int) -> Figure:
 
 
 def siamese_network(
-    trunk: str, n_features: int, n_outputs: int, margin: float, normalise: str
+    trunk: str, n_features: int, n_outputs: int, margin: float, output_norm: str
 ) -> Figure:
     """Figure 3: the Siamese network that this code trains.
 
@@ -141,11 +141,11 @@ def siamese_network(
         Dimensions before and after the last layer.
     margin : float
         Margin of the contrastive loss.
-    normalise : {"batch", "l2"}
+    output_norm : {"batch", "l2"}
         What stands on top of the outputs.
     """
     figure, axis = _canvas(9.4, 3.4)
-    top = {"batch": "batch\nnorm", "l2": "unit\nlength"}[normalise]
+    top = {"batch": "batch\nnorm", "l2": "unit\nlength"}[output_norm]
     trunk = trunk.replace("-", "-\n", 1)  # the names of networks are long
     named = []
     for y, picture, output in ((2.5, "picture $x$", "$f(x)$"), (0.9, "picture $y$", "$f(y)$")):
@@ -159,7 +159,7 @@ def siamese_network(
         _arrow(axis, (4.78, y), (5.22, y))
         _arrow(axis, (6.08, y), (7.05, 1.7 + np.sign(y - 1.7) * 0.4), output)
     shared = [(2.25, "same weights"), (4.15, "same weights"), (5.65, "one batch")]
-    for x, label in shared if normalise == "batch" else shared[:2]:
+    for x, label in shared if output_norm == "batch" else shared[:2]:
         axis.annotate(
             "",
             (x, 1.32),

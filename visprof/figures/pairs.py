@@ -13,18 +13,18 @@ from visprof.figures.figure import Figure
 from visprof.figures.mosaics import mosaic
 from visprof.figures.style import ALL_SEEDS, CYCLE, DASHES, ONE_SEED, single_axes
 
-__all__ = ["cluster_contrasts", "max_z_ecdf", "own_clusters", "reading_curves"]
+__all__ = ["cluster_contrasts", "max_z_ecdf", "own_clusters", "sensitivity_curves"]
 
-_READINGS = {
+_SETTINGS = {
     "alpha": r"weight of the prior, $\alpha$ (pins)",
     "bandwidth": r"bandwidth $\beta$ (entropy)",
-    "normalised": "assignments sum to 1",
-    "sigma": r"$\sigma^2$ is a mean over",
-    "counts": "$y$ has sum",
+    "normalised_assignments": "assignments sum to 1",
+    "sigma_over": r"$\sigma^2$ is a mean over",
+    "user_counts": "$y$ has sum",
     "variance": "variance",
 }
 
-_READ_SERIES = {"max_z": "users", "shuffled_max_z": "pins dealt at random"}
+_SERIES = {"max_z": "users", "shuffled_max_z": "pins shuffled"}
 
 
 def _ecdf(z: np.ndarray, n_steps: int) -> pd.DataFrame:
@@ -50,6 +50,12 @@ def max_z_ecdf(distributions: Mapping[str, np.ndarray]) -> Figure:
     Figure
         Its table has a row a step: columns series (name), seed (1, 2, ..., or "all" for the mean
         of the curves), z, share (of pairs at or below).
+
+    Examples
+    --------
+    >>> figure = max_z_ecdf({"users": np.array([[1.5, 2.5, 3.0]])})
+    >>> figure.numbers["share"].round(2).tolist()  # of pairs at or below 1.5, 2.5 and 3
+    [0.33, 0.67, 1.0]
     """
     # the right end of the axis: few pairs lie beyond
     largest = max(4.0, *(float(np.quantile(z, 0.995)) for z in distributions.values()))
@@ -160,8 +166,8 @@ def own_clusters(table: pd.DataFrame, size: int = 96) -> Figure:
     return figure
 
 
-def reading_curves(table: pd.DataFrame) -> Figure:
-    """eCDF of the largest absolute z by other parameters and readings, one panel each.
+def sensitivity_curves(table: pd.DataFrame) -> Figure:
+    """eCDF of the largest absolute z by other parameters and interpretations, one panel each.
 
     Parameters
     ----------
@@ -173,10 +179,10 @@ def reading_curves(table: pd.DataFrame) -> Figure:
     -------
     Figure
         Its table has a row a quantile: columns parameter, value, chosen, entropy, prior, series
-        ("users" or "pins dealt at random"), z, share (of pairs at or below).
+        ("users" or "pins shuffled"), z, share (of pairs at or below).
     """
     panels = list(table.groupby("parameter", sort=False))
-    numbers = _reading_quantiles(table)
+    numbers = _setting_quantiles(table)
     figure = Figure(figsize=(9, 3.1 * -(-len(panels) // 3)), layout="constrained", numbers=numbers)
     axes = figure.subplots(-(-len(panels) // 3), 3, sharex=True, sharey=True, squeeze=False).ravel()
     chosen = table[table["chosen"]].iloc[0]
@@ -186,14 +192,14 @@ def reading_curves(table: pd.DataFrame) -> Figure:
         for row, colour in zip(rows.itertuples(), CYCLE, strict=False):
             of_value = of_panel[of_panel["value"] == str(row.value)]
             for series, curve in of_value.groupby("series", sort=False):
-                of_users = series == _READ_SERIES["max_z"]
+                of_users = series == _SERIES["max_z"]
                 axis.plot(
                     curve["z"], curve["value"], color=colour, ls="-" if of_users else ":",
-                    label=_reading_name(row) if of_users else None,
+                    label=_setting_name(row) if of_users else None,
                     lw=2.4 if row.chosen else 1.3,
                 )  # fmt: skip
         axis.legend(loc="lower right", fontsize="x-small", handlelength=1.3)
-        figure.formulas(axis.set_title(_READINGS[parameter]))
+        figure.formulas(axis.set_title(_SETTINGS[parameter]))
         axis.set(xlim=(0, largest), ylim=(0, 1))
         axis.tick_params(labelbottom=True)
     for axis in axes[len(panels) :]:
@@ -204,8 +210,8 @@ def reading_curves(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _reading_quantiles(table: pd.DataFrame) -> pd.DataFrame:
-    """The quantiles of `reading_curves`, one a row."""
+def _setting_quantiles(table: pd.DataFrame) -> pd.DataFrame:
+    """The quantiles of `sensitivity_curves`, one a row."""
     kept = ["parameter", "value", "chosen", "entropy", "prior"]
     return pd.concat(
         [
@@ -219,13 +225,13 @@ def _reading_quantiles(table: pd.DataFrame) -> pd.DataFrame:
                 }
             )
             for row in table.itertuples()
-            for column, series in _READ_SERIES.items()
+            for column, series in _SERIES.items()
         ],
         ignore_index=True,
     )
 
 
-def _reading_name(row: Any) -> str:
+def _setting_name(row: Any) -> str:
     if row.parameter == "alpha":
         return f"{row.value:g} ({float(f'{row.prior:.2g}'):,g})"
     if row.parameter == "bandwidth":

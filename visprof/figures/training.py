@@ -57,17 +57,17 @@ def siamese_ablation(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        As the step ``siamese_ablation`` of a study returns it: columns normalise, rule ("start":
+        As the step ``siamese_ablation`` of a study returns it: columns output_norm, rule ("start":
         before training), lr_last, margin, mean_ap, low, high, first_active.
     """
     titles = {"batch": "batch normalisation", "l2": "unit length"}
     trained = table[table["rule"] != "start"]
     rules = list(trained["rule"].unique())
-    columns = ["normalise", "rule", "lr_last", "margin", "value", "low", "high", "first_active"]
+    columns = ["output_norm", "rule", "lr_last", "margin", "value", "low", "high", "first_active"]
     figure = Figure(figsize=(9, 5.2), layout="constrained", numbers=table[columns])
     axes = figure.subplots(len(titles), len(rules), sharex=True, sharey=True, squeeze=False)
-    for (normalise, title), row in zip(titles.items(), axes, strict=True):
-        of_row = table[table["normalise"] == normalise]
+    for (output_norm, title), row in zip(titles.items(), axes, strict=True):
+        of_row = table[table["output_norm"] == output_norm]
         start = of_row[of_row["rule"] == "start"].iloc[0]
         for rule, axis in zip(rules, row, strict=True):
             shown = of_row[of_row["rule"] == rule]

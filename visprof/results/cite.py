@@ -88,6 +88,11 @@ def list_numbers(ledger: Ledger, pattern: str = "") -> pd.DataFrame:
     ------
     ValueError
         If the file is no ledger, or no key is like the pattern.
+
+    Examples
+    --------
+    >>> list_numbers(find_ledger(preset="demo"), "mrr.image.50")["key"].tolist()
+    ['mrr.image.50', 'mrr.image.50.optimistic', 'mrr.image.50.pessimistic']
     """
     numbers = estimates(_read(ledger))
     whole = pattern if set("*?[") & set(pattern) else f"*{pattern}*"

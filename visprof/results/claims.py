@@ -72,20 +72,22 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
             above_zero,
             verdicts_by_seed(difference, 0),
         )
-    differ, dealt = numbers["pairs.differ"], numbers["pairs.differ.dealt"]
+    differ, shuffled = numbers["pairs.differ"], numbers["pairs.differ.dealt"]
     add(
         f"More than half of the pairs of users differ (Z > {threshold:g})",
         "more than half",
-        f"{differ:.1%}; where pins are dealt at random {dealt:.1%}",
-        verdict_above(differ, 0.5) if dealt.value < 0.05 else "does not hold",
+        f"{differ:.1%}; where pins are shuffled {shuffled:.1%}",
+        verdict_above(differ, 0.5) if shuffled.value < 0.05 else "does not hold",
         "the 95 % interval of the share lies above one half, and fewer than 5 % of the pairs "
-        "differ when the same pins are dealt to the users at random",
+        "differ when the same pins are shuffled among the users",
         [
-            found if of_dealt[0] < 0.05 else "does not hold"
-            for found, of_dealt in zip(verdicts_by_seed(differ, 0.5), dealt.by_seed, strict=True)
+            found if by_chance[0] < 0.05 else "does not hold"
+            for found, by_chance in zip(
+                verdicts_by_seed(differ, 0.5), shuffled.by_seed, strict=True
+            )
         ],
     )
-    claim, paper = "The same by a test whose errors are known", "not tested"
+    claim, paper = "The same question, by a permutation test at the 5 % level", "not tested"
     by_pin, by_session = numbers.get("pairs.bh"), numbers.get("pairs.bh.sessions")
     if by_pin is None:
         add(claim, paper, "no test", "not tested", "")
@@ -93,7 +95,7 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
         tested = by_session or by_pin
         found = f"{tested:.1%}"
         if by_session is not None:
-            found += f"; if each pin were evidence by itself {by_pin:.1%}"
+            found += f"; treating pins as independent {by_pin:.1%}"
         add(
             claim,
             paper,
@@ -101,7 +103,7 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
             "holds" if verdict_above(tested, 0.5) == "holds" else "not shown",
             "the 95 % interval of the share of pairs with a significant difference (permutation "
             "test of the maximum, whole sessions shuffled where times show them, false discovery "
-            "rate 5 %) lies above one half; such a share is a least value, so it can show that "
+            "rate 5 %) lies above one half; such a share is a lower bound, so it can show that "
             "most pairs differ, never that most do not",
             [
                 "holds" if of_seed == "holds" else "not shown"
@@ -110,7 +112,7 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
         )
     image, random = numbers[f"mrr.image.{n_train}"], numbers["mrr.random"]
     add(
-        "Image profile above chance (MRR of next pins)",
+        "Image profile above chance (MRR of held-out pins)",
         "above 0.0022",
         f"{image:.3f} against {random.value:.3f}",
         verdict_above(image, random.value),
@@ -118,7 +120,7 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
         verdicts_by_seed(image, random.value),
     )
     for other, name, paper, missing in (
-        ("text", "text profile", "at every size", "captions share no words"),
+        ("text", "PV-DM text profile", "at every size", "captions share no words"),
         ("mean-embedding", "plain mean embedding", "not compared", "no embedding"),
         ("label-histogram", "classifier's label histogram", "not compared", "no classifier"),
     ):  # fmt: skip
@@ -263,7 +265,7 @@ def scorecards(
 
 def own_name(preset: str) -> str:
     """What the column of a study's own scorecard is called."""
-    return KINDS.get(preset, f"this book ({preset})")
+    return KINDS.get(preset, f"data of this book ({preset})")
 
 
 def side_by_side(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -278,6 +280,13 @@ def side_by_side(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     -------
     DataFrame
         Columns claim, the paper, one a study (verdict and what was found), and rule.
+
+    Examples
+    --------
+    >>> from visprof.results.cite import find_ledger
+    >>> card = ledger_scorecard(find_ledger(preset="demo"))
+    >>> side_by_side({"simulated world": card}).columns.tolist()
+    ['claim', 'the paper', 'simulated world', 'rule']
     """
     first = next(iter(cards.values()))
     found = {name: verdict_with_seeds(card) + ": " + card["ours"] for name, card in cards.items()}

@@ -26,6 +26,11 @@ def headline_keys(keys: Iterable[str]) -> list[str]:
     -------
     list of str
         Those that are there.
+
+    Examples
+    --------
+    >>> headline_keys(["mrr.image.10", "mrr.image.50", "map.cnn", "ties.image"])
+    ['map.cnn', 'mrr.image.50']
     """
     there = set(keys)
     sizes = [int(found[1]) for key in there if (found := re.fullmatch(r"mrr\.image\.(\d+)", key))]

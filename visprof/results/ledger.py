@@ -15,6 +15,7 @@ from filelock import FileLock
 from visprof.digests import digest
 from visprof.files import write_whole
 from visprof.intervals import Estimate
+from visprof.parameters import with_names_of_now
 from visprof.results.provenance import provenance
 from visprof.results.verdicts import ROUNDING
 
@@ -37,6 +38,13 @@ class Ledger:
     ----------
     path : path
         The file; it and its folder are made when the first number is written.
+
+    Examples
+    --------
+    >>> ledger = Ledger("ledger.json")
+    >>> ledger.write({"mrr.image.10": Estimate(0.4, 0.3, 0.5)}, {"seed": 0}, "tiny")
+    >>> f"{estimates(ledger.read())['mrr.image.10']:.2f}"
+    '0.40 (0.30 to 0.50)'
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -147,6 +155,8 @@ class Ledger:
         parts = ("numbers", "runs")
         if not (isinstance(kept, dict) and all(isinstance(kept.get(of), dict) for of in parts)):
             raise ValueError(f"{self.path} is no ledger: it does not hold numbers and their runs")
+        for run in kept["runs"].values():  # of numbers that were published before a change
+            run["parameters"] = with_names_of_now(run["parameters"])
         return kept
 
 

@@ -13,11 +13,10 @@ from visprof._shipped import SHIPPED
 from visprof.digests import digest
 from visprof.machine import environment_version, hardware
 
-__all__ = ["provenance"]
+__all__ = ["checkout_commit", "provenance"]
 
 PACKAGE = Path(visprof.__file__).parent
 LOCK = SHIPPED / "constraints.txt"  # the versions that were tested
-# the versions that were tested; in a checkout
 
 
 def provenance() -> dict[str, Any]:
@@ -30,23 +29,52 @@ def provenance() -> dict[str, Any]:
         library), ``python``, digests of the versions of packages that were tested
         (``tested_packages``) and that are installed (``installed_packages``), and the ``machine``
         (see `visprof.machine.hardware`).
+
+    Examples
+    --------
+    >>> sorted(provenance())[:4]
+    ['commit', 'installed_packages', 'machine', 'python']
     """
     source = hashlib.sha256()
     for module in sorted(PACKAGE.rglob("*.py")):
         source.update(module.relative_to(PACKAGE).as_posix().encode() + module.read_bytes())
-    git = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-        cwd=PACKAGE,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
     return {
         "visprof": visprof.__version__,
-        "commit": git.stdout.strip() if git.returncode == 0 else "not in a git checkout",
+        "commit": checkout_commit(PACKAGE),
         "source_sha256": source.hexdigest(),
         "python": platform.python_version(),
         "tested_packages": digest(LOCK.read_text("utf-8")) if LOCK.exists() else "unknown",
         "installed_packages": environment_version(),
         "machine": hardware(),
     }
+
+
+def checkout_commit(package: Path) -> str:
+    """Commit of the checkout that a package is part of.
+
+    A package may also lie in the checkout of something else, as in a virtual environment there; its
+    files are not in that repository, whose commit would say nothing of them.
+
+    Parameters
+    ----------
+    package : Path
+        Folder of the package.
+
+    Returns
+    -------
+    str
+        Twelve digits, or a tag, with ``-dirty`` after it if a file was changed; in words that there
+        is none.
+    """
+    own = _git(package, "ls-files", "--full-name", "__init__.py") == f"{package.name}/__init__.py"
+    commit = _git(package, "describe", "--always", "--dirty", "--abbrev=12") if own else ""
+    return commit or "not in a git checkout"
+
+
+def _git(folder: Path, *words: str) -> str:
+    """What git prints; nothing if it fails, or is not installed."""
+    try:
+        ran = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True)
+    except FileNotFoundError:
+        return ""
+    return ran.stdout.strip() if ran.returncode == 0 else ""

@@ -59,6 +59,11 @@ def changed_parameters(run: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters of a ledger's run that are not its preset's, by name.
 
     The data are left out, what these made of the preset, and parameters that are no more.
+
+    Examples
+    --------
+    >>> changed_parameters({"preset": "tiny", "parameters": {"seed": 3, "n_clusters": 8}})
+    {'seed': 3}
     """
     made = run["parameters"]
     usual = dataclasses.asdict(preset_parameters(run["preset"], {"data": made.get("data") or None}))

@@ -27,6 +27,11 @@ def verdict_above(estimate: Estimate, bound: float) -> str:
     ------
     ValueError
         If the estimate has no interval.
+
+    Examples
+    --------
+    >>> verdict_above(Estimate(0.4, 0.3, 0.5), 0.25), verdict_above(Estimate(0.4, 0.3, 0.5), 0.35)
+    ('holds', 'not resolved')
     """
     if estimate.low is None or estimate.high is None:
         raise ValueError(f"a verdict needs an interval, and {estimate} has none")

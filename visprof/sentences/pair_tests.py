@@ -39,7 +39,7 @@ def rule_by_chance(shuffled: Estimate) -> dict[str, Any]:
         pace = "more often than"
     elif shuffled.high < LEVEL:
         pace = "less often than"
-    return {"dealt": f"{shuffled:.1%}", "pace": pace}
+    return {"shuffled": f"{shuffled:.1%}", "pace": pace}
 
 
 def more_than_half(tests: PairTests, numbers: Mapping[str, Estimate]) -> dict[str, Any]:

@@ -17,22 +17,24 @@ SIGMA = {"pairs": "pairs", "centres": "pictures and centres"}
 SUMS = {"sum": "plain sum", "unit": "unit sum"}
 
 
-def equations_read(normalised: bool, sigma: str, counts: str) -> dict[str, Any]:
+def equations_read(
+    normalised_assignments: bool, sigma_over: str, user_counts: str
+) -> dict[str, Any]:
     """How the ambiguous equations of the paper are read.
 
     Parameters
     ----------
-    normalised : bool
+    normalised_assignments : bool
         Whether the assignments of a pin sum to 1.
-    sigma : {"pairs", "centres"}
+    sigma_over : {"pairs", "centres"}
         What is averaged.
-    counts : {"sum", "unit"}
+    user_counts : {"sum", "unit"}
         What y is.
     """
     return {
-        "normalised": "normalised" if normalised else "not normalised",
-        "sigma": SIGMA[sigma],
-        "counts": SUMS[counts],
+        "normalised_assignments": "normalised" if normalised_assignments else "not normalised",
+        "sigma_over": SIGMA[sigma_over],
+        "user_counts": SUMS[user_counts],
     }
 
 

@@ -27,7 +27,7 @@ def shares_by_setting(settings: pd.DataFrame, n_users: int, n_clusters: int) -> 
     """
     own = settings[settings["chosen"]].iloc[0]
     by_value = settings.set_index(["parameter", "value"])
-    unit, wide = by_value.loc[("counts", "unit")], by_value.loc[("bandwidth", 1.0)]
+    unit, wide = by_value.loc[("user_counts", "unit")], by_value.loc[("bandwidth", 1.0)]
     said = {
         "entropy": float(own["entropy"]),
         "largest_entropy": log(n_clusters),
@@ -39,7 +39,7 @@ def shares_by_setting(settings: pd.DataFrame, n_users: int, n_clusters: int) -> 
         if n_users <= N_COMPARED
         else f"on the pairs of {N_COMPARED:,} users drawn at random",
     }
-    for name, column in (("differ", "differ"), ("dealt", "shuffled"), ("gap", "gap")):
-        said[f"{name}.least"] = f"{settings[column].min():.1%}"
-        said[f"{name}.most"] = f"{settings[column].max():.1%}"
+    for name in ("differ", "shuffled", "gap"):
+        said[f"{name}.least"] = f"{settings[name].min():.1%}"
+        said[f"{name}.most"] = f"{settings[name].max():.1%}"
     return said

@@ -40,17 +40,17 @@ def worked_loss(margin: float) -> dict[str, Any]:
     }
 
 
-def on_top(normalise: str, n_outputs: int) -> dict[str, Any]:
+def on_top(output_norm: str, n_outputs: int) -> dict[str, Any]:
     """What is on top of the network, and how far apart batch normalisation puts unrelated pictures.
 
     Parameters
     ----------
-    normalise : {"batch", "l2"}
+    output_norm : {"batch", "l2"}
     n_outputs : int
         Of the network.
     """
     return {
-        "normalisation": NORMALISATIONS[normalise],
+        "normalisation": NORMALISATIONS[output_norm],
         "start_distance": float((2 * n_outputs) ** 0.5),
         "times_farther": float(n_outputs**0.5),  # than outputs of unit length
     }
@@ -99,7 +99,7 @@ def turned_layer(ablation: pd.DataFrame) -> dict[str, Any]:
     ablation : DataFrame
         The step ``siamese_ablation``.
     """
-    turns = ablation[ablation["rule"] == "paper's rate"].groupby("normalise")["turn"].mean()
+    turns = ablation[ablation["rule"] == "paper's rate"].groupby("output_norm")["turn"].mean()
     turned = (
         f"by {turns['batch']:.1f} degrees under batch normalisation, and by {turns['l2']:.1f} "
         "degrees with outputs of unit length."
@@ -118,7 +118,7 @@ def margin_too_small(ablation: pd.DataFrame) -> dict[str, Any]:
     ablation : DataFrame
         The step ``siamese_ablation``.
     """
-    found = ablation.set_index(["normalise", "rule", "margin"])
+    found = ablation.set_index(["output_norm", "rule", "margin"])
     least = found.loc[("batch", "paper's rate x iterations", MARGINS[0])]
     return {
         "unpushed.active": f"{least['first_active']:.1%}",
@@ -134,11 +134,11 @@ def best_variant(ablation: pd.DataFrame) -> dict[str, Any]:
     ablation : DataFrame
         The step ``siamese_ablation``.
     """
-    trained = ablation[ablation["rule"] != "start"].set_index(["normalise", "rule", "margin"])
-    normalise, rule, margin = trained["value"].sort_index().idxmax()
+    trained = ablation[ablation["rule"] != "start"].set_index(["output_norm", "rule", "margin"])
+    output_norm, rule, margin = trained["value"].sort_index().idxmax()
     return {
         "best": float(trained["value"].max()),
-        "best_name": f"{VARIANTS[normalise]}, {rule}, margin {margin:g}",
+        "best_name": f"{VARIANTS[output_norm]}, {rule}, margin {margin:g}",
     }
 
 

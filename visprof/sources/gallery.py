@@ -35,6 +35,12 @@ def every_style(scene: str) -> dict[str, np.ndarray]:
     -------
     dict of str to ndarray, shape (s, s, 3) uint8
         By the name of the style in words.
+
+    Examples
+    --------
+    >>> pictures = every_style("lighthouse")
+    >>> pictures["rose dusk"].shape
+    (96, 96, 3)
     """
     return {_in_words(style): draw_scene(scene, style, 5) for style in STYLES}
 

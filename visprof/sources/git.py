@@ -131,6 +131,12 @@ def read_repositories(path: str | Path | None = None) -> list[PinnedRepository]:
         If there is no such file.
     ValueError
         If a column is missing, a value is wrong, a board is listed twice, or none is listed.
+
+    Examples
+    --------
+    >>> repositories = read_repositories()
+    >>> len(repositories)
+    44
     """
     path = SHIPPED_LIST if path is None else Path(path)
     if not path.is_file():

@@ -982,6 +982,11 @@ def draw_scene(scene: str, style: str, seed: int | Sequence[int], size: int = 96
     ------
     ValueError
         If the scene or the style is unknown, the seed negative or the size below 16.
+
+    Examples
+    --------
+    >>> draw_scene("lighthouse", "rose_dusk", seed=0, size=64).shape
+    (64, 64, 3)
     """
     if scene not in _PAINTERS:
         raise ValueError(f"scene={scene!r} is unknown; choose one of {', '.join(SCENE_CLASSES)}")

@@ -120,6 +120,12 @@ def draw_users(
         If a parameter is no number, or not whole where things are counted.
     ValueError
         If a parameter is out of its range, or the taste is too strong to compute with.
+
+    Examples
+    --------
+    >>> rows, sessions = draw_users(pin_bank(1000, random_state=0), n_users=2, n_pins=30, taste=1.0)
+    >>> rows.shape
+    (2, 30)
     """
     n_users, n_pins = check_whole(n_users, "n_users", 1), check_whole(n_pins, "n_pins", 1)
     taste = check_number(taste, "taste", least=0)

@@ -31,6 +31,12 @@ def draw_taste(base: np.ndarray, strength: float, rng: np.random.Generator) -> n
     ------
     ValueError
         If the strength is so large that a log-preference is not finite.
+
+    Examples
+    --------
+    >>> early, late = draw_taste(np.zeros(4), 0.0, np.random.default_rng(0))  # all users alike
+    >>> early
+    array([0.25, 0.25, 0.25, 0.25])
     """
     with np.errstate(over="ignore"):  # checked
         logits = base + strength * rng.standard_normal((2, len(base)))

@@ -207,6 +207,11 @@ def simulate_counts(
         If a number is not whole.
     ValueError
         If a parameter is out of its range, or so large that no profile can be drawn.
+
+    Examples
+    --------
+    >>> simulate_counts(n_users=2, n_pins=10, n_clusters=4).sum(axis=1)
+    array([10., 10.], dtype=float32)
     """
     for name, value, least in (
         ("n_users", n_users, 1), ("n_pins", n_pins, 1), ("n_clusters", n_clusters, 2),

@@ -169,6 +169,14 @@ def simulate_world(
         If a number is not whole.
     ValueError
         If a parameter is out of its range, or repeats and repins make more than all pins.
+
+    Examples
+    --------
+    >>> world = simulate_world(n_users=2, n_pins=3, random_state=0)
+    >>> world.pins["board"].tolist()
+    ['user_000', 'user_000', 'user_000', 'user_001', 'user_001', 'user_001']
+    >>> world.class_taste.shape, world.style_taste.shape  # of each user, over classes and styles
+    ((2, 20), (2, 8))
     """
     for name, count in (("n_users", n_users), ("n_pins", n_pins)):
         check_whole(count, name, 1)

@@ -58,11 +58,11 @@ class _Trainings:
         )
 
     def new(
-        self, normalise: str, trunk: architectures.Backbone | None = None
+        self, output_norm: str, trunk: architectures.Backbone | None = None
     ) -> siamese.SiameseEmbedding:
         """An untrained network, its normalisation set to the training scenes."""
         width = self.features.shape[1]
-        model = siamese.SiameseEmbedding(trunk, width, self.n_outputs, normalise, self.seed)
+        model = siamese.SiameseEmbedding(trunk, width, self.n_outputs, output_norm, self.seed)
         return siamese.calibrate(model, self.features[: self.n_train])
 
     def train(
@@ -113,29 +113,29 @@ def siamese_ablation(
     scene_split: SceneSplit,
     n_outputs: int,
     batch_size: int,
-    n_ablation: int,
+    n_ablation_batches: int,
     n_similar: int,
     n_dissimilar: int,
     seed: int,
 ) -> pd.DataFrame:
     """Normalisation x learning rate of the last layer x margin; the other layers are frozen.
 
-    One row a training; the rule "start" stands for no training. Columns normalise, rule, margin,
+    One row a training; the rule "start" stands for no training. Columns output_norm, rule, margin,
     lr_last, and those of `_Trainings.train` and `_Trainings.score`.
     """
     trainings = _Trainings(scene_features, scene_split, n_outputs, n_similar, n_dissimilar, seed)
     rows = []
-    for normalise in ("batch", "l2"):
-        start = trainings.rank(trainings.new(normalise))
-        rows.append({"normalise": normalise, "rule": "start", **trainings.score(start, start)})
-        for (rule, rate), margin in product(_rates(n_ablation).items(), MARGINS):
-            model = trainings.new(normalise)
+    for output_norm in ("batch", "l2"):
+        start = trainings.rank(trainings.new(output_norm))
+        rows.append({"output_norm": output_norm, "rule": "start", **trainings.score(start, start)})
+        for (rule, rate), margin in product(_rates(n_ablation_batches).items(), MARGINS):
+            model = trainings.new(output_norm)
             settings = {"margin": margin, "lr_last": rate}
             learnt = trainings.train(
-                model, **settings, batch_size=batch_size, n_iterations=n_ablation
+                model, **settings, batch_size=batch_size, n_iterations=n_ablation_batches
             )
             score = trainings.score(trainings.rank(model), start)
-            rows.append({"normalise": normalise, "rule": rule, **settings, **learnt, **score})
+            rows.append({"output_norm": output_norm, "rule": rule, **settings, **learnt, **score})
     return pd.DataFrame(rows)
 
 
@@ -147,9 +147,9 @@ def siamese_fine_tuning(
     network: Network,
     device: str,
     n_outputs: int,
-    normalise: str,
+    output_norm: str,
     margin: float,
-    n_fine_tuning: int,
+    n_fine_tuning_batches: int,
     n_similar: int,
     n_dissimilar: int,
     seed: int,
@@ -159,14 +159,14 @@ def siamese_fine_tuning(
     Columns rule, lr_last, lr_rest, and those of `_Trainings.train` and `_Trainings.score`.
     """
     trainings = _Trainings(scene_features, scene_split, n_outputs, n_similar, n_dissimilar, seed)
-    start = trainings.rank(trainings.new(normalise))
+    start = trainings.rank(trainings.new(output_norm))
     rows = [{"rule": "start", **trainings.score(start, start)}]
     images = scene_split.images
     for number, ((rule, rate), all_learn) in enumerate(
-        product(list(_rates(n_fine_tuning).items())[:2], (False, True))
+        product(list(_rates(n_fine_tuning_batches).items())[:2], (False, True))
     ):
         trunk = network.load() if all_learn else None
-        model = trainings.new(normalise, trunk)
+        model = trainings.new(output_norm, trunk)
         settings = {"lr_last": rate, "lr_rest": rate / PAPER_RATIO if all_learn else 0.0}
         learnt = trainings.train(
             model,
@@ -174,7 +174,7 @@ def siamese_fine_tuning(
             **settings,
             margin=margin,
             batch_size=FINE_TUNING_PAIRS,
-            n_iterations=n_fine_tuning,
+            n_iterations=n_fine_tuning_batches,
             device=device,
             precision=network.precision,
         )

@@ -24,10 +24,12 @@ log = logging.getLogger("visprof")
 
 @step
 def vocabulary_settings(
-    n_clusters: int, bandwidth: float, normalised: bool, sigma: str, seed: int
+    n_clusters: int, bandwidth: float, normalised_assignments: bool, sigma_over: str, seed: int
 ) -> VisualVocabulary:
     """The study's vocabulary before it has seen any picture, to be fitted to others."""
-    return VisualVocabulary(n_clusters, bandwidth, normalised, sigma, random_state=seed)
+    return VisualVocabulary(
+        n_clusters, bandwidth, normalised_assignments, sigma_over, random_state=seed
+    )
 
 
 @step
@@ -41,18 +43,22 @@ def assignments(
     pin_embedding: PinArrays,
     visual_vocabulary: VisualVocabulary,
     bandwidth: float,
-    normalised: bool,
-    sigma: str,
+    normalised_assignments: bool,
+    sigma_over: str,
 ) -> PinArrays:
     """Soft assignments of the hybrid embedding to clusters of the background (Eq. 2)."""
-    return _assign(clone_as(visual_vocabulary, bandwidth, normalised, sigma), pin_embedding)
+    return _assign(
+        clone_as(visual_vocabulary, bandwidth, normalised_assignments, sigma_over), pin_embedding
+    )
 
 
 def clone_as(
-    words: VisualVocabulary, bandwidth: float, normalised: bool, sigma: str
+    words: VisualVocabulary, bandwidth: float, normalised_assignments: bool, sigma_over: str
 ) -> VisualVocabulary:
-    """The same clusters by another reading of Eq. 2."""
-    return copy(words).set_params(bandwidth=bandwidth, normalised=normalised, sigma=sigma)
+    """The same clusters by another interpretation of Eq. 2."""
+    return copy(words).set_params(
+        bandwidth=bandwidth, normalised_assignments=normalised_assignments, sigma_over=sigma_over
+    )
 
 
 def _assign(words: VisualVocabulary, features: PinArrays) -> PinArrays:
@@ -78,14 +84,16 @@ def text_assignments(
     text_embedding: PinArrays | None,
     n_clusters: int,
     bandwidth: float,
-    normalised: bool,
-    sigma: str,
+    normalised_assignments: bool,
+    sigma_over: str,
     start: int,
 ) -> PinArrays | None:
     """The same pipeline on captions; None where there is no text embedding."""
     if text_embedding is None:
         return None
-    words = VisualVocabulary(n_clusters, bandwidth, normalised, sigma, random_state=start)
+    words = VisualVocabulary(
+        n_clusters, bandwidth, normalised_assignments, sigma_over, random_state=start
+    )
     words = fit_vocabulary(words, text_embedding.background)
     return _assign(words, text_embedding)
 

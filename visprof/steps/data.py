@@ -33,7 +33,7 @@ def data_folder(
     folder: Path,
     data: str,
     n_users: int,
-    world_pins: int,
+    n_simulated_pins: int,
     class_taste: float,
     style_taste: float,
     drift: float,
@@ -51,7 +51,7 @@ def data_folder(
         return Path(data)
     users = world.simulate_world(
         n_users,
-        world_pins,
+        n_simulated_pins,
         class_taste=class_taste,
         style_taste=style_taste,
         drift=drift,
@@ -69,7 +69,7 @@ def data_folder(
 @step
 def vector_world(
     n_users: int,
-    world_pins: int,
+    n_simulated_pins: int,
     class_taste: float,
     style_taste: float,
     session_length: float,
@@ -79,7 +79,7 @@ def vector_world(
     """What to simulate: the embeddings themselves are made faster than they are read from disk."""
     return {
         "n_users": n_users,
-        "n_pins": world_pins,
+        "n_pins": n_simulated_pins,
         "class_taste": class_taste,
         "style_taste": style_taste,
         "session_length": session_length,
@@ -126,10 +126,10 @@ def pins(data_folder: Path) -> Pins:
 
 
 @variant("pins", drawn=False)
-def vector_pins(n_users: int, world_pins: int) -> Pins:
+def vector_pins(n_users: int, n_simulated_pins: int) -> Pins:
     """Pins of simulated users, an hour after each other, with neither picture nor caption."""
-    users = np.repeat(np.arange(n_users), world_pins)
-    hour = np.tile(np.arange(world_pins), n_users)
+    users = np.repeat(np.arange(n_users), n_simulated_pins)
+    hour = np.tile(np.arange(n_simulated_pins), n_users)
     time = pd.Timestamp(FIRST_DAY, tz="UTC") + pd.to_timedelta(hour, unit="h")
     width = len(str(n_users - 1))
     table = pd.DataFrame(
@@ -271,12 +271,12 @@ def scene_split(data_folder: Path) -> SceneSplit:
     if not (data_folder / "scenes").is_dir():
         raise FileNotFoundError(
             f"data={str(data_folder)!r} has no folder scenes/ (a folder of pictures a class); put "
-            "it there, or pass scenes=simulated"
+            "it there, or pass training_scenes=simulated"
         )
     return SceneSplit(*scenes.split_scenes(scenes.read_scenes(data_folder / "scenes")))
 
 
-@variant("scene_split", scenes="simulated")
+@variant("scene_split", training_scenes="simulated")
 def drawn_scene_split(
     folder: Path, scenes_per_class: int, picture_size: int, seed: int
 ) -> SceneSplit:

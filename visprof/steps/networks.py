@@ -103,7 +103,7 @@ class SiameseTraining:
     """A trained Siamese network: its weights and what was logged on the way."""
 
     state: dict[str, Any]
-    normalise: str
+    output_norm: str
     log: pd.DataFrame
     n_similar: int
     n_dissimilar: int
@@ -117,7 +117,7 @@ def siamese_training(
     network: Network,
     device: str,
     n_outputs: int,
-    normalise: str,
+    output_norm: str,
     margin: float,
     lr_last: float,
     lr_rest: float,
@@ -133,7 +133,7 @@ def siamese_training(
     )
     features = scene_features.features
     trunk = network.load() if lr_rest else None
-    model = siamese.SiameseEmbedding(trunk, features.shape[1], n_outputs, normalise, start)
+    model = siamese.SiameseEmbedding(trunk, features.shape[1], n_outputs, output_norm, start)
     settings: dict[str, Any] = {
         "margin": margin, "lr_last": lr_last, "batch_size": batch_size,
         "n_iterations": n_iterations, "random_state": start, "device": device,
@@ -147,7 +147,7 @@ def siamese_training(
             model, inputs, pairs, similar, lr_rest=lr_rest, precision=network.precision, **settings
         )
     return SiameseTraining(
-        model.state_dict(), normalise, training_log, int(similar.sum()), int((~similar).sum())
+        model.state_dict(), output_norm, training_log, int(similar.sum()), int((~similar).sum())
     )
 
 
@@ -163,7 +163,7 @@ def siamese_part(
     last = training.state["last.weight"]
     learnt = any(key.startswith("backbone.") for key in training.state)
     trunk = network.load() if learnt else None
-    model = siamese.SiameseEmbedding(trunk, last.shape[1], last.shape[0], training.normalise)
+    model = siamese.SiameseEmbedding(trunk, last.shape[1], last.shape[0], training.output_norm)
     model.load_state_dict(training.state)
     if trunk is not None:  # it has the learnt weights now
         features = embed_all(images, trunk, folder, device, network.precision)

@@ -60,7 +60,7 @@ def pair_tests(
     """p-values of pairs of analysed users, with pins and with whole sessions shuffled.
 
     Users' counts are sums over their pins, whatever the study's reading of Eq. 4. What is tested is
-    the mean of Z over seeds: every deal is the same in all vocabularies.
+    the mean of Z over seeds: every shuffle is the same in all vocabularies.
     """
     users, codes = np.unique(board_split.analysed["board"].to_numpy(), return_inverse=True)
     pairs = significance.sample_pairs(len(users), n_tested_pairs, seed)

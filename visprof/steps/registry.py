@@ -68,6 +68,13 @@ def is_kept(function: Step) -> bool:
 
 
 def needed_steps(function: Step) -> dict[str, str]:
-    """Step that each argument of a function stands for, by the argument's name."""
+    """Step that each argument of a function stands for, by the argument's name.
+
+    Examples
+    --------
+    >>> import visprof.steps  # registers them
+    >>> needed_steps(STEPS["differences_by_seed"])
+    {'every_pairwise_differences': 'pairwise_differences'}
+    """
     names = {name: name.removeprefix(EVERY) for name in inspect.signature(function).parameters}
     return {argument: name for argument, name in names.items() if name in STEPS}

@@ -56,7 +56,9 @@ def scene_embeddings(
     learnt = siamese_part(folder, scene_features, images, siamese_training, network, device)
     learnt = learnt[n_train:]
     n_outputs, width = siamese_training.state["last.weight"].shape
-    untrained = siamese.SiameseEmbedding(None, width, n_outputs, siamese_training.normalise, start)
+    untrained = siamese.SiameseEmbedding(
+        None, width, n_outputs, siamese_training.output_norm, start
+    )
     siamese.calibrate(untrained, scene_features.features[:n_train])
     cnn = scene_features.outputs[n_train:]
     return {

@@ -43,7 +43,7 @@ class PairwiseDifferences:
 def pairwise_differences(
     assignments: PinArrays,
     board_split: BoardSplit,
-    counts: str,
+    user_counts: str,
     alpha: float,
     variance: str,
     start: int,
@@ -51,7 +51,7 @@ def pairwise_differences(
     """Largest absolute log-odds z-score of every pair of analysed users (Eqs. 4-7)."""
     background = assignments.background.sum(axis=0, dtype=float)
     pin_users = board_split.analysed["board"].to_numpy()
-    users, ours, shuffled = counts_and_shuffled(assignments.analysed, pin_users, counts, start)
+    users, ours, shuffled = counts_and_shuffled(assignments.analysed, pin_users, user_counts, start)
     return PairwiseDifferences(
         users,
         logodds.pairwise_max_z(ours, background, alpha, variance),
@@ -72,12 +72,12 @@ def differences_by_seed(
 
 
 def counts_and_shuffled(
-    assignments: np.ndarray, users: np.ndarray, reading: str, seed: int
+    assignments: np.ndarray, users: np.ndarray, kind: str, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Users, their counts y by the reading "sum" or "unit", and counts of shuffled pins."""
+    """Users, their counts y, "sum" or "unit", and counts of shuffled pins."""
     names, counts = profiles.user_profiles(assignments, users, counts=True)
     shuffled = significance.shuffled_counts(assignments, users, random_state=seed)
-    if reading == "unit":
+    if kind == "unit":
         counts, shuffled = unit_sums(counts), unit_sums(shuffled)
     return names, counts, shuffled
 
@@ -119,7 +119,7 @@ def distinguishing_clusters(
     visual_vocabulary: VisualVocabulary,
     pairwise_differences: PairwiseDifferences,
     recurring_clusters: pd.DataFrame,
-    counts: str,
+    user_counts: str,
     alpha: float,
     variance: str,
     seed: int,
@@ -133,7 +133,7 @@ def distinguishing_clusters(
     """
     again = recurring_clusters.set_index("cluster")["again"].astype(float)
     pin_users = board_split.analysed["board"].to_numpy()
-    users, y, _ = counts_and_shuffled(assignments.analysed, pin_users, counts, seed)
+    users, y, _ = counts_and_shuffled(assignments.analysed, pin_users, user_counts, seed)
     g = assignments.background.sum(axis=0, dtype=float)
     background = board_split.background
     boards = background["board"].to_numpy()

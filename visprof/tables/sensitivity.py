@@ -14,9 +14,9 @@ __all__ = ["shares_by_setting"]
 PARAMETERS = {
     "alpha": "weight of the prior (alpha)",
     "bandwidth": "bandwidth (beta)",
-    "normalised": "assignments of a pin sum to 1",
-    "sigma": "sigma² is a mean over",
-    "counts": "sum of y",
+    "normalised_assignments": "assignments of a pin sum to 1",
+    "sigma_over": "sigma² is a mean over",
+    "user_counts": "sum of y",
     "variance": "variance",
 }
 

@@ -22,12 +22,12 @@ def turned_layers(ablation: pd.DataFrame) -> Styler:
         The step ``siamese_ablation``.
     """
     trained = ablation[ablation["rule"] != "start"]
-    turns = trained.groupby(["normalise", "rule"])["turn"].mean()
+    turns = trained.groupby(["output_norm", "rule"])["turn"].mean()
     rows = [
         {
-            "outputs": VARIANTS[row["normalise"]],
+            "outputs": VARIANTS[row["output_norm"]],
             "learning rate": f"{row['rule']}: {row['lr_last']:.2g}",
-            "turn of the last layer": f"{turns[row['normalise'], row['rule']]:.1f}°",
+            "turn of the last layer": f"{turns[row['output_norm'], row['rule']]:.1f}°",
             f"gain in mAP at margin {MIDDLE:g}": f"{Estimate(*row[GAIN]):.3f}",
         }
         for _, row in trained[trained["margin"] == MIDDLE].iterrows()

@@ -10,7 +10,7 @@ import pytest
 from papermill import inspect_notebook
 from small_book import ROOT, cell, chapter, write_book
 
-from visprof.book.chapter import book_pages, find_chapter, read_page
+from visprof.book.page import book_pages, find_chapter, read_page
 from visprof.book.parameters import Parameter
 
 

@@ -136,6 +136,14 @@ def book_pages(root: str | Path = ".") -> list[Path]:
     ------
     FileNotFoundError
         If `root` has no ``_toc.yml``, or a page that it names is missing.
+
+    Examples
+    --------
+    >>> toc = "{format: jb-book, root: index, chapters: [{file: data}]}"
+    >>> for name, text in {"_toc.yml": toc, "index.md": "# Front", "data.md": "# Data"}.items():
+    ...     _ = Path(name).write_text(text)
+    >>> [page.name for page in book_pages()]
+    ['data.md', 'index.md']
     """
     root = Path(root)
     toc = root / "_toc.yml"

@@ -22,8 +22,17 @@ from PIL import Image
 from rocrate.rocrate import ROCrate
 
 from visprof import mime, tables
-from visprof.book import footer, pages
+from visprof.book import footer
 from visprof.book.crate import describe_book
+from visprof.book.executed import (
+    add_foot,
+    add_note,
+    link_figures,
+    page_provenance,
+    parameters_note,
+    save_figures,
+    status_table,
+)
 from visprof.markdown import as_markdown
 from visprof.study import Study
 
@@ -62,7 +71,7 @@ def made_here(**variables):
 
 
 def test_figures_become_files_named_as_they_are(notebook, tmp_path):
-    saved = pages.save_figures(notebook, tmp_path / "figures")
+    saved = save_figures(notebook, tmp_path / "figures")
     names = {name: sorted(path.suffix for path in paths) for name, paths in saved.items()}
     assert names == {
         "curve": [".csv", ".png", ".svg"], "cell-2": [".png", ".svg"], "cell-2-2": [".png", ".svg"],
@@ -75,7 +84,7 @@ def test_names_that_a_figure_cuts_or_numbers_stand_below_it_and_in_its_alternati
     told = {"board 1": "海の写真", "long…": "long <b>name</b>"}
     notebook.cells[0].metadata["mystnb"]["image"] = {"alt": "Two boards."}
     notebook.cells[0].outputs[0]["metadata"] = {mime.NAMES: told}
-    pages.link_figures(notebook, "../figures")
+    link_figures(notebook, "../figures")
     below = notebook.cells[1].source
     found = [html.unescape(cell) for cell in re.findall("<td>(.*?)</td>", below)]
     assert dict(zip(found[::2], found[1::2], strict=True)) == told
@@ -86,12 +95,12 @@ def test_names_that_a_figure_cuts_or_numbers_stand_below_it_and_in_its_alternati
 
 
 def test_a_page_without_figures_makes_no_folder(tmp_path):
-    assert pages.save_figures(new_notebook(cells=[new_code_cell("1")]), tmp_path / "f") == {}
+    assert save_figures(new_notebook(cells=[new_code_cell("1")]), tmp_path / "f") == {}
     assert not (tmp_path / "f").exists()
 
 
 def test_links_stand_below_their_figure_and_the_page_shows_vectors(notebook):
-    pages.link_figures(notebook, "../figures/03-metric")
+    link_figures(notebook, "../figures/03-metric")
     kinds = [cell.cell_type for cell in notebook.cells]
     assert kinds == ["code", "markdown", "code", "code", "markdown", "markdown"]
     links = notebook.cells[1].source
@@ -104,14 +113,14 @@ def test_links_stand_below_their_figure_and_the_page_shows_vectors(notebook):
 def test_a_page_is_linked_the_same_every_time(notebook):
     pages_made = [copy.deepcopy(notebook) for _ in range(2)]
     for page in pages_made:
-        pages.link_figures(page, "../figures/03-metric")
+        link_figures(page, "../figures/03-metric")
     assert pages_made[0] == pages_made[1]
     nbformat.validate(pages_made[0])
 
 
 def test_the_foot_runs_last_and_can_be_read_again():
     notebook = new_notebook(cells=[new_code_cell("preset, seed = 'tiny', 3")])
-    pages.add_foot(notebook, "03-metric", ["preset", "seed"])
+    add_foot(notebook, "03-metric", ["preset", "seed"])
     space: dict = {}
     exec(notebook.cells[0].source, space)
     *code, last = notebook.cells[-1].source.splitlines()
@@ -120,8 +129,8 @@ def test_the_foot_runs_last_and_can_be_read_again():
     assert "`seed=3`" in data["text/markdown"]
     output = new_output("execute_result", data, metadata=metadata)
     notebook.cells[-1].outputs.append(nbformat.from_dict(output))
-    assert pages.page_provenance(notebook)["parameters"] == {"preset": "tiny", "seed": 3}
-    assert pages.page_provenance(new_notebook()) is None
+    assert page_provenance(notebook)["parameters"] == {"preset": "tiny", "seed": 3}
+    assert page_provenance(new_notebook()) is None
 
 
 def test_the_foot_says_what_the_preset_settled_and_hides_where_files_lie(tmp_path):
@@ -169,11 +178,11 @@ def test_names_are_text_on_a_page(tmp_path):
 
 def test_the_note_of_changed_parameters_is_a_note_and_the_text_goes_on():
     """Rendered, since a sign on the wrong line makes code of the whole page."""
-    note = pages.parameters_note("own", [f"`board` is {as_markdown(NAME)}"])
+    note = parameters_note("own", [f"`board` is {as_markdown(NAME)}"])
     text = "# Title\n\n**Question.** Is it $a^2$?\n\n```python\ncode\n```"
     notebook = new_notebook(cells=[new_markdown_cell(text)])
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "python"}
-    pages.add_note(notebook, note)
+    add_note(notebook, note)
     shown = rendered(notebook)
     assert re.search(r'<(div|aside) class="[^"]*admonition[^"]*note', shown)
     assert "Other parameters than those of the preset own" in shown
@@ -223,7 +232,7 @@ def executed():
 
 
 def test_status_has_a_row_for_each_page_with_a_foot():
-    table = pages.status_table(
+    table = status_table(
         {"03-metric": (executed(), ["its text", "data"]), "words": (new_notebook(), [])}
     )
     (row,) = csv.DictReader(table.splitlines())
@@ -233,7 +242,7 @@ def test_status_has_a_row_for_each_page_with_a_foot():
 
 
 def test_status_shows_names_of_folders_as_text():
-    table = pages.status_table({"page": (executed(), ["its text", "file ../<img>/a_b*c*"])})
+    table = status_table({"page": (executed(), ["its text", "file ../<img>/a_b*c*"])})
     (row,) = csv.DictReader(table.splitlines())
     assert html.unescape(row["executed for"]) == "its text, file ../<img>/a_b*c*"
     assert not {*"<>_*"} & {*row["executed for"]}
@@ -242,7 +251,7 @@ def test_status_shows_names_of_folders_as_text():
 def test_the_description_names_pages_software_parameters_and_files(tmp_path):
     (tmp_path / "book").mkdir()
     (tmp_path / "book" / "03-metric.html").write_text("page")
-    told = {"03-metric": pages.page_provenance(executed())}
+    told = {"03-metric": page_provenance(executed())}
     describe_book(tmp_path, "A book", told, {"03-metric": ["book/03-metric.html"]})
     crate = ROCrate(tmp_path)
     assert crate.name == "A book"
