@@ -14,7 +14,7 @@ CHAPTER = 06-prediction
 PORT = 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help install book pdf run serve test lint lock results verify clean
+.PHONY: help install book pdf run serve test fast lint lock results verify clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,8 +44,14 @@ pdf: install  ## print the built book into _build/PRESET/book.pdf (needs Chromiu
 serve: install  ## show the built book at http://localhost:PORT
 	@$(BIN)/visprof serve --preset '$(PRESET)' --port '$(PORT)'
 
+# On all cores; but each process imports all libraries (a gigabyte), so that more than four do not pay.
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
+
 test: lint  ## ruff and every test, the slow ones too
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
+
+fast: install  ## the tests that take seconds
+	@$(PYTEST) -m 'not slow'
 
 lint: install  ## ruff
 	@$(BIN)/ruff check .

@@ -23,8 +23,14 @@ if TYPE_CHECKING:
     from visprof.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
-settings.register_profile("visprof", deadline=None)  # a machine that is slow or busy is no failure
-settings.load_profile("visprof")
+# A machine that is slow or busy is no failure, and every run tries the same examples; where a test
+# does not say how many, fewer with the tests of seconds than with all of them.
+settings.register_profile("all", deadline=None, derandomize=True, max_examples=100)
+settings.register_profile("fast", settings.get_profile("all"), max_examples=25)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("fast" if "not slow" in config.option.markexpr else "all")
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +44,24 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of this run; all of its processes have the same."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def home(scratch: Path) -> Path:
     """Folder in which tests keep the steps of tiny studies."""
-    return tmp_path_factory.mktemp("home")
+    return scratch / "home"
+
+
+@pytest.fixture(scope="session")
+def tiny_book(scratch: Path) -> Path:
+    """Folder of this book, built with the preset tiny; who asks later finds it up to date."""
+    from visprof.book.build import build_book
+
+    return build_book(ROOT, "tiny", out=scratch / "book", jobs=2).parent
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import shutil
+import traceback
 from pathlib import Path
+from unittest import mock
 
 import nbformat
+
+from visprof.book.errors import BookError
+from visprof.book.footer import PageProvenance
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -102,3 +109,27 @@ def write_book(root: Path) -> Path:
         "@book{A, author={Author, An}, title={Title}, publisher={House}, year={1999}}\n"
     )
     return root
+
+
+def run_here(plain: Path, executed: Path, root: Path, source: Path) -> None:
+    """Run a notebook's cells in this process, for tests of what happens before and after.
+
+    It stands in for `visprof.book.execute._run_notebook`, whose kernel takes seconds to start.
+    """
+    notebook, names = nbformat.read(plain, as_version=4), {}
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for number, cell in enumerate(code, start=1):
+        shown: list[object] = []
+        with mock.patch("sys.displayhook", shown.append), contextlib.chdir(root):
+            try:
+                lines = ast.Interactive(ast.parse(cell.source).body)  # shows what it comes upon
+                exec(compile(lines, str(source), "single"), names)
+            except Exception as error:
+                told = f"{source}: cell {number} failed: {type(error).__name__}: {error}"
+                raise BookError(told, f"{cell.source}\n{traceback.format_exc()}") from error
+        feet = [value for value in shown if isinstance(value, PageProvenance)]
+        cell.outputs = [
+            nbformat.v4.new_output("display_data", data, metadata=metadata)
+            for data, metadata in (foot._repr_mimebundle_() for foot in feet)
+        ]
+    nbformat.write(notebook, executed)

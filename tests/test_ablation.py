@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from visprof.study import Study
 
 
+@pytest.mark.slow
 def test_ablation_shows_that_a_margin_of_1_pushes_nothing(home):
     study = Study("tiny", home=home, n_outputs=205, n_ablation_batches=3)
     table = study["siamese_ablation"]

@@ -19,6 +19,7 @@ from visprof.pictures import read_image
 from visprof.scenes import read_scenes
 
 
+@pytest.mark.slow
 def test_torchvision_can_be_imported_afresh():
     code = (
         "import visprof._torchvision\n"

@@ -19,10 +19,10 @@ import nbformat
 import psutil
 import pytest
 from filelock import FileLock
-from small_book import INDEX, text_of, write_book
+from small_book import INDEX, run_here, text_of, write_book
 
 from visprof import cli, memo
-from visprof.book import render
+from visprof.book import execute, render
 from visprof.book.build import build_book, make_ledger
 from visprof.book.errors import BookError
 from visprof.results.ledger import Ledger, estimates
@@ -93,15 +93,16 @@ def once_built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("once")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(render, "run_jupyter_book", stand_in)
+        patch.setattr(execute, "_run_notebook", run_here)
         build_book(write_book(folder / "root"), out=folder / "out")
     return folder
 
 
 @pytest.fixture
-def built(root, once_built, tmp_path, build):
+def built(root, once_built, tmp_path, quick):
     """That book in this test's own folders."""
     shutil.copytree(once_built, tmp_path, dirs_exist_ok=True)
-    return build
+    return quick
 
 
 def stand_in(executed, scratch):
@@ -132,6 +133,13 @@ def build(root, tmp_path, monkeypatch, capsys):
     return build
 
 
+@pytest.fixture
+def quick(build, monkeypatch):
+    """The same, without a kernel."""
+    monkeypatch.setattr(execute, "_run_notebook", run_here)
+    return build
+
+
 def test_an_unchanged_book_is_neither_executed_nor_rendered(build, tmp_path):
     assert build() == ("the first time", True)
     notebook = tmp_path / "out" / "demo" / "pages" / "book" / "01-numbers.ipynb"
@@ -141,7 +149,7 @@ def test_an_unchanged_book_is_neither_executed_nor_rendered(build, tmp_path):
     assert Ledger(tmp_path / "out" / "results" / "demo.json").read()["clusters"]["value"] == 20
 
 
-def test_a_build_parses_each_page_with_code_once(build, root, monkeypatch):
+def test_a_build_parses_each_page_with_code_once(quick, root, monkeypatch):
     parsed: Counter[str] = Counter()
     reads = jupytext.reads
 
@@ -151,9 +159,9 @@ def test_a_build_parses_each_page_with_code_once(build, root, monkeypatch):
 
     monkeypatch.setattr(jupytext, "reads", count)
     monkeypatch.setattr(jupytext, "read", lambda *_, **__: pytest.fail("read by another way"))
-    build()
+    quick()
     assert parsed == {(root / "book" / "01-numbers.md").read_text(): 1}
-    build()
+    quick()
     assert set(parsed.values()) == {2}
 
 
@@ -172,6 +180,7 @@ def test_a_page_of_text_is_rendered_but_nothing_executed(built, root):
     assert built() == (None, True)
 
 
+@pytest.mark.slow
 def test_changed_data_are_seen(build, root, tmp_path):
     data = tmp_path / "data"
     data.mkdir()
@@ -207,6 +216,7 @@ def test_changed_packages_are_seen(built, monkeypatch):
     assert built()[0] == "the installed packages"
 
 
+@pytest.mark.slow
 def test_the_numbers_of_a_book_are_made_again_without_rendering_it(root, tmp_path):
     published = make_ledger(root, out=tmp_path / "first")
     found = verify(published, root=root, out=tmp_path / "again")
@@ -250,6 +260,7 @@ def two_pages(root):
     return root
 
 
+@pytest.mark.slow
 def test_pages_made_side_by_side_are_those_made_one_after_the_other(two_pages, tmp_path, capsys):
     one, two = (make_ledger(two_pages, out=tmp_path / f"{jobs}", jobs=jobs) for jobs in (1, 2))
     assert estimates(one.read()) == estimates(two.read())
@@ -260,6 +271,7 @@ def test_pages_made_side_by_side_are_those_made_one_after_the_other(two_pages, t
         assert text_of(made[0]) == text_of(made[1])
 
 
+@pytest.mark.slow
 def test_a_page_that_fails_ends_the_one_beside_it(two_pages, tmp_path):
     page, slow = (two_pages / "book" / name for name in ("01-numbers.md", "02-others.md"))
     page.write_text(page.read_text().replace('print("lowest"', '1 / 0\nprint("lowest"'))
@@ -290,11 +302,11 @@ def test_workers_end_with_the_process_that_started_them(two_pages, tmp_path):
     assert not psutil.pid_exists(worker)
 
 
-def test_a_second_build_waits_for_the_first(build, tmp_path, capsys):
+def test_a_second_build_waits_for_the_first(quick, tmp_path, capsys):
     (tmp_path / "out" / "demo").mkdir(parents=True)
     lock = FileLock(tmp_path / "out" / "demo" / ".lock")
     with lock, ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(build)
+        waiting = pool.submit(quick)
         told = ""
         while "this one waits for it" not in told:
             assert not waiting.done()
@@ -355,8 +367,8 @@ def test_a_broken_reference_fails_the_build_and_keeps_the_old_book(root, tmp_pat
     assert (out / "demo" / "html" / "index.html").read_text() == "the old book"
 
 
-def test_a_magic_in_a_chapter_is_named(build, root):
+def test_a_magic_in_a_chapter_is_named(quick, root):
     page = root / "book" / "01-numbers.md"
     page.write_text(page.read_text() + "\n```{code-cell} ipython3\n%timeit 1 + 1\n```\n")
     with pytest.raises(ValueError, match="not plain Python, near '%timeit 1"):
-        build()
+        quick()

@@ -1,7 +1,7 @@
 """The interactive map and every page of a built book, driven in a browser from files on disk.
 
-The book is one of the preset ``tiny``, built here, or the one whose HTML folder is named by the
-environment variable ``VISPROF_BOOK``.
+The book is one of the preset ``tiny``, built for the tests, or the one whose HTML folder is named
+by the environment variable ``VISPROF_BOOK``.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import pytest
 from PIL import Image
 
 from visprof import figures
-from visprof.book.build import build_book
 
-ROOT = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.slow
+
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 DOUBLE_TAP = 400  # ms, more than Bokeh's 300
@@ -306,10 +306,10 @@ def test_layout_problems_are_seen(browser, body, problem):
 
 
 @pytest.fixture(scope="session")
-def built_book(tmp_path_factory) -> Path:
+def built_book(request) -> Path:
     """Folder of HTML."""
     given = os.environ.get("VISPROF_BOOK")
-    html = Path(given) if given else build_book(ROOT, "tiny", out=tmp_path_factory.mktemp("book"))
+    html = Path(given) if given else request.getfixturevalue("tiny_book") / "html"
     return html.resolve()
 
 
@@ -362,27 +362,22 @@ def violations(axe, page) -> Iterator[str]:
             yield from (f"{violation['id']}: {node['html'][:150]}" for node in violation["nodes"])
 
 
-@pytest.mark.slow
 def test_no_page_complains_in_the_console(visits):
     assert visits["console"] == []
 
 
-@pytest.mark.slow
 def test_no_page_asks_for_anything_outside_the_book(visits):
     assert visits["requests"] == []
 
 
-@pytest.mark.slow
 def test_pages_are_as_light_or_dark_as_the_reader_likes(visits):
     assert visits["theme"] == []
 
 
-@pytest.mark.slow
 def test_nothing_is_cut_off_or_overlaps(visits):
     assert visits["layout"] == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("visits", COLOURS, indirect=True)
 def test_axe_finds_no_serious_or_critical_violation(visits):
     assert visits["axe"] == []
@@ -399,7 +394,6 @@ def book_page(browser, request):
     context.close()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("book_page", ["desktop"], indirect=True)
 def test_search_finds_a_term(book_page, built_book):
     show(book_page, built_book / "book" / "index.html")
@@ -411,7 +405,6 @@ def test_search_finds_a_term(book_page, built_book):
     assert any("glossary.html" in link for link in links)
 
 
-@pytest.mark.slow
 def test_the_map_of_the_book_shows_the_pin_that_is_pointed_at(book_page, built_book):
     show(book_page, built_book / "book" / "04-map.html")
     book_page.locator("#interactive-map").scroll_into_view_if_needed()
@@ -425,7 +418,6 @@ def test_the_map_of_the_book_shows_the_pin_that_is_pointed_at(book_page, built_b
     assert book_page.evaluate(STATE)["ringed"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("book_page", ["desktop"], indirect=True)
 def test_code_is_folded_and_one_click_away(book_page, built_book):
     show(book_page, built_book / "book" / "03-metric.html")

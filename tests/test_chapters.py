@@ -1,4 +1,4 @@
-"""The chapters, executed by papermill at a tiny size, and again with a changed parameter."""
+"""The chapters, executed at a tiny size, and again with a changed parameter."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ def execute(chapter, folder, **parameters):
     target = folder / f"{chapter.stem}.ipynb"
     execute_page(read_page(chapter, ROOT), target, {"preset": "tiny", **parameters}, ROOT)
     return nbformat.read(target, as_version=4)
+
+
+def executed(chapter, book):
+    """The same, as it is in a book of the preset tiny."""
+    return nbformat.read((book / "pages" / chapter).with_suffix(".ipynb"), as_version=4)
 
 
 def glued(notebook):
@@ -88,8 +93,8 @@ def test_pages_give_no_parameter_another_value(page):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
-def test_chapter_runs_and_draws_its_figures(chapter, tmp_path):
-    notebook = execute(chapter, tmp_path)
+def test_chapter_runs_and_draws_its_figures(chapter, tiny_book):
+    notebook = executed(chapter, tiny_book)
     with_figure = [cell for cell in notebook.cells if "figure" in cell.metadata.get("mystnb", {})]
     assert len(figures(notebook)) == len(with_figure)
     assert with_figure or chapter.stem == "datasheet"
@@ -97,20 +102,15 @@ def test_chapter_runs_and_draws_its_figures(chapter, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_changed_parameter_shows(tmp_path):
-    (tmp_path / "changed").mkdir()
-    plain = execute(find("06-prediction"), tmp_path, ledger=str(tmp_path / "plain.json"))
-    changed = execute(
-        find("06-prediction"),
-        tmp_path / "changed",
-        ledger=str(tmp_path / "changed.json"),
-        n_clusters=5,
-        distance="hellinger",
-    )
+def test_a_changed_parameter_shows(tiny_book, tmp_path):
+    chapter = find("06-prediction")
+    plain, ledger = executed(chapter, tiny_book), str(tmp_path / "changed.json")
+    changed = execute(chapter, tmp_path, ledger=ledger, n_clusters=5, distance="hellinger")
     assert (glued(plain)["n_clusters"], glued(changed)["n_clusters"]) == ("8", "5")
     assert glued(changed)["distance"] == "hellinger"
     assert figures(plain) != figures(changed)
-    before, after = (Ledger(tmp_path / f"{name}.json").read() for name in ("plain", "changed"))
+    before = Ledger((tiny_book / "pages" / chapter).with_suffix(".ledger.json")).read()
+    after = Ledger(ledger).read()
     assert before.keys() == after.keys()
     assert before["mrr.image.10"]["value"] != after["mrr.image.10"]["value"]
     assert after["mrr.image.10"]["run"]["parameters"]["n_clusters"] == 5

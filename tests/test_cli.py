@@ -16,7 +16,7 @@ import numpy as np
 import pygit2
 import pytest
 from PIL import Image
-from small_book import write_book
+from small_book import run_here, write_book
 
 from visprof import cli
 from visprof.boards import read_boards
@@ -188,8 +188,9 @@ def failing(tmp_path):
 
 @pytest.mark.parametrize("words", [["run", "1"], ["build"]])
 def test_an_error_of_a_chapter_is_one_message_that_names_the_file_of_its_traceback(
-    words, failing, tmp_path, capsys
+    words, failing, tmp_path, capsys, monkeypatch
 ):
+    monkeypatch.setattr("visprof.book.execute._run_notebook", run_here)
     assert main([*words, "--root", str(failing), "--out", str(tmp_path / "out")]) == 1
     error = capsys.readouterr().err.splitlines()
     message, traceback = error[-2:]

@@ -124,11 +124,13 @@ print(json.dumps(said))
     return json.loads(told.stdout)
 
 
+@pytest.mark.slow
 def test_the_core_imports_where_nothing_else_is_installed(without_extras):
     failed = {name for name in CORE if without_extras[f"visprof.{name}"]}
     assert not failed
 
 
+@pytest.mark.slow
 def test_every_other_module_names_the_extra_that_it_needs(without_extras):
     said = {module: text for module, text in without_extras.items() if text}
     assert said["visprof.embedding"] == (

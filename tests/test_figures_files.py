@@ -55,6 +55,7 @@ def test_numbers_are_published_to_the_last_digit(values):
     assert [float(line) for line in lines] == [1.5, *values]
 
 
+@pytest.mark.slow
 def test_a_notebook_gets_all_files_of_a_figure_and_the_names_that_it_cuts():
     code = (
         "from IPython.core.interactiveshell import InteractiveShell\n"

@@ -6,6 +6,7 @@ import html
 import re
 import warnings
 from itertools import pairwise
+from unittest import mock
 
 import matplotlib as mpl
 import numpy as np
@@ -36,7 +37,7 @@ def picture(tmp_path_factory):
 
 def svg(figure):
     """The figure as the page has it; a letter that no font has is an error."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), mock.patch.object(files, "PNG_DPI", 20):  # nobody looks at it
         warnings.simplefilter("error")
         return files.figure_files(figure)["image/svg+xml"]
 

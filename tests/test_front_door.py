@@ -49,9 +49,9 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
 def test_importing_the_package_imports_no_other_and_takes_no_time():
     code = """
 import sys, time
-before, start = {*sys.modules}, time.perf_counter()
+before, start = {*sys.modules}, time.process_time()  # a busy machine adds none
 import visprof
-seconds = time.perf_counter() - start
+seconds = time.process_time() - start
 packages = {name.partition(".")[0] for name in {*sys.modules} - before}
 print(sorted(packages - sys.stdlib_module_names))
 assert seconds < 0.3, seconds

@@ -101,6 +101,7 @@ def test_no_file_is_long_but_those_that_draw_pictures():
     assert long == DRAWN
 
 
+@pytest.mark.slow
 def test_a_parameter_is_added_in_one_file(tmp_path):
     """A made-up one: a line of `Parameters` is all that studies, commands and the book need."""
     shutil.copytree(ROOT / "visprof", tmp_path / "visprof", ignore=shutil.ignore_patterns("_*_"))

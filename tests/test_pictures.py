@@ -126,7 +126,13 @@ def with_exif(block: bytes, kind: str) -> bytes:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # of damage, which is what is made here
-@pytest.mark.parametrize(("kind", "n_blocks"), [("JPEG", 500), ("PNG", 150), ("WEBP", 150)])
+@pytest.mark.parametrize(
+    ("kind", "n_blocks"),
+    [
+        pytest.param("JPEG", 500, marks=pytest.mark.slow),
+        ("JPEG", 100), ("PNG", 100), ("WEBP", 100),
+    ],
+)  # fmt: skip
 def test_pictures_are_turned_by_their_orientation_whatever_else_exif_data_hold(
     tmp_path, kind, n_blocks
 ):

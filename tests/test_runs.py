@@ -15,7 +15,6 @@ import pytest
 
 from visprof.book import runs
 from visprof.book.errors import BookError
-from visprof.book.execute import execute_page
 from visprof.book.page import read_page
 from visprof.book.parameters import list_parameters
 from visprof.book.reference import parameter_table
@@ -279,8 +278,8 @@ def test_the_table_of_parameters_names_presets_of_one_value_together(monkeypatch
         ("cite", ["% mrr.image.50 = ", "@software{visprof", "@misc{Yang2015,"]),
     ],
 )
-def test_pages_made_of_the_library_and_the_ledgers_run(page, shown, tmp_path):
-    made = execute_page(read_page(f"book/{page}.md", ROOT), tmp_path / "made.ipynb", root=ROOT)
+def test_pages_made_of_the_library_and_the_ledgers_run(page, shown, tiny_book):
+    made = tiny_book / "pages" / "book" / f"{page}.ipynb"
     outputs = [
         str(output.get("data", output.get("text")))
         for cell in nbformat.read(made, as_version=4).cells

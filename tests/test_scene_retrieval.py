@@ -61,7 +61,7 @@ def test_network_check_counts_the_class_of_the_same_name(tiny, home, tmp_path):
 
 
 @pytest.mark.slow
-def test_training_beats_the_start_on_unseen_scenes(home):
-    study = Study("tiny", home=home, scenes_per_class=16, n_similar=20, n_dissimilar=20,
+def test_training_beats_the_start_on_unseen_scenes(tmp_path):
+    study = Study("tiny", home=tmp_path, scenes_per_class=16, n_similar=20, n_dissimilar=20,
                   n_outputs=64, n_iterations=300)  # fmt: skip
     assert study["map_numbers"]["map.siamese-untrained"].low > 0

@@ -44,6 +44,7 @@ def test_only_taste_finds_users():
     assert found.loc[("styles only", "mean embedding"), "low"] > random
 
 
+@pytest.mark.slow
 def test_worlds_without_a_common_user_have_the_interval_of_all_their_users():
     rng = np.random.default_rng(0)
     n_worlds, n_users, n_studies = 4, 80, 50

@@ -67,8 +67,8 @@ def test_values_of_numpy_and_paths_are_taken_as_pythons_own(tmp_path):
 
 
 @pytest.mark.slow
-def test_where_all_pins_are_background_every_step_has_a_value(home):
-    study = Study("tiny", home=home, n_users=4, n_repeats=1)
+def test_where_all_pins_are_background_every_step_has_a_value(tmp_path):
+    study = Study("tiny", home=tmp_path, n_users=4, n_repeats=1)
     assert study.background_source == "all"
     for name in STEPS:
         if name != "vector_world":

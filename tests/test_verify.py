@@ -387,6 +387,7 @@ def test_what_is_no_ledger_is_refused_in_words(capsys):
     assert "coverage.json is no ledger" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_threads_do_not_depend_on_which_library_has_run():
     code = (
         "import torch\n"
