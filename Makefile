@@ -44,8 +44,8 @@ pdf: install  ## print the built book into _build/PRESET/book.pdf (needs Chromiu
 serve: install  ## show the built book at http://localhost:PORT
 	@$(BIN)/visprof serve --preset '$(PRESET)' --port '$(PORT)'
 
-# On all cores; but each process imports all libraries (a gigabyte), so that more than four do not pay.
-PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
+# A process a core; but each imports all libraries (a gigabyte), so that more than four do not pay.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
 test: lint  ## ruff and every test, the slow ones too
 	@$(PYTEST)

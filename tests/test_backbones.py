@@ -56,8 +56,13 @@ def test_missing_weights_file_is_named(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "n"), [("alexnet", 205), ("resnet18", 205), ("resnet18", 365), ("resnet50", 365)]
-)
+    ("name", "n"),
+    [
+        ("resnet18", 205), ("resnet18", 365),
+        pytest.param("alexnet", 205, marks=pytest.mark.slow),  # large
+        pytest.param("resnet50", 365, marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
 def test_checkpoint_as_places365_publishes_them(name, n, tmp_path, pixels):
     plain = torchvision.models.get_model(name, num_classes=n).eval()
     parallel = {

@@ -249,7 +249,7 @@ def kept_text(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(
@@ -632,7 +632,7 @@ def make_entry(root: Path, target: Path, kind: str, content: bytes | None) -> No
             (target / "picture.png").write_bytes(GOOD)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.sampled_from(PLACES), st.sampled_from(ODD_NAMES), st.sampled_from([*ENTRIES])),

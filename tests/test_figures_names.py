@@ -95,7 +95,7 @@ def test_any_name_is_drawn(draw, picture):
 
 @pytest.mark.parametrize("draw", [class_mean_ap, scene_map])
 def test_any_text_is_a_name(draw):
-    @settings(max_examples=25, deadline=None, derandomize=True)
+    @settings(max_examples=15)
     @given(st.lists(st.text(max_size=60), min_size=2, max_size=4, unique=True))
     def check(found):
         FigureCanvasAgg(draw(found, "")).draw()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
 import shutil
@@ -35,6 +36,7 @@ def rooms():
     return found
 
 
+@functools.cache
 def home(module):
     """What a module is in the list: itself, or the package that it is of."""
     parts = module.split(".")[1:]
@@ -42,6 +44,7 @@ def home(module):
     return f"{parts[0]}/" if parts and parts[0] in packages else "".join(parts)
 
 
+@functools.cache
 def imports(module):
     """Modules that one imports, inside functions too; not the front door, which imports none."""
     found = set()

@@ -520,6 +520,7 @@ class Reworded(ast.NodeTransformer):
     errors = ("ValueError", "TypeError", "RuntimeError", "KeyError")
 
 
+@pytest.mark.slow
 def test_rewording_all_of_the_package_changes_the_version_of_no_step(real):
     reworded = {
         name: ast.unparse(Reworded().visit(ast.parse(text))) for name, text in memo.SOURCES.items()

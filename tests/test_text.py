@@ -256,6 +256,7 @@ def test_unknown_words_do_not_count(fitted):
     )
 
 
+@pytest.mark.slow
 def test_same_numbers_in_a_process_with_another_hash_seed():
     root = Path(__file__).resolve().parent.parent
     other = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
