@@ -282,7 +282,8 @@ class Lesson:
             "alexnet": None,
             "margin-25": (dataclasses.replace(usual, margin=25.0), None),
         }
-        for name, run in runs.items():
+        wanted = self.options.only or list(runs)
+        for name, run in ((name, runs[name]) for name in runs if name in wanted):
             if self.left() < n * step + SLACK:
                 print(f"  no time for {name}", flush=True)
             elif run is None:
@@ -325,6 +326,7 @@ def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--last-iterations", type=int, default=3000, help="last layer alone (3000)")
     parser.add_argument("--splits", type=int, default=5, help="of the classes into halves (5)")
     parser.add_argument("--batch-size", type=int, default=PAPER.batch_size)
+    parser.add_argument("--only", nargs="+", metavar="RUN", help="these runs alone (all)")
     parser.add_argument("--per-class", type=int, default=10**9, help="photographs, at most")
     return parser.parse_args(arguments)
 
