@@ -7,15 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from pin_tables import N_BACKGROUND, pin_arrays, profiles_of, random_parts, split_of, table
+from pin_tables import N_BACKGROUND, profiles_of, random_parts, split_of, table
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
 from visprof.intervals import Estimate
 from visprof.profiles import DISTANCES
-from visprof.sources.vectors import simulate_embeddings
 from visprof.steps import baselines
-from visprof.steps.data import BoardSplit
+from visprof.steps.pin_parts import pin_classes, within_class
 
 
 @pytest.fixture
@@ -63,9 +62,11 @@ def test_leads_are_those_of_the_image_over_every_other_profile():
 
 def gains(truth, embedded, outputs=None, n_users=30, n_pins=8):
     features = None if outputs is None else SimpleNamespace(outputs=outputs)
+    split = split_of(table(n_users, n_pins))
+    of_pins, classes = split.arrays(embedded), pin_classes(truth, features)
     ranks = baselines.gain_ranks(
-        truth, features, pin_arrays(embedded[:N_BACKGROUND], embedded[N_BACKGROUND:]),
-        split_of(table(n_users, n_pins)), n_pins=n_pins, n_test=4, train_sizes=(4,), seed=0,
+        truth, classes, of_pins, within_class(of_pins, classes, split), split,
+        n_pins=n_pins, n_test=4, train_sizes=(4,), seed=0,
     )  # fmt: skip
     return baselines.gain_sources([ranks], seed=0).set_index("profile")
 
@@ -107,45 +108,3 @@ def test_numbers_of_gains_go_by_profile():
     assert {key: of.value for key, of in baselines.gain_numbers(sources).items()} == {
         "gain.true-classes": 0.25, "gain.embedding-mean-of-the-class": 0.5,
     }  # fmt: skip
-
-
-def test_class_means_are_the_backgrounds():
-    rng = np.random.default_rng(0)
-    embedded, scene = rng.normal(size=(9, 3)), np.array([0, 2, 2, 0, 0, 2, 4, 4, 0])
-    means = baselines._class_means(embedded, scene, 5)
-    for number in range(5):
-        some = embedded[scene == number]
-        expected = some.mean(axis=0) if len(some) else embedded.mean(axis=0)
-        np.testing.assert_allclose(means[number], expected)
-
-
-def test_truth_is_read_by_picture(tmp_path):
-    folder = tmp_path / "boards"
-    folder.mkdir()
-    truth = pd.DataFrame(
-        {"image": ["a/1.jpg", "b/2.jpg"], "scene": ["coast", "desert"], "style": ["dusk", "fog"]}
-    )
-    split = BoardSplit(
-        pd.DataFrame({"image": [str(folder / "b/2.jpg")]}),
-        pd.DataFrame({"image": [str(folder / "a/1.jpg")]}),
-        pd.DataFrame(),
-    )
-    assert baselines.pin_truth(split, tmp_path) is None
-    truth.to_csv(folder / "truth.csv", index=False)
-    assert baselines.pin_truth(split, tmp_path).to_numpy().tolist() == [
-        ["desert", "fog"], ["coast", "dusk"],
-    ]  # fmt: skip
-    truth[:1].to_csv(folder / "truth.csv", index=False)  # a picture was added
-    assert baselines.pin_truth(split, tmp_path) is None
-
-
-def test_truth_of_a_world_that_is_not_drawn():
-    split = BoardSplit(
-        pd.DataFrame({"row": [5, 6]}), pd.DataFrame({"row": [0, 1, 11]}), pd.DataFrame()
-    )
-    world = {"n_users": 3, "n_pins": 4, "random_state": 2}
-    truth = baselines.vector_truth(split, world)
-    expected = simulate_embeddings(**world)
-    rows = [5, 6, 0, 1, 11]
-    np.testing.assert_array_equal(truth["scene"], expected.labels[rows])
-    np.testing.assert_array_equal(truth["style"], expected.styles[rows])

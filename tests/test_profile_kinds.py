@@ -39,7 +39,9 @@ def test_profiles_are_means_of_the_first_and_last_sampled_pins(parts, profiles):
 def test_profiles_without_their_parts_are_left_out(parts):
     parts |= dict.fromkeys(NOT_WITHOUT_PICTURES)
     profiles = profiles_of(parts)
-    assert list(profiles.kinds()) == ["image", "mean embedding", "whitened"]
+    assert list(profiles.kinds()) == [
+        "image", "mean embedding", "whitened", "within-class residual",
+    ]  # fmt: skip
 
 
 def test_too_few_pins_are_named(parts):

@@ -125,4 +125,6 @@ def test_profiles_without_their_parts_have_no_rows(parts):
     parts |= dict.fromkeys(NOT_WITHOUT_PICTURES)
     profiles = profiles_of(parts)
     table = reciprocal_ranks(profiles, (3, 6), "euclidean")
-    assert table["profile"].unique().tolist() == ["image", "mean embedding", "whitened"]
+    assert table["profile"].unique().tolist() == [
+        "image", "mean embedding", "whitened", "within-class residual",
+    ]  # fmt: skip

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
-from visprof import boards, embedding, prediction
+from visprof import boards, prediction
 from visprof.intervals import Estimate
 from visprof.profiles import join_profiles
-from visprof.sources import vectors
 from visprof.steps.data import BoardSplit, PinArrays
+from visprof.steps.pin_parts import as_codes
 from visprof.steps.profile_kinds import (
     TrainTestProfiles,
     drawn_pins,
-    mean_profiles,
     rank_by,
     split_profiles,
 )
-from visprof.steps.registry import step, variant
+from visprof.steps.registry import step
 from visprof.steps.user_ranking import mrr_columns, slug
 
 __all__ = [
     "distance_numbers", "distance_table", "gain_numbers", "gain_ranks", "gain_sources",
-    "pin_truth", "profile_leads", "vector_truth",
+    "profile_leads",
 ]  # fmt: skip
 
 
@@ -79,31 +75,11 @@ def distance_numbers(distance_table: pd.DataFrame) -> dict[str, Estimate]:
 
 
 @step
-def pin_truth(board_split: BoardSplit, data_folder: Path) -> pd.DataFrame | None:
-    """Scene and style of all pins, the background's first; None where they are not known."""
-    truth = data_folder / "boards" / "truth.csv"
-    if not truth.exists():
-        return None
-    known = pd.read_csv(truth).set_index("image")
-    images = [Path(image).relative_to(truth.parent).as_posix() for image in board_split.images]
-    if not known.index.is_unique or not set(images) <= set(known.index):
-        return None  # pictures were added to a simulated world
-    return known.loc[images].reset_index(drop=True)
-
-
-@variant("pin_truth", drawn=False)
-def vector_truth(board_split: BoardSplit, vector_world: dict[str, float]) -> pd.DataFrame:
-    """Scene and style of all pins, the background's first, by number."""
-    rows = pd.concat([board_split.background["row"], board_split.analysed["row"]]).to_numpy()
-    world = vectors.simulate_embeddings(**vector_world)
-    return pd.DataFrame({"scene": world.labels[rows], "style": world.styles[rows]})
-
-
-@step
 def gain_ranks(
     pin_truth: pd.DataFrame | None,
-    pin_features: embedding.Features | None,
+    pin_classes: np.ndarray,
     pin_embedding: PinArrays,
+    within_class: np.ndarray,
     board_split: BoardSplit,
     n_pins: int,
     n_test: int,
@@ -113,28 +89,21 @@ def gain_ranks(
     """Reciprocal ranks of users by what a profile may know of a pin, at the most training pins.
 
     The embedding is cut in two: the mean of the pin's class over the background, and the rest,
-    which varies within classes. Classes are true ones where they are known, as true styles are;
-    else each pin has the class that the CNN finds likeliest.
+    which varies within classes. True styles are known where true classes are.
     """
+    known = {"likeliest classes": pin_classes}
     if pin_truth is not None:
-        scene, style = (_codes(pin_truth[column]) for column in ("scene", "style"))
-        known = {"true classes": scene, "true styles": style}
-    else:
-        scene = _codes(pin_features.outputs.argmax(axis=1))
-        known = {"likeliest classes": scene}
-    n_train, scenes = max(train_sizes), board_split.arrays(scene)
-    of_class = _class_means(pin_embedding.background, scenes.background, scene.max() + 1)
-    sample = drawn_pins(board_split.analysed, n_pins, seed)
-    first, last = boards.split_pins(sample, n_train, n_test)
-    rows = sample.index.to_numpy()
+        known = {"true classes": pin_classes, "true styles": as_codes(pin_truth["style"])}
     parts = {
-        name: np.eye(codes.max() + 1)[board_split.arrays(codes).analysed[rows]]
+        name: np.eye(codes.max() + 1)[board_split.arrays(codes).analysed]
         for name, codes in known.items()
     }
-    explained = of_class[scenes.analysed[rows]]
-    parts["embedding: mean of the class"] = explained
-    parts["embedding: what is left within the class"] = pin_embedding.analysed[rows] - explained
-    profiles = split_profiles(parts, sample.reset_index(drop=True), {n_train: first}, last)
+    parts["embedding: mean of the class"] = pin_embedding.analysed - within_class
+    parts["embedding: what is left within the class"] = within_class
+    n_train = max(train_sizes)
+    sample = drawn_pins(board_split.analysed, n_pins, seed)
+    first, last = boards.split_pins(sample, n_train, n_test)
+    profiles = split_profiles(parts, sample, {n_train: first}, last)
     pairs = {part: (profiles.train[part, n_train], profiles.test[part]) for part in parts}
     if len(known) > 1:
         both = join_profiles([pairs[name] for name in known])
@@ -154,14 +123,3 @@ def gain_sources(every_gain_ranks: list[dict[str, np.ndarray]], seed: int) -> pd
 def gain_numbers(gain_sources: pd.DataFrame) -> dict[str, Estimate]:
     """MRR by what a profile may know: keys such as ``gain.true-classes``."""
     return {f"gain.{slug(row.profile)}": row.estimate for row in gain_sources.itertuples()}
-
-
-def _codes(names: ArrayLike) -> np.ndarray:
-    return pd.factorize(np.asarray(names), sort=True)[0]
-
-
-def _class_means(embedded: np.ndarray, scene: np.ndarray, n_classes: int) -> np.ndarray:
-    """Mean embedding of each class; of one that the background lacks, the mean of all."""
-    means = np.tile(embedded.mean(axis=0), (n_classes, 1))
-    means[np.unique(scene)] = mean_profiles(embedded, scene)
-    return means

@@ -48,7 +48,11 @@ PROFILES = {
     "image less file facts": ProfileKind(("image less facts",), SIGNED),
     "mean embedding less file facts": ProfileKind(("embedding less facts",), SIGNED),
     "whitened less file facts": ProfileKind(("whitened less facts",), SIGNED, own="cosine"),
+    "within-class residual": ProfileKind(("within class",), SIGNED),
     "label histogram": ProfileKind(("labels",), sees="labels"),
+    "probe histogram": ProfileKind(("probe",), sees="labels"),
+    "bag of words": ProfileKind(("words",), sees="captions"),
+    "bag of words, tf-idf": ProfileKind(("weighted words",), SIGNED, sees="captions"),
     "palette": ProfileKind(("palette",), ("euclidean",)),
     "file facts": ProfileKind(("facts",), ("euclidean",), sees="neither"),
 }
