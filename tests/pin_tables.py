@@ -37,9 +37,9 @@ def pin_arrays(background, analysed):
     return PinArrays(np.asarray(background), np.asarray(analysed))
 
 
-def random_parts():
+def random_parts(seed=0):
     """Random values of what profiles are means of."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     n = N_USERS * N_PINS
     split = split_of(table(N_USERS, N_PINS))
     n_all = N_BACKGROUND + n

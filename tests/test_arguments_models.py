@@ -195,6 +195,10 @@ CASES = {
         rank_scores.mrr_difference, {"rr_a": 1 / RANKS, "rr_b": 1 / RANKS[::-1], **SAMPLING},
         floats=("rr_a", "rr_b"), counts=("n_resamples",),
     ),
+    "nested_choice": Case(
+        rank_scores.nested_choice, {"rr": np.column_stack([1 / RANKS, 1 / RANKS[::-1]])},
+        floats=("rr",),
+    ),
     "nearest_first": Case(
         vocabulary.nearest_first, {"pictures": SHARES, "centre": SHARES[2]},
         floats=("pictures", "centre"),

@@ -13,6 +13,7 @@ from scipy.stats import rankdata
 
 from visprof.intervals import Estimate
 from visprof.profiles import DISTANCES
+from visprof.rank_scores import nested_choice
 from visprof.steps import baselines
 from visprof.steps.pin_parts import pin_classes, within_class
 
@@ -23,7 +24,9 @@ def profiles():
 
 
 def test_distances_side_by_side(profiles):
-    table = baselines.distance_table([profiles], (3, 6), seed=0).set_index(["profile", "distance"])
+    table = baselines.distance_table(
+        [baselines.distance_ranks(profiles, (3, 6))], seed=0
+    ).set_index(["profile", "distance"])
     assert set(table.loc["mean embedding"].index) == {"euclidean", "cosine"}
     assert set(table.loc["palette"].index) == {"euclidean"}
     assert set(table.loc["fused"].index) == set(DISTANCES)
@@ -38,12 +41,45 @@ def test_distances_side_by_side(profiles):
         assert found["low"] <= found["value"] <= found["high"]
 
 
-def test_numbers_of_distances_are_those_of_the_table(profiles):
-    table = baselines.distance_table([profiles], (3, 6), seed=0)
-    numbers = baselines.distance_numbers(table)
+@pytest.fixture
+def choice():
+    """MRR by distance of two seeds, and by each profile's best distance."""
+    ranks = []
+    for number in range(2):
+        parts = random_parts(number)
+        ranks.append(baselines.distance_ranks(profiles_of(parts), (3, 6)))
+    return ranks, baselines.distance_choice(ranks, seed=0).set_index("profile")
+
+
+def test_numbers_of_distances_are_those_of_the_tables(choice):
+    ranks, chosen = choice
+    table = baselines.distance_table(ranks, seed=0)
+    numbers = baselines.distance_numbers(table, chosen.reset_index())
     assert next(iter(numbers)) == f"distance.image.{DISTANCES[0]}"
-    assert "distance.mean-embedding.cosine" in numbers
-    assert [number.value for number in numbers.values()] == table["value"].tolist()
+    for row in table.itertuples():
+        assert numbers[f"distance.{row.profile.replace(' ', '-')}.{row.distance}".replace(",", "")]
+    assert numbers["distance.text.nested"] == chosen.loc["text", "nested"]
+    assert numbers["distance.image-text.nested"] == chosen.loc["text", "lead"]
+    assert "distance.image-image.nested" not in numbers
+
+
+def test_one_distance_for_all_stands_beside_each_ones_best(choice):
+    ranks, chosen = choice
+    for name in ("image", "palette", "whitened"):
+        distances = [by for other, by in ranks[0] if other == name]
+        by_seed = [
+            nested_choice(np.column_stack([of[name, by] for by in distances])) for of in ranks
+        ]
+        row = chosen.loc[name]
+        assert row["fixed"].value == pytest.approx(np.mean([of[name, "euclidean"] for of in ranks]))
+        assert row["nested"].value == pytest.approx(np.mean([rr for rr, _ in by_seed]))
+        picked = np.concatenate([of for _, of in by_seed])
+        assert row["share"] == np.mean([distances[of] == row["chosen"] for of in picked])
+        assert row["share"] >= 1 / len(distances)
+        lead = chosen.loc["image", "nested"].value - row["nested"].value
+        assert row["lead"].value == pytest.approx(lead)
+    assert chosen.loc["palette", "share"] == 1  # one distance suits it
+    assert chosen.loc["palette", "nested"] == chosen.loc["palette", "fixed"]
 
 
 def test_leads_are_those_of_the_image_over_every_other_profile():

@@ -12,6 +12,7 @@ from scipy.stats import kstest, permutation_test
 from visprof.rank_scores import (
     mean_reciprocal_rank,
     mrr_difference,
+    nested_choice,
     random_mrr,
     randomisation_test,
     rank_scores,
@@ -160,3 +161,24 @@ def test_fewer_users_at_random_have_the_random_value_of_their_number():
 def test_bad_subsets_are_named(ranks, size, message):
     with pytest.raises(ValueError, match=message):
         subset_reciprocal_ranks(ranks, size)
+
+
+def test_each_user_is_scored_by_what_is_best_for_the_others():
+    rng = np.random.default_rng(0)
+    rr = 1 / rng.integers(1, 9, (12, 3))
+    found, chosen = nested_choice(rr)
+    for user in range(12):
+        means = [
+            np.mean([rr[other, method] for other in range(12) if other != user])
+            for method in range(3)
+        ]
+        assert chosen[user] == int(np.argmax(np.round(means, 9)))
+        assert found[user] == rr[user, chosen[user]]
+
+
+def test_a_choice_needs_others_and_takes_the_first_of_equals():
+    with pytest.raises(ValueError, match="at least 2 users"):
+        nested_choice([[1.0, 0.5]])
+    assert nested_choice([[1.0, 1.0], [0.1, 0.1]])[1].tolist() == [0, 0]
+    # each would have its own best, and gets the other's
+    assert nested_choice([[1.0, 0.5], [0.5, 1.0]])[0].tolist() == [0.5, 0.5]

@@ -12,8 +12,8 @@ from visprof.checks import check_whole
 from visprof.intervals import COVERAGE, median_draws, percentile_interval, resample_counts
 
 __all__ = [
-    "RECALL_AT", "mean_reciprocal_rank", "mrr_difference", "random_mrr", "randomisation_test",
-    "rank_scores", "subset_reciprocal_ranks",
+    "RECALL_AT", "mean_reciprocal_rank", "mrr_difference", "nested_choice", "random_mrr",
+    "randomisation_test", "rank_scores", "subset_reciprocal_ranks",
 ]  # fmt: skip
 
 RECALL_AT = (1, 5, 10)
@@ -156,6 +156,37 @@ def randomisation_test(
         signs = 2.0 * rng.integers(0, 2, shape, dtype=np.int8) - 1
         as_far += (np.abs(signs @ differences) >= observed).sum(axis=0)
     return as_far / (n_permutations + 1)
+
+
+def nested_choice(rr: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Score each user by the method that is best for the others.
+
+    The best of several methods on the same users is too good: luck is picked, too. A method that is
+    chosen without the user whom it is scored on has no such gain.
+
+    Parameters
+    ----------
+    rr : array-like of shape (n, m)
+        Reciprocal ranks of n users, at least 2, by m methods.
+
+    Returns
+    -------
+    rr : ndarray of shape (n,)
+        Each user's reciprocal rank by the method chosen for it.
+    chosen : ndarray of int, shape (n,)
+        That method: of the highest mean over the other users; the first if several are equal.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two users, or a value is not in (0, 1].
+    """
+    rr = _checked(rr, "rr")
+    if rr.ndim != 2 or len(rr) < 2:
+        raise ValueError(f"rr: expected shape (n, m) of at least 2 users, got {rr.shape}")
+    of_others = np.round(rr.sum(axis=0) - rr, 9)  # equal sums may differ in rounding
+    chosen = of_others.argmax(axis=1)
+    return rr[np.arange(len(rr)), chosen], chosen
 
 
 def random_mrr(n: int) -> float:

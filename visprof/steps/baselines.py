@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from visprof import boards, prediction
+from visprof import boards, prediction, rank_scores
 from visprof.intervals import Estimate
 from visprof.profiles import join_profiles
 from visprof.steps.data import BoardSplit, PinArrays
@@ -20,9 +20,11 @@ from visprof.steps.registry import step
 from visprof.steps.user_ranking import mrr_columns, slug
 
 __all__ = [
-    "distance_numbers", "distance_table", "gain_numbers", "gain_ranks", "gain_sources",
-    "profile_leads",
+    "distance_choice", "distance_numbers", "distance_ranks", "distance_table", "gain_numbers",
+    "gain_ranks", "gain_sources", "profile_leads",
 ]  # fmt: skip
+
+FIXED = "euclidean"  # the distance that suits every profile, and the paper's
 
 
 @step
@@ -43,35 +45,89 @@ def profile_leads(mrr_table: pd.DataFrame, mrr_numbers: dict[str, Estimate]) -> 
 
 
 @step
+def distance_ranks(
+    train_test_profiles: TrainTestProfiles, train_sizes: tuple[int, ...]
+) -> dict[tuple[str, str], np.ndarray]:
+    """Reciprocal ranks by profile and distance that suits it, at the most training pins."""
+    n_train = max(train_sizes)
+    return {
+        (name, distance): 1 / rank_by(train_test_profiles, name, n_train, distance).middle
+        for name, kind in train_test_profiles.kinds().items()
+        for distance in kind.distances
+    }
+
+
+@step
 def distance_table(
-    every_train_test_profiles: list[TrainTestProfiles], train_sizes: tuple[int, ...], seed: int
+    every_distance_ranks: list[dict[tuple[str, str], np.ndarray]], seed: int
 ) -> pd.DataFrame:
     """MRR by distance, of each profile by those that suit it, at the most training pins.
 
     Columns profile, distance, value, low, high, estimate.
     """
-    n_train = max(train_sizes)
-    pairs = [
-        (name, distance)
-        for name, kind in every_train_test_profiles[0].kinds().items()
-        for distance in kind.distances
-    ]
-    ranks = [
-        np.column_stack(
-            [1 / rank_by(of, name, n_train, distance).middle for name, distance in pairs]
-        )
-        for of in every_train_test_profiles
-    ]
+    pairs = list(every_distance_ranks[0])
+    ranks = [np.column_stack([of[pair] for pair in pairs]) for of in every_distance_ranks]
     return pd.DataFrame(pairs, columns=["profile", "distance"]).assign(**mrr_columns(ranks, seed))
 
 
 @step
-def distance_numbers(distance_table: pd.DataFrame) -> dict[str, Estimate]:
-    """MRR by profile and distance: keys such as ``distance.image.cosine``."""
-    return {
+def distance_choice(
+    every_distance_ranks: list[dict[tuple[str, str], np.ndarray]], seed: int
+) -> pd.DataFrame:
+    """MRR of each profile by one distance for all, the Euclidean, and by its best.
+
+    A user's distance is that which finds the others best, of each seed; so nobody's rank has a part
+    in the choice that it is scored by. Columns profile, fixed, nested (estimates), lead (of the
+    image profile under its own best distance, paired by user), chosen (the commonest distance) and
+    share (of users and seeds for which it is chosen).
+    """
+    names = list(dict.fromkeys(name for name, _ in every_distance_ranks[0]))
+    of_names = {
+        name: [distance for other, distance in every_distance_ranks[0] if other == name]
+        for name in names
+    }
+    nested, chosen = [], []
+    for of in every_distance_ranks:
+        scored = {
+            name: rank_scores.nested_choice(np.column_stack([of[name, by] for by in distances]))
+            for name, distances in of_names.items()
+        }
+        nested.append(np.column_stack([ranks for ranks, _ in scored.values()]))
+        chosen.append([choice for _, choice in scored.values()])
+    fixed = [np.column_stack([of[name, FIXED] for name in names]) for of in every_distance_ranks]
+    image = names.index("image")
+    leads = [ranks[:, [image]] - ranks for ranks in nested]
+    columns = {
+        key: mrr_columns(ranks, seed)["estimate"]
+        for key, ranks in (("fixed", fixed), ("nested", nested), ("lead", leads))
+    }
+    counts = [
+        np.bincount(np.concatenate(of), minlength=len(of_names[name]))
+        for name, of in zip(names, zip(*chosen, strict=True), strict=True)
+    ]
+    commonest = [of_names[name][of.argmax()] for name, of in zip(names, counts, strict=True)]
+    shares = [of.max() / of.sum() for of in counts]
+    return pd.DataFrame({"profile": names, **columns, "chosen": commonest, "share": shares})
+
+
+@step
+def distance_numbers(
+    distance_table: pd.DataFrame, distance_choice: pd.DataFrame
+) -> dict[str, Estimate]:
+    """MRR by profile and distance: keys such as ``distance.image.cosine``.
+
+    By each profile's best distance ``distance.image.nested``, and what the image profile is then
+    ahead of another ``distance.image-text.nested``.
+    """
+    numbers = {
         f"distance.{slug(row.profile)}.{row.distance}": row.estimate
         for row in distance_table.itertuples()
     }
+    for row in distance_choice.itertuples():
+        numbers[f"distance.{slug(row.profile)}.nested"] = row.nested
+        if row.profile != "image":
+            numbers[f"distance.image-{slug(row.profile)}.nested"] = row.lead
+    return numbers
 
 
 @step
