@@ -377,3 +377,15 @@ def test_no_time_is_on_both_sides_where_batches_are_kept(seed, n_times):
         assert learnt.empty or learnt.max() < found.min()
         dropped = boards.split_pins(table, 4, 3)[0] & ~train & of_board
         assert (table["time"][dropped] == found.min()).all()
+
+
+def test_days_stay_whole_whatever_the_hour():
+    hours = pd.to_datetime([0, 10, 24, 30, 40, 47, 0, 1, 2, 3, 4, 5], unit="h", utc=True)
+    table = pd.DataFrame({"board": list("aaaaaabbbbbb"), "time": hours})
+    train, test = boards.split_pins(table, 4, 2, keep_days=True)
+    assert np.flatnonzero(train).tolist() == [0, 1]  # b is one day
+    np.testing.assert_array_equal(test, boards.split_pins(table, 4, 2)[1])
+    assert boards.split_pins(table, 4, 2, keep_batches=True)[0].sum() == 8
+    numbers = table.assign(time=np.arange(12))
+    with pytest.raises(TypeError, match="times are int64"):
+        boards.split_pins(numbers, 4, 2, keep_days=True)

@@ -19,7 +19,8 @@ from visprof.steps.profile_kinds import TrainTestProfiles, rank_profiles
 from visprof.steps.registry import step
 
 __all__ = [
-    "mrr_by_users", "mrr_columns", "mrr_numbers", "mrr_table", "reciprocal_ranks", "slug",
+    "by_user", "mrr_by_users", "mrr_columns", "mrr_numbers", "mrr_table", "reciprocal_ranks",
+    "slug", "with_most_pins",
 ]  # fmt: skip
 
 
@@ -43,7 +44,7 @@ def reciprocal_ranks(
     return pd.concat(tables, ignore_index=True)
 
 
-def _by_user(every_reciprocal_ranks: list[pd.DataFrame], column: str) -> tuple[list, np.ndarray]:
+def by_user(every_reciprocal_ranks: list[pd.DataFrame], column: str) -> tuple[list, np.ndarray]:
     """Profiles with their numbers of training pins, m; and a column by seed, user and these."""
     first = every_reciprocal_ranks[0]
     keys = list(first[["profile", "n_train"]].drop_duplicates().itertuples(index=False, name=None))
@@ -55,7 +56,7 @@ def _by_user(every_reciprocal_ranks: list[pd.DataFrame], column: str) -> tuple[l
     )
 
 
-def _with_most_pins(every_reciprocal_ranks: list[pd.DataFrame]) -> list[pd.DataFrame]:
+def with_most_pins(every_reciprocal_ranks: list[pd.DataFrame]) -> list[pd.DataFrame]:
     """Ranks by the most training pins."""
     most = every_reciprocal_ranks[0]["n_train"].max()
     return [table[table["n_train"] == most] for table in every_reciprocal_ranks]
@@ -75,7 +76,7 @@ def mrr_columns(ranks: list[np.ndarray] | np.ndarray, seed: int) -> dict[str, li
 @step
 def mrr_table(every_reciprocal_ranks: list[pd.DataFrame], seed: int) -> pd.DataFrame:
     """Figure 6: columns profile, n_train, value, low, high, estimate."""
-    keys, ranks = _by_user(every_reciprocal_ranks, "reciprocal_rank")
+    keys, ranks = by_user(every_reciprocal_ranks, "reciprocal_rank")
     return pd.DataFrame(keys, columns=["profile", "n_train"]).assign(**mrr_columns(ranks, seed))
 
 
@@ -90,7 +91,7 @@ def mrr_numbers(
     also ``recall@1.text.50``, ``median-rank.text.50``, and with ties broken for or against a user
     ``mrr.text.50.optimistic`` and ``.pessimistic``.
     """
-    keys, ranks = _by_user(every_reciprocal_ranks, "reciprocal_rank")
+    keys, ranks = by_user(every_reciprocal_ranks, "reciprocal_rank")
     n, unit = ranks.shape[1], "users"
     numbers = {"mrr.random": Estimate(rank_scores.random_mrr(n), n=n, unit=unit)}
     for (name, n_train), estimate in zip(keys, mrr_table["estimate"], strict=True):
@@ -107,8 +108,8 @@ def mrr_numbers(
         numbers[key] = lead
         numbers[f"{key}.p"] = Estimate(float(chance), n=n, unit=unit)
 
-    most = _with_most_pins(every_reciprocal_ranks)
-    keys, ranks = _by_user(most, "rank")
+    most = with_most_pins(every_reciprocal_ranks)
+    keys, ranks = by_user(most, "rank")
     scores = {f"recall@{k}": mean_over_seeds(ranks <= k, unit, random_state=seed)
               for k in rank_scores.RECALL_AT}  # fmt: skip
     scores["median rank"] = _median_ranks(ranks, seed)
@@ -116,7 +117,7 @@ def mrr_numbers(
         for (name, n_train), estimate in zip(keys, estimates, strict=True):
             numbers[f"{slug(score)}.{slug(name)}.{n_train}"] = estimate
     for bound in ("optimistic", "pessimistic"):
-        values = (1 / _by_user(most, bound)[1]).mean(axis=(0, 1))
+        values = (1 / by_user(most, bound)[1]).mean(axis=(0, 1))
         for (name, n_train), value in zip(keys, values, strict=True):
             numbers[f"mrr.{slug(name)}.{n_train}.{bound}"] = Estimate(float(value), n=n, unit=unit)
     return numbers
@@ -144,7 +145,7 @@ def mrr_by_users(every_reciprocal_ranks: list[pd.DataFrame], seed: int) -> pd.Da
 
     Columns profile, n_users, value, low, high; the profile "random" is exact.
     """
-    keys, ranks = _by_user(_with_most_pins(every_reciprocal_ranks), "rank")
+    keys, ranks = by_user(with_most_pins(every_reciprocal_ranks), "rank")
     n_seeds, n, m = ranks.shape
     of_seeds = ranks.transpose(1, 0, 2).reshape(n, -1)
     tables = []
