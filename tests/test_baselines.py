@@ -88,11 +88,14 @@ def test_leads_are_those_of_the_image_over_every_other_profile():
         "mrr.image-text.5": Estimate(0.1, -0.1, 0.3), "mrr.image-text.5.p": Estimate(0.4),
         "mrr.image-mean-embedding.5": Estimate(-0.2, -0.3, -0.1),
         "mrr.image-mean-embedding.5.p": Estimate(0.01),
+        "mrr.image-text.5.p.holm": Estimate(0.8),
+        "mrr.image-mean-embedding.5.p.holm": Estimate(0.02),
     }  # fmt: skip
     leads = baselines.profile_leads(table, numbers)
-    columns = ["other", "n_train", "value", "low", "high", "p"]
+    columns = ["other", "n_train", "value", "low", "high", "p", "p_holm"]
     assert leads[columns].to_numpy().tolist() == [
-        ["text", 5, 0.1, -0.1, 0.3, 0.4], ["mean embedding", 5, -0.2, -0.3, -0.1, 0.01],
+        ["text", 5, 0.1, -0.1, 0.3, 0.4, 0.8],
+        ["mean embedding", 5, -0.2, -0.3, -0.1, 0.01, 0.02],
     ]  # fmt: skip
 
 

@@ -8,7 +8,10 @@ from collections.abc import Iterable
 __all__ = ["headline_first", "headline_keys"]
 
 OF_SCENES = ("map.hybrid", "map.cnn", "map.bow", "map.random")
-PROFILES = ("image", "text", "mean-embedding", "label-histogram")
+PROFILES = (
+    "image", "file-facts", "image-less-file-facts", "text", "bag-of-words", "mean-embedding",
+    "within-class-residual", "probe-histogram", "label-histogram",
+)  # fmt: skip
 
 
 def headline_keys(keys: Iterable[str]) -> list[str]:

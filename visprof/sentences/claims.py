@@ -9,7 +9,7 @@ import pandas as pd
 
 from visprof.intervals import Estimate
 from visprof.results.scorecard import own_name
-from visprof.results.verdicts import verdict_above
+from visprof.results.verdicts import verdict_of_lead
 
 __all__ = ["coverage", "front_page", "one_seed_alone", "precision", "rounding", "wavering"]
 
@@ -25,6 +25,7 @@ def front_page(
     null: Mapping[str, Estimate],
     leakage: pd.DataFrame,
     lead: Estimate,
+    adjusted: Estimate,
 ) -> dict[str, Any]:
     """What the front page says beside its scorecard.
 
@@ -40,6 +41,8 @@ def front_page(
         The step ``null_leakage``.
     lead : Estimate
         MRR of the image profile less that of the mean embedding.
+    adjusted : Estimate
+        Its p-value, adjusted by Holm.
     """
     holds = {name: int((card["verdict"] == "holds").sum()) for name, card in cards.items()}
     image = leakage[leakage["profile"] == "image"].set_index("repeat_share")["value"]
@@ -51,7 +54,7 @@ def front_page(
         "rule.many": f"{null['null.rule.soft.1000'].value:.0%}",
         "fresh": f"{image[0.0]:.3f}",
         "repeated": f"{image[0.2]:.3f}",
-        "clusters": LEADS[verdict_above(lead, 0)],
+        "clusters": LEADS[verdict_of_lead(lead, adjusted.value)],
         "clusters.lead": f"{lead:.3f}",
     }
 

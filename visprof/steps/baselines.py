@@ -31,7 +31,8 @@ FIXED = "euclidean"  # the distance that suits every profile, and the paper's
 def profile_leads(mrr_table: pd.DataFrame, mrr_numbers: dict[str, Estimate]) -> pd.DataFrame:
     """MRR of the image profile less that of each other one, paired by user.
 
-    Columns other, n_train, value, low, high, p, estimate.
+    Columns other, n_train, value, low, high, p, p_holm (adjusted for the numbers of training pins),
+    estimate.
     """
     rows = []
     for row in mrr_table[mrr_table["profile"] != "image"].itertuples():
@@ -39,7 +40,8 @@ def profile_leads(mrr_table: pd.DataFrame, mrr_numbers: dict[str, Estimate]) -> 
         lead = mrr_numbers[key]
         rows.append({
             "other": row.profile, "n_train": row.n_train, "value": lead.value, "low": lead.low,
-            "high": lead.high, "p": mrr_numbers[f"{key}.p"].value, "estimate": lead,
+            "high": lead.high, "p": mrr_numbers[f"{key}.p"].value,
+            "p_holm": mrr_numbers[f"{key}.p.holm"].value, "estimate": lead,
         })  # fmt: skip
     return pd.DataFrame(rows)
 
