@@ -69,7 +69,7 @@ def test_profiles_that_look_away_are_set_against_chance(low, high, found):
     mrr |= {f"mrr.{name}.20": Estimate(0.4, low, high) for name in names}
     assert sentences.without_looking(mrr, 20)["facts"] == (
         f"A profile of file facts alone, which knows no pixel, {has}. With these facts regressed "
-        f"out, the image {has}, the mean embedding {has} and the whitened {has}."
+        f"out, the image profile {has}, the mean embedding {has} and the whitened profile {has}."
     )
 
 

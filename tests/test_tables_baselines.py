@@ -22,12 +22,12 @@ def test_each_other_profile_has_a_row_with_the_most_training_pins():
     mrr = {f"mrr.{other}.20": Estimate(0.5) for other in ("text", "mean-embedding", "palette")}
     assert shown(tables.image_against_others(leads, mrr)) == [
         ["sees", "other profile", "its MRR", "image minus other", "p", "adjusted", "verdict"],
+        ["captions", "text", "0.500", "+0.100 (+0.050 to +0.200)", "0.0400", "0.0450",
+         "image ahead"],
         ["pixels", "mean embedding", "0.500", "-0.100 (-0.200 to -0.050)", "0.0400", "0.0450",
          "the other ahead"],
         ["pixels", "palette", "0.500", "+0.000 (-0.100 to +0.100)", "0.0400", "0.0450",
          "not resolved"],
-        ["captions", "text", "0.500", "+0.100 (+0.050 to +0.200)", "0.0400", "0.0450",
-         "image ahead"],
     ]  # fmt: skip
 
 

@@ -118,7 +118,7 @@ def test_fewer_users_end_at_the_mrr_of_all(profiles):
     ranks = reciprocal_ranks(profiles, (3, 6), "euclidean")
     table = mrr_by_users([ranks, ranks], seed=0)
     at_all = mrr_table([ranks], seed=0)
-    shown = ["image", "text", "mean embedding", "file facts"]
+    shown = ["image", "mean embedding", "text", "file facts"]
     assert table["profile"].unique().tolist() == [*shown, "random"]
     assert figure_6(at_all)["profile"].unique().tolist() == shown
     for name, rows in table.groupby("profile"):

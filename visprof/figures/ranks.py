@@ -185,18 +185,20 @@ def recency_curves(table: pd.DataFrame, random: float) -> Figure:
     numbers = table[["profile", "pins", "n_train", "value", "low", "high"]].assign(random=random)
     figure = Figure(figsize=(8.0, 3.6), layout="constrained", numbers=numbers)
     profiles = list(numbers.groupby("profile", sort=False))
+    sizes = sorted(numbers["n_train"].unique())
+    step = np.diff(sizes).min() if len(sizes) > 1 else 1
     axes = figure.subplots(1, len(profiles), sharey=True, squeeze=False)[0]
     for axis, (profile, of_profile) in zip(axes, profiles, strict=True):
-        axis.set_title(profile)
         for place, (pins, rows) in enumerate(of_profile.groupby("pins", sort=False)):
             axis.errorbar(
-                rows["n_train"], rows["value"], arms(rows), elinewidth=1.2, ms=5, label=pins,
-                color=CYCLE[place], ls=DASHES[place], marker=MARKERS[place],
+                rows["n_train"] + 0.06 * step * (place - 1), rows["value"], arms(rows),
+                elinewidth=1.2, ms=5, label=pins, color=CYCLE[place], ls=DASHES[place],
+                marker=MARKERS[place],
             )  # fmt: skip
         axis.axhline(random, **RANDOM)
-        axis.set(xlabel="training pins", ylim=(0, None))
-        axis.set_xticks(sorted(of_profile["n_train"].unique()))
-    axes[0].set_ylabel("mean reciprocal rank")
+        axis.set(title=profile, xlabel="training pins")
+        axis.set_xticks(sizes)
+    axes[0].set(ylabel="mean reciprocal rank", ylim=(0, None))
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
     return figure

@@ -27,6 +27,11 @@ FOUND = {
     "does not hold": "finds users worse than chance",
     "not resolved": "cannot be told from chance",
 }
+LEFT = {  # with file facts regressed out
+    "image": "image profile",
+    "mean embedding": "mean embedding",
+    "whitened": "whitened profile",
+}
 PARTS = {  # of the embedding: what it tells
     "embedding: mean of the class": "which scenes a user collects",
     "embedding: what is left within the class": "how they look",
@@ -71,9 +76,7 @@ def without_looking(mrr: Mapping[str, Estimate], n_train: int) -> dict[str, Any]
     if f"mrr.file-facts.{n_train}" not in mrr:
         said["facts"] = "Facts of the files do not vary here, so they can find nobody."
         return said
-    left = (
-        f"the {of} {has(f'{of} less file facts')}" for of in ("image", "mean embedding", "whitened")
-    )
+    left = (f"the {words} {has(f'{name} less file facts')}" for name, words in LEFT.items())
     said["facts"] = (
         f"A profile of file facts alone, which knows no pixel, {has('file facts')}. With these "
         f"facts regressed out, {listed(list(left))}."

@@ -17,11 +17,10 @@ __all__ = ["distance_choice", "image_against_others"]
 VERDICTS = {
     "holds": "image ahead", "does not hold": "the other ahead", "not resolved": "not resolved"
 }  # fmt: skip
-SEEN = ("pixels", "labels", "captions", "pixels and captions", "neither")
 
 
 def image_against_others(leads: pd.DataFrame, mrr: Mapping[str, Estimate]) -> Styler:
-    """The image profile against each other one, with the most training pins, by what these see.
+    """The image profile against each other one, with the most training pins.
 
     Parameters
     ----------
@@ -42,7 +41,7 @@ def image_against_others(leads: pd.DataFrame, mrr: Mapping[str, Estimate]) -> St
         }
         for row in leads[leads["n_train"] == leads["n_train"].max()].itertuples()
     ]
-    return table(pd.DataFrame(sorted(rows, key=lambda row: SEEN.index(row["sees"]))))
+    return table(pd.DataFrame(rows))
 
 
 def distance_choice(choice: pd.DataFrame) -> Styler:
