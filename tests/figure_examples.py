@@ -173,6 +173,11 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
             scores(taste=["none", "none", "both", "both"], **repeated), "taste", 0.05, "profile",
         ),
         "mrr_leads": (scores(other=["text", "text", "palette", "palette"], n_train=[10, 20] * 2),),
+        "recency_curves": (
+            scores(pins=["first", "last"] * 2, profile=["image"] * 2 + ["mean embedding"] * 2,
+                   n_train=10),
+            0.05,
+        ),
         "false_positive_rates": (
             shares(
                 variance=["two-term", "four-term"], assignment=["hard", "soft"], alpha=[0.1, 1.0],

@@ -37,9 +37,9 @@ def pin_arrays(background, analysed):
     return PinArrays(np.asarray(background), np.asarray(analysed))
 
 
-def random_parts():
+def random_parts(seed=0):
     """Random values of what profiles are means of."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     n = N_USERS * N_PINS
     split = split_of(table(N_USERS, N_PINS))
     n_all = N_BACKGROUND + n
@@ -48,14 +48,22 @@ def random_parts():
         "text_assignments": split.arrays(rng.dirichlet(np.ones(4), n_all)),
         "pin_embedding": split.arrays(rng.normal(size=(n_all, 6))),
         "whitened": split.arrays(rng.normal(size=(n_all, 3))),
+        "within_class": rng.normal(size=(n, 6)),
         "pin_features": SimpleNamespace(outputs=rng.normal(size=(n_all, 3))),
+        "probe_histogram": rng.dirichlet(np.ones(4), n),
+        "word_bags": {
+            "words": rng.dirichlet(np.ones(4), n),
+            "weighted words": 2 * rng.random((n, 4)),
+        },
         "palettes": rng.random((n, 6)),
         "file_facts": split.arrays(rng.normal(size=(n_all, 2))),
         "board_split": split,
     }
 
 
-NOT_WITHOUT_PICTURES = ("text_assignments", "pin_features", "palettes", "file_facts")
+NOT_WITHOUT_PICTURES = (
+    "text_assignments", "pin_features", "probe_histogram", "word_bags", "palettes", "file_facts",
+)  # fmt: skip
 
 
 def profiles_of(parts, **changes):

@@ -209,6 +209,11 @@ CASES = {
         rank_scores.mrr_difference, {"rr_a": 1 / RANKS, "rr_b": 1 / RANKS[::-1], **SAMPLING},
         floats=("rr_a", "rr_b"), counts=("n_resamples",),
     ),
+    "holm": Case(rank_scores.holm, {"p_values": 1 / RANKS}, floats=("p_values",)),
+    "nested_choice": Case(
+        rank_scores.nested_choice, {"rr": np.column_stack([1 / RANKS, 1 / RANKS[::-1]])},
+        floats=("rr",),
+    ),
     "nearest_first": Case(
         vocabulary.nearest_first, {"pictures": SHARES, "centre": SHARES[2]},
         floats=("pictures", "centre"),

@@ -442,3 +442,15 @@ def test_sessions_of_what_has_no_time(change, error, message):
     good = {"users": ["a", "a"], "times": pd.to_datetime(["2015-01-01", "2015-01-02"])}
     with pytest.raises(error, match=message):
         boards.sessions(**(good | change))
+
+
+def test_days_stay_whole_whatever_the_hour():
+    hours = pd.to_datetime([0, 10, 24, 30, 40, 47, 0, 1, 2, 3, 4, 5], unit="h", utc=True)
+    table = pd.DataFrame({"board": list("aaaaaabbbbbb"), "time": hours})
+    train, test = boards.split_pins(table, 4, 2, keep_days=True)
+    assert np.flatnonzero(train).tolist() == [0, 1]  # b is one day
+    np.testing.assert_array_equal(test, boards.split_pins(table, 4, 2)[1])
+    assert boards.split_pins(table, 4, 2, keep_batches=True)[0].sum() == 8
+    numbers = table.assign(time=np.arange(12))
+    with pytest.raises(TypeError, match="times are int64"):
+        boards.split_pins(numbers, 4, 2, keep_days=True)

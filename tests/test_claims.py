@@ -42,6 +42,14 @@ def test_there_are_four_words_and_one_is_the_worst():
         ("a at most 0.2", Estimate(float("nan")), DOES_NOT_HOLD),
         ("a reaches 0.2", Estimate(0.2), HOLDS),
         ("a reaches 0.3", Estimate(0.2), NOT_RESOLVED),
+        ("l leads", Estimate(0.2, 0.1, 0.3, 49), HOLDS),  # its adjusted p is 0.04
+        ("l leads", Estimate(-0.2, -0.3, -0.1, 49), DOES_NOT_HOLD),
+        ("m leads", Estimate(0.2, 0.1, 0.3, 49), NOT_RESOLVED),  # 0.06
+        ("m leads", Estimate(-0.2, -0.3, -0.1, 49), NOT_RESOLVED),
+        ("m leads", Estimate(0.2, 0.1, 0.3, 50), HOLDS),
+        ("a leads", Estimate(0.2, 0.1, 0.3, 49), UNANSWERABLE),  # there is none
+        ("a leads", Estimate(0.2, 0.1, 0.3, 50), HOLDS),
+        ("l leads", Estimate(0.2), UNANSWERABLE),
         ("a significant", Estimate(0.05), HOLDS),
         ("a significant", Estimate(0.06), NOT_RESOLVED),
         ("a significant", Estimate(float("nan")), NOT_RESOLVED),
@@ -49,7 +57,10 @@ def test_there_are_four_words_and_one_is_the_worst():
     ],
 )
 def test_a_condition_is_decided_by_its_number(condition, number, verdict):
-    assert Condition.parse(condition).verdict({"a": number, "b": Estimate(0.05)}) == verdict
+    others = {"b": 0.05, "l.p.holm": 0.04, "m.p.holm": 0.06}
+    numbers = {key: Estimate(value) for key, value in others.items()}
+    numbers |= dict.fromkeys("alm", number)
+    assert Condition.parse(condition).verdict(numbers) == verdict
 
 
 @pytest.mark.parametrize("text", ["a", "a above", "a over 0", "a above 0 or b", "", "a is so"])
@@ -133,14 +144,14 @@ def test_every_claim_of_the_book_can_have_each_of_the_four_words(of):
     keys = {key for condition in conditions for key in condition.missing({})}
     reachable = set()
     for value in (-9.0, 0.0, 9.0):
-        number = Estimate(value, value - 1, value + 1)
+        number = Estimate(value, value - 1, value + 1, n=99)
         reachable.add(of.verdict(dict.fromkeys(keys, number) | _bounds(of, number)))
     reachable.add(of.verdict({}))
     decided = {condition.how for condition in of.rule}
     assert {HOLDS, UNANSWERABLE} <= reachable
-    if decided & {"above", "at most"}:
+    if decided & {"above", "at most", "leads"}:
         assert DOES_NOT_HOLD in reachable
-    if decided & {"above", "reaches", None}:
+    if decided & {"above", "reaches", "leads", None}:
         assert NOT_RESOLVED in reachable
 
 

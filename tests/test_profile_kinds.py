@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import numpy as np
 import pytest
 from pin_tables import N_USERS, NOT_WITHOUT_PICTURES, profiles_of, random_parts
@@ -39,7 +41,9 @@ def test_profiles_are_means_of_the_first_and_last_sampled_pins(parts, profiles):
 def test_profiles_without_their_parts_are_left_out(parts):
     parts |= dict.fromkeys(NOT_WITHOUT_PICTURES)
     profiles = profiles_of(parts)
-    assert list(profiles.kinds()) == ["image", "mean embedding", "whitened"]
+    assert list(profiles.kinds()) == [
+        "image", "mean embedding", "whitened", "within-class residual",
+    ]  # fmt: skip
 
 
 def test_too_few_pins_are_named(parts):
@@ -54,3 +58,9 @@ def test_a_kind_is_compared_by_the_studys_distance_where_it_suits():
     assert usual["image"] == "hellinger"
     assert usual["mean embedding"] == usual["palette"] == "euclidean"
     assert usual["whitened"] == PROFILES["whitened"].usual("euclidean") == "cosine"
+
+
+def test_kinds_stand_together_by_what_they_see():
+    seen = [kind.sees for kind in PROFILES.values()]
+    groups = [sees for sees, _ in groupby(seen)]
+    assert len(groups) == len(set(groups)) == 5

@@ -30,6 +30,7 @@ from visprof.results.verdicts import (
     UNANSWERABLE,
     verdict,
     verdict_above,
+    verdict_of_lead,
     verdicts_by_seed,
 )  # fmt: skip
 
@@ -152,9 +153,12 @@ def test_a_ledger_keeps_what_each_seed_gives_and_reads_it_back_equal(tmp_path, m
 
 
 def test_each_seed_has_a_verdict_of_its_own():
-    assert verdicts_by_seed(SEEDED, 0) == ["holds", "not resolved", "holds"]
-    assert verdicts_by_seed(SEEDED, 0.3) == ["not resolved", "does not hold", "not resolved"]
-    assert verdicts_by_seed(Estimate(0.2, 0.1, 0.3), 0) == []
+    def alone(number, random):
+        return verdicts_by_seed("mrr.image.9", {"mrr.image.9": number, "mrr.random": random})
+
+    assert alone(SEEDED, Estimate(0.0)) == ["holds", "not resolved", "holds"]
+    assert alone(SEEDED, Estimate(0.3)) == ["not resolved", "does not hold", "not resolved"]
+    assert alone(Estimate(0.2, 0.1, 0.3), Estimate(0.0)) == []
 
 
 def test_what_the_data_made_of_a_preset_is_kept_with_the_run(tmp_path):
@@ -232,6 +236,7 @@ def test_rounding_decides_no_verdict():
         ("mrr.image-mean-embedding.10", "not resolved"),  # above 0
         ("mrr.image-mean-embedding.10.p", "not significant"),
         ("mrr.image-text.10.p", "significant"),  # 0.05, but for rounding
+        ("mrr.image-text.10.p.holm", "not significant"),
         ("pairs.differ", "not resolved"),  # above one half
         ("plane.pins.purity.plane-embedding", "does not hold"),
         ("plane.pins.purity.plane", ""),
@@ -245,6 +250,7 @@ def test_a_key_says_what_its_number_decides(key, decided):
         "mrr.image-mean-embedding.10": Estimate(0.3, -0.1, 0.7),
         "mrr.image-mean-embedding.10.p": Estimate(0.051),
         "mrr.image-text.10.p": Estimate(0.05 + 1e-15),
+        "mrr.image-text.10.p.holm": Estimate(0.1),
         "mrr.random": Estimate(0.2),
         "pairs.differ": Estimate(0.6, 0.4, 0.8),
         "plane.pins.purity.plane": Estimate(0.2, 0.1, 0.3),
@@ -261,6 +267,19 @@ def test_a_key_says_what_its_number_decides(key, decided):
 )  # fmt: skip
 def test_verdict_follows_the_interval(low, high, verdict):
     assert verdict_above(Estimate((low + high) / 2, low, high), 0) == verdict
+
+
+@pytest.mark.parametrize(
+    ("n", "p_value", "decided"),
+    [(49, 0.05, True), (49, 0.06, False), (50, 0.06, True), (None, 0.06, True)],
+)
+def test_of_few_users_a_lead_needs_the_test_to_agree(n, p_value, decided):
+    for low, high, alone in ((0.1, 0.3, HOLDS), (-0.3, -0.1, DOES_NOT_HOLD)):
+        lead = Estimate((low + high) / 2, low, high, n)
+        assert verdict_of_lead(lead, p_value) == (alone if decided else NOT_RESOLVED)
+        found = {"a.b-c": lead, "a.b": lead, "a.c": lead, "a.b-c.p.holm": Estimate(p_value)}
+        assert verdict("a.b-c", found) == verdict_of_lead(lead, p_value)
+    assert verdict_of_lead(Estimate(0.0, -0.1, 0.1, n), 0.001) == NOT_RESOLVED
 
 
 def test_verdict_without_interval_is_refused():
@@ -295,10 +314,10 @@ def test_scorecard_has_a_row_a_claim_and_needs_the_null_to_be_small():
     verdicts = card.set_index("name")["verdict"]
     assert verdicts.iloc[:4].tolist() == [HOLDS] * 4
     assert verdicts["image-above-random"] == HOLDS
-    # the mean embedding wins; this study has no classifier to make a histogram of labels
+    # the mean embedding wins; this study has no pictures to make a histogram of labels of
     assert verdicts["image-above-text"] == NOT_RESOLVED
     assert verdicts["image-above-mean-embedding"] == DOES_NOT_HOLD
-    assert verdicts["image-above-label-histogram"] == UNANSWERABLE
+    assert verdicts["image-above-probe-histogram"] == UNANSWERABLE
     card = scorecard(numbers(most, Estimate(0.9, 0.8, 1.0)), 50, 2.0)
     assert card["verdict"].iloc[3] == "does not hold"
 
@@ -347,7 +366,7 @@ def test_scorecard_counts_the_seeds_that_would_say_the_same_by_themselves():
         4: ("not resolved", "2 of 3"),
         5: ("holds", ""),
         6: ("holds", "0 of 3"),
-        7: ("not resolved", "0 of 3"),
+        9: ("not resolved", "0 of 3"),  # image above text
     }
     for row, told in expected.items():
         assert tuple(card.loc[row, ["verdict", "seeds"]]) == told, row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import pkgutil
 
@@ -156,7 +157,10 @@ def test_the_front_page_says_how_clusters_do(low, high, said):
          "value": [0.08, 0.21, 0.5]}
     )  # fmt: skip
     lead = Estimate((low + high) / 2, low, high)
-    found = sentences.front_page(cards, "demo", null, leakage, lead)
+    found = sentences.front_page(cards, "demo", null, leakage, lead, Estimate(0.04))
+    few = dataclasses.replace(lead, n=24)
+    undecided = sentences.front_page(cards, "demo", null, leakage, few, Estimate(0.06))
+    assert undecided["clusters"] == "are not told apart from"
     assert found["clusters"] == said
     assert found["n_hold"] == "2 hold on the simulated world and 1 hold on the real boards"
     assert (found["own"], found["n_claims"]) == ("simulated world", 3)

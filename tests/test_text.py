@@ -17,9 +17,10 @@ from gensim.models.doc2vec import Doc2Vec, TaggedDocument
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from visprof.sources import world
-from visprof.text import ParagraphVectors, repeated_words
+from visprof.text import ParagraphVectors, repeated_words, word_shares
 from visprof.words import words
 
 BEACH = ["white sand beach by the blue sea", "sunny beach with sand and palm", "sea waves on beach"]
@@ -345,3 +346,32 @@ def test_seeds_are_those_of_numpy():
 def test_least_times_of_a_word_are_checked():
     with pytest.raises(ValueError, match="min_count: expected a whole number of at least 1"):
         repeated_words(CAPTIONS, 0)
+
+
+CAPTIONS = ["Sea cliff at dusk", "a sea, the SEA", "IMG_2041", "", "forest dusk sea"]
+LEARNT_FROM = ["sea at dusk", "dusk forest", "the hills", "DSC_12", "sea sea"]
+
+
+def test_bags_of_words_are_shares_of_the_counts_of_scikit_learn():
+    counts = CountVectorizer(tokenizer=words, token_pattern=None, lowercase=False)
+    counts.fit(LEARNT_FROM)
+    found = word_shares(CAPTIONS, LEARNT_FROM)
+    expected = counts.transform(CAPTIONS).toarray().astype(float)
+    with_words = expected.sum(axis=1) > 0
+    assert with_words.tolist() == [True, True, False, False, True]
+    np.testing.assert_allclose(
+        found[with_words, :-1],
+        expected[with_words] / expected[with_words].sum(axis=1, keepdims=True),
+    )
+    assert found[:, -1].tolist() == [0, 0, 1, 1, 0]
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+
+
+def test_words_are_weighted_by_their_inverse_document_frequency():
+    frequencies = TfidfVectorizer(tokenizer=words, token_pattern=None, lowercase=False)
+    frequencies.fit(LEARNT_FROM)
+    found = word_shares(CAPTIONS, LEARNT_FROM, weighted=True)
+    weights = found[0] / np.where(found[0], word_shares(CAPTIONS, LEARNT_FROM)[0], 1)
+    known = np.flatnonzero(weights)
+    np.testing.assert_allclose(weights[known], frequencies.idf_[known])
+    assert found[3, -1] == pytest.approx(1 + np.log(6 / 2))  # one caption of five has no word

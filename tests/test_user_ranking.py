@@ -17,6 +17,7 @@ from scipy.stats import rankdata
 
 from visprof import rank_scores
 from visprof.steps.user_ranking import (
+    figure_6,
     mrr_by_users,
     mrr_numbers,
     mrr_table,
@@ -70,6 +71,10 @@ def test_numbers_compare_every_profile_with_the_image(profiles):
         key = f"mrr.image-{slug(row.profile)}.{row.n_train}"
         assert numbers[key].value == pytest.approx(lead.mean())
         assert 0 < numbers[f"{key}.p"].value <= 1
+        at = f"mrr.image-{slug(row.profile)}"
+        least, most = sorted(numbers[f"{at}.{size}.p"].value for size in (3, 6))
+        adjusted = sorted(numbers[f"{at}.{size}.p.holm"].value for size in (3, 6))
+        assert adjusted == pytest.approx([min(1, 2 * least), min(1, max(2 * least, most))])
     own = ranks[(ranks["profile"] == "text") & (ranks["n_train"] == 6)]
     assert numbers["recall@5.text.6"].value == pytest.approx((own["rank"] <= 5).mean())
     assert numbers["median-rank.text.6"].value == own["rank"].median()
@@ -113,6 +118,9 @@ def test_fewer_users_end_at_the_mrr_of_all(profiles):
     ranks = reciprocal_ranks(profiles, (3, 6), "euclidean")
     table = mrr_by_users([ranks, ranks], seed=0)
     at_all = mrr_table([ranks], seed=0)
+    shown = ["image", "mean embedding", "text", "file facts"]
+    assert table["profile"].unique().tolist() == [*shown, "random"]
+    assert figure_6(at_all)["profile"].unique().tolist() == shown
     for name, rows in table.groupby("profile"):
         assert rows["n_users"].iloc[-1] == N_USERS
         assert (rows["value"].diff()[1:] <= 1e-12).all()  # the more, the harder
@@ -125,4 +133,6 @@ def test_profiles_without_their_parts_have_no_rows(parts):
     parts |= dict.fromkeys(NOT_WITHOUT_PICTURES)
     profiles = profiles_of(parts)
     table = reciprocal_ranks(profiles, (3, 6), "euclidean")
-    assert table["profile"].unique().tolist() == ["image", "mean embedding", "whitened"]
+    assert table["profile"].unique().tolist() == [
+        "image", "mean embedding", "whitened", "within-class residual",
+    ]  # fmt: skip

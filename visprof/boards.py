@@ -497,7 +497,11 @@ def sessions(users: ArrayLike, times: ArrayLike, rule: str = "day") -> NDArray[n
 
 
 def split_pins(
-    pins: pd.DataFrame, n_train: int, n_test: int, keep_batches: bool = False
+    pins: pd.DataFrame,
+    n_train: int,
+    n_test: int,
+    keep_batches: bool = False,
+    keep_days: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The first `n_train` and the last `n_test` pins of each board, in time.
 
@@ -511,6 +515,9 @@ def split_pins(
         Pins of equal time were added as one batch and may stand in any order. If True, those of
         the first pins that share the time of the board's first test pin are left out, so that the
         two sides lie on either side of a moment. The board then has fewer training pins, or none.
+    keep_days : bool, default=False
+        The same of pins of one day (UTC), whatever their hour: the two sides lie on either side of
+        a midnight.
 
     Returns
     -------
@@ -520,7 +527,8 @@ def split_pins(
     Raises
     ------
     TypeError
-        If a number of pins is not whole, or boards have names of several kinds.
+        If a number of pins is not whole, boards have names of several kinds, or days are to be kept
+        of times that are no dates.
     ValueError
         If a column is not there, a board or time is missing (the rows are named), the rows are not
         sorted, a number is less than 1, or a board has fewer than ``n_train + n_test`` pins (the
@@ -545,7 +553,14 @@ def split_pins(
         )
     train = groups.cumcount().to_numpy() < n_train
     test = groups.cumcount(ascending=False).to_numpy() < n_test
-    if keep_batches:
-        first_test = pins["time"].where(test).groupby(pins["board"].to_numpy()).transform("min")
-        train &= (pins["time"] < first_test).to_numpy()
+    if keep_batches or keep_days:
+        times = _days(pins["time"]) if keep_days else pins["time"]
+        first_test = times.where(test).groupby(pins["board"].to_numpy()).transform("min")
+        train &= (times < first_test).to_numpy()
     return train, test
+
+
+def _days(times: pd.Series) -> pd.Series:
+    if not pd.api.types.is_datetime64_any_dtype(times):
+        raise TypeError(f"pins: days are kept whole of dates, and times are {times.dtype}")
+    return times.dt.floor("D")

@@ -70,6 +70,12 @@ class Estimate:
         """Return the same number, resting on so many units."""
         return dataclasses.replace(self, n=n, unit=unit)
 
+    def of_seed(self, seed: int) -> Estimate:
+        """Return what a seed gives alone; the number itself where it is not kept by seed."""
+        if seed >= len(self.by_seed):
+            return self
+        return Estimate(*self.by_seed[seed], n=self.n, unit=self.unit)
+
 
 def resample_counts(n: int, n_resamples: int, random_state: int) -> NDArray[np.int64]:
     """Draw `n` of `n` units with replacement, many times.

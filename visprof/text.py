@@ -1,4 +1,4 @@
-"""Captions as vectors: the paragraph-vector baseline of Figure 6."""
+"""Captions as vectors: the paragraph-vector baseline of Figure 6, and bags of words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from visprof._random import GOLDEN, mixed, uniform
 from visprof.checks import check_whole
 from visprof.words import words
 
-__all__ = ["ParagraphVectors", "repeated_words"]
+__all__ = ["ParagraphVectors", "repeated_words", "word_shares"]
 
 _LARGEST_SEED = 2**32 - 1  # of numpy's generators
 # what word2vec and gensim's Doc2Vec take where nothing else is said
@@ -229,6 +229,50 @@ def repeated_words(captions: Sequence[str], min_count: int = 2) -> dict[str, int
     """
     check_whole(min_count, "min_count", 1)
     return _repeated(_tokens(captions), min_count)
+
+
+def word_shares(
+    captions: Sequence[str], learnt_from: Sequence[str], weighted: bool = False
+) -> NDArray[np.float64]:
+    r"""Share of each word in each caption (bag of words, term frequency).
+
+    Parameters
+    ----------
+    captions : sequence of str, length n
+    learnt_from : sequence of str, length b
+        Captions whose v words are the vocabulary (see `visprof.words.words`), in alphabetical
+        order.
+    weighted : bool, default=False
+        Weigh each word by its inverse document frequency, :math:`1 + \ln((1 + b) / (1 + f))` where
+        f of the captions learnt from hold it (tf-idf, as smoothed by scikit-learn).
+
+    Returns
+    -------
+    ndarray of shape (n, v + 1)
+        Shares of a caption's words that are in the vocabulary; of a caption without such a word the
+        last column is its only one, so that unweighted rows sum to 1.
+
+    Raises
+    ------
+    TypeError
+        If captions are not a sequence of strings.
+    """
+    found, learnt = _tokens(captions), _tokens(learnt_from)
+    row = {word: place for place, word in enumerate(sorted(set(chain.from_iterable(learnt))))}
+
+    def places(caption: list[str]) -> list[int]:
+        return [row[word] for word in caption if word in row] or [len(row)]
+
+    shares = np.zeros((len(found), len(row) + 1))
+    for of, caption in zip(shares, found, strict=True):
+        in_it = places(caption)
+        np.add.at(of, in_it, 1 / len(in_it))
+    if not weighted:
+        return shares
+    holding = np.zeros(len(row) + 1)
+    for caption in learnt:
+        holding[list(set(places(caption)))] += 1
+    return shares * (1 + np.log((1 + len(learnt)) / (1 + holding)))
 
 
 def _repeated(found: Iterable[list[str]], min_count: int) -> dict[str, int]:

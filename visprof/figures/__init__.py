@@ -34,6 +34,7 @@ from visprof.figures.ranks import (
     mrr_growth,
     mrr_intervals,
     mrr_leads,
+    recency_curves,
 )
 from visprof.figures.scenes import class_mean_ap, neighbour_strips, precision_recall
 from visprof.figures.style import COLOURS, use_book_style
@@ -65,6 +66,7 @@ __all__ = [
     "power_curves",
     "precision_recall",
     "pvalue_ecdf",
+    "recency_curves",
     "scene_map",
     "sensitivity_curves",
     "share_intervals",

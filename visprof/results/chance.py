@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from visprof.intervals import Estimate
-from visprof.results.verdicts import bound_of, verdict, verdicts_by_seed
+from visprof.results.verdicts import verdict, verdicts_by_seed
 
 __all__ = ["chance_parts"]
 
@@ -49,7 +49,11 @@ def chance_parts(numbers: Mapping[str, Estimate], n_train: int) -> pd.DataFrame:
         f"mrr.image.{n_train}": "MRR: image",
         f"mrr.image-text.{n_train}": "MRR: image less text",
         f"mrr.image-mean-embedding.{n_train}": "MRR: image less mean embedding",
-        f"mrr.image-label-histogram.{n_train}": "MRR: image less label histogram",
+        f"mrr.image-probe-histogram.{n_train}": "MRR: image less probe histogram",
+        f"mrr.image-bag-of-words.{n_train}": "MRR: image less bag of words",
+        f"mrr.image-file-facts.{n_train}": "MRR: image less file facts",
+        f"mrr.image-less-file-facts.{n_train}": "MRR: image without file facts",
+        f"mrr.within-class-residual.{n_train}": "MRR: within-class residual",
     }
     rows = []
     for key, name in words.items():
@@ -57,7 +61,7 @@ def chance_parts(numbers: Mapping[str, Estimate], n_train: int) -> pd.DataFrame:
         if number is None or number.low is None:
             continue
         found, values = verdict(key, numbers), [value for value, *_ in number.by_seed]
-        alone = [of == found for of in verdicts_by_seed(number, bound_of(key, numbers))]
+        alone = [of == found for of in verdicts_by_seed(key, numbers)]
         seeds = number.sd_seeds or 0.0
         total = number.sd_units**2 + seeds**2
         several = len(values) > 1

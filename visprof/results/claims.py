@@ -20,8 +20,10 @@ from visprof.results.verdicts import (
     NOT_RESOLVED,
     UNANSWERABLE,
     at_least,
+    is_few,
     is_significant,
     verdict_above,
+    verdict_of_lead,
 )
 
 __all__ = ["CLAIMS", "Claim", "Condition", "read_claims"]
@@ -29,13 +31,16 @@ __all__ = ["CLAIMS", "Claim", "Condition", "read_claims"]
 CLAIMS = Path(__file__).with_name("claims.yaml")
 WORST_FIRST = (UNANSWERABLE, DOES_NOT_HOLD, NOT_RESOLVED, HOLDS)
 CONDITION = re.compile(
-    r"(?P<number>\S+) (?:(?P<how>above|at most|reaches|shows) (?P<bound>\S+)|significant)"
+    r"(?P<number>\S+) (?:(?P<how>above|at most|reaches) (?P<bound>\S+)|(?P<alone>leads)"
+    r"|significant)"
 )
 SHOWN = re.compile(r"\{(?P<number>[^}:]+)(?::(?P<how>[^}]*))?\}")
 WORDS = {
     "above": "the 95 % interval of {} lies above {}",
     "at most": "{} is at most {}",
     "reaches": "{}, a lower bound, is at least {}",
+    "leads": "the 95 % interval of {} lies above 0 (and with fewer than 50 users, its p-value, "
+    "adjusted by Holm, is at most 0.05)",
     None: "{} is significant at 5 %",
 }
 
@@ -48,10 +53,10 @@ class Condition:
     ----------
     number : str
         Key of the number.
-    how : {"above", "at most", "reaches", None}
+    how : {"above", "at most", "reaches", "leads", None}
         What is asked of it; None: whether it is a significant p-value.
     bound : str
-        A number, or the key of one; empty for p-values.
+        A number, or the key of one; empty for leads and p-values.
     """
 
     number: str
@@ -71,9 +76,9 @@ class Condition:
         if not found:
             raise ValueError(
                 f"{text!r} is no condition; write NUMBER above BOUND, NUMBER at most BOUND, "
-                "NUMBER reaches BOUND, or NUMBER significant"
+                "NUMBER reaches BOUND, NUMBER leads, or NUMBER significant"
             )
-        return cls(found["number"], found["how"], found["bound"] or "")
+        return cls(found["number"], found["how"] or found["alone"], found["bound"] or "")
 
     def __str__(self) -> str:
         """The condition in words."""
@@ -82,7 +87,13 @@ class Condition:
     def missing(self, numbers: Mapping[str, Estimate]) -> list[str]:
         """Keys that it needs and that are not among the numbers."""
         needed = [self.number, *([self.bound] if self._bound_is_key else [])]
+        if self.how == "leads" and (self.number not in numbers or is_few(numbers[self.number])):
+            needed.append(self._adjusted)
         return [key for key in needed if key not in numbers]
+
+    @property
+    def _adjusted(self) -> str:
+        return f"{self.number}.p.holm"
 
     @property
     def _bound_is_key(self) -> bool:
@@ -95,6 +106,9 @@ class Condition:
         number = numbers[self.number]
         if self.how is None:
             return HOLDS if is_significant(number.value) else NOT_RESOLVED
+        if self.how == "leads":
+            p_value = numbers[self._adjusted].value if is_few(number) else 1.0
+            return UNANSWERABLE if number.low is None else verdict_of_lead(number, p_value)
         bound = numbers[self.bound].value if self._bound_is_key else float(self.bound)
         if self.how == "above":
             return UNANSWERABLE if number.low is None else verdict_above(number, bound)
@@ -160,7 +174,7 @@ class Claim:
         keys = {c.number for c in self.rule} & numbers.keys()
         n_seeds = max((len(numbers[key].by_seed) for key in keys), default=0)
         return [
-            self.verdict({key: _of_seed(number, seed) for key, number in numbers.items()})
+            self.verdict({key: number.of_seed(seed) for key, number in numbers.items()})
             for seed in range(n_seeds)
         ]
 
@@ -180,10 +194,6 @@ class Claim:
         if self.answerable:
             words += f"; can be answered where {' and '.join(map(str, self.answerable))}"
         return words
-
-
-def _of_seed(number: Estimate, seed: int) -> Estimate:
-    return Estimate(*number.by_seed[seed]) if seed < len(number.by_seed) else number
 
 
 def _shown(number: Estimate, how: str) -> str:

@@ -9,7 +9,10 @@ __all__ = ["headline_first", "headline_keys"]
 
 OF_SCENES = ("map.hybrid", "map.cnn", "map.bow", "map.random")
 OF_USERS = ("variance.image.user", "pairs.differ", "pairs.distance.true")
-PROFILES = ("image", "text", "mean-embedding", "label-histogram")
+PROFILES = (
+    "image", "file-facts", "image-less-file-facts", "text", "bag-of-words", "mean-embedding",
+    "within-class-residual", "probe-histogram", "label-histogram",
+)  # fmt: skip
 
 
 def headline_keys(keys: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ import pandas as pd
 from visprof.intervals import Estimate
 from visprof.results.ledger import Ledger
 from visprof.results.scorecard import own_name
-from visprof.results.verdicts import verdict_above
+from visprof.results.verdicts import verdict_of_lead
 
 __all__ = [
     "confirmations",
@@ -34,6 +34,7 @@ def front_page(
     null: Mapping[str, Estimate],
     leakage: pd.DataFrame,
     lead: Estimate,
+    adjusted: Estimate,
 ) -> dict[str, Any]:
     """What the front page says beside its scorecard.
 
@@ -49,6 +50,8 @@ def front_page(
         The step ``null_leakage``.
     lead : Estimate
         MRR of the image profile less that of the mean embedding.
+    adjusted : Estimate
+        Its p-value, adjusted by Holm.
     """
     holds = {name: int((card["verdict"] == "holds").sum()) for name, card in cards.items()}
     image = leakage[leakage["profile"] == "image"].set_index("repeat_share")["value"]
@@ -60,7 +63,7 @@ def front_page(
         "rule.many": f"{null['null.rule.soft.1000'].value:.0%}",
         "fresh": f"{image[0.0]:.3f}",
         "repeated": f"{image[0.2]:.3f}",
-        "clusters": LEADS[verdict_above(lead, 0)],
+        "clusters": LEADS[verdict_of_lead(lead, adjusted.value)],
         "clusters.lead": f"{lead:.3f}",
     }
 

@@ -41,15 +41,19 @@ class ProfileKind:
 SIGNED = ("euclidean", "cosine")
 PROFILES = {
     "image": ProfileKind(("image",)),
-    "text": ProfileKind(("text",), sees="captions"),
-    "fused": ProfileKind(("image", "text"), sees="pixels and captions"),
     "mean embedding": ProfileKind(("embedding",), SIGNED),
     "whitened": ProfileKind(("whitened",), SIGNED, own="cosine"),
     "image less file facts": ProfileKind(("image less facts",), SIGNED),
     "mean embedding less file facts": ProfileKind(("embedding less facts",), SIGNED),
     "whitened less file facts": ProfileKind(("whitened less facts",), SIGNED, own="cosine"),
-    "label histogram": ProfileKind(("labels",), sees="labels"),
+    "within-class residual": ProfileKind(("within class",), SIGNED),
     "palette": ProfileKind(("palette",), ("euclidean",)),
+    "label histogram": ProfileKind(("labels",), sees="labels"),
+    "probe histogram": ProfileKind(("probe",), sees="labels"),
+    "text": ProfileKind(("text",), sees="captions"),
+    "bag of words": ProfileKind(("words",), sees="captions"),
+    "bag of words, tf-idf": ProfileKind(("weighted words",), SIGNED, sees="captions"),
+    "fused": ProfileKind(("image", "text"), sees="pixels and captions"),
     "file facts": ProfileKind(("facts",), ("euclidean",), sees="neither"),
 }
 
