@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import pandas as pd
 
@@ -16,7 +17,9 @@ __all__ = [
     "verdict_with_seeds",
 ]  # fmt: skip
 
-KINDS = {"demo": "simulated world", "boards": "real boards"}  # of data, by preset
+KINDS = {  # of data, by preset
+    "demo": "simulated world", "boards": "wallpaper boards", "travel": "travel photographs",
+}  # fmt: skip
 
 
 def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -> pd.DataFrame:
@@ -100,7 +103,8 @@ def scorecards(
     preset : str
         Its preset.
     published : callable
-        Takes a preset, returns its published ledger.
+        Takes a preset, returns its published ledger, or raises FileNotFoundError: what was not
+        published is left out.
 
     Returns
     -------
@@ -108,10 +112,13 @@ def scorecards(
         By the kind of data, in the order of `KINDS`; of a preset that is none of them, its own
         first.
     """
-    cards = {
-        name: own if kind == preset else ledger_scorecard(published(kind))
-        for kind, name in KINDS.items()
-    }
+    cards = {}
+    for kind, name in KINDS.items():
+        if kind == preset:
+            cards[name] = own
+            continue
+        with suppress(FileNotFoundError):
+            cards[name] = ledger_scorecard(published(kind))
     return cards if preset in KINDS else {own_name(preset): own, **cards}
 
 

@@ -79,9 +79,11 @@ def distance_numbers(distance_table: pd.DataFrame) -> dict[str, Estimate]:
 
 
 @step
-def pin_truth(board_split: BoardSplit, data_folder: Path) -> pd.DataFrame | None:
+def pin_truth(
+    board_split: BoardSplit, data_folder: Path, boards_folder: str
+) -> pd.DataFrame | None:
     """Scene and style of all pins, the background's first; None where they are not known."""
-    truth = data_folder / "boards" / "truth.csv"
+    truth = data_folder / boards_folder / "truth.csv"
     if not truth.exists():
         return None
     known = pd.read_csv(truth).set_index("image")
