@@ -69,6 +69,11 @@ def class_mean_ap(labels):
     return RANKING.class_mean_ap(labels)
 
 
+def class_readings(labels):
+    found = retrieval.class_readings(RANKING, labels)
+    return np.vstack([found.values, found.left_out])
+
+
 CASES = [
     Case(
         retrieval.ranking_metrics, {"features": FEATURES, "labels": LABELS},
@@ -78,8 +83,11 @@ CASES = [
     Case(retrieval.random_mean_ap, {"labels": LABELS}, groups=("labels",)),
     Case(retrieval.random_pr_area, {"labels": LABELS}, groups=("labels",)),
     Case(
-        retrieval.resampled_metrics, {"labels": LABELS, "n_resamples": 9, "random_state": 1},
-        groups=("labels",), counts=("n_resamples", "random_state"), fixed={"ranking": RANKING},
+        class_readings, {"labels": LABELS}, groups=("labels",),
+    ),
+    Case(
+        retrieval.held_out_classes, {"labels": LABELS, "random_state": 1},
+        groups=("labels",), counts=("random_state",),
     ),
     Case(maps.largest_perplexity, {"n": 9}, counts=("n",)),
     Case(
@@ -199,6 +207,10 @@ CASES = [
         intervals.estimate_over_seeds,
         {"values": FEATURES[0], "draws": FEATURES, "random_state": 1},
         numbers=("values", "draws"), counts=("random_state",),
+    ),
+    Case(
+        intervals.jackknife_over_seeds, {"values": FEATURES[0], "left_out": FEATURES},
+        numbers=("values", "left_out"),
     ),
     Case(
         intervals.mean_over_seeds, {"n_resamples": 9, "random_state": 1},

@@ -33,5 +33,7 @@ def test_every_value_that_the_scorecard_shows_is_in_the_headline(preset):
     shown = {f"{entries[key]['value']:.3f}" for key in headline_keys(entries)}
     shown |= {f"{entries[key]['value']:.1%}" for key in headline_keys(entries)}
     for ours in ledger_scorecard(ledger)["ours"]:
+        if ours.startswith("no "):
+            continue  # a claim may be newer than the ledger
         first = ours.split(";")[0].split(" against ")
         assert all(value.split(" (")[0] in shown for value in first), ours

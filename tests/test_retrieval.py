@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from sklearn.metrics import average_precision_score
 
-from visprof.intervals import resample_counts
 from visprof.retrieval import (
     RankingMetrics,
+    class_readings,
+    held_out_classes,
+    joined_readings,
     random_mean_ap,
     random_pr_area,
     ranking_metrics,
-    resampled_metrics,
 )
 
 
@@ -263,60 +264,88 @@ def ranking_of(ap_of_class, labels):
 
 
 @pytest.mark.parametrize("lone", [0, 3])
-def test_draws_are_metrics_of_the_drawn_classes(lone):
+def test_readings_without_a_class_are_those_of_the_other_queries(lone):
     rng = np.random.default_rng(12)
     sizes = [2, 5, 9, 4] + [1] * lone
     labels = np.repeat(np.arange(len(sizes)), sizes)
     x = rng.normal(size=(len(labels), 3)) + labels[:, None] / 3
     got = ranking_metrics(x, labels)
-    mean_ap, pr_area = resampled_metrics(got, labels, n_resamples=50, random_state=5)
+    found = class_readings(got, labels)
+    assert found.values == pytest.approx([got.mean_ap, got.pr_area])
+    assert found.classes.tolist() == [0, 1, 2, 3]
+    assert found.sizes.tolist() == sizes[:4]
     curves = []
     for q in np.flatnonzero(np.isin(labels, range(4))):
         others = np.delete(np.arange(len(labels)), q)
         order = others[np.argsort(((x[others] - x[q]) ** 2).sum(axis=1))]
-        found = np.cumsum(labels[order] == labels[q])
-        curves.append((labels[q], found / np.arange(1, len(labels)), found / found[-1]))
-    for draw, times in enumerate(resample_counts(4, 50, 5)):
-        drawn = [curve for curve in curves for _ in range(times[curve[0]])]
-        ap = [got.average_precision[labels == c].mean() for c, *_ in drawn]
-        assert mean_ap[draw] == pytest.approx(np.mean(ap))
-        precision, recall = (np.mean([c[i] for c in drawn], axis=0) for i in (1, 2))
+        hits = np.cumsum(labels[order] == labels[q])
+        curves.append((labels[q], hits / np.arange(1, len(labels)), hits / hits[-1]))
+    for without in range(4):
+        rest = [curve for curve in curves if curve[0] != without]
+        ap = got.average_precision[(labels != without) & (labels < 4)].mean()
+        precision, recall = (np.mean([curve[i] for curve in rest], axis=0) for i in (1, 2))
         area = precision @ np.diff(recall, prepend=0.0)
-        assert pr_area[draw] == pytest.approx(area)
+        assert found.left_out[without] == pytest.approx([ap, area])
 
 
-def test_classes_all_drawn_once_give_the_metrics_themselves(monkeypatch):
-    rng = np.random.default_rng(13)
-    labels = np.repeat(np.arange(6), [2, 3, 4, 5, 6, 1])
-    got = ranking_metrics(rng.normal(size=(21, 2)) + labels[:, None], labels)
-    monkeypatch.setattr("visprof.retrieval.resample_counts", lambda n, b, seed: np.ones((b, n)))
-    mean_ap, pr_area = resampled_metrics(got, labels, n_resamples=1)
-    assert mean_ap[0] == pytest.approx(got.mean_ap)
-    assert pr_area[0] == pytest.approx(got.pr_area)
-
-
-def test_interval_covers_the_population_mean_of_classes():
-    rng = np.random.default_rng(5)
-    labels = np.repeat(np.arange(40), 5)
-    covered = 0
-    for trial in range(200):
-        ranking = ranking_of(rng.normal(0.5, 0.1, size=40), labels)
-        draws, _ = resampled_metrics(ranking, labels, n_resamples=300, random_state=trial)
-        low, high = np.quantile(draws, [0.025, 0.975])
-        covered += low <= 0.5 <= high
-    assert 0.88 <= covered / 200 <= 0.99
-
-
-def test_the_same_seed_draws_the_same_classes():
+def test_differences_of_readings_are_paired():
     rng = np.random.default_rng(6)
     labels = np.repeat(np.arange(20), 5)
     ap = rng.uniform(0.1, 0.9, size=20)
-    a, _ = resampled_metrics(ranking_of(ap, labels), labels, random_state=3)
-    b, _ = resampled_metrics(ranking_of(ap - 0.002, labels), labels, random_state=3)
-    np.testing.assert_allclose(a - b, 0.002)
-    other, _ = resampled_metrics(ranking_of(ap, labels), labels, random_state=4)
-    assert not np.array_equal(a, other)
-    assert np.ptp(a) > 0.1
+    a, b = (class_readings(ranking_of(of, labels), labels) for of in (ap, ap - 0.002))
+    for less in (a - b, a - (a - b).values):
+        assert less.classes.tolist() == list(range(20))
+    np.testing.assert_allclose((a - b).left_out[:, 0], 0.002)
+    np.testing.assert_allclose((a - np.array([0.5, 0])).values[0], a.values[0] - 0.5)
+    np.testing.assert_allclose((a - np.array([0.5, 0])).left_out[:, 0], a.left_out[:, 0] - 0.5)
+
+
+def test_readings_of_two_rankings_are_joined_by_their_queries():
+    rng = np.random.default_rng(3)
+    parts = []
+    for classes, sizes in ((["d", "a"], [3, 4]), (["c", "b", "e"], [2, 5, 3])):
+        labels = np.repeat(classes, sizes)
+        ranking = ranking_metrics(rng.normal(size=(len(labels), 2)), labels)
+        parts.append((labels, ranking, class_readings(ranking, labels)))
+    joined = joined_readings([readings for *_, readings in parts])
+    assert joined.classes.tolist() == list("abcde")
+    assert joined.sizes.tolist() == [4, 5, 2, 3, 3]
+    labels = np.concatenate([labels for labels, *_ in parts])
+    ap = np.concatenate([ranking.average_precision for _, ranking, _ in parts])
+    assert joined.values[0] == pytest.approx(ap.mean())
+    areas = [(len(labels), ranking.pr_area) for labels, ranking, _ in parts]
+    assert joined.values[1] == pytest.approx(sum(n * area for n, area in areas) / 17)
+    for place, name in enumerate("abcde"):
+        assert joined.left_out[place, 0] == pytest.approx(ap[labels != name].mean())
+    assert joined.left_out[0, 1] == pytest.approx(
+        (3 * parts[0][2].left_out[0, 1] + 10 * areas[1][1]) / 13  # a is the first of its ranking
+    )
+    with pytest.raises(ValueError, match="class 'a' is in two"):
+        joined_readings([parts[0][2], parts[0][2]])
+    with pytest.raises(ValueError, match="at least one ranking"):
+        joined_readings([])
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from("abcdefg"), min_size=2, max_size=30), st.integers(0, 9))
+def test_halves_of_classes_are_disjoint_and_whole(labels, seed):
+    if len(set(labels)) < 2:
+        with pytest.raises(ValueError, match="cannot be parted in halves"):
+            held_out_classes(labels, seed)
+        return
+    first, second = held_out_classes(labels, seed)
+    assert (first ^ second).all()
+    halves = [
+        {label for label, own in zip(labels, of, strict=True) if own} for of in (first, second)
+    ]
+    assert not halves[0] & halves[1]
+    assert [len(half) for half in halves] == [len(set(labels)) // 2, (len(set(labels)) + 1) // 2]
+    np.testing.assert_array_equal(held_out_classes(labels, seed)[0], first)
+
+
+def test_other_seeds_halve_classes_otherwise():
+    labels = np.arange(20)
+    assert len({tuple(held_out_classes(labels, seed)[0]) for seed in range(5)}) == 5
 
 
 def test_shuffled_labels_give_the_analytic_random_values():
@@ -334,14 +363,10 @@ def test_random_values_at_the_papers_sizes():
 
 
 @pytest.mark.parametrize(
-    ("labels", "n_resamples", "message"),
-    [
-        ([0, 0, 1, 1], 0, "n_resamples"),
-        ([0, 0, 1, 2], 10, "needs two"),
-        ([0, 0, 1, 1, 1], 10, r"labels: expected shape \(4,\)"),
-    ],
+    ("labels", "message"),
+    [([0, 0, 1, 2], "needs two"), ([0, 0, 1, 1, 1], r"labels: expected shape \(4,\)")],
 )
-def test_bad_resampling_is_named(labels, n_resamples, message):
+def test_labels_that_give_no_readings_are_named(labels, message):
     ranking = ranking_metrics(np.arange(4.0)[:, None], labels[:4])
     with pytest.raises(ValueError, match=message):
-        resampled_metrics(ranking, labels, n_resamples)
+        class_readings(ranking, labels)

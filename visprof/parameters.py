@@ -195,6 +195,9 @@ class Parameters:
     )
     n_similar: int = _parameter(200, "similar pairs drawn of each class", least=1)
     n_dissimilar: int = _parameter(50, "dissimilar pairs drawn of each pair of classes", least=1)
+    n_class_splits: int = _parameter(
+        3, "splits of the classes into halves, one to learn from and one to rank", least=1
+    )
     scale_blocks: bool = _parameter(False, "give both blocks of the hybrid embedding equal spread")
     n_words: int = _parameter(410, "visual words of SIFT + bag of words", least=1)
     # profiles
@@ -303,6 +306,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "n_iterations": 40,
         "n_ablation_batches": 4,
         "n_fine_tuning_batches": 1,
+        "n_class_splits": 2,
         "n_similar": 3,
         "n_dissimilar": 2,
         "n_words": 20,

@@ -7,7 +7,8 @@ query's label are relevant. The query itself is removed by its index, so a dupli
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,20 +16,22 @@ from scipy.sparse import csr_array
 from sklearn.utils import check_array
 
 from visprof._numba import njit, prange
-from visprof.checks import check_groups
-from visprof.intervals import resample_counts
+from visprof.checks import check_groups, check_whole
 from visprof.scaling import near_one, scale_exponent, scaled
 from visprof.ties import TIE
 
 __all__ = [
     "RankingMetrics",
+    "Readings",
+    "class_readings",
+    "held_out_classes",
+    "joined_readings",
     "random_mean_ap",
     "random_pr_area",
     "ranking_metrics",
-    "resampled_metrics",
 ]
 
-_BLOCK_BYTES = 64 * 2**20  # one block of query-to-item products, or of resampled curves
+_BLOCK_BYTES = 64 * 2**20  # one block of query-to-item products, or of curves
 _CELLS_PER_POSITIVE = 32  # of the grid that counts items between positives
 _DOUBT = 512  # a squared distance of so many units in the last place of a squared length
 
@@ -241,18 +244,41 @@ def random_pr_area(labels: ArrayLike) -> float:
     return float(np.average((sizes - 1) / n_others, weights=sizes))
 
 
-def resampled_metrics(
-    ranking: RankingMetrics,
-    labels: ArrayLike,
-    n_resamples: int = 2000,
-    random_state: int = 0,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both readings of Table 1 on bootstrap draws of classes.
+@dataclass(frozen=True)
+class Readings:
+    """Both readings of Table 1 of one ranking: mean average precision, and area under the curve.
 
-    Queries of one class share their relevant pictures, so classes, not queries, are drawn with
-    replacement (a cluster bootstrap). The same seed draws the same classes: subtract the draws of
-    two rankings of the same pictures for a paired difference, and take their quantiles by
-    :func:`visprof.intervals.percentile_interval`.
+    Queries of one class share their relevant pictures, so classes, not queries, are the independent
+    units of an interval (see `visprof.intervals.jackknife_over_seeds`).
+
+    Attributes
+    ----------
+    values : ndarray of shape (2,)
+        Of all queries with a relevant picture.
+    left_out : ndarray of shape (c, 2)
+        The same without the queries of each class in turn; pictures to be found stay the same.
+    classes : ndarray of shape (c,)
+        Labels of the classes with such queries, sorted.
+    sizes : ndarray of int, shape (c,)
+        Their pictures.
+    """
+
+    values: NDArray[np.float64]
+    left_out: NDArray[np.float64]
+    classes: NDArray
+    sizes: NDArray[np.int64]
+
+    def __sub__(self, other: Readings | NDArray[np.float64]) -> Readings:
+        """Paired difference of two rankings of the same pictures, or from exact values (2,)."""
+        if isinstance(other, Readings):
+            values, left_out = self.values - other.values, self.left_out - other.left_out
+        else:
+            values, left_out = self.values - other, self.left_out - other
+        return replace(self, values=values, left_out=left_out)
+
+
+def class_readings(ranking: RankingMetrics, labels: ArrayLike) -> Readings:
+    """Both readings of Table 1, of all classes and without each in turn.
 
     Parameters
     ----------
@@ -260,41 +286,111 @@ def resampled_metrics(
         Of n pictures.
     labels : array-like of shape (n,)
         Those that they were ranked by.
-    n_resamples : int, default=2000
-        Number of bootstrap draws.
-    random_state : int, default=0
-        Seed.
 
     Returns
     -------
-    mean_ap, pr_area : ndarray of shape (n_resamples,)
+    Readings
 
     Raises
     ------
     ValueError
-        If `labels` is not of the ranking's shape or has missing values, fewer than two classes have
-        a query with a relevant picture, or `n_resamples` is less than 1.
+        If `labels` is not of the ranking's shape or has missing values, or fewer than two classes
+        have a query with a relevant picture.
     TypeError
-        If `n_resamples` or the seed is not whole, or labels are of several kinds.
+        If labels are of several kinds.
     """
-    scored = ranking.class_sizes > 1
+    means, scored = ranking.class_mean_ap(labels), ranking.class_sizes > 1
     if scored.sum() < 2:
         raise ValueError(
-            f"labels: {scored.sum()} class(es) with a score; a bootstrap over classes needs two"
+            f"labels: {scored.sum()} class(es) with a score; to leave one out needs two"
         )
     sizes, hits = ranking.class_sizes[scored], ranking.class_hits[np.flatnonzero(scored)]
-    means = ranking.class_mean_ap(labels)[scored]
-    times = resample_counts(len(sizes), n_resamples, random_state)
-    n_queries = times @ sizes
+    sums, n_queries = sizes * means[scored], sizes.sum()
     # the area is sum_k precision(k) (recall(k) - recall(k - 1)), and both factors are sums over
-    # classes: a quadratic form in how often each class was drawn
+    # classes: a quadratic form, from which a class takes its row and its column
     form, ranks = np.empty((len(sizes), len(sizes))), np.arange(1, hits.shape[1] + 1)
     block = max(1, _BLOCK_BYTES // (8 * len(ranks)))
     for first in range(0, len(sizes), block):
         found = np.cumsum(hits[first : first + block].toarray(), axis=1) / ranks
         form[first : first + block] = found @ hits.T / (sizes - 1)
-    pr_area = np.einsum("bc,bc->b", times @ form, times) / n_queries**2
-    return times @ (sizes * means) / n_queries, pr_area
+    left, rest = n_queries - sizes, form.sum() - form.sum(axis=0) - form.sum(axis=1)
+    return Readings(
+        np.array([sums.sum() / n_queries, form.sum() / n_queries**2]),
+        np.column_stack([(sums.sum() - sums) / left, (rest + np.diag(form)) / left**2]),
+        np.unique(check_groups(labels, None, "labels"))[scored],
+        sizes,
+    )
+
+
+def joined_readings(parts: Sequence[Readings]) -> Readings:
+    """Readings of rankings of different classes as one: means over their queries.
+
+    Parameters
+    ----------
+    parts : sequence of Readings
+        No class is in two of them.
+
+    Returns
+    -------
+    Readings
+        Its classes are sorted.
+
+    Raises
+    ------
+    ValueError
+        If there is no part, or a class is in two.
+    """
+    if not parts:
+        raise ValueError("parts: expected the readings of at least one ranking")
+    classes = np.concatenate([of.classes for of in parts])
+    order = np.argsort(classes, kind="stable")
+    if (repeated := classes[order][1:][classes[order][1:] == classes[order][:-1]]).size:
+        raise ValueError(f"parts: the class {str(repeated[0])!r} is in two of them")
+    sizes = np.concatenate([of.sizes for of in parts])
+    sums = [of.sizes.sum() * of.values for of in parts]
+    left_out = [
+        (sum(sums) - own + (of.sizes.sum() - of.sizes)[:, None] * of.left_out)
+        / (sizes.sum() - of.sizes)[:, None]
+        for of, own in zip(parts, sums, strict=True)
+    ]
+    return Readings(
+        sum(sums) / sizes.sum(), np.concatenate(left_out)[order], classes[order], sizes[order]
+    )
+
+
+def held_out_classes(
+    labels: ArrayLike, random_state: int = 0
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Part the classes of pictures in halves, at random.
+
+    What was learned on one half has seen no class of the other.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n,)
+        Class of each picture.
+    random_state : int, default=0
+        Seed.
+
+    Returns
+    -------
+    first, second : ndarray of bool, shape (n,)
+        Pictures of each half; of an odd number of classes, the second has one more.
+
+    Raises
+    ------
+    TypeError
+        If the seed is not whole, or labels are of several kinds.
+    ValueError
+        If a label is missing, or there are fewer than two classes.
+    """
+    codes = _class_codes(labels)
+    check_whole(random_state, "random_state", 0)
+    if (n_classes := int(codes.max(initial=-1)) + 1) < 2:
+        raise ValueError(f"labels: {n_classes} class(es) cannot be parted in halves")
+    chosen = np.random.default_rng(random_state).permutation(n_classes)[: n_classes // 2]
+    first = np.isin(codes, chosen)
+    return first, ~first
 
 
 def _class_codes(labels: ArrayLike, n: int | None = None) -> NDArray[np.int64]:
