@@ -114,8 +114,10 @@ def test_too_few_classes_to_hold_some_out_are_told():
 def test_coverage_of_intervals_over_classes_is_told_of_differences():
     row = {"number": "difference of mAP", "classes": 8, "jackknife and t": 0.91, "percentile": 0.8}
     other = row | {"classes": 20, "jackknife and t": 0.94, "percentile": 0.9}
-    kept = {"coverage": [row | {"number": "mAP"}, row, other], "settings": {"studies": 1000}}
+    area = {"number": "difference of area", "classes": 8, "jackknife and t": 0.89}
+    rows = [row | {"number": "mAP"}, row, other, area]
+    kept = {"coverage": rows, "settings": {"studies": 1000}}
     assert sentences.class_coverage(kept) == {
-        "covered": "91%, 94%", "covered.percentile": "80%, 90%", "covered.classes": "8, 20",
+        "covered": "91%, 94%", "covered.area": "89%", "covered.percentile": "80%, 90%", "covered.classes": "8, 20",
         "covered.studies": "1,000",
     }  # fmt: skip

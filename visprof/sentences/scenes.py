@@ -137,16 +137,20 @@ def unseen_classes(numbers: Mapping[str, Estimate], n_splits: int) -> dict[str, 
 
 
 def class_coverage(kept: Mapping[str, Any]) -> dict[str, Any]:
-    """How often the interval of a difference of mAP covers the truth, by number of classes.
+    """How often the interval of a difference covers the truth, by number of classes.
 
     Parameters
     ----------
     kept : mapping
         What ``benchmarks.class_intervals`` keeps.
     """
-    rows = [row for row in kept["coverage"] if row["number"] == "difference of mAP"]
+    rows, of_area = (
+        [row for row in kept["coverage"] if row["number"] == f"difference of {reading}"]
+        for reading in ("mAP", "area")
+    )
     return {
         "covered": ", ".join(f"{row['jackknife and t']:.0%}" for row in rows),
+        "covered.area": ", ".join(f"{row['jackknife and t']:.0%}" for row in of_area),
         "covered.percentile": ", ".join(f"{row['percentile']:.0%}" for row in rows),
         "covered.classes": ", ".join(str(row["classes"]) for row in rows),
         "covered.studies": f"{kept['settings']['studies']:,}",
