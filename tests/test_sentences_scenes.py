@@ -118,6 +118,7 @@ def test_coverage_of_intervals_over_classes_is_told_of_differences():
     rows = [row | {"number": "mAP"}, row, other, area]
     kept = {"coverage": rows, "settings": {"studies": 1000}}
     assert sentences.class_coverage(kept) == {
-        "covered": "91%, 94%", "covered.area": "89%", "covered.percentile": "80%, 90%", "covered.classes": "8, 20",
+        "covered": "91%, 94%", "covered.area": "89%", "covered.percentile": "80%, 90%",
+        "covered.classes": "8, 20",
         "covered.studies": "1,000",
     }  # fmt: skip

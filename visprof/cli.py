@@ -371,6 +371,20 @@ def _add_collect_command(commands) -> None:
     git.add_argument("--max-pins", type=int, default=160, metavar="N", help="pins a board (160)")
     _short_side(git)
 
+    travel = _source(
+        sources, "travel", _collect_travel, "35 public collections of photographs of travel"
+    )
+    miniplaces = _source(
+        sources, "miniplaces", _collect_miniplaces, "MiniPlaces, as labelled scenes of 100 classes"
+    )
+    miniplaces.add_argument(
+        "--train-per-class", type=int, default=160, metavar="N", help="to train on (160)"
+    )
+    for source in (travel, miniplaces):
+        source.add_argument(
+            "--cache", metavar="DIR", help="bare repositories (default: OUT/.repositories)"
+        )
+
     folder = _source(sources, "folder", _collect_folder, "a folder or manifest of one's own")
     folder.add_argument(
         "src", metavar="SRC", help="a manifest, or a folder with one folder a board"
@@ -425,6 +439,29 @@ def _collect_git(options: argparse.Namespace) -> CollectSummary:
         options.out,
         short_side=options.short_side,
         max_pins=options.max_pins,
+        cache=options.cache,
+        progress=_progress(),
+    )
+
+
+def _collect_travel(options: argparse.Namespace) -> CollectSummary:
+    from visprof.sources.git import TRAVEL_LIST, collect_git, read_repositories
+
+    return collect_git(
+        read_repositories(TRAVEL_LIST),
+        options.out,
+        photographs=True,
+        cache=options.cache,
+        progress=_progress(),
+    )
+
+
+def _collect_miniplaces(options: argparse.Namespace) -> CollectSummary:
+    from visprof.sources.miniplaces import collect_miniplaces
+
+    return collect_miniplaces(
+        options.out,
+        train_per_class=options.train_per_class,
         cache=options.cache,
         progress=_progress(),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from visprof.checks import (
     check_columns,
@@ -293,7 +293,7 @@ def jackknife_over_seeds(values: ArrayLike, left_out: ArrayLike) -> Estimate:
             return value, value
         # seeds without a variance of their own have no part in the degrees of freedom
         parts = of_units**2 / (n - 1) + (of_seeds**2 / (n_seeds - 1) if of_seeds else 0)
-        arm = stats.t.ppf(0.5 + COVERAGE / 2, variance**2 / parts) * np.sqrt(variance)
+        arm = stdtrit(variance**2 / parts, 0.5 + COVERAGE / 2) * np.sqrt(variance)
         return float(value - arm), float(value + arm)
 
     by_seed = tuple(
