@@ -239,7 +239,7 @@ def test_values_that_cannot_be_jackknifed_are_refused(values, left_out, message)
 def test_intervals_over_few_classes_cover():
     found = pd.concat(class_intervals.coverage(400, n) for n in (8, 20))
     differences = found[found["number"] == "difference of mAP"]
-    assert differences["jackknife and t"].between(0.88, 0.99).all()
+    assert differences["jackknife and t"].between(0.85, 0.99).all()
     assert (differences["jackknife and t"] > differences["percentile"]).all()
 
 
