@@ -13,15 +13,11 @@ import numpy as np
 import pandas as pd
 
 from visprof.bow import BagOfVisualWords, sift_descriptors
-from visprof.paper_training import PaperTraining, class_halves, train_network
+from visprof.paper_training import PaperTraining, train_network
+from visprof.probes import label_embeddings
 from visprof.results.provenance import provenance
-from visprof.scene_table import (
-    Ranked,
-    discriminants,
-    linear_probe,
-    rank_embeddings,
-    with_hybrids,
-)
+from visprof.retrieval import held_out_classes
+from visprof.scene_table import rank_embeddings, with_hybrids
 from visprof.siamese import SiameseEmbedding, calibrate, siamese_outputs
 
 
@@ -48,9 +44,14 @@ class Scenes:
     cnn: np.ndarray
 
 
-def ranked_run(cnn: np.ndarray, siamese: np.ndarray, labels: np.ndarray) -> dict[str, Ranked]:
+def ranked(embeddings: dict[str, np.ndarray], labels: np.ndarray) -> dict[str, Any]:
+    """Readings of embeddings, as the log keeps them."""
+    return {name: of.record() for name, of in rank_embeddings(embeddings, labels).items()}
+
+
+def ranked_run(cnn: np.ndarray, siamese: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """Rank the embeddings of a run."""
-    return {"ranked": rank_embeddings(with_hybrids(cnn, siamese), labels)}
+    return {"ranked": ranked(with_hybrids(cnn, siamese), labels)}
 
 
 def last_layer(
@@ -64,10 +65,9 @@ def last_layer(
     classes, shown = None, np.ones(len(scenes.test_labels), dtype=bool)
     known = np.ones(len(scenes.labels), dtype=bool)
     if fold is not None:
-        halves = class_halves(scenes.labels, random_state=fold[0])
-        classes = halves[fold[1]]
-        shown = np.isin(scenes.test_labels, halves[1 - fold[1]])
-        known = np.isin(scenes.labels, classes)
+        known = held_out_classes(scenes.labels, fold[0])[fold[1]]
+        classes = np.unique(scenes.labels[known])
+        shown = ~np.isin(scenes.test_labels, classes)
     model, log = train_network(
         None, None, scenes.features, scenes.labels, settings, classes=classes, progress=False
     )
@@ -79,13 +79,12 @@ def last_layer(
     embeddings = {
         **with_hybrids(scenes.cnn[shown], siamese_outputs(model, features)),
         "untrained": siamese_outputs(untrained, features),
-        "probe": linear_probe(*learnt, features),
-        "discriminants": discriminants(*learnt, features),
+        **label_embeddings(*learnt, features),
     }
     return {
         "settings": dataclasses.asdict(settings),
         "log": log.to_dict("list"),
-        "ranked": rank_embeddings(embeddings, scenes.test_labels[shown]),
+        "ranked": ranked(embeddings, scenes.test_labels[shown]),
     }
 
 
@@ -104,7 +103,7 @@ def bag_of_words(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Any]:
     """SIFT and a bag of 410 words, learnt on the photographs of training."""
     words = BagOfVisualWords().fit(sift_descriptors(train["image"].tolist()))
     found = words.transform(sift_descriptors(test["image"].tolist()))
-    return {"ranked": rank_embeddings({"bow": found}, test["label"].to_numpy())}
+    return {"ranked": ranked({"bow": found}, test["label"].to_numpy())}
 
 
 def origin() -> dict[str, Any]:

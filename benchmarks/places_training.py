@@ -42,12 +42,12 @@ from visprof.files import write_whole
 from visprof.paper_training import (
     PAPER,
     PaperTraining,
-    class_halves,
     train_classifier,
     train_network,
     untrained_alexnet,
     usable_device,
 )
+from visprof.retrieval import held_out_classes
 from visprof.scenes import read_scenes
 from visprof.siamese import siamese_outputs
 
@@ -271,7 +271,7 @@ class Lesson:
     def all_runs(self) -> None:
         """Every run by its importance, while there is time for it."""
         n, step = self.measure()
-        first, second = class_halves(self.labels, random_state=0)
+        first, second = (np.unique(self.labels[half]) for half in held_out_classes(self.labels, 0))
         usual = self.settings().shortened(n)
         runs = {
             "all-layers": (usual, None),

@@ -76,6 +76,11 @@ def class_mean_ap(labels):
     return RANKING.class_mean_ap(labels)
 
 
+def class_readings(labels):
+    found = retrieval.class_readings(RANKING, labels)
+    return np.vstack([found.values, found.left_out])
+
+
 CASES = [
     Case(
         retrieval.ranking_metrics, {"features": FEATURES, "labels": LABELS},
@@ -85,8 +90,11 @@ CASES = [
     Case(retrieval.random_mean_ap, {"labels": LABELS}, groups=("labels",)),
     Case(retrieval.random_pr_area, {"labels": LABELS}, groups=("labels",)),
     Case(
-        retrieval.resampled_metrics, {"labels": LABELS, "n_resamples": 9, "random_state": 1},
-        groups=("labels",), counts=("n_resamples", "random_state"), fixed={"ranking": RANKING},
+        class_readings, {"labels": LABELS}, groups=("labels",),
+    ),
+    Case(
+        retrieval.held_out_classes, {"labels": LABELS, "random_state": 1},
+        groups=("labels",), counts=("random_state",),
     ),
     Case(
         retrieval.held_out_classes, {"labels": LABELS, "random_state": 1},
@@ -247,6 +255,10 @@ CASES = [
         numbers=("values", "draws"), counts=("random_state",),
     ),
     Case(
+        intervals.jackknife_over_seeds, {"values": FEATURES[0], "left_out": FEATURES},
+        numbers=("values", "left_out"),
+    ),
+    Case(
         intervals.mean_over_seeds, {"n_resamples": 9, "random_state": 1},
         counts=("n_resamples", "random_state"),
         fixed={"values": FEATURES[np.newaxis] + np.arange(3)[:, None, None], "unit": "users"},
@@ -359,7 +371,8 @@ def test_groups_of_several_kinds_are_refused(case, argument):
 
 @of_kind("groups")
 def test_one_group_for_each_row(case, argument):
-    if set(case.arguments) <= {"labels", "random_state"} and case.function is not class_mean_ap:
+    labels_alone = set(case.arguments) <= {"labels", "random_state"}
+    if labels_alone and case.function not in (class_mean_ap, class_readings):
         case(labels=LABELS[:-1])  # labels alone may be of any length
         return
     with pytest.raises(ValueError, match=f"{argument}: expected shape"):

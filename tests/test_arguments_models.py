@@ -320,6 +320,10 @@ CASES = {
     "train_last_layer": Case(
         last_layer_trained, {"features": RNG.normal(size=(N, 30)), **TRAINING}, **OF_TRAINING
     ),
+    "first_scenes": Case(
+        scenes.first_scenes, {"scenes": SCENES, "n_per_class": 2}, counts=("n_per_class",),
+        tables={"scenes": "label"}, columns=("image",),
+    ),
     "split_scenes": Case(
         scenes.split_scenes, {"scenes": SCENES, "test_share": 0.4}, numbers=("test_share",),
         tables={"scenes": "label"}, columns=("image",),
@@ -415,7 +419,7 @@ CASES = {
 COVERED = {
     **dict.fromkeys([prediction, rank_scores, vocabulary, alike, duplicates, palette, bow], ()),
     **dict.fromkeys([siamese, siamese_training, world], ()),
-    vectors: (), scenes: ("read_scenes",),
+    vectors: (), scenes: ("read_scenes", "read_split"),
     datasheet: (
         "board_quantiles", "known_problems",  # of its own tables: below
         "content_digest",  # of files, with those of `visprof.verify`

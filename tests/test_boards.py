@@ -97,6 +97,10 @@ def test_boards_are_in_their_folder_or_the_folder_itself(tmp_path):
         boards.boards_folder(tmp_path)
     (tmp_path / "boards").mkdir()
     assert boards.boards_folder(tmp_path) == tmp_path / "boards"
+    with pytest.raises(FileNotFoundError, match=r"no folder travel/: .* as boards_folder"):
+        boards.boards_folder(tmp_path, "travel")
+    (tmp_path / "travel").mkdir()
+    assert boards.boards_folder(tmp_path, "travel") == tmp_path / "travel"
 
 
 def test_a_manifest_alone_is_boards(tmp_path):

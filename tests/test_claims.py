@@ -134,7 +134,8 @@ def test_sizes_and_cut_off_are_put_in():
     text = " ".join(of.rule_in_words + of.shows for of in read_claims(n_train=30, threshold=2.5))
     assert "mrr.image.30" in text
     assert "$" not in text
-    assert "Z > 2.5" in read_claims(threshold=2.5)[3].claim
+    claims = {of.name: of.claim for of in read_claims(threshold=2.5)}
+    assert "Z > 2.5" in claims["users-differ-by-z"]
 
 
 @pytest.mark.parametrize("of", read_claims(n_train=50, threshold=2.0), ids=lambda of: of.name)

@@ -2,47 +2,63 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from visprof.results.cite import find_ledger
+from visprof.results.claims import read_claims
 from visprof.results.ledger import Ledger, estimates
-from visprof.results.scorecard import ledger_scorecard, verdict_with_seeds
+from visprof.results.publish import FINDINGS, write_findings
+from visprof.results.scorecard import (
+    KINDS,
+    findings_in_markdown,
+    ledger_scorecard,
+    side_by_side,
+)
 from visprof.results.verdicts import verdict_above
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def findings(preset):
-    """Value, or values, and verdict of each claim, as the README writes them."""
-    ledger = Ledger(ROOT / "results" / f"{preset}.json")
-    numbers = estimates(ledger.read())
-    keys = [
-        ("map.hybrid", "map.cnn"),
-        ("map.cnn", "map.bow"),
-        ("map.bow", "map.random"),
-        ("pairs.differ",),
-        ("pairs.bh.sessions",),
-        ("mrr.image.50", "mrr.random"),
-        ("mrr.image.50", "mrr.file-facts.50"),
-        ("mrr.image-less-file-facts.50", "mrr.random"),
-        *(("mrr.image.50", f"mrr.{of}.50") for of in ("text", "bag-of-words", "mean-embedding")),
-        ("mrr.within-class-residual.50", "mrr.random"),
-        ("mrr.image.50", "mrr.probe-histogram.50"),
-    ]
-    for row, verdict in zip(keys, verdict_with_seeds(ledger_scorecard(ledger)), strict=True):
-        spec = ".0%" if row[0].startswith("pairs") else ".3f"
-        known = [f"{numbers[key].value:{spec}}" for key in row if key in numbers]
-        yield f"{' / '.join(known) if len(known) == len(row) else 'not published'}: {verdict}"
-
-
-@pytest.mark.parametrize("preset", ["demo", "boards"])
-def test_findings_table_is_what_the_ledger_says(preset):
+def test_the_table_of_findings_is_what_the_published_ledgers_give():
     readme = (ROOT / "README.md").read_text("utf-8")
-    rows = [line for line in readme.splitlines() if line.startswith("| ") and ": " in line]
-    column = {"demo": 3, "boards": 4}[preset]
-    shown = [row.split("|")[column].strip().replace("**", "") for row in rows]
-    assert shown == list(findings(preset))
+    table = findings_in_markdown(lambda preset: find_ledger(preset=preset))
+    assert FINDINGS.findall(readme) == [table]
+    rows = [re.split(r" ?\| ?", line)[1:-1] for line in table.splitlines()]
+    cards = {
+        name: ledger_scorecard(find_ledger(preset=preset))
+        for preset, name in KINDS.items()
+        if (ROOT / "results" / f"{preset}.json").is_file()
+    }
+    assert rows[0] == ["claim", "the paper", *cards]
+    claims = read_claims(n_train=50, threshold=2.0)
+    assert [row[:2] for row in rows[2:]] == [[claim.claim, claim.paper] for claim in claims]
+    expected = side_by_side(cards)
+    for number, row in enumerate(rows[2:]):
+        for name, cell in zip(cards, row[2:], strict=True):
+            missing = cards[name]["ours"][number].startswith("no ")
+            assert cell == ("not published yet" if missing else expected[name][number])
+
+
+def test_the_table_is_put_in_the_place_of_the_old_one(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n\n| claim | x |\n|---|---|\n| old | |\n\nafter\n\n| other |\n")
+    write_findings(readme)
+    table = findings_in_markdown(lambda preset: find_ledger(preset=preset))
+    assert readme.read_text() == f"before\n\n{table}\nafter\n\n| other |\n"
+    readme.write_text("no table\n")
+    with pytest.raises(ValueError, match="no table of claims"):
+        write_findings(readme)
+
+
+def test_without_a_ledger_there_is_no_table():
+    def published(preset):
+        raise FileNotFoundError
+
+    with pytest.raises(FileNotFoundError, match="no published ledger of demo, boards, travel"):
+        findings_in_markdown(published)
 
 
 def numbers_of(preset):

@@ -291,7 +291,7 @@ def numbers(differ, shuffled):
     one = Estimate(0.5, 0.4, 0.6)
     keys = ["hybrid", "cnn", "bow", "hybrid-cnn", "cnn-bow", "bow-random"]
     return {
-        **{f"map.{key}": one for key in keys},
+        **{f"map.{key}{reading}": one for key in keys for reading in ("", ".area")},
         "map.random": Estimate(0.05),
         "pairs.differ": differ,
         "pairs.differ.dealt": shuffled,
@@ -312,14 +312,19 @@ def test_scorecard_has_a_row_a_claim_and_needs_the_null_to_be_small():
     most = Estimate(0.9, 0.8, 0.95)
     card = scorecard(numbers(most, Estimate(0.01, 0.0, 0.02)), 50, 2.0)
     verdicts = card.set_index("name")["verdict"]
-    assert verdicts.iloc[:4].tolist() == [HOLDS] * 4
+    of_scenes = ["hybrid-above-cnn", "cnn-above-bow", "bow-above-random"]
+    assert verdicts[[*of_scenes, "users-differ-by-z"]].tolist() == [HOLDS] * 4
+    assert verdicts["hybrid-above-cnn-unseen"] == UNANSWERABLE  # too few classes to part
     assert verdicts["image-above-random"] == HOLDS
     # the mean embedding wins; this study has no pictures to make a histogram of labels of
     assert verdicts["image-above-text"] == NOT_RESOLVED
     assert verdicts["image-above-mean-embedding"] == DOES_NOT_HOLD
     assert verdicts["image-above-probe-histogram"] == UNANSWERABLE
     card = scorecard(numbers(most, Estimate(0.9, 0.8, 1.0)), 50, 2.0)
-    assert card["verdict"].iloc[3] == "does not hold"
+    assert card.set_index("name")["verdict"]["users-differ-by-z"] == "does not hold"
+    found = numbers(most, most) | {"map.cnn-bow.area": Estimate(0.1, -0.1, 0.3)}
+    row = scorecard(found, 50, 2.0).set_index("name").loc["cnn-above-bow"]
+    assert row["verdict"] == NOT_RESOLVED  # by the area, though it holds by the mean
 
 
 def test_a_lower_bound_shows_a_majority_or_nothing_and_no_more_than_the_sessions_allow():
@@ -360,16 +365,17 @@ def test_scorecard_counts_the_seeds_that_would_say_the_same_by_themselves():
     found["mrr.image-text.50"] = Estimate(0.1, -0.1, 0.3, by_seed=((0.1, 0.05, 0.2),) * 3)
     card = scorecard(found, 50, 2.0)
     expected = {
-        0: ("holds", "2 of 3"),
-        1: ("holds", ""),  # what each seed gives is not known
-        3: ("holds", "1 of 3"),  # the second is not resolved, the third's null is too large
-        4: ("not resolved", "2 of 3"),
-        5: ("holds", ""),
-        6: ("holds", "0 of 3"),
-        9: ("not resolved", "0 of 3"),  # image above text
+        "hybrid-above-cnn": ("holds", "2 of 3"),
+        "cnn-above-bow": ("holds", ""),  # what each seed gives is not known
+        # the second is not resolved, the third's null is too large
+        "users-differ-by-z": ("holds", "1 of 3"),
+        "users-differ-in-mean": ("not resolved", "2 of 3"),
+        "most-pairs-differ": ("holds", ""),
+        "image-above-random": ("holds", "0 of 3"),
+        "image-above-text": ("not resolved", "0 of 3"),
     }
-    for row, told in expected.items():
-        assert tuple(card.loc[row, ["verdict", "seeds"]]) == told, row
+    for name, told in expected.items():
+        assert tuple(card.set_index("name").loc[name, ["verdict", "seeds"]]) == told, name
     words = verdict_with_seeds(card)
     assert words[0] == "holds (2 of 3 seeds)"
     assert words[1] == "holds"

@@ -1,4 +1,4 @@
-"""Table 1 with intervals over classes: folds, differences, probe and discriminants."""
+"""Table 1: both readings by class, joined halves, differences, intervals over classes and seeds."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import json
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
-from visprof.intervals import jackknife_interval
+from visprof.intervals import jackknife_over_seeds
+from visprof.probes import label_embeddings
 from visprof.results.trainings import write_training
-from visprof.retrieval import metrics_without_classes, ranking_metrics
+from visprof.retrieval import RankingMetrics, random_mean_ap, random_pr_area, ranking_metrics
 from visprof.scene_table import (
-    discriminants,
-    linear_probe,
-    mean_of_folds,
+    Readings,
+    class_readings,
+    joined_readings,
+    random_values,
     rank_embeddings,
     table_one,
+    table_values,
     with_hybrids,
 )
 
@@ -32,91 +36,140 @@ def scenes():
     return x, labels
 
 
-def test_without_a_class_its_queries_do_not_count(scenes):
-    x, labels = scenes
-    ranking = ranking_metrics(x, labels)
-    mean_ap, pr_area = metrics_without_classes(ranking, labels)
-    others = labels != "b"
-    assert mean_ap[1] == pytest.approx(ranking.average_precision[others].mean())
-    assert pr_area.shape == (6,)
-    # nothing but the queries changes: of six equal classes the mean is the whole
-    assert mean_ap.mean() == pytest.approx(ranking.mean_ap)
+def ranking_of(ap_of_class, labels):
+    """Rankings whose queries all have their class's average precision."""
+    ap, sizes = np.asarray(ap_of_class)[labels], np.bincount(labels)
+    n = len(labels)
+    hits = np.zeros((len(sizes), n - 1), dtype=int)
+    hits[:, 0] = sizes * (sizes - 1)
+    nan = np.full(n - 1, np.nan)
+    return RankingMetrics(ap, ap.mean(), nan, nan, np.nan, sizes, csr_array(hits))
 
 
-def test_a_mean_has_the_t_interval():
-    values = np.array([1.0, 2.0, 4.0, 9.0])
-    without = (values.sum() - values) / 3
-    low, high = jackknife_interval(values.mean(), without)
-    arm = 3.182446 * values.std(ddof=1) / 2  # t of 3 degrees of freedom
-    assert (low, high) == pytest.approx((4 - arm, 4 + arm))
+@pytest.mark.parametrize("lone", [0, 3])
+def test_readings_without_a_class_are_those_of_the_other_queries(lone):
+    rng = np.random.default_rng(12)
+    sizes = [2, 5, 9, 4] + [1] * lone
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    x = rng.normal(size=(len(labels), 3)) + labels[:, None] / 3
+    got = ranking_metrics(x, labels)
+    found = class_readings(got, labels)
+    assert found.values == pytest.approx([got.mean_ap, got.pr_area])
+    assert found.classes.tolist() == [0, 1, 2, 3]
+    assert found.sizes.tolist() == sizes[:4]
+    curves = []
+    for q in np.flatnonzero(np.isin(labels, range(4))):
+        others = np.delete(np.arange(len(labels)), q)
+        order = others[np.argsort(((x[others] - x[q]) ** 2).sum(axis=1))]
+        hits = np.cumsum(labels[order] == labels[q])
+        curves.append((labels[q], hits / np.arange(1, len(labels)), hits / hits[-1]))
+    for without in range(4):
+        rest = [curve for curve in curves if curve[0] != without]
+        ap = got.average_precision[(labels != without) & (labels < 4)].mean()
+        precision, recall = (np.mean([curve[i] for curve in rest], axis=0) for i in (1, 2))
+        area = precision @ np.diff(recall, prepend=0.0)
+        assert found.left_out[without] == pytest.approx([ap, area])
 
 
-def test_the_interval_covers_over_few_classes():
-    """Percentile intervals of means of eight cover some 88 %, these as they promise."""
-    rng = np.random.default_rng(0)
-    samples = rng.normal(size=(2000, 8))
-    covered = 0
-    for values in samples:
-        low, high = jackknife_interval(values.mean(), (values.sum() - values) / 7)
-        covered += low <= 0 <= high
-    assert 0.935 < covered / len(samples) < 0.965
+def test_differences_of_readings_are_paired():
+    rng = np.random.default_rng(6)
+    labels = np.repeat(np.arange(20), 5)
+    ap = rng.uniform(0.1, 0.9, size=20)
+    a, b = (class_readings(ranking_of(of, labels), labels) for of in (ap, ap - 0.002))
+    for less in (a - b, a - (a - b).values):
+        assert less.classes.tolist() == list(range(20))
+    np.testing.assert_allclose((a - b).left_out[:, 0], 0.002)
+    np.testing.assert_allclose((a - np.array([0.5, 0])).values[0], a.values[0] - 0.5)
+    np.testing.assert_allclose((a - np.array([0.5, 0])).left_out[:, 0], a.left_out[:, 0] - 0.5)
+
+
+def test_readings_of_two_rankings_are_joined_by_their_queries():
+    rng = np.random.default_rng(3)
+    parts = []
+    for classes, sizes in ((["d", "a"], [3, 4]), (["c", "b", "e"], [2, 5, 3])):
+        labels = np.repeat(classes, sizes)
+        ranking = ranking_metrics(rng.normal(size=(len(labels), 2)), labels)
+        parts.append((labels, ranking, class_readings(ranking, labels)))
+    joined = joined_readings([readings for *_, readings in parts])
+    assert joined.classes.tolist() == list("abcde")
+    assert joined.sizes.tolist() == [4, 5, 2, 3, 3]
+    labels = np.concatenate([labels for labels, *_ in parts])
+    ap = np.concatenate([ranking.average_precision for _, ranking, _ in parts])
+    assert joined.values[0] == pytest.approx(ap.mean())
+    areas = [(len(labels), ranking.pr_area) for labels, ranking, _ in parts]
+    assert joined.values[1] == pytest.approx(sum(n * area for n, area in areas) / 17)
+    for place, name in enumerate("abcde"):
+        assert joined.left_out[place, 0] == pytest.approx(ap[labels != name].mean())
+    assert joined.left_out[0, 1] == pytest.approx(
+        (3 * parts[0][2].left_out[0, 1] + 10 * areas[1][1]) / 13  # a is the first of its ranking
+    )
+    with pytest.raises(ValueError, match="class 'a' is in two"):
+        joined_readings([parts[0][2], parts[0][2]])
+    with pytest.raises(ValueError, match="at least one ranking"):
+        joined_readings([])
 
 
 @pytest.mark.parametrize(
-    ("without", "message"), [([1.0], "at least 2 units, got 1"), ([1.0, np.nan], "without")]
+    ("labels", "message"),
+    [([0, 0, 1, 2], "needs two"), ([0, 0, 1, 1, 1], r"labels: expected shape \(4,\)")],
 )
-def test_no_interval(without, message):
+def test_labels_that_give_no_readings_are_named(labels, message):
+    ranking = ranking_metrics(np.arange(4.0)[:, None], labels[:4])
     with pytest.raises(ValueError, match=message):
-        jackknife_interval(1.0, without)
+        class_readings(ranking, labels)
+
+
+def test_readings_are_kept_as_json(scenes):
+    x, labels = scenes
+    readings = class_readings(ranking_metrics(x, labels), labels)
+    again = Readings.read(json.loads(json.dumps(readings.record())))
+    for name in ("values", "left_out", "classes", "sizes"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(readings, name))
 
 
 def test_labels_make_an_embedding(scenes):
     x, labels = scenes
     train, test = np.arange(60) % 2 == 0, np.arange(60) % 2 == 1
-    learnt = {
-        "probe": linear_probe(x[train], labels[train], x[test]),
-        "discriminants": discriminants(x[train], labels[train], x[test]),
-    }
-    assert learnt["probe"].shape == (30, 6)
-    assert learnt["discriminants"].shape == (30, 5)
+    learnt = label_embeddings(x[train], labels[train], x[test])
     ranked = rank_embeddings({"plain": x[test], **learnt}, labels[test])
     for name in learnt:
-        assert ranked[name]["mean_ap"]["value"] > ranked["plain"]["mean_ap"]["value"] + 0.1
-
-
-def test_two_classes_have_one_logit():
-    x, labels = np.eye(6), [*"aaabbb"]
-    assert linear_probe(x, labels, x).shape == (6, 1)
+        assert ranked[name].values[0] > ranked["plain"].values[0] + 0.1
 
 
 def test_table(scenes):
     x, labels = scenes
     blocks = with_hybrids(x[:, 2:], x[:, :2])
     assert blocks["hybrid"].shape == (60, 8)
-    ranked = json.loads(json.dumps(rank_embeddings(blocks, labels)))  # as it is kept
-    table = table_one(ranked, [("siamese", "cnn"), ("siamese", "random")])
+    ranked = {name: [of] for name, of in rank_embeddings(blocks, labels).items()}
+    random = random_values(labels)
+    assert random.tolist() == [random_mean_ap(labels), random_pr_area(labels)]
+    table = table_one(ranked, random, [("siamese", "cnn"), ("siamese", "random")])
     row = table["siamese-cnn"]["mean_ap"]
-    assert 0 < row["low"] < row["value"] < row["high"]
-    assert row["value"] == table["siamese"]["mean_ap"]["value"] - table["cnn"]["mean_ap"]["value"]
-    assert table["siamese-random"]["pr_area"]["low"] > 0
-    assert {*table["random"]["mean_ap"]} == {"value"}
-    with pytest.raises(ValueError, match="no embedding is named 'sift'"):
-        table_one(ranked, [("sift", "cnn")])
+    assert 0 < row.low < row.value < row.high
+    assert (row.n, row.unit) == (6, "classes")
+    assert row.value == pytest.approx(
+        table["siamese"]["mean_ap"].value - table["cnn"]["mean_ap"].value
+    )
+    assert table["siamese-random"]["pr_area"].low > 0
+    values = json.loads(json.dumps(table_values(table)))
+    assert values["random"]["mean_ap"] == {"value": random[0]}
+    assert {*values["cnn"]["pr_area"]} == {"value", "low", "high"}
+    with pytest.raises(ValueError, match="no method is named 'sift'"):
+        table_one(ranked, random, [("sift", "cnn")])
 
 
-def test_mean_of_folds(scenes):
+def test_intervals_of_a_table_cover_seeds(scenes):
     x, labels = scenes
-    halves = [np.isin(labels, [*of]) for of in ("abc", "def")]
-    folds = [rank_embeddings({"plain": x[half]}, labels[half]) for half in halves]
-    mean = mean_of_folds(folds)["plain"]["mean_ap"]
-    first, second = (fold["plain"]["mean_ap"] for fold in folds)
-    assert mean["value"] == pytest.approx((first["value"] + second["value"]) / 2)
-    assert [*mean["without"]] == [*"abcdef"]
-    assert mean["without"]["b"] == pytest.approx((first["without"]["b"] + second["value"]) / 2)
-    with pytest.raises(ValueError, match="all with the same embeddings"):
-        mean_of_folds([folds[0], {}])
-    with pytest.raises(ValueError, match="at least one"):
-        mean_of_folds([])
+    rng = np.random.default_rng(1)
+    seeds = [
+        rank_embeddings({"noisy": x + rng.normal(size=x.shape)}, labels)["noisy"] for _ in range(3)
+    ]
+    found = table_one({"noisy": seeds}, random_values(labels))["noisy"]["pr_area"]
+    expected = jackknife_over_seeds(
+        [of.values[1] for of in seeds], np.column_stack([of.left_out[:, 1] for of in seeds])
+    )
+    assert (found.value, found.low, found.high) == (expected.value, expected.low, expected.high)
+    assert found.sd_seeds > 0
 
 
 def test_a_training_is_kept(tmp_path):

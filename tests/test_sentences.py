@@ -149,7 +149,7 @@ def test_coverage_is_told_by_its_least():
 def test_the_front_page_says_how_clusters_do(low, high, said):
     cards = {
         "simulated world": pd.DataFrame({"verdict": ["holds", "holds", "not resolved"]}),
-        "real boards": pd.DataFrame({"verdict": ["holds", "does not hold", "not tested"]}),
+        "wallpaper boards": pd.DataFrame({"verdict": ["holds", "does not hold", "not tested"]}),
     }
     null = {"null.rule.soft.100": Estimate(0.061), "null.rule.soft.1000": Estimate(0.72)}
     leakage = pd.DataFrame(
@@ -162,7 +162,7 @@ def test_the_front_page_says_how_clusters_do(low, high, said):
     undecided = sentences.front_page(cards, "demo", null, leakage, few, Estimate(0.06))
     assert undecided["clusters"] == "are not told apart from"
     assert found["clusters"] == said
-    assert found["n_hold"] == "2 hold on the simulated world and 1 hold on the real boards"
+    assert found["n_hold"] == "2 hold on the simulated world, 1 hold on the wallpaper boards"
     assert (found["own"], found["n_claims"]) == ("simulated world", 3)
     assert (found["fresh"], found["repeated"]) == ("0.080", "0.210")
     assert (found["rule.few"], found["rule.many"]) == ("6.1%", "72%")

@@ -64,13 +64,15 @@ def test_a_books_own_scorecard_stands_in_its_place():
 
     def published(preset):
         asked.append(preset)
+        if preset == "travel":
+            raise FileNotFoundError
         return find_ledger(preset=preset)
 
     cards = scorecards(own, "demo", published)
-    assert list(cards) == ["simulated world", "real boards"]
     assert cards["simulated world"] is own
-    assert asked == ["boards"]
-    assert list(scorecards(own, "tiny", published)) == [own_name("tiny"), *KINDS.values()]
+    assert asked == ["boards", "travel"]
+    assert list(scorecards(own, "tiny", published)) == [own_name("tiny"), *cards]
+    assert list(cards) == list(KINDS.values())[:2]  # of the last, nothing is published
     assert own_name("tiny") == "data of this book (tiny)"
 
 

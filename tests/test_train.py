@@ -17,7 +17,6 @@ from visprof.decoded import decode_pictures, decoded_inputs, embed_decoded
 from visprof.paper_training import (
     PAPER,
     PaperTraining,
-    class_halves,
     train_classifier,
     train_network,
     untrained_alexnet,
@@ -165,16 +164,6 @@ def test_an_untrained_alexnet_has_an_output_a_class():
     assert first.fingerprint() == again.fingerprint()
     with pytest.raises(ValueError, match="number of classes"):
         untrained_alexnet([])
-
-
-def test_halves_share_no_class():
-    labels = np.repeat([*"abcdefg"], 3)
-    first, second = class_halves(labels, 3)
-    assert sorted([*first, *second]) == [*"abcdefg"]
-    assert (len(first), len(second)) == (4, 3)
-    assert any([*class_halves(labels, seed)[0]] != [*first] for seed in range(5))
-    with pytest.raises(ValueError, match="hold 3 classes; two halves need at least 4"):
-        class_halves([*"aabbcc"])
 
 
 def test_training_on_some_classes_sees_no_other(lesson, monkeypatch):

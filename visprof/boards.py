@@ -101,7 +101,7 @@ def read_boards(path: str | Path) -> pd.DataFrame:
     return pins
 
 
-def boards_folder(data: str | Path) -> Path:
+def boards_folder(data: str | Path, name: str = "boards") -> Path:
     """Where the boards of a folder of data are.
 
     Parameters
@@ -109,6 +109,8 @@ def boards_folder(data: str | Path) -> Path:
     data : path
         A folder that holds ``boards/``; or the boards themselves, as `read_boards` takes them,
         where there is neither that nor ``scenes/``.
+    name : str
+        Of the folder of boards, if it is another; then the boards must be in there.
 
     Returns
     -------
@@ -120,14 +122,20 @@ def boards_folder(data: str | Path) -> Path:
         If it is neither; the message says what it must hold.
     """
     data = Path(data)
-    if (data / "boards").is_dir():
-        return data / "boards"
+    if (data / name).is_dir():
+        return data / name
+    if name != "boards":
+        raise FileNotFoundError(
+            f"data={str(data)!r} has no folder {name}/: put boards there (a manifest.csv, or a "
+            "folder of pictures a board), or pass the name of another folder as boards_folder"
+        )
     if data.is_dir() and not (data / "scenes").exists() and _holds_boards(data):
         return data
     raise FileNotFoundError(
         f"data={str(data)!r} has no folder boards/: it must hold boards/ (a manifest.csv, or a "
-        "folder of pictures a board) and, unless training_scenes='simulated', scenes/ (a folder of "
-        "pictures a class); without scenes/, it may be the folder of boards itself"
+        "folder of pictures a board; of another name with boards_folder) and, unless "
+        "training_scenes='simulated', scenes/ (a folder of pictures a class); without scenes/, it "
+        "may be the folder of boards itself"
     )
 
 

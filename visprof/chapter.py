@@ -93,9 +93,8 @@ class Chapter:
 
     def published(self, preset: str) -> Ledger:
         """The published ledger of a preset; the page is made again when it changes."""
-        ledger = find_ledger(preset=preset)
-        self.noted(ledger.path)
-        return ledger
+        self.noted(RESULTS / f"{preset}.json")  # also where there is none yet
+        return find_ledger(preset=preset)
 
     def measured(self, name: str) -> dict[str, Any]:
         """What a benchmark has kept in ``results/NAME.json``; noted like a published ledger."""

@@ -41,7 +41,7 @@ with needs("nets"):
     from torch.nn import functional as F
 
 __all__ = [
-    "PAPER", "PaperTraining", "class_halves", "train_classifier", "train_network",
+    "PAPER", "PaperTraining", "train_classifier", "train_network",
     "untrained_alexnet", "usable_device",
 ]  # fmt: skip
 
@@ -141,37 +141,6 @@ def usable_device(name: str) -> str:
     if name == "cuda" and not has_gpu:
         raise ValueError("device is cuda, but torch sees no GPU here; use auto or cpu")
     return ("cuda" if has_gpu else "cpu") if name == "auto" else name
-
-
-def class_halves(labels: ArrayLike, random_state: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Deal classes into two halves: one to train on, the other to test on, and the other way.
-
-    Parameters
-    ----------
-    labels : array-like, shape (n,)
-        Class of each photograph.
-    random_state : int
-        Seed of the deal.
-
-    Returns
-    -------
-    first, second : ndarray
-        Names of classes, sorted; the first half has one more if their number is odd.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than four classes: each half needs two, for a dissimilar pair.
-    TypeError
-        If labels are of several kinds, or the seed is not whole.
-    """
-    names = np.unique(check_groups(labels, None, "labels"))
-    check_whole(random_state, "random_state", 0)
-    if len(names) < 4:
-        raise ValueError(f"labels hold {len(names)} classes; two halves need at least 4")
-    dealt = np.random.default_rng(random_state).permutation(names)
-    middle = (len(names) + 1) // 2
-    return np.sort(dealt[:middle]), np.sort(dealt[middle:])
 
 
 def train_network(

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
 
 from visprof._numba import njit, prange
-from visprof.checks import check_groups, check_whole
-from visprof.profiles import distance_points, user_profiles
+from visprof.checks import check_groups
+from visprof.profiles import distance_points, user_profiles, whiten
 from visprof.scaling import scale_exponent, scaled
 from visprof.ties import TIE
 
@@ -166,17 +165,13 @@ def whitened_profiles(
     Returns
     -------
     ndarray of shape (m, n_components)
-        Rows in sorted order of the users. Of each component's loadings the largest is positive (the
-        first of those that are equal to 1e-9). Components of equal variance may be turned into each
-        other by rounding, which no distance sees.
+        Rows in sorted order of the users, columns as of `visprof.profiles.whiten`.
 
     Raises
     ------
     ValueError
         If shapes do not match, a value is not finite, a user is missing, the background varies in
-        fewer directions than n_components (one whose variance is less than 1e-9 of the largest is
-        rounding), or the last component's variance is that of the next one, so that which is taken
-        would be a matter of rounding.
+        fewer directions than n_components, or the last component's variance is that of the next.
     TypeError
         If n_components is not whole, or users are of several kinds.
 
@@ -184,43 +179,17 @@ def whitened_profiles(
     --------
     >>> background = [[0, 0], [0, 1], [9, 0], [9, 1]]
     >>> profiles = whitened_profiles([[9, 1], [9, 0], [0, 1]], ["a", "b", "a"], background, 2)
-    >>> profiles.round(2).tolist()
-    [[0.0, 0.87], [0.87, -0.87]]
+    >>> profiles.tolist()
+    [[0.0, 1.0], [1.0, -1.0]]
     """
-    n_components = check_whole(n_components, "n_components", 1)
-    background = check_array(
-        background, dtype=np.float64, order="C", ensure_min_samples=2, input_name="background"
-    )
-    pins = check_array(pins, dtype=[np.float64, np.float32], input_name="pins")
-    if pins.shape[1] != background.shape[1]:
+    whitened = whiten(pins, background, n_components)
+    if (n_found := whitened.shape[1]) < n_components:
         raise ValueError(
-            f"pins {pins.shape} and background {background.shape} must have the same columns"
+            f"n_components: the background of {len(background)} rows varies in {n_found} "
+            f"directions, got {n_components}; take fewer or a larger background"
         )
-    exponent = scale_exponent(background)
-    background, pins = scaled(background, exponent), scaled(pins, exponent)
-    origin = background.mean(axis=0)
-    background = background - origin
-    variances, axes = np.linalg.eigh(background.T @ background / (len(background) - 1))
-    variances, axes = variances[::-1], axes[:, ::-1]  # the largest first
-    rank = int(np.sum(variances > TIE * variances[0]))
-    if n_components > rank:
-        raise ValueError(
-            f"n_components: the background of {len(background)} rows and {len(axes)} columns "
-            f"varies in {rank} directions, got {n_components}; take fewer or a larger background"
-        )
-    last, following = variances[n_components - 1], variances[n_components : n_components + 1]
-    if np.any(last - following <= TIE * last):
-        raise ValueError(
-            f"n_components: components {n_components} and {n_components + 1} have the same "
-            "variance, so rounding would choose; take fewer or more"
-        )
-    axes = axes[:, :n_components]
-    magnitudes = np.abs(axes)
-    largest = np.argmax(magnitudes >= (1 - TIE) * magnitudes.max(axis=0), axis=0)
-    signs = np.sign(axes[largest, np.arange(n_components)])
-    sums = user_profiles(pins, users, counts=True)[1]
-    means = sums / np.unique(users, return_counts=True)[1][:, np.newaxis]
-    return (means - origin) @ (axes * signs / np.sqrt(variances[:n_components]))
+    sums = user_profiles(whitened, users, counts=True)[1]
+    return sums / np.unique(users, return_counts=True)[1][:, np.newaxis]
 
 
 def preference_auc(

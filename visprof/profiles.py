@@ -8,6 +8,7 @@ from sklearn.utils import check_array
 
 from visprof.checks import check_finite, check_groups, check_whole, listed
 from visprof.scaling import scale_exponent, scaled
+from visprof.ties import TIE
 
 __all__ = [
     "DISTANCES", "distance_points", "join_profiles", "regress_out", "user_profiles",
@@ -243,15 +244,18 @@ def whiten(pins: ArrayLike, background: ArrayLike, n_components: int) -> NDArray
     Returns
     -------
     ndarray of shape (n, n_components), float64
-        The largest loading of each component is positive, so its sign is fixed.
+        Of each component's loadings the largest is positive (the first of those that are equal to
+        1e-9), so its sign is fixed. Components of equal variance may be turned into each other by
+        rounding, which no distance sees.
 
     Raises
     ------
     TypeError
         If `n_components` is no whole number.
     ValueError
-        If it is less than 1, columns differ, a value is not finite, or all of the background are
-        equal.
+        If it is less than 1, columns differ, a value is not finite, all of the background are
+        equal, or the last component's variance is that of the next one, so that which is taken
+        would be a matter of rounding.
     """
     check_whole(n_components, "n_components", 1)
     values, learnt = (
@@ -265,9 +269,17 @@ def whiten(pins: ArrayLike, background: ArrayLike, n_components: int) -> NDArray
     origin = learnt.mean(axis=0)
     _, spread, axes = np.linalg.svd(learnt - origin, full_matrices=False)
     rounding = np.finfo(np.float64).eps * max(learnt.shape) * max(spread[0], np.abs(origin).max())
-    axes, spread = (of[spread > rounding][:n_components] for of in (axes, spread))
+    axes, spread = (of[spread > rounding] for of in (axes, spread))
     if not len(axes):
         raise ValueError("background: all rows are equal, so there is no component")
-    largest = axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)]
-    axes = axes * np.sign(largest)[:, None]
+    last, following = spread[n_components - 1 : n_components], spread[n_components:][:1]
+    if np.any(last**2 - following**2 <= TIE * last**2):
+        raise ValueError(
+            f"n_components: components {n_components} and {n_components + 1} have the same "
+            "variance, so rounding would choose; take fewer or more"
+        )
+    axes, spread = axes[:n_components], spread[:n_components]
+    magnitudes = np.abs(axes)
+    largest = np.argmax(magnitudes >= (1 - TIE) * magnitudes.max(axis=1, keepdims=True), axis=1)
+    axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]
     return (values - origin) @ axes.T / (spread / np.sqrt(len(learnt)))

@@ -16,21 +16,18 @@ from sklearn.utils import check_array
 
 from visprof._numba import njit, prange
 from visprof.checks import check_groups, check_whole
-from visprof.intervals import resample_counts
 from visprof.scaling import near_one, scale_exponent, scaled
 from visprof.ties import TIE
 
 __all__ = [
     "RankingMetrics",
     "held_out_classes",
-    "metrics_without_classes",
     "random_mean_ap",
     "random_pr_area",
     "ranking_metrics",
-    "resampled_metrics",
 ]
 
-_BLOCK_BYTES = 64 * 2**20  # one block of query-to-item products, or of resampled curves
+_BLOCK_BYTES = 64 * 2**20  # one block of query-to-item products, or of curves
 _CELLS_PER_POSITIVE = 32  # of the grid that counts items between positives
 _DOUBT = 512  # a squared distance of so many units in the last place of a squared length
 
@@ -288,106 +285,6 @@ def random_pr_area(labels: ArrayLike) -> float:
     """
     sizes, n_others = _scored_sizes(labels)
     return float(np.average((sizes - 1) / n_others, weights=sizes))
-
-
-def resampled_metrics(
-    ranking: RankingMetrics,
-    labels: ArrayLike,
-    n_resamples: int = 2000,
-    random_state: int = 0,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both readings of Table 1 on bootstrap draws of classes.
-
-    Queries of one class share their relevant pictures, so classes, not queries, are drawn with
-    replacement (a cluster bootstrap). The same seed draws the same classes: subtract the draws of
-    two rankings of the same pictures for a paired difference, and take their quantiles by
-    :func:`visprof.intervals.percentile_interval`.
-
-    Parameters
-    ----------
-    ranking : RankingMetrics
-        Of n pictures.
-    labels : array-like of shape (n,)
-        Those that they were ranked by.
-    n_resamples : int, default=2000
-        Number of bootstrap draws.
-    random_state : int, default=0
-        Seed.
-
-    Returns
-    -------
-    mean_ap, pr_area : ndarray of shape (n_resamples,)
-
-    Raises
-    ------
-    ValueError
-        If `labels` is not of the ranking's shape or has missing values, fewer than two classes have
-        a query with a relevant picture, or `n_resamples` is less than 1.
-    TypeError
-        If `n_resamples` or the seed is not whole, or labels are of several kinds.
-    """
-    n_classes = _n_scored(ranking)
-    return _reweighted(ranking, labels, resample_counts(n_classes, n_resamples, random_state))
-
-
-def metrics_without_classes(
-    ranking: RankingMetrics, labels: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both readings of Table 1 without the queries of each class in turn.
-
-    For an interval over classes by :func:`visprof.intervals.jackknife_interval`; subtract those of
-    two rankings of the same pictures for a paired difference.
-
-    Parameters
-    ----------
-    ranking : RankingMetrics
-        Of n pictures.
-    labels : array-like of shape (n,)
-        Those that they were ranked by.
-
-    Returns
-    -------
-    mean_ap, pr_area : ndarray of shape (c,)
-        By the class left out, of those with a score, in the order of the sorted labels.
-
-    Raises
-    ------
-    ValueError
-        If `labels` is not of the ranking's shape or has missing values, or fewer than two classes
-        have a query with a relevant picture.
-    TypeError
-        If labels are of several kinds.
-    """
-    return _reweighted(ranking, labels, 1 - np.eye(_n_scored(ranking), dtype=np.int64))
-
-
-def _n_scored(ranking: RankingMetrics) -> int:
-    """Number of classes with a score, two at least."""
-    n_scored = int((ranking.class_sizes > 1).sum())
-    if n_scored < 2:
-        raise ValueError(
-            f"labels: {n_scored} class(es) with a score; an interval over classes needs two"
-        )
-    return n_scored
-
-
-def _reweighted(
-    ranking: RankingMetrics, labels: ArrayLike, times: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both readings (b,) where each class with a score counts so many times (b, c)."""
-    scored = ranking.class_sizes > 1
-    sizes, hits = ranking.class_sizes[scored], ranking.class_hits[np.flatnonzero(scored)]
-    means = ranking.class_mean_ap(labels)[scored]
-    n_queries = times @ sizes
-    # the area is sum_k precision(k) (recall(k) - recall(k - 1)), and both factors are sums over
-    # classes: a quadratic form in how often each class was drawn
-    form, ranks = np.empty((len(sizes), len(sizes))), np.arange(1, hits.shape[1] + 1)
-    block = max(1, _BLOCK_BYTES // (8 * len(ranks)))
-    for first in range(0, len(sizes), block):
-        found = np.cumsum(hits[first : first + block].toarray(), axis=1) / ranks
-        form[first : first + block] = found @ hits.T / (sizes - 1)
-    pr_area = np.einsum("bc,bc->b", times @ form, times) / n_queries**2
-    return times @ (sizes * means) / n_queries, pr_area
 
 
 def _class_codes(labels: ArrayLike, n: int | None = None) -> NDArray[np.int64]:

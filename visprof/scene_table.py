@@ -1,52 +1,41 @@
-"""Table 1 of embeddings of labelled photographs: both readings of mAP, with intervals over classes.
-
-Beside the paper's rows stand two that learn from the same labels without any network of their own:
-a linear probe (logistic regression) and linear discriminants.
-"""
+"""Table 1 of embeddings of labelled pictures: both readings of mAP, with intervals over classes."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
-from itertools import product
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from visprof.checks import check_groups
 from visprof.embedding import hybrid_embedding
-from visprof.intervals import jackknife_interval
-from visprof.retrieval import (
-    metrics_without_classes,
-    random_mean_ap,
-    random_pr_area,
-    ranking_metrics,
-)
+from visprof.intervals import Estimate, jackknife_over_seeds
+from visprof.retrieval import RankingMetrics, random_mean_ap, random_pr_area, ranking_metrics
 
 __all__ = [
-    "discriminants", "linear_probe", "mean_of_folds", "rank_embeddings", "table_one",
-    "with_hybrids",
+    "READINGS", "Readings", "class_readings", "joined_readings", "random_values",
+    "rank_embeddings", "table_one", "table_values", "with_hybrids",
 ]  # fmt: skip
 
-READINGS = ("mean_ap", "pr_area")
-Ranked = dict[str, dict[str, dict[str, Any]]]  # by name, by reading: value, without each class
+READINGS = ("mean_ap", "pr_area")  # mean average precision, area under the averaged curve
+_BLOCK_BYTES = 64 * 2**20  # one block of curves
 
 
-def with_hybrids(cnn: NDArray, siamese: NDArray) -> dict[str, NDArray[np.float64]]:
-    """The paper's three embeddings of the same photographs, and the hybrid of scaled blocks.
+def with_hybrids(
+    cnn: ArrayLike, siamese: ArrayLike, scale_blocks: bool = False
+) -> dict[str, NDArray[np.float64]]:
+    """The paper's embeddings of the same pictures, and the hybrid of scaled blocks.
 
     Parameters
     ----------
-    cnn : ndarray, shape (n, c)
+    cnn : array-like of shape (n, c)
         Outputs of the classifier.
-    siamese : ndarray, shape (n, d)
+    siamese : array-like of shape (n, d)
         Outputs of the Siamese network.
+    scale_blocks : bool, default=False
+        Whether the hybrid's blocks are scaled, too.
 
     Returns
     -------
@@ -59,199 +48,261 @@ def with_hybrids(cnn: NDArray, siamese: NDArray) -> dict[str, NDArray[np.float64
         As `visprof.embedding.hybrid_embedding`.
     """
     return {
-        "hybrid": hybrid_embedding(cnn, siamese),
+        "hybrid": hybrid_embedding(cnn, siamese, scale_blocks),
         "scaled": hybrid_embedding(cnn, siamese, scale_blocks=True),
         "cnn": np.float64(cnn),
         "siamese": np.float64(siamese),
     }
 
 
-def linear_probe(
-    train: ArrayLike, labels: ArrayLike, test: ArrayLike, strength: float = 0.01
-) -> NDArray[np.float64]:
-    """Logits of a logistic regression on features: an embedding learnt from labels alone.
+@dataclass(frozen=True)
+class Readings:
+    """Both readings of Table 1 of one ranking: mean average precision, and area under the curve.
+
+    Queries of one class share their relevant pictures, so classes, not queries, are the independent
+    units of an interval (see `visprof.intervals.jackknife_over_seeds`).
+
+    Attributes
+    ----------
+    values : ndarray of shape (2,)
+        Of all queries with a relevant picture.
+    left_out : ndarray of shape (c, 2)
+        The same without the queries of each class in turn; pictures to be found stay the same.
+    classes : ndarray of shape (c,)
+        Labels of the classes with such queries, sorted.
+    sizes : ndarray of int, shape (c,)
+        Their pictures.
+    """
+
+    values: NDArray[np.float64]
+    left_out: NDArray[np.float64]
+    classes: NDArray
+    sizes: NDArray[np.int64]
+
+    def __sub__(self, other: Readings | NDArray[np.float64]) -> Readings:
+        """Paired difference of two rankings of the same pictures, or from exact values (2,)."""
+        if isinstance(other, Readings):
+            values, left_out = self.values - other.values, self.left_out - other.left_out
+        else:
+            values, left_out = self.values - other, self.left_out - other
+        return replace(self, values=values, left_out=left_out)
+
+    def record(self) -> dict[str, list[Any]]:
+        """The same as values of JSON; ``Readings.read`` is the way back."""
+        return {name: getattr(self, name).tolist() for name in self.__dataclass_fields__}
+
+    @classmethod
+    def read(cls, record: Mapping[str, Sequence[Any]]) -> Readings:
+        """Readings of what `record` gave."""
+        return cls(**{name: np.array(of) for name, of in record.items()})
+
+
+def class_readings(ranking: RankingMetrics, labels: ArrayLike) -> Readings:
+    """Both readings of Table 1, of all classes and without each in turn.
 
     Parameters
     ----------
-    train : array-like, shape (n, d)
-        Features of training photographs; each is brought to unit variance.
-    labels : array-like, shape (n,)
-        Their classes.
-    test : array-like, shape (m, d)
-        Features to embed.
-    strength : float
-        Inverse of the penalty (scikit-learn's C).
+    ranking : RankingMetrics
+        Of n pictures.
+    labels : array-like of shape (n,)
+        Those that they were ranked by.
 
     Returns
     -------
-    ndarray of float64, shape (m, c)
-        One logit a class; for two classes one column.
+    Readings
 
     Raises
     ------
     ValueError
-        If shapes do not fit, a value is not finite, or there is one class.
+        If `labels` is not of the ranking's shape or has missing values, or fewer than two classes
+        have a query with a relevant picture.
+    TypeError
+        If labels are of several kinds.
     """
-    probe = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=200))
-    with warnings.catch_warnings():  # the last digits of a probe are not what is compared
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        probe.fit(np.float64(train), labels)
-    return probe.decision_function(np.float64(test)).reshape(len(test), -1)
+    means, scored = ranking.class_mean_ap(labels), ranking.class_sizes > 1
+    if scored.sum() < 2:
+        raise ValueError(
+            f"labels: {scored.sum()} class(es) with a score; to leave one out needs two"
+        )
+    sizes, hits = ranking.class_sizes[scored], ranking.class_hits[np.flatnonzero(scored)]
+    sums, n_queries = sizes * means[scored], sizes.sum()
+    # the area is sum_k precision(k) (recall(k) - recall(k - 1)), and both factors are sums over
+    # classes: a quadratic form, from which a class takes its row and its column
+    form, ranks = np.empty((len(sizes), len(sizes))), np.arange(1, hits.shape[1] + 1)
+    block = max(1, _BLOCK_BYTES // (8 * len(ranks)))
+    for first in range(0, len(sizes), block):
+        found = np.cumsum(hits[first : first + block].toarray(), axis=1) / ranks
+        form[first : first + block] = found @ hits.T / (sizes - 1)
+    left, rest = n_queries - sizes, form.sum() - form.sum(axis=0) - form.sum(axis=1)
+    return Readings(
+        np.array([sums.sum() / n_queries, form.sum() / n_queries**2]),
+        np.column_stack([(sums.sum() - sums) / left, (rest + np.diag(form)) / left**2]),
+        np.unique(check_groups(labels, None, "labels"))[scored],
+        sizes,
+    )
 
 
-def discriminants(train: ArrayLike, labels: ArrayLike, test: ArrayLike) -> NDArray[np.float64]:
-    """Coordinates in which classes have equal spread and means lie apart (Fisher 1936; Rao 1948).
+def joined_readings(parts: Sequence[Readings]) -> Readings:
+    """Readings of rankings of different classes as one: means over their queries.
 
     Parameters
     ----------
-    train : array-like, shape (n, d)
-        Features of training photographs.
-    labels : array-like, shape (n,)
-        Their classes.
-    test : array-like, shape (m, d)
-        Features to embed.
+    parts : sequence of Readings
+        No class is in two of them.
 
     Returns
     -------
-    ndarray of float64, shape (m, min(c - 1, d))
+    Readings
+        Its classes are sorted.
 
     Raises
     ------
     ValueError
-        If shapes do not fit, a value is not finite, or there is one class.
+        If there is no part, or a class is in two.
     """
-    # by singular values: the other solvers fail where features are constant, or more than pictures
-    lda = LinearDiscriminantAnalysis(solver="svd")
-    return lda.fit(np.float64(train), labels).transform(np.float64(test))
+    if not parts:
+        raise ValueError("parts: expected the readings of at least one ranking")
+    classes = np.concatenate([of.classes for of in parts])
+    order = np.argsort(classes, kind="stable")
+    if (repeated := classes[order][1:][classes[order][1:] == classes[order][:-1]]).size:
+        raise ValueError(f"parts: the class {str(repeated[0])!r} is in two of them")
+    sizes = np.concatenate([of.sizes for of in parts])
+    sums = [of.sizes.sum() * of.values for of in parts]
+    left_out = [
+        (sum(sums) - own + (of.sizes.sum() - of.sizes)[:, None] * of.left_out)
+        / (sizes.sum() - of.sizes)[:, None]
+        for of, own in zip(parts, sums, strict=True)
+    ]
+    return Readings(
+        sum(sums) / sizes.sum(), np.concatenate(left_out)[order], classes[order], sizes[order]
+    )
 
 
-def rank_embeddings(embeddings: Mapping[str, ArrayLike], labels: ArrayLike) -> Ranked:
-    """Both readings of Table 1 for each embedding, and without each class in turn.
+def rank_embeddings(embeddings: Mapping[str, ArrayLike], labels: ArrayLike) -> dict[str, Readings]:
+    """Rank the same pictures by each embedding.
 
     Parameters
     ----------
-    embeddings : mapping of str to array-like, shape (n, d)
-        Embeddings of the same photographs, by name.
-    labels : array-like, shape (n,)
-        Their classes.
+    embeddings : mapping of str to array-like of shape (n, d)
+        By name.
+    labels : array-like of shape (n,)
+        Classes of the pictures.
 
     Returns
     -------
-    dict
-        By name, then by reading (``mean_ap``, ``pr_area``): ``value``, and ``without``, a list of
-        the same without the queries of each class, by its name. ``random`` is exact, and the same
-        without any class. All of it can be kept as JSON.
+    dict of str to Readings
 
     Raises
     ------
-    ValueError
-        As `visprof.retrieval.ranking_metrics`.
+    ValueError, TypeError
+        As `visprof.retrieval.ranking_metrics` and `class_readings`.
     """
-    labels = check_groups(labels, None, "labels")
-    names, sizes = np.unique(labels, return_counts=True)
-    scored = [str(name) for name in names[sizes > 1]]
-    found: Ranked = {}
-    for name, embedding in embeddings.items():
-        ranking = ranking_metrics(embedding, labels)
-        without = metrics_without_classes(ranking, labels)
-        found[name] = {
-            reading: {"value": value, "without": dict(zip(scored, others.tolist(), strict=True))}
-            for reading, value, others in zip(
-                READINGS, (ranking.mean_ap, ranking.pr_area), without, strict=True
-            )
-        }
-    exact = random_mean_ap(labels), random_pr_area(labels)
-    found["random"] = {
-        reading: {"value": value, "without": dict.fromkeys(scored, value)}
-        for reading, value in zip(READINGS, exact, strict=True)
+    return {
+        name: class_readings(ranking_metrics(embedding, labels), labels)
+        for name, embedding in embeddings.items()
     }
-    return found
 
 
-def mean_of_folds(folds: Sequence[Ranked]) -> Ranked:
-    """Means over folds that test on different classes, and without each class in turn.
-
-    A class that a fold does not test on leaves that fold's value as it is.
+def random_values(labels: ArrayLike) -> NDArray[np.float64]:
+    """Both readings of a random ranking, (2,), exactly.
 
     Parameters
     ----------
-    folds : sequence of dict
-        From `rank_embeddings`, with the same names.
-
-    Returns
-    -------
-    dict
-        As of `rank_embeddings`; the classes are those of all folds.
+    labels : array-like of shape (n,)
+        Classes of the pictures.
 
     Raises
     ------
-    ValueError
-        If there is no fold, or their names differ.
+    ValueError, TypeError
+        As `visprof.retrieval.random_mean_ap`.
     """
-    if not folds or any(fold.keys() != folds[0].keys() for fold in folds):
-        raise ValueError("folds: expected at least one, all with the same embeddings")
-    means: Ranked = {}
-    for name, reading in product(folds[0], READINGS):
-        parts = [fold[name][reading] for fold in folds]
-        classes = sorted({c for part in parts for c in part["without"]})
-        means.setdefault(name, {})[reading] = {
-            "value": float(np.mean([part["value"] for part in parts])),
-            "without": {
-                c: float(np.mean([part["without"].get(c, part["value"]) for part in parts]))
-                for c in classes
-            },
-        }
-    return means
+    return np.array([random_mean_ap(labels), random_pr_area(labels)])
 
 
 def table_one(
-    ranked: Ranked, differences: Sequence[tuple[str, str]] = ()
-) -> dict[str, dict[str, dict[str, float]]]:
-    """Table 1 with 95 % intervals over classes, and differences of its rows.
+    by_method: Mapping[str, Sequence[Readings]],
+    random: ArrayLike,
+    compared: Sequence[tuple[str, str]] = (),
+) -> dict[str, dict[str, Estimate]]:
+    """Table 1 with 95 % intervals over classes and seeds, and differences of its rows.
 
     Parameters
     ----------
-    ranked : dict
-        From `rank_embeddings` or `mean_of_folds`.
-    differences : sequence of (str, str)
-        Pairs of names: the first less the second, paired by class.
+    by_method : mapping of str to sequence of Readings
+        By method, of each seed.
+    random : array-like of shape (2,)
+        Both readings of a random ranking.
+    compared : sequence of (str, str)
+        Methods, of which the second is subtracted from the first; it may be ``random``.
 
     Returns
     -------
-    dict
-        By name (``A-B`` for a difference), then by reading: ``value``, ``low``, ``high``, by
-        `visprof.intervals.jackknife_interval`; ``random`` has a value only.
+    dict of str to dict of str to Estimate
+        By method (``A-B`` for a difference), then by reading, see `READINGS`.
 
     Raises
     ------
     ValueError
-        If a difference names no embedding.
+        If a pair names no method.
+
+    Examples
+    --------
+    >>> of = rank_embeddings({"cnn": [[0], [1], [5], [6]]}, ["hill", "hill", "sea", "sea"])
+    >>> table = table_one({"cnn": [of["cnn"]]}, [0.6, 0.3], [("cnn", "random")])
+    >>> [f"{name} {row['mean_ap'].value:.1f}" for name, row in table.items()]
+    ['cnn 1.0', 'cnn-random 0.4', 'random 0.6']
     """
-    unknown = {name for pair in differences for name in pair} - {*ranked}
-    if unknown:
+    random = np.asarray(random, dtype=np.float64)
+    if unknown := {name for pair in compared for name in pair} - {*by_method, "random"}:
         raise ValueError(
-            f"differences: no embedding is named {min(unknown)!r}; there are {', '.join(ranked)}"
+            f"compared: no method is named {min(unknown)!r}; there are {', '.join(by_method)}"
         )
-
-    def cell(value: float, without: NDArray[np.float64]) -> dict[str, float]:
-        low, high = jackknife_interval(value, without)
-        return {"value": value, "low": low, "high": high}
-
-    def of(name: str, reading: str) -> tuple[float, NDArray[np.float64]]:
-        kept = ranked[name][reading]
-        return kept["value"], np.array([*kept["without"].values()])
-
-    rows = {
-        name: {reading: cell(*of(name, reading)) for reading in READINGS}
-        for name in ranked
-        if name != "random"
-    }
-    if "random" in ranked:
-        rows["random"] = {r: {"value": ranked["random"][r]["value"]} for r in READINGS}
-    for better, worse in differences:
-        rows[f"{better}-{worse}"] = {
-            reading: cell(a[0] - b[0], a[1] - b[1])
-            for reading in READINGS
-            for a, b in [(of(better, reading), of(worse, reading))]
+    rows = dict(by_method)
+    for better, worse in compared:
+        others = [random] * len(by_method[better]) if worse == "random" else by_method[worse]
+        rows[f"{better}-{worse}"] = [
+            of - other for of, other in zip(by_method[better], others, strict=True)
+        ]
+    table = {}
+    for name, seeds in rows.items():
+        n_classes = len(seeds[0].classes)
+        table[name] = {
+            reading: jackknife_over_seeds(
+                [of.values[place] for of in seeds],
+                np.column_stack([of.left_out[:, place] for of in seeds]),
+            ).of(n_classes, "classes")
+            for place, reading in enumerate(READINGS)
         }
-    return rows
+    table["random"] = {
+        reading: Estimate(float(value), n=n_classes, unit="classes")
+        for reading, value in zip(READINGS, random, strict=True)
+    }
+    return table
+
+
+def table_values(
+    table: Mapping[str, Mapping[str, Estimate]],
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Values and ends of intervals of a table, as values of JSON.
+
+    Parameters
+    ----------
+    table : mapping of str to mapping of str to Estimate
+        From `table_one`.
+
+    Returns
+    -------
+    dict
+        By row, then by reading: ``value``, and where there is an interval ``low`` and ``high``.
+    """
+    return {
+        name: {
+            reading: {
+                part: getattr(of, part)
+                for part in ("value", "low", "high")
+                if getattr(of, part) is not None
+            }
+            for reading, of in row.items()
+        }
+        for name, row in table.items()
+    }

@@ -11,6 +11,7 @@ import dataclasses
 import difflib
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from visprof.checks import listed
 from visprof.maps import largest_perplexity
 from visprof.parameters import Parameters
 
-__all__ = ["FITTED", "Census", "Choice", "Fit", "fit_to_data"]
+__all__ = ["FITTED", "PLACES", "Census", "Choice", "Fit", "fit_to_data", "fit_to_folders"]
 
 LEAST_USERS = 6  # pins a board are lowered until as many boards are analysed
 FEWEST_USERS = 2  # with fewer there is nobody to compare
@@ -35,6 +36,7 @@ FITTED = (
     "min_pins", "n_pins", "n_test", "train_sizes", "background_source", "n_background",
     "n_clusters", "n_components", "n_similar", "n_dissimilar", "perplexity",
 )  # fmt: skip
+PLACES = ("scenes_folder",)  # fitted before anything is read: it says what is
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,32 @@ class Fit:
 
     parameters: Parameters
     choices: tuple[Choice, ...] = ()
+
+
+def fit_to_folders(parameters: Parameters, given: Collection[str]) -> Fit:
+    """Take the usual folder of labelled scenes where the data have none of the preset's name.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        As asked for.
+    given : collection of str
+        Names of those that somebody gave: they stay as they are.
+
+    Returns
+    -------
+    Fit
+    """
+    data, name, usual = Path(parameters.data), parameters.scenes_folder, Parameters.scenes_folder
+    if (
+        "scenes_folder" in given
+        or not parameters.data
+        or (data / name).is_dir()
+        or not (data / usual).is_dir()
+    ):
+        return Fit(parameters)
+    choice = Choice("scenes_folder", name, usual, f"the data have no folder {name}/")
+    return Fit(dataclasses.replace(parameters, scenes_folder=usual), (choice,))
 
 
 def fit_to_data(parameters: Parameters, given: Collection[str], census: Census) -> Fit:

@@ -105,10 +105,17 @@ class Study:
         ValueError
             If the data hold too little; all that is too little is listed.
         """
-        fit = sizing.fit_to_data(self.asked, self.given, self._census())
+        places = self._places
+        fit = sizing.fit_to_data(places.parameters, self.given, self._census())
+        fit = dataclasses.replace(fit, choices=(*places.choices, *fit.choices))
         for choice in fit.choices:
             log.info("fitted to the data: %s", choice)
         return fit
+
+    @cached_property
+    def _places(self) -> sizing.Fit:
+        """Where the data are, which is known before they are read."""
+        return sizing.fit_to_folders(self.asked, self.given)
 
     @property
     def parameters(self) -> Parameters:
@@ -199,6 +206,8 @@ class Study:
         """Value of a parameter; the data are looked at only for those that depend on them."""
         if name not in NAMES:
             raise AttributeError(name)
+        if name in sizing.PLACES:
+            return getattr(self._places.parameters, name)
         return getattr(self.parameters if name in sizing.FITTED else self.asked, name)
 
     def key(self, name: str, start: int | None = None) -> str:

@@ -30,12 +30,13 @@ from visprof.paper_training import (
     untrained_alexnet,
     usable_device,
 )
+from visprof.probes import label_embeddings
 from visprof.results.trainings import write_training
 from visprof.scene_table import (
-    discriminants,
-    linear_probe,
+    random_values,
     rank_embeddings,
     table_one,
+    table_values,
     with_hybrids,
 )
 from visprof.scenes import read_scenes
@@ -66,7 +67,7 @@ class Training:
     log : pandas.DataFrame
         See `visprof.siamese_training.train_siamese`.
     table : dict
-        See `visprof.scene_table.table_one`; empty without test photographs.
+        See `visprof.scene_table.table_values`; empty without test photographs.
     """
 
     network: Path
@@ -193,10 +194,15 @@ def train_on_folders(
         embeddings = {
             **with_hybrids(cnn, siamese_outputs(model, learnt)),
             "untrained": siamese_outputs(untrained, test_features),
-            "probe": linear_probe(features, labels, test_features),
-            "discriminants": discriminants(features, labels, test_features),
+            **label_embeddings(features, labels, test_features),
         }
-        table = table_one(rank_embeddings(embeddings, tested["label"].to_numpy()), DIFFERENCES)
+        classes = tested["label"].to_numpy()
+        ranked = rank_embeddings(embeddings, classes)
+        table = table_values(
+            table_one(
+                {name: [of] for name, of in ranked.items()}, random_values(classes), DIFFERENCES
+            )
+        )
         found["test_photographs"] = len(tested)
     found |= {
         "network": trunk.name, "weights": trunk.weights, "layers": layers,

@@ -41,6 +41,8 @@ def chance_parts(numbers: Mapping[str, Estimate], n_train: int) -> pd.DataFrame:
     """
     words = {
         "map.hybrid-cnn": "mAP: hybrid less CNN alone",
+        "map.heldout.hybrid-cnn": "mAP: hybrid less CNN alone, unseen classes",
+        "map.hybrid-probe": "mAP: hybrid less linear probe",
         "map.cnn-bow": "mAP: CNN alone less SIFT",
         "map.bow-random": "mAP: SIFT less chance",
         "map.siamese-untrained": "mAP: Siamese less untrained",

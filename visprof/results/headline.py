@@ -7,7 +7,10 @@ from collections.abc import Iterable
 
 __all__ = ["headline_first", "headline_keys"]
 
-OF_SCENES = ("map.hybrid", "map.cnn", "map.bow", "map.random")
+OF_SCENES = (
+    "map.hybrid", "map.cnn", "map.bow", "map.random", "map.heldout.hybrid", "map.heldout.cnn",
+    "map.probe",
+)  # fmt: skip
 OF_USERS = ("variance.image.user", "pairs.differ", "pairs.distance.true")
 PROFILES = (
     "image", "file-facts", "image-less-file-facts", "text", "bag-of-words", "mean-embedding",

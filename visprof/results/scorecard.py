@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import pandas as pd
 
@@ -12,11 +13,13 @@ from visprof.results.ledger import Ledger, estimates
 from visprof.results.verdicts import UNANSWERABLE
 
 __all__ = [
-    "KINDS", "ledger_scorecard", "own_name", "scorecard", "scorecards", "side_by_side",
-    "verdict_with_seeds",
+    "KINDS", "findings_in_markdown", "ledger_scorecard", "own_name", "scorecard", "scorecards",
+    "side_by_side", "verdict_with_seeds",
 ]  # fmt: skip
 
-KINDS = {"demo": "simulated world", "boards": "real boards"}  # of data, by preset
+KINDS = {  # of data, by preset
+    "demo": "simulated world", "boards": "wallpaper boards", "travel": "travel photographs",
+}  # fmt: skip
 
 
 def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -> pd.DataFrame:
@@ -100,7 +103,8 @@ def scorecards(
     preset : str
         Its preset.
     published : callable
-        Takes a preset, returns its published ledger.
+        Takes a preset, returns its published ledger, or raises FileNotFoundError: what was not
+        published is left out.
 
     Returns
     -------
@@ -108,10 +112,13 @@ def scorecards(
         By the kind of data, in the order of `KINDS`; of a preset that is none of them, its own
         first.
     """
-    cards = {
-        name: own if kind == preset else ledger_scorecard(published(kind))
-        for kind, name in KINDS.items()
-    }
+    cards = {}
+    for kind, name in KINDS.items():
+        if kind == preset:
+            cards[name] = own
+            continue
+        with suppress(FileNotFoundError):
+            cards[name] = ledger_scorecard(published(kind))
     return cards if preset in KINDS else {own_name(preset): own, **cards}
 
 
@@ -143,3 +150,35 @@ def side_by_side(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     first = next(iter(cards.values()))
     found = {name: verdict_with_seeds(card) + ": " + card["ours"] for name, card in cards.items()}
     return pd.DataFrame({"claim": first["claim"], "the paper": first["paper"], **found})
+
+
+def findings_in_markdown(published: Callable[[str], Ledger]) -> str:
+    """The table of the README: every claim beside what the published ledgers give.
+
+    Parameters
+    ----------
+    published : callable
+        As of `scorecards`.
+
+    Returns
+    -------
+    str
+        A row a claim, in their order; a column for each kind of data that is published. Of a claim
+        whose numbers are newer than a ledger, it says that they are not published yet.
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing is published.
+    """
+    cards = {}
+    for kind, name in KINDS.items():
+        with suppress(FileNotFoundError):
+            cards[name] = ledger_scorecard(published(kind))
+    if not cards:
+        raise FileNotFoundError(f"no published ledger of {', '.join(KINDS)}")
+    found = side_by_side(cards)
+    for name, card in cards.items():
+        found.loc[card["ours"].str.startswith("no "), name] = "not published yet"
+    rows = [found.columns, ["---"] * found.shape[1], *found.to_numpy()]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)

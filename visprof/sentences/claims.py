@@ -58,7 +58,7 @@ def front_page(
     return {
         "own": own_name(preset),
         "n_claims": len(cards[own_name(preset)]),
-        "n_hold": " and ".join(f"{n} hold on the {name}" for name, n in holds.items()),
+        "n_hold": ", ".join(f"{n} hold on the {name}" for name, n in holds.items()),
         "rule.few": f"{null['null.rule.soft.100'].value:.1%}",
         "rule.many": f"{null['null.rule.soft.1000'].value:.0%}",
         "fresh": f"{image[0.0]:.3f}",

@@ -12,7 +12,7 @@ import pandas as pd
 
 from visprof import architectures, embedding, retrieval, scenes, siamese
 from visprof._extras import needs
-from visprof.intervals import percentile_interval
+from visprof.scene_table import class_readings, random_values, table_one
 from visprof.siamese_training import image_inputs, train_last_layer, train_siamese
 from visprof.steps.data import SceneSplit
 from visprof.steps.networks import Network, embed_all
@@ -94,16 +94,15 @@ class _Trainings:
         self, ranking: retrieval.RankingMetrics, start: retrieval.RankingMetrics
     ) -> dict[str, float]:
         """Value (mean average precision) and gain over a start, with 95 % intervals."""
-        draws, at_start = (
-            retrieval.resampled_metrics(of, self.labels, random_state=self.seed)[0]
-            for of in (ranking, start)
-        )
-        low, high = percentile_interval(draws, 0.95)
-        gain_low, gain_high = percentile_interval(draws - at_start, 0.95)
-        gain = ranking.mean_ap - start.mean_ap
+        by_method = {
+            name: [class_readings(of, self.labels)]
+            for name, of in (("own", ranking), ("start", start))
+        }
+        table = table_one(by_method, random_values(self.labels), [("own", "start")])
+        value, gain = (table[row]["mean_ap"] for row in ("own", "own-start"))
         return {
-            "value": ranking.mean_ap, "low": low, "high": high,
-            "gain": gain, "gain_low": gain_low, "gain_high": gain_high,
+            "value": value.value, "low": value.low, "high": value.high,
+            "gain": gain.value, "gain_low": gain.low, "gain_high": gain.high,
         }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import softmax
 
-from visprof import embedding, palette, probe, profiles, text
+from visprof import embedding, palette, probes, profiles, text
 from visprof import file_facts as files
 from visprof.sources import vectors
 from visprof.steps.data import BoardSplit, PinArrays, SceneSplit
@@ -20,6 +20,8 @@ __all__ = [
     "pin_parts", "pin_truth", "probe_histogram", "vector_truth", "whitened", "within_class",
     "word_bags",
 ]  # fmt: skip
+
+PROBE_STRENGTH = 1.0  # scikit-learn's own: it was not tuned on any data
 
 
 @step
@@ -58,9 +60,11 @@ def whitened(pin_embedding: PinArrays, board_split: BoardSplit, n_components: in
 
 
 @step
-def pin_truth(board_split: BoardSplit, data_folder: Path) -> pd.DataFrame | None:
+def pin_truth(
+    board_split: BoardSplit, data_folder: Path, boards_folder: str
+) -> pd.DataFrame | None:
     """Scene and style of all pins, the background's first; None where they are not known."""
-    truth = data_folder / "boards" / "truth.csv"
+    truth = data_folder / boards_folder / "truth.csv"
     if not truth.exists():
         return None
     known = pd.read_csv(truth).set_index("image")
@@ -120,11 +124,10 @@ def probe_histogram(
 
     It learns from the training scenes, as the Siamese network does: of the same labels.
     """
-    n_train = len(scene_split.train)
+    labels = scene_split.train["label"]
+    probe = probes.fit_linear_probe(scene_features.features[: len(labels)], labels, PROBE_STRENGTH)
     pins = board_split.arrays(pin_features.features).analysed
-    return probe.probe_probabilities(
-        scene_features.features[:n_train], scene_split.train["label"], pins
-    )
+    return probe.predict_proba(np.float64(pins))
 
 
 @variant("probe_histogram", drawn=False)
