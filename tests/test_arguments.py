@@ -20,6 +20,7 @@ from visprof import (
     maps,
     profiles,
     retrieval,
+    scene_table,
     shares,
     significance,
     ties,
@@ -28,7 +29,8 @@ from visprof import (
 from visprof.sources import pin_bank
 
 MODULES = (
-    intervals, logodds, maps, pin_bank, profiles, retrieval, shares, significance, ties, variation,
+    intervals, logodds, maps, pin_bank, profiles, retrieval, scene_table, shares, significance,
+    ties, variation,
 )  # fmt: skip
 
 N, D, K = 24, 5, 6  # rows, features, clusters
@@ -77,7 +79,7 @@ def class_mean_ap(labels):
 
 
 def class_readings(labels):
-    found = retrieval.class_readings(RANKING, labels)
+    found = scene_table.class_readings(RANKING, labels)
     return np.vstack([found.values, found.left_out])
 
 
@@ -89,13 +91,8 @@ CASES = [
     Case(class_mean_ap, {"labels": LABELS}, groups=("labels",)),
     Case(retrieval.random_mean_ap, {"labels": LABELS}, groups=("labels",)),
     Case(retrieval.random_pr_area, {"labels": LABELS}, groups=("labels",)),
-    Case(
-        class_readings, {"labels": LABELS}, groups=("labels",),
-    ),
-    Case(
-        retrieval.held_out_classes, {"labels": LABELS, "random_state": 1},
-        groups=("labels",), counts=("random_state",),
-    ),
+    Case(class_readings, {"labels": LABELS}, groups=("labels",)),
+    Case(scene_table.random_values, {"labels": LABELS}, groups=("labels",)),
     Case(
         retrieval.held_out_classes, {"labels": LABELS, "random_state": 1},
         groups=("labels",), counts=("random_state",),
@@ -316,6 +313,8 @@ def test_all_public_functions_are_in_the_table():
     # in the table of `test_arguments_models`
     of_models = {"distance_points", "join_profiles", "regress_out", "whiten"}
     of_models |= {"mean_shares"}  # takes what `variance_shares` gives
+    # of nothing but readings, or of embeddings by name
+    of_models |= {"joined_readings", "rank_embeddings", "table_one", "table_values", "with_hybrids"}
     others = {"class_mean_ap", "shares_interval"}
     assert {case.name for case in CASES} == (public - of_models) | others
 

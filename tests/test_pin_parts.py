@@ -147,13 +147,13 @@ def test_truth_is_read_by_picture(tmp_path):
         pd.DataFrame({"image": [str(folder / "a/1.jpg")]}),
         pd.DataFrame(),
     )
-    assert pin_truth(split, tmp_path) is None
+    assert pin_truth(split, tmp_path, "boards") is None
     truth.to_csv(folder / "truth.csv", index=False)
-    assert pin_truth(split, tmp_path).to_numpy().tolist() == [
+    assert pin_truth(split, tmp_path, "boards").to_numpy().tolist() == [
         ["desert", "fog"], ["coast", "dusk"],
     ]  # fmt: skip
     truth[:1].to_csv(folder / "truth.csv", index=False)  # a picture was added
-    assert pin_truth(split, tmp_path) is None
+    assert pin_truth(split, tmp_path, "boards") is None
 
 
 def test_truth_of_a_world_that_is_not_drawn():

@@ -70,6 +70,15 @@ def decode_pictures(
         If a picture does not exist.
     OSError
         If the file cannot be written; the message names it.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from visprof.backbones import load_backbone
+    >>> Image.new("RGB", (90, 60), "green").save("lawn.png")
+    >>> network = load_backbone("squeezenet-places365", "random", 64)
+    >>> decode_pictures(["lawn.png"], network, "pixels", progress=False).shape
+    (1, 3, 64, 64)
     """
     if len(images) == 0:
         raise ValueError("images is empty; pass at least one picture")

@@ -97,6 +97,13 @@ def fact_columns(
         Logarithms of width, height, their ratio, and bytes a pixel; and whether the file is of a
         format, one column for each of the background. None where width, height and format do not
         vary in the background: bytes then tell of the picture alone.
+
+    Examples
+    --------
+    >>> facts = pd.DataFrame({"width": [640, 1280, 640], "height": [480, 720, 480]})
+    >>> facts = facts.assign(format=["jpeg", "png", "jpeg"], bytes_per_pixel=[0.3, 1.2, 0.3])
+    >>> fact_columns(facts, [True, True, False]).round()[:, 0].tolist()  # width
+    [-1.0, 1.0, -1.0]
     """
     background = np.asarray(background, bool)
     if (facts.loc[background, list(OF_THE_SOURCE)].nunique() < 2).all():

@@ -46,6 +46,13 @@ class HeldSessions:
     ValueError
         If `fewest` is less than 2, lengths differ, a user or session is missing, or a value is not
         finite.
+
+    Examples
+    --------
+    >>> pins = [[1.0, 0.0], [0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.0, 1.0], [0.2, 0.8]]
+    >>> held = HeldSessions(pins, [*"aaabbb"], [1, 2, 3, 1, 2, 3])
+    >>> held.reciprocal_ranks().tolist()  # each session is nearest to its user's others
+    [1.0, 1.0]
     """
 
     def __init__(

@@ -110,6 +110,11 @@ class PaperTraining:
         """Settings of fewer iterations, with as much larger rates.
 
         Rate times iterations bounds how far weights can go, so that is what is kept.
+
+        Examples
+        --------
+        >>> PaperTraining(lr_last=1e-5, n_iterations=50_000).shortened(5_000).lr_last
+        0.0001
         """
         check_whole(n_iterations, "n_iterations", 1)
         rate = self.lr_last * self.n_iterations / n_iterations

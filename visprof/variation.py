@@ -117,7 +117,7 @@ def mean_shares(by_seed: Sequence[VarianceShares]) -> dict[str, Estimate]:
     >>> users, sessions = np.repeat(range(5), 12), np.repeat(range(20), 3)
     >>> by_seed = [variance_shares(rng.normal(size=(60, 2)), users, sessions) for _ in range(2)]
     >>> f"{mean_shares(by_seed)['user']:.2f}"
-    '-0.03 (-0.12 to 0.06)'
+    '-0.03 (-0.09 to 0.02)'
     """
     numbers = {of.n_users for of in by_seed}
     if len(numbers) != 1:

@@ -236,9 +236,10 @@ def read_claims(
     --------
     >>> from visprof.intervals import Estimate
     >>> claim = read_claims()[0]
-    >>> claim.rule_in_words
-    'the 95 % interval of map.hybrid-cnn lies above 0'
-    >>> claim.verdict({"map.hybrid-cnn": Estimate(0.002, -0.001, 0.005)})
+    >>> claim.rule[0].number, str(claim.rule[0])
+    ('map.hybrid-cnn', 'the 95 % interval of map.hybrid-cnn lies above 0')
+    >>> lead = Estimate(0.002, -0.001, 0.005)
+    >>> claim.verdict({"map.hybrid-cnn": lead, "map.hybrid-cnn.area": lead})
     'not resolved'
     """
     shown = threshold if isinstance(threshold, str) else f"{threshold:g}"

@@ -42,6 +42,11 @@ def write_training(name: str, found: Mapping[str, Any], folder: str | Path = TRA
         If the name has other characters, or a number in `found` is not finite.
     OSError
         If the file cannot be written; the message names it.
+
+    Examples
+    --------
+    >>> write_training("tiny", {"log": {"loss": [2.0, 1.5]}}, "trainings").as_posix()
+    'trainings/tiny.json'
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"name is {name!r}; use small letters, digits and hyphens")
