@@ -10,7 +10,7 @@ import pytest
 from scipy.spatial.distance import pdist
 
 from visprof.steps.data import SceneSplit
-from visprof.steps.scene_retrieval import held_out_retrieval
+from visprof.steps.scene_retrieval import held_out_retrieval, scene_descriptors
 from visprof.study import STEPS, Study
 
 
@@ -102,6 +102,17 @@ def test_three_classes_are_too_few_for_halves(tiny):
     kept = [part[part["label"].isin(few)] for part in (split.train, split.test)]
     given = {of: getattr(tiny, of, None) for of in inspect.signature(held_out_retrieval).parameters}
     assert held_out_retrieval(**given | {"scene_split": SceneSplit(*kept)}) == []
+
+
+def test_words_are_learnt_from_scenes_of_all_classes(tiny, monkeypatch):
+    split = tiny["scene_split"]
+    assert len(tiny["scene_descriptors"]) == len(split.train) + len(split.test)
+    monkeypatch.setattr("visprof.steps.scene_retrieval.MOST_WORD_SCENES", 20)
+    monkeypatch.setattr("visprof.bow.sift_descriptors", list)
+    found = scene_descriptors(split)
+    assert found[20:] == split.test["image"].to_list()
+    labels = split.train.set_index("image")["label"]
+    assert sorted(labels[found[:20]]) == sorted(set(labels))
 
 
 def test_the_share_of_the_cnn_is_that_of_squared_distances(tiny):

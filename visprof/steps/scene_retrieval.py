@@ -29,13 +29,21 @@ CLAIMED_ORDER = (("hybrid", "cnn"), ("cnn", "bow"), ("bow", "random"))  # Table 
 COMPARED = (*CLAIMED_ORDER, ("siamese", "untrained"), ("siamese", "cnn"), ("hybrid", "probe"))
 COMPARED_HELD_OUT = (("hybrid", "cnn"), ("siamese", "cnn"))
 ENDINGS = {"mean_ap": "", "pr_area": ".area"}  # of keys, by reading
+MOST_WORD_SCENES = 2000  # more would give the words hardly other descriptors to learn from
 FEWEST_CLASSES = 4  # two in each half
 
 
 @step
 def scene_descriptors(scene_split: SceneSplit) -> list[np.ndarray]:
-    """SIFT descriptors of the labelled scenes: training ones, then test ones."""
-    return bow.sift_descriptors(scene_split.images)
+    """SIFT descriptors of labelled scenes: those that words are learnt from, then test ones."""
+    return bow.sift_descriptors([*_word_scenes(scene_split), *scene_split.test["image"]])
+
+
+def _word_scenes(scene_split: SceneSplit) -> list[str]:
+    """Training scenes that visual words are learnt from, spread over the classes."""
+    images = scene_split.train["image"].to_list()
+    places = np.linspace(0, len(images), min(len(images), MOST_WORD_SCENES), endpoint=False)
+    return [images[int(place)] for place in places]
 
 
 @step
@@ -43,7 +51,7 @@ def scene_words(
     scene_descriptors: list[np.ndarray], scene_split: SceneSplit, n_words: int, start: int
 ) -> np.ndarray:
     """SIFT and bag of words of the test scenes, the words learnt on the training scenes."""
-    n_train = len(scene_split.train)
+    n_train = len(_word_scenes(scene_split))
     words = bow.BagOfVisualWords(n_words, random_state=start).fit(scene_descriptors[:n_train])
     return words.transform(scene_descriptors[n_train:])
 
