@@ -28,7 +28,7 @@ def every_parts():
     tastes = np.repeat(rng.normal(size=(4, 2)), 12, axis=0)
     return [
         {"image": tastes + rng.normal(size=(48, 2)), "labels": rng.normal(size=(48, 3)),
-         "weighted words": rng.normal(size=(48, 3))}
+         "no profile": rng.normal(size=(48, 3))}
         for _ in range(3)
     ]  # fmt: skip
 
