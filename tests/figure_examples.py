@@ -134,6 +134,13 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
             }),
             3.0,
         ),
+        "training_losses": (
+            {
+                name: {"iteration": [1, 2, last], "loss": [9.0, 5.0, 4.0],
+                       "active_share": [0.5, 0.4, 0.25]}
+                for name, last in (("all layers", 4), ("last layer", 8))
+            },
+        ),
         "siamese_ablation": (ablation(),),
         "class_mean_ap": (
             pd.DataFrame({"ours": [0.5, 0.9, 0.1], "theirs": [0.2, 0.3, 0.4]}, index=list("abc")),

@@ -26,6 +26,7 @@ from visprof.figures.pairs import (
     max_z_ecdf,
     own_clusters,
     sensitivity_curves,
+    user_shares,
 )
 from visprof.figures.planes import grid_representatives, picture_map, scene_map
 from visprof.figures.ranks import (
@@ -38,7 +39,7 @@ from visprof.figures.ranks import (
 )
 from visprof.figures.scenes import class_mean_ap, neighbour_strips, precision_recall
 from visprof.figures.style import COLOURS, use_book_style
-from visprof.figures.training import siamese_ablation, training_curves
+from visprof.figures.training import siamese_ablation, training_curves, training_losses
 
 __all__ = [
     "COLOURS",
@@ -75,5 +76,7 @@ __all__ = [
     "taste_recovery",
     "time_resolution",
     "training_curves",
+    "training_losses",
     "use_book_style",
+    "user_shares",
 ]

@@ -16,3 +16,4 @@ from visprof.sentences.scenes import *
 from visprof.sentences.sensitivity import *
 from visprof.sentences.times import *
 from visprof.sentences.training import *
+from visprof.sentences.trainings import *

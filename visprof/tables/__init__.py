@@ -17,3 +17,4 @@ from visprof.tables.sensitivity import *
 from visprof.tables.style import *
 from visprof.tables.times import *
 from visprof.tables.training import *
+from visprof.tables.trainings import *
