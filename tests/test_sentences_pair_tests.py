@@ -105,3 +105,26 @@ def test_the_share_of_users_is_told_with_what_it_decides(low, high, said):
 
 def test_too_few_users_with_sessions_have_no_shares():
     assert sentences.user_variance(pd.DataFrame(), {}).startswith("Fewer than three users have two")
+
+
+def calibration():
+    """What the benchmark keeps, made up: two settings without a difference, and two with one."""
+    rates = {"user share": 0.01, "pairs, studentised": 0.05, "pairs, maximum z": 0.04}
+    rows = [("equal", 0.0, 1, 0.06), ("odd", 0.0, 2, 0.7), ("equal", 0.1, 9, 1), ("odd", 0.1, 8, 1)]
+    worlds = [
+        {
+            "setting": setting, "user": {"truth": share},
+            "rejected": {test: rate * times for test, rate in rates.items()} | {"global": of_all},
+        }
+        for setting, share, times, of_all in rows
+    ]  # fmt: skip
+    return {"settings": {"worlds": 200, "users": 14, "shares": [0.0, 0.1]}, "worlds": worlds}
+
+
+def test_errors_of_tests_by_session_are_told_by_their_range_and_the_worst():
+    assert sentences.session_tests(calibration()) == {
+        "session_tests.distance": "5.0% to 10.0%", "session_tests.z": "4.0% to 8.0%",
+        "session_tests.share": "1.0% to 2.0%", "session_tests.global": "70%",
+        "session_tests.setting": "odd", "session_tests.worlds": 200, "session_tests.users": 14,
+        "session_tests.shares": "10%",
+    }  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from shown_tables import shown
+from test_sentences_pair_tests import calibration
 
 from visprof import tables
 from visprof.intervals import Estimate
@@ -78,3 +79,12 @@ def test_shares_of_variance_are_told_by_profile_and_what_is_unknown_is_left_empt
         ["image", "0.100 (0.050 to 0.150)", "0.200 (0.150 to 0.250)", "0.700 (0.650 to 0.750)"],
         ["palette", "0.300 (0.250 to 0.350)", "", ""],
     ]
+
+
+def test_tests_by_session_have_a_row_a_setting_with_level_and_power():
+    assert shown(tables.session_tests(calibration())) == [
+        ["how users collect", "distance of a pair", "Z of a pair", "share of users",
+         "global (not used)"],
+        ["equal", "5% / 45%", "4% / 36%", "1% / 9%", "6% / 100%"],
+        ["odd", "10% / 40%", "8% / 32%", "2% / 8%", "70% / 100%"],
+    ]  # fmt: skip

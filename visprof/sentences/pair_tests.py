@@ -19,7 +19,7 @@ from visprof.results.verdicts import (
 from visprof.steps.error_rates import LEVEL
 from visprof.steps.pair_tests import PairTests
 
-__all__ = ["more_than_half", "rule_by_chance", "tested_pairs", "user_variance"]
+__all__ = ["more_than_half", "rule_by_chance", "session_tests", "tested_pairs", "user_variance"]
 
 
 def tested_pairs(tests: PairTests) -> dict[str, Any]:
@@ -47,6 +47,31 @@ def rule_by_chance(shuffled: Estimate) -> dict[str, Any]:
     elif shuffled.high < LEVEL:
         pace = "less often than"
     return {"shuffled": f"{shuffled:.1%}", "pace": pace}
+
+
+def session_tests(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """How often tests by session err, and which of them errs most, and where.
+
+    Parameters
+    ----------
+    kept : mapping
+        What ``benchmarks.variation`` keeps.
+    """
+    shares = kept["settings"]["shares"]
+    alike = [world for world in kept["worlds"] if world["user"]["truth"] == shares[0]]
+    errs = {test: [world["rejected"][test] for world in alike] for test in alike[0]["rejected"]}
+    worst = max(alike, key=lambda world: world["rejected"]["global"])
+    said = {
+        of: f"{min(errs[test]):.1%} to {max(errs[test]):.1%}"
+        for of, test in (
+            ("distance", "pairs, studentised"), ("z", "pairs, maximum z"), ("share", "user share")
+        )
+    } | {
+        "global": f"{worst['rejected']['global']:.0%}", "setting": worst["setting"],
+        "worlds": kept["settings"]["worlds"], "users": kept["settings"]["users"],
+        "shares": " and ".join(f"{share:.0%}" for share in shares[1:]),
+    }  # fmt: skip
+    return {f"session_tests.{name}": of for name, of in said.items()}
 
 
 def more_than_half(tests: PairTests, numbers: Mapping[str, Estimate]) -> dict[str, Any]:

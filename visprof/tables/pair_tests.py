@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,12 @@ from visprof.intervals import Estimate
 from visprof.logodds import log_odds_z
 from visprof.tables.style import Styler, table
 
-__all__ = ["session_exchanges", "shares_by_rule", "variance_shares"]
+__all__ = ["session_exchanges", "session_tests", "shares_by_rule", "variance_shares"]
 
+SESSION_TESTS = {  # of `benchmarks.variation`, by what they are called here
+    "distance of a pair": "pairs, studentised", "Z of a pair": "pairs, maximum z",
+    "share of users": "user share", "global (not used)": "global",
+}  # fmt: skip
 # pins of two clusters, sea and hills, that two made-up users added on a day
 DAYS = {"Monday": (2, 0), "Tuesday": (2, 0), "Wednesday": (0, 2)}
 
@@ -34,6 +39,26 @@ def session_exchanges() -> Styler:
             "pins of B (sea, hills)": f"{b[0]}, {b[1]}",
             "Z": f"{z:.2f}",
         })  # fmt: skip
+    return table(pd.DataFrame(rows))
+
+
+def session_tests(kept: Mapping[str, Any]) -> Styler:
+    """How often each test finds a difference, by how users collect: level, then power.
+
+    Parameters
+    ----------
+    kept : mapping
+        What ``benchmarks.variation`` keeps: a world for each setting, by ascending share of users.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    for world in kept["worlds"]:
+        cells = found.setdefault(world["setting"], {name: [] for name in SESSION_TESTS})
+        for name, test in SESSION_TESTS.items():
+            cells[name].append(f"{world['rejected'][test]:.0%}")
+    rows = [
+        {"how users collect": setting} | {name: " / ".join(of) for name, of in cells.items()}
+        for setting, cells in found.items()
+    ]
     return table(pd.DataFrame(rows))
 
 
