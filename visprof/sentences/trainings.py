@@ -53,7 +53,7 @@ def paper_training(record: Mapping[str, Any]) -> dict[str, Any]:
     record : mapping
         What ``benchmarks.places_table`` keeps.
     """
-    tables, run, first = record["tables"], record["run"], record["sessions"][0]
+    tables, sessions = record["tables"], record["sessions"]
     said = {f"places.{key}": _lead(tables[of][row]) for key, (of, row) in LEADS.items()}
     scratch, last = tables[SCRATCH], record["trainings"]["all-layers"]
     lead = [
@@ -62,8 +62,8 @@ def paper_training(record: Mapping[str, Any]) -> dict[str, Any]:
     every = verdict_above(estimate(tables[SEEN]["hybrid, all layers-hybrid"]["mean_ap"]), 0)
     return said | {
         "places.claim": _of_claim(lead[0] == HOLDS, lead[1] == HOLDS, every == HOLDS),
-        "places.commit": run["commit"],
-        "places.device": first["device"],
+        "places.commit": "; ".join(of["run"]["commit"] for of in sessions if "run" in of),
+        "places.device": sessions[0]["device"],
         "places.minutes": f"{60 * record['hours']:.0f}",
         "places.seconds": f"{last['seconds']:.0f}",
         "places.iterations": f"{last['settings']['n_iterations']:,}",
