@@ -99,14 +99,14 @@ def more_than_half(tests: PairTests, numbers: Mapping[str, Estimate]) -> dict[st
         answer = (
             f"Only {attainable:.0%} of the pairs have sessions enough for any p-value of at most "
             f"5 %, and the bound could be {ceiling:.0%} at most, whatever the pictures show: "
-            "**whether more than half of the pairs differ cannot be answered with these data**"
+            "whether more than half of the pairs differ cannot be answered with these data"
         )
     elif at_least(true, 0.5):
-        answer = "**more than half of the pairs of users differ**"
+        answer = "More than half of the pairs of users differ"
     else:
         answer = (
-            f"It could have been up to {ceiling:.0%}. **Whether more than half of the pairs differ "
-            "is not resolved**: a lower bound cannot show that most pairs are alike"
+            f"It could have been up to {ceiling:.0%}. Whether more than half of the pairs differ "
+            "is not resolved: a lower bound cannot show that most pairs are alike"
         )
     return {"sessions": sessions, "answer": answer}
 
