@@ -14,9 +14,9 @@ import jupytext
 import numpy as np
 import pytest
 from PIL import Image
-from visprof.inputs import page_inputs
 
 import visprof
+from visprof.book.inputs import page_inputs
 from visprof.memo import code_version
 
 ROOT = Path(__file__).resolve().parent.parent
