@@ -52,6 +52,14 @@ def test_wrong_arguments_fail_before_anything_runs(root, tmp_path, arguments, me
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("jobs", [0, -1])
+def test_no_page_at_a_time_is_refused(root, tmp_path, jobs, capsys):
+    with pytest.raises(ValueError, match="jobs"):
+        make_ledger(root, out=tmp_path / "out", jobs=jobs)
+    assert cli.main(["build", "--root", str(root), "--out", str(tmp_path), f"--jobs={jobs}"]) == 1
+    assert "jobs" in capsys.readouterr().err
+
+
 def test_command_line_reports_errors(root, capsys):
     assert cli.main(["build", "--root", str(root), "-p", "clusters=1"]) == 1
     lines = capsys.readouterr().err.splitlines()
