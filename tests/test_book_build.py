@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 import jupytext
 import nbformat
@@ -49,6 +50,14 @@ def test_wrong_arguments_fail_before_anything_runs(root, tmp_path, arguments, me
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         build_book(root, out=tmp_path / "out", **arguments)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("jobs", [0, -1])
+def test_no_page_at_a_time_is_refused(root, tmp_path, jobs, capsys):
+    with pytest.raises(ValueError, match="jobs"):
+        make_ledger(root, out=tmp_path / "out", jobs=jobs)
+    assert cli.main(["build", "--root", str(root), "--out", str(tmp_path), f"--jobs={jobs}"]) == 1
+    assert "jobs" in capsys.readouterr().err
 
 
 def test_command_line_reports_errors(root, capsys):
@@ -302,18 +311,16 @@ def test_workers_end_with_the_process_that_started_them(two_pages, tmp_path):
     assert not psutil.pid_exists(worker)
 
 
-def test_a_second_build_waits_for_the_first(quick, tmp_path, capsys):
+def test_a_second_build_waits_for_the_first(quick, tmp_path, monkeypatch):
+    told: SimpleQueue[str] = SimpleQueue()
+    monkeypatch.setattr("visprof.book.build.print", lambda text, **_: told.put(text), raising=False)
     (tmp_path / "out" / "demo").mkdir(parents=True)
-    lock = FileLock(tmp_path / "out" / "demo" / ".lock")
-    with lock, ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, FileLock(tmp_path / "out" / "demo" / ".lock") as lock:
         waiting = pool.submit(quick)
-        told = ""
-        while "this one waits for it" not in told:
-            assert not waiting.done()
-            told += capsys.readouterr().out
+        assert "this one waits for it" in told.get(timeout=60)
+        assert not waiting.done()
         lock.release()
         assert waiting.result(timeout=60) == ("the first time", True)
-        lock.acquire()
 
 
 @pytest.fixture(scope="module")

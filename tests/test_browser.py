@@ -176,6 +176,7 @@ def test_hostile_captions_and_boards_are_shown_as_they_are(page):
     becomes(lambda: shown(page), ([HOSTILE, "board 0"], [[64, 43]]))
     point_at(page, 2)
     becomes(lambda: shown(page), (["pin 2", HOSTILE], [[64, 43]]))
+    assert page.evaluate("typeof hacked") == "undefined"
 
 
 def test_map_fits_the_page_and_has_a_name(page):

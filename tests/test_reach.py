@@ -590,3 +590,10 @@ def test_steps_reach_the_registry_only_to_be_registered(real):
         used = {name for module, name in reached if module == "visprof.steps.registry"}
         assert used <= {"Step", "STEPS", "VARIANTS", "_MADE_ANEW", "step", "variant"}
         assert not any(name == "SOURCES" for _, name in reached - {("visprof.memo", "SOURCES")})
+
+
+def test_a_name_that_is_nowhere_stands_for_the_module_whatever_that_imports():
+    sources = {"m": "import os\nfrom pathlib import Path\nx = 1\n", "n": "from m import *\n"}
+    before = {module: Package(sources).version(module, "gone") for module in sources}
+    sources["m"] = sources["m"].replace("1", "2")
+    assert all(Package(sources).version(module, "gone") != of for module, of in before.items())

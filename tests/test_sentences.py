@@ -134,6 +134,19 @@ def test_what_moved_is_told_apart_from_the_map(moved, said):
     assert (found["size"], found["n_numbers"], found["n_changed"]) == ("5e-6", 1 + len(moved), 1)
 
 
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([], "none yet beside the one that made them"),
+        ([("a", "yes")], "1, with 1 of 1 verifications passed"),
+        ([("a", "yes"), ("a", "no"), ("b", "yes")], "2, with 2 of 3 verifications passed"),
+    ],
+)
+def test_machines_are_counted(rows, said):
+    verified = pd.DataFrame(rows, columns=["machine", "verified"])
+    assert sentences.machines(verified) == said
+
+
 def test_coverage_is_told_by_its_least():
     rows = [{"users and seeds": 0.905}, {"users and seeds": 0.95}]
     kept = {"settings": {"studies": 400, "users": 30, "seeds": 10}, "coverage": rows}

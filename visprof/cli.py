@@ -185,7 +185,7 @@ def _build(options: argparse.Namespace) -> int:
 
     given = _given(options)
     preset, data = given.pop("preset", None) or "demo", given.pop("data", None) or None
-    jobs = options.jobs or usual_jobs()
+    jobs = usual_jobs() if options.jobs is None else options.jobs
     html = build_book(_root(options), preset, data, given, options.out, jobs)
     print(f"book: {html / 'index.html'}")
     return 0
@@ -334,7 +334,7 @@ def _verify(options: argparse.Namespace) -> int:
     from visprof.verify import record, report, verify
 
     ledger = find_ledger(options.file, options.preset)
-    jobs = options.jobs or usual_jobs()
+    jobs = usual_jobs() if options.jobs is None else options.jobs
     found = verify(ledger, options.data or None, _root(options), options.out, jobs)
     for table in report(found):
         print(table if isinstance(table, str) else _text(table), end="\n\n")

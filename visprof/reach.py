@@ -110,8 +110,12 @@ class Package:
     def _start(self, module: str, name: str) -> set[Place]:
         """Where a definition is, wherever it is imported from; the module if it is nowhere."""
         found, is_known = self._look_up(module, (name,), set())
-        places = {place for place in found if place[0] in self.sources}
-        return places if is_known and places else self._whole(module, set())
+        places = self._own(found) if is_known else set()
+        return places or self._own(self._whole(module, set()))
+
+    def _own(self, places: Iterable[Place]) -> set[Place]:
+        """Those of this package: nothing is known of others."""
+        return {place for place in places if place[0] in self.sources}
 
     def _closure(self, start: Iterable[Place], told: frozenset[str]) -> set[Place]:
         found: set[Place] = set()

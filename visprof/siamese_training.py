@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from glob import escape
 from itertools import islice
@@ -283,7 +283,8 @@ def train_last_layer(
     _check_training(model, pairs, lr_rest=0)
     seen = np.unique(pairs)
     if len(seen) >= features.shape[1]:
-        return train_siamese(model, array_inputs(features), pairs, similar, **settings)
+        with _one_thread():
+            return train_siamese(model, array_inputs(features), pairs, similar, **settings)
     rows = double_precision(features[seen], seen)
     basis = np.linalg.qr(rows.T)[0]  # (in_features, pictures)
     span, first = torch.from_numpy(basis), model.last.weight.detach()
@@ -291,15 +292,30 @@ def train_last_layer(
     small.last = nn.Linear(basis.shape[1], len(first), dtype=torch.float64)
     small.last.load_state_dict({"weight": first @ span, "bias": model.last.bias})
     coordinates = array_inputs(rows @ basis)
-    log = train_siamese(  # on the pairs as they are: a checkpoint is known by them
-        small, lambda places: coordinates(np.searchsorted(seen, places)), pairs, similar, **settings
-    )
+    with _one_thread():  # on the pairs as they are: a checkpoint is known by them
+        log = train_siamese(
+            small, lambda at: coordinates(np.searchsorted(seen, at)), pairs, similar, **settings
+        )
     learnt = (small.last.weight.detach().cpu() - first @ span) @ span.T
     model.load_state_dict(
         small.state_dict() | {"last.weight": first + learnt, "last.bias": small.last.bias}
     )
     model.to(small.last.bias.device).eval()
     return log
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch use one thread: products as small as those of a last layer gain nothing by more.
+
+    And where two processes train, threads that wait for each other would keep both from working.
+    """
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 class Checkpoint:

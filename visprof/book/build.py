@@ -31,6 +31,7 @@ from visprof.book.parameters import check_parameters
 from visprof.book.progress import Progress
 from visprof.book.render import render_book
 from visprof.book.workers import workers
+from visprof.checks import check_whole
 from visprof.markdown import as_markdown
 from visprof.parameters import Parameters, given_parameters, preset_parameters
 from visprof.results.ledger import Ledger
@@ -115,8 +116,8 @@ def make_ledger(
     FileNotFoundError
         If a page, or `data`, is missing.
     ValueError
-        If no chapter has a parameter given, a value is none that it may have, or the data hold too
-        little (all that is too little is listed).
+        If no chapter has a parameter given, a value is none that it may have, the data hold too
+        little (all that is too little is listed), or `jobs` is below 1.
     BookError
         If a cell fails.
     visprof.results.LedgerConflictError
@@ -151,6 +152,7 @@ class _Plan:
 
     def make_pages(self, jobs: int) -> Ledger:
         """Bring the pages up to date; return the ledger of their numbers."""
+        check_whole(jobs, "jobs", 1)
         with Progress(sys.stdout) as progress:
             due = []
             for number, page in enumerate(self.values, start=1):

@@ -13,14 +13,9 @@ from visprof.results.scorecard import own_name
 from visprof.results.verdicts import verdict_of_lead
 
 __all__ = [
-    "confirmations",
-    "coverage",
-    "front_page",
-    "one_seed_alone",
-    "precision",
-    "rounding",
+    "confirmations", "coverage", "front_page", "machines", "one_seed_alone", "precision", "rounding",
     "wavering",
-]
+]  # fmt: skip
 
 LEADS = {
     "holds": "beat", "does not hold": "fall behind", "not resolved": "are not told apart from"
@@ -142,6 +137,21 @@ def coverage(kept: Mapping[str, Any]) -> dict[str, Any]:
         "study_seeds": settings["seeds"],
         "least_covered": f"{least:.1%}",
     }
+
+
+def machines(verified: pd.DataFrame) -> str:
+    """How many machines there are, and how many of them gave the published numbers.
+
+    Parameters
+    ----------
+    verified : DataFrame
+        As `visprof.verify.verified_table` gives it.
+    """
+    if verified.empty:
+        return "none yet beside the one that made them"
+    n_machines, n_rows = verified["machine"].nunique(), len(verified)
+    held = int((verified["verified"] == "yes").sum())
+    return f"{n_machines}, with {held} of {n_rows} verifications passed"
 
 
 def rounding(perturbed: Mapping[str, Any], bound: float) -> dict[str, Any]:
