@@ -13,8 +13,8 @@ from visprof.results.scorecard import own_name
 from visprof.results.verdicts import verdict_of_lead
 
 __all__ = [
-    "confirmations", "coverage", "front_page", "machines", "one_seed_alone", "precision", "rounding",
-    "wavering",
+    "confirmations", "coverage", "front_page", "machines", "one_seed_alone", "precision",
+    "rounding", "wavering",
 ]  # fmt: skip
 
 LEADS = {
