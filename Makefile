@@ -27,7 +27,7 @@ install: $(VENV)/.installed  ## make .venv with the tested versions of everythin
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing visprof and its tested dependencies into $(VENV) (a few minutes the first time)"
-	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check \
+	@$(BIN)/python -m pip install --quiet --quiet --no-compile --disable-pip-version-check \
 	    --constraint constraints.txt --editable '.[all,test]'
 	@$(BIN)/python -m pip check --disable-pip-version-check
 	@touch $@

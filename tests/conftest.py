@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import matplotlib as mpl
 import pytest
 from hypothesis import settings
 
@@ -31,6 +32,13 @@ settings.register_profile("fast", settings.get_profile("all"), max_examples=25)
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("fast" if "not slow" in config.option.markexpr else "all")
+
+
+@pytest.fixture(autouse=True)
+def _own_look() -> Iterator[None]:
+    """Figures look as in a fresh process, whatever pages an earlier test has made in this one."""
+    with mpl.rc_context():
+        yield
 
 
 @pytest.fixture(scope="session")

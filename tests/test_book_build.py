@@ -285,9 +285,10 @@ def test_a_page_that_fails_ends_the_one_beside_it(two_pages, tmp_path):
     page, slow = (two_pages / "book" / name for name in ("01-numbers.md", "02-others.md"))
     page.write_text(page.read_text().replace('print("lowest"', '1 / 0\nprint("lowest"'))
     slow.write_text(slow.read_text().replace('print("lowest"', "import time; time.sleep(600)\n#"))
+    before = set(multiprocessing.active_children())  # of other tests in this process
     with pytest.raises(BookError, match=r"01-numbers.md: cell \d+ failed: ZeroDivisionError"):
         make_ledger(two_pages, out=tmp_path / "out", jobs=2)
-    assert multiprocessing.active_children() == []
+    assert set(multiprocessing.active_children()) <= before
 
 
 BUILT = "import sys; from visprof.book import build; build.make_ledger(sys.argv[1], jobs=2)"

@@ -165,8 +165,10 @@ def test_killed_run_resumes_to_the_same_store(backbone, tmp_path):
     images = write_pictures(tmp_path, 200)
     script = f"""
         import time
+        import torch
         from visprof import embedding, memo
         from visprof.backbones import load_backbone
+        torch.set_num_threads({torch.get_num_threads()})  # Numba may have changed them here
         embedding._BATCHES_PER_SAVE, save = 1, embedding._save
         def wait_to_be_killed(store, batches):
             save(store, batches)

@@ -12,6 +12,7 @@ from pathlib import Path
 from visprof._extras import needs
 from visprof.book.errors import BookError
 from visprof.book.executed import add_foot, add_note
+from visprof.book.kernels import ReadyKernelManager
 from visprof.book.page import KERNEL, Page
 from visprof.book.parameters import changed_values, check_parameters
 from visprof.files import naming, partial_folder, put_in_place
@@ -22,13 +23,11 @@ with needs("book"):
     import nbformat
     import papermill
     from jupyter_client.kernelspec import KernelSpecManager
-    from jupyter_client.manager import AsyncKernelManager
     from nbclient.exceptions import DeadKernelError
     from nbformat import NotebookNode
     from papermill.exceptions import PapermillExecutionError
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
-    from traitlets import Unicode
     from traitlets.config import Config
 
 __all__ = ["execute_page", "prepared_notebook", "seen_from"]
@@ -172,27 +171,14 @@ def _inject(plain: Path, values: Mapping[str, object]) -> None:
     nbformat.write(notebook, plain)
 
 
-class LoggedKernelManager(AsyncKernelManager):
-    """Starts kernels whose own messages go to a file: none of them is for who waits for a page.
-
-    On Python 3.13 a kernel that is busy when it is told to end says so, for example.
-    """
-
-    log_path = Unicode(os.devnull, config=True, help="file that a kernel writes to")
-
-    async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: object) -> None:
-        with open(self.log_path, "ab") as log:
-            await super()._async_launch_kernel(kernel_cmd, stdout=log, stderr=log, **kw)
-
-
 def _run_notebook(plain: Path, executed: Path, root: Path, source: Path) -> None:
     log = executed.with_suffix(".log")
     config = Config(
         {
-            "NotebookClient": {"kernel_manager_class": LoggedKernelManager},
+            "NotebookClient": {"kernel_manager_class": ReadyKernelManager},
             # other users of a shared machine cannot listen to encrypted sockets
             "KernelManager": {"transport_encryption": "auto"},
-            "LoggedKernelManager": {"log_path": str(log.resolve())},
+            "ReadyKernelManager": {"log_path": str(log.resolve())},
         }
     )
     try:

@@ -24,6 +24,7 @@ from visprof.book.build import study_note
 from visprof.book.errors import traceback_kept
 from visprof.book.execute import execute_page, seen_from
 from visprof.book.executed import save_figures
+from visprof.book.kernels import prepare_kernels
 from visprof.book.page import Page, find_chapter, read_page
 from visprof.book.parameters import changed_values, check_parameters
 from visprof.book.progress import Progress
@@ -122,6 +123,7 @@ def run_chapter(
     values = _checked(root, page, parameters or {})
     target = out / _run_name(page.name, values, name)
     _reject_other(target, page.name, values)
+    prepare_kernels()
 
     start, started = time.perf_counter(), datetime.now(UTC)
     with partial_folder(out) as partial, contextlib.ExitStack() as stack:

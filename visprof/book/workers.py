@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from visprof.book.errors import BookError
+from visprof.book.kernels import prepare_kernels
 
 __all__ = ["usual_jobs", "workers"]
 
@@ -74,8 +75,9 @@ class _Here(Executor):
 
 
 def _begin() -> None:
-    """Leave an interruption to the process that started this one, and end when it does."""
+    """Leave an interruption to the process that started this one, end when it does, get ready."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    prepare_kernels()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -1,0 +1,123 @@
+"""Kernels forked from a process that has imported the library."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from jupyter_client.manager import AsyncKernelManager
+from small_book import cell, chapter
+
+from visprof.book import execute, kernels
+from visprof.book.errors import BookError
+from visprof.book.page import read_page
+
+# Everything that a page may find of its process, but for what tells processes apart.
+SURROUNDINGS = """
+import json, os, signal, sys
+import numpy as np, matplotlib
+figure = matplotlib.pyplot.figure() if hasattr(matplotlib, "pyplot") else None
+print(json.dumps({
+    "folder": os.getcwd(), "first": sys.path[0], "main": __name__,
+    "variables": sorted(set(os.environ) - {"JPY_PARENT_PID"}),
+    "leads": os.getpgid(0) == os.getpid(),
+    "signals": [str(signal.getsignal(of)) for of in (signal.SIGCHLD, signal.SIGTERM)],
+    "backend": matplotlib.get_backend(), "read": os.read(0, 1).decode(),
+}))
+"""
+
+
+def executed(source: Path, target: Path) -> list[str]:
+    execute.execute_page(read_page(source), target, root=source.parent)
+    cells = nbformat.read(target, as_version=4).cells
+    return [output.text for of in cells for output in of.get("outputs", []) if "text" in output]
+
+
+@pytest.mark.slow
+def test_a_page_finds_what_it_finds_in_a_fresh_process(tmp_path, monkeypatch):
+    source = chapter(tmp_path, cell(SURROUNDINGS, "fine"))
+    forked = json.loads(executed(source, tmp_path / "forked.ipynb")[0])
+    monkeypatch.setattr(execute, "ReadyKernelManager", AsyncKernelManager)
+    fresh = json.loads(executed(source, tmp_path / "fresh.ipynb")[0])
+    assert forked == fresh
+    assert forked["folder"] == str(tmp_path)
+
+
+def test_a_page_sees_nothing_of_the_page_before(tmp_path):
+    mark = "import os, visprof\nprint(hasattr(visprof, 'marked'))\nvisprof.marked = os.getpid()\n"
+    source = chapter(tmp_path, cell(mark, "fine"))
+    for number in range(2):
+        assert executed(source, tmp_path / f"{number}.ipynb") == ["False\n"]
+
+
+def running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_kernels_end_with_the_process_that_starts_them_and_the_next_page_starts_another(tmp_path):
+    ends = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\nimport time\ntime.sleep(60)\n"
+    source = chapter(tmp_path, cell(ends, "wrong"))
+    with pytest.raises(BookError, match="the kernel died"):
+        executed(source, tmp_path / "out.ipynb")
+    fine = chapter(tmp_path, cell("print('well')", "fine"))
+    assert executed(fine, tmp_path / "out.ipynb") == ["well\n"]
+
+
+@pytest.mark.slow
+def test_an_interrupted_page_leaves_no_process(tmp_path):
+    script = f"""
+        from pathlib import Path
+        from visprof.book.execute import execute_page
+        from visprof.book.page import read_page
+        folder = Path({str(tmp_path)!r})
+        execute_page(read_page(folder / "chapter.md"), folder / "out.ipynb", root=folder)
+    """
+    waits = """
+import os, time
+open("pid", "w").write(f"{os.getpid()} {os.getppid()}")
+time.sleep(99)
+"""
+    chapter(tmp_path, cell(waits, "slow"))
+    made = subprocess.Popen([sys.executable, "-c", "if True:" + script], stderr=subprocess.PIPE)
+    while not (tmp_path / "pid").exists() or len((tmp_path / "pid").read_text().split()) < 2:
+        assert made.poll() is None
+        time.sleep(0.1)
+    made.send_signal(signal.SIGKILL)
+    made.wait()
+    processes = [int(pid) for pid in (tmp_path / "pid").read_text().split()]
+    until = time.monotonic() + 30
+    while any(map(running, processes)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not any(map(running, processes))
+
+
+def test_a_kernel_that_cannot_be_started_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(kernels, "_helper", lambda: subprocess.Popen(
+        [sys.executable, "-c", "1 / 0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ))  # fmt: skip
+    fine = chapter(tmp_path, cell("print('well')", "fine"))
+    with pytest.raises(BookError, match="process that starts kernels has ended"):
+        executed(fine, tmp_path / "out.ipynb")
+
+
+def test_what_is_asked_of_a_process_that_is_gone():
+    gone = kernels._Forked.__new__(kernels._Forked)
+    gone.pid = os.fork()
+    if gone.pid == 0:
+        os._exit(0)
+    os.waitpid(gone.pid, 0)
+    assert gone.poll() == 0
+    assert gone.wait() == 0
+    with pytest.raises(ProcessLookupError):
+        gone.terminate()

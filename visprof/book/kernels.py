@@ -1,0 +1,172 @@
+"""Kernels that begin with the library imported: forked from a process that has done it once.
+
+A kernel of its own for every page keeps pages from seeing each other's state; importing what all
+of them need took longer than most pages. A helper of this process imports it, and forks whenever a
+kernel is asked for; it ends with this process, and its kernels with it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from visprof._extras import needs
+from visprof.book.errors import BookError
+
+with needs("book"):
+    from jupyter_client.connect import KernelConnectionInfo
+    from jupyter_client.manager import AsyncKernelManager
+    from jupyter_client.provisioning import LocalProvisioner
+    from traitlets import Unicode
+
+__all__ = ["ReadyKernelManager", "prepare_kernels"]
+
+# What the pages import; what a page needs beyond it, such as torch, it imports itself.
+LIBRARY = (
+    "ipykernel.kernelapp", "ipykernel.ipkernel", "matplotlib.pyplot", "visprof.chapter",
+    "visprof.tables", "visprof.results.claims",
+)  # fmt: skip
+
+
+def prepare_kernels() -> None:
+    """Begin to import what kernels need, while this process goes on."""
+    _helper()
+
+
+class ReadyKernelManager(AsyncKernelManager):
+    """Starts kernels by the helper; what they say themselves goes to a file.
+
+    On Python 3.13 a kernel that is busy when it is told to end says so, for example: nothing for
+    who waits for a page.
+    """
+
+    log_path = Unicode(os.devnull, config=True, help="file that a kernel writes to")
+
+    async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict[str, Any]]:
+        self.provisioner = _ForkedKernel(
+            kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self
+        )
+        return await super()._async_pre_start_kernel(**kw)
+
+
+class _ForkedKernel(LocalProvisioner):
+    """A local kernel, but for how it is started."""
+
+    async def launch_kernel(self, cmd: list[str], **kw: Any) -> KernelConnectionInfo:
+        self.process = _Forked(
+            {
+                "arguments": cmd[cmd.index("ipykernel_launcher") + 1 :],
+                "cwd": str(kw.get("cwd") or Path.cwd()),
+                "env": dict(kw["env"]),
+                "log": self.parent.log_path,
+            }
+        )
+        self.pid = self.pgid = self.process.pid  # it leads a group of its own
+        return self.connection_info
+
+
+class _Forked:
+    """What `subprocess.Popen` offers, of a process that another one has started."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, wanted: dict[str, Any]) -> None:
+        helper = _helper()
+        try:
+            helper.stdin.write(json.dumps(wanted) + "\n")
+            helper.stdin.flush()
+            self.pid = int(helper.stdout.readline())
+        except (OSError, ValueError) as error:
+            raise BookError(
+                "the process that starts kernels has ended, perhaps for want of memory"
+            ) from error
+
+    def poll(self) -> int | None:
+        """None while it runs; how it ended only the helper could know."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return 0
+        return None
+
+    def wait(self) -> int:
+        while self.poll() is None:
+            time.sleep(0.01)
+        return 0
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def _helper() -> subprocess.Popen[str]:
+    if _begun().poll() is not None:
+        _begun.cache_clear()
+    return _begun()
+
+
+@functools.cache
+def _begun() -> subprocess.Popen[str]:
+    begin = (
+        "import sys; of_kernels = sys.path[1:]; "  # without the folder that it starts in
+        f"sys.path[:] = {sys.path}; from {__name__} import serve; serve(of_kernels)"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", begin],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # an interruption is for who waits; this one's end ends it
+    )
+
+
+# --- the helper -----------------------------------------------------------------------------------
+
+
+def serve(path: list[str]) -> None:
+    """Fork a kernel for each line of the input, and answer with its process id, to the end."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library says while it is imported is no answer
+    # as ipykernel does, but before Matplotlib looks
+    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    for module in LIBRARY:
+        import_module(module)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # kernels that have ended leave nothing behind
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            answers.close()
+            sys.path[:] = path
+            _become_kernel(**json.loads(line))
+        print(pid, file=answers, flush=True)
+
+
+def _become_kernel(arguments: list[str], cwd: str, env: dict[str, str], log: str) -> None:
+    with needs("book"):
+        from ipykernel.kernelapp import IPKernelApp
+
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    for number, file in enumerate([os.devnull, log, log]):
+        opened = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        os.dup2(opened, number)
+        os.close(opened)
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(cwd)
+    ends_with = f"--IPKernelApp.parent_handle={os.getppid()}"  # the helper
+    IPKernelApp.launch_instance([*arguments, ends_with])
+    os._exit(0)
