@@ -191,7 +191,7 @@ class Parameters:
         400, "training batches of each variant of the ablation", least=1
     )
     n_fine_tuning_batches: int = _parameter(
-        20, "batches of each training in which all layers learn", least=1
+        10, "batches of each training in which all layers learn", least=1
     )
     n_similar: int = _parameter(200, "similar pairs drawn of each class", least=1)
     n_dissimilar: int = _parameter(50, "dissimilar pairs drawn of each pair of classes", least=1)
@@ -294,7 +294,6 @@ _OF_PHOTOGRAPHS: dict[str, Any] = {
     "n_iterations": 1000,
     "n_similar": 500,
     "n_dissimilar": 50,
-    "n_fine_tuning_batches": 10,
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
