@@ -26,6 +26,7 @@ def test_ablation_shows_that_a_margin_of_1_pushes_nothing(home):
     np.testing.assert_allclose(trained["gain"], gain)
 
 
+@pytest.mark.slow
 def test_fine_tuning_lets_all_layers_learn(tiny):
     table = tiny["siamese_fine_tuning"]
     np.testing.assert_allclose(table["lr_rest"].dropna(), [0, 1e-7, 0, 5e-3])

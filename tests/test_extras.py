@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import subprocess
 import sys
@@ -33,6 +34,7 @@ CORE = {
 }  # fmt: skip
 
 
+@functools.cache
 def distributions_of(extra: str | None) -> set[str]:
     lines = PROJECT["optional-dependencies"][extra] if extra else PROJECT["dependencies"]
     return {canonicalize_name(Requirement(line).name) for line in lines}

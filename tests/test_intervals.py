@@ -267,6 +267,7 @@ def test_means_over_seeds_have_the_same_draws_of_units_for_all(n_seeds):
 
 
 @pytest.mark.parametrize("n_seeds", [1, 5])
+@pytest.mark.slow
 def test_intervals_cover_the_draw_of_units_and_of_seeds(n_seeds):
     """Users and seeds with effects of their own; the truth is 0, or the one seed's."""
     rng = np.random.default_rng(0)

@@ -209,6 +209,7 @@ def test_what_is_computed_is_told_to_whoever_waits_for_the_page(tmp_path):
     assert {"pins", "visual_vocabulary, seed 1 of 2", "visual_vocabulary, seed 2 of 2"} <= {*told}
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_numbers_in_another_home(tiny, tmp_path):
     again = Study("tiny", home=tmp_path)
     assert again.headline() == tiny.headline()
