@@ -133,6 +133,16 @@ def test_whitened_are_the_principal_components_of_unit_variance_in_the_backgroun
     np.testing.assert_allclose(own.T @ own / 40, np.eye(4), atol=1e-12)
 
 
+@pytest.mark.parametrize("least", [0.1, 1e-5])  # by products of columns, and by the array itself
+def test_few_components_of_many_are_those_of_all(least):
+    rng = np.random.default_rng(5)
+    spread = np.geomspace(1, least, 30)
+    background = rng.normal(size=(80, 30)) * spread
+    pins = rng.normal(size=(9, 30)) * spread
+    few, every = (whiten(pins, background, n) for n in (6, 29))
+    np.testing.assert_allclose(few, every[:, :6], rtol=1e-9, atol=1e-10)
+
+
 def test_the_largest_loading_of_a_component_is_positive():
     rng = np.random.default_rng(0)
     background = rng.normal(size=(40, 5)) @ np.diag([9, 5, 3, 2, 1])
