@@ -317,10 +317,10 @@ class Study:
         return self["scene_features"].outputs.shape[1]
 
     def headline(self) -> dict[str, Estimate]:
-        """All headline numbers: Table 1, Figure 5 with its tests, variance shares, and Figure 6."""
+        """What claims rest on: Table 1, Figure 5 with its tests, variance shares, Figure 6, days."""
         steps = (
             "map_numbers", "pair_numbers", "significance_numbers", "variance_numbers",
-            "mrr_numbers",
+            "mrr_numbers", "days_numbers",
         )  # fmt: skip
         return {key: number for step in steps for key, number in self[step].items()}
 
