@@ -57,8 +57,8 @@ def test_shares_by_rule_are_those_that_there_are():
         "pairs.bh.sessions": Estimate(0.0, 0.0, 0.1),
     }
     names = [
-        "$Z$ > 2.5 (the paper)", "$Z$, pins shuffled", "$Z$, pins shuffled, FDR 5 %",
-        "$Z$, sessions shuffled", "$Z$, sessions shuffled, FDR 5 %",
+        "Z > 2.5 (the paper)", "Z, pins shuffled", "Z, pins shuffled, FDR 5 %",
+        "Z, sessions shuffled", "Z, sessions shuffled, FDR 5 %",
     ]  # fmt: skip
     by_pin, every = (tables.shares_by_rule(of, 2.5) for of in (numbers, sessions | numbers))
     assert by_pin["name"].to_list() == names[:3]

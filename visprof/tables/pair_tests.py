@@ -73,11 +73,11 @@ def shares_by_rule(numbers: Mapping[str, Estimate], threshold: float) -> pd.Data
         Users differ where Z is above it, by the paper's rule.
     """
     names = {
-        "pairs.tested.differ": f"$Z$ > {threshold:g} (the paper)",
-        "pairs.significant": "$Z$, pins shuffled",
-        "pairs.bh": "$Z$, pins shuffled, FDR 5 %",
-        "pairs.significant.sessions": "$Z$, sessions shuffled",
-        "pairs.bh.sessions": "$Z$, sessions shuffled, FDR 5 %",
+        "pairs.tested.differ": f"Z > {threshold:g} (the paper)",
+        "pairs.significant": "Z, pins shuffled",
+        "pairs.bh": "Z, pins shuffled, FDR 5 %",
+        "pairs.significant.sessions": "Z, sessions shuffled",
+        "pairs.bh.sessions": "Z, sessions shuffled, FDR 5 %",
         "pairs.distance.significant": "distance",
         "pairs.distance.bh": "distance, FDR 5 %",
     }
