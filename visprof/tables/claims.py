@@ -82,7 +82,7 @@ def moved_most(perturbed: Mapping[str, Any], n: int = 8) -> Styler:
         How many are shown.
     """
     apart = pd.Series(perturbed["half_widths"]).sort_values(ascending=False).head(n)
-    digits = [perturbed["digits"][key] for key in apart.index]
+    digits = [max(0.0, perturbed["digits"][key]) for key in apart.index]
     shown = {
         "number": apart.index,
         "moved, half-widths": apart.to_numpy(),
