@@ -190,9 +190,6 @@ class Parameters:
     n_ablation_batches: int = _parameter(
         400, "training batches of each variant of the ablation", least=1
     )
-    n_fine_tuning_batches: int = _parameter(
-        10, "batches of each training in which all layers learn", least=1
-    )
     n_similar: int = _parameter(200, "similar pairs drawn of each class", least=1)
     n_dissimilar: int = _parameter(50, "dissimilar pairs drawn of each pair of classes", least=1)
     n_class_splits: int = _parameter(
@@ -292,6 +289,7 @@ _OF_PHOTOGRAPHS: dict[str, Any] = {
     "image_size": 0,
     "batch_size": 256,
     "n_iterations": 1000,
+    "n_ablation_batches": 200,
     "n_similar": 500,
     "n_dissimilar": 50,
 }
@@ -312,7 +310,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "n_outputs": 16,
         "n_iterations": 40,
         "n_ablation_batches": 4,
-        "n_fine_tuning_batches": 1,
         "n_class_splits": 2,
         "n_similar": 3,
         "n_dissimilar": 2,
@@ -400,7 +397,6 @@ REAL_PRESETS = ("boards", "travel", "paper", "own")
 FORMER_NAMES = {
     "counts": "user_counts",
     "n_ablation": "n_ablation_batches",
-    "n_fine_tuning": "n_fine_tuning_batches",
     "normalise": "output_norm",
     "normalised": "normalised_assignments",
     "scenes": "training_scenes",

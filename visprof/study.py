@@ -317,7 +317,7 @@ class Study:
         return self["scene_features"].outputs.shape[1]
 
     def headline(self) -> dict[str, Estimate]:
-        """What claims rest on: Table 1, Figure 5 with its tests, variance shares, Figure 6, days."""
+        """What the claims rest on: Table 1, Figure 5, tests, variance shares, Figure 6, days."""
         steps = (
             "map_numbers", "pair_numbers", "significance_numbers", "variance_numbers",
             "mrr_numbers", "days_numbers",
