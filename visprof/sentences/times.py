@@ -1,4 +1,4 @@
-"""Sentences of what the MRR owes to when pins were added."""
+"""Sentences of what rankings owe to when pins were added, and of single pictures."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from visprof.results.verdicts import is_significant, verdict_above
 from visprof.steps.times import CHOSEN, FEWEST_DAYS, FEWEST_SESSIONS
 from visprof.steps.user_ranking import slug
 
-__all__ = ["growth_or_recency", "held_sessions", "many_days"]
+__all__ = ["board_halves", "growth_or_recency", "held_sessions", "many_days", "preference"]
 
 GROWTH = {
     "holds": "finds users better by all {most} training pins than by {least} random ones of them",
     "does not hold": "finds users worse by all {most} training pins than by {least} random ones",
     "not resolved": "cannot be shown to gain by all {most} training pins over {least} random ones",
+}
+COSTS = {
+    "holds": "costs {cost:+.3f}",
+    "does not hold": "gains {cost:+.3f}",
+    "not resolved": "makes no difference that the data resolve ({cost:+.3f})",
 }
 NAMED = {"image": "image profile", "mean embedding": "mean embedding"}
 RECENCY = {
@@ -96,3 +101,49 @@ def held_sessions(numbers: Mapping[str, Estimate]) -> dict[str, Any]:
         f"profile has {image:.3f}; where sessions are dealt among users, {dealt.value:.3f} "
         f"(p = {p.value:.2f}, {found})."
     }
+
+
+def board_halves(numbers: Mapping[str, Estimate]) -> dict[str, Any]:
+    """What sessions cost, and what drift does.
+
+    Parameters
+    ----------
+    numbers : mapping of str to Estimate
+        The step ``half_numbers``.
+    """
+    if not numbers:
+        return {"halves": f"Here fewer than two users have {FEWEST_DAYS} sessions."}
+    sessions, drift = (
+        COSTS[verdict_above(cost, 0)].format(cost=cost)
+        for cost in (numbers["halves.pins-sessions.image"], numbers["halves.sessions-time.image"])
+    )
+    random = numbers["halves.random"]
+    return {
+        "halves": f"These are {random.n:,} users (random: {random.value:.3f}). For the image "
+        f"profile, that sessions stay whole {sessions}; that the halves are early and late "
+        f"ones {drift}."
+    }
+
+
+def preference(numbers: Mapping[str, Estimate]) -> dict[str, Any]:
+    """Whether the image profile prefers its user's pictures, where others' are alike.
+
+    Parameters
+    ----------
+    numbers : mapping of str to Estimate
+        The step ``preference_numbers``.
+    """
+    found = {
+        "any": "held-out pictures of all others", "month": "those of the same month",
+        "facts": "those whose files' facts are the same",
+    }  # fmt: skip
+    told = {
+        "holds": "more often than not", "does not hold": "less often than not",
+        "not resolved": "not resolved",
+    }  # fmt: skip
+    said = [
+        f"{number:.3f} against {what} ({told[verdict_above(number, 0.5)]})"
+        for matched, what in found.items()
+        if (number := numbers.get(f"preference.{matched}.image")) is not None
+    ]
+    return {"preference": "The image profile prefers its user's picture: " + ", ".join(said) + "."}

@@ -1,4 +1,4 @@
-"""Tables of what the MRR owes to when pins were added."""
+"""Tables of what rankings owe to when pins were added, and of single pictures."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from collections.abc import Mapping
 import pandas as pd
 
 from visprof.intervals import Estimate
+from visprof.steps.lifetime import ASKED, HALVES, MATCHED
 from visprof.steps.times import FEWEST_DAYS, HELD_OUT
 from visprof.steps.user_ranking import IN_FIGURE_6, slug
 from visprof.tables.style import Styler, table
 
-__all__ = ["held_sessions", "mrr_by_days"]
+__all__ = ["board_halves", "held_sessions", "mrr_by_days", "preference"]
+
+NAMED_HALVES = {
+    "pins": "pins at random", "sessions": "whole sessions at random",
+    "time": "first and last sessions",
+}  # fmt: skip
+NAMED_OTHERS = {"any": "any", "month": "of the same month", "facts": "with the same file facts"}
 
 
 def mrr_by_days(found: pd.DataFrame) -> Styler:
@@ -49,3 +56,43 @@ def held_sessions(numbers: Mapping[str, Estimate]) -> Styler:
         if (key := f"sessions.{slug(name)}") in numbers
     ]
     return table(pd.DataFrame(rows or [{"profile": "none: too few sessions"}]))
+
+
+def board_halves(numbers: Mapping[str, Estimate]) -> Styler:
+    """MRR by one half of a user's pins among other halves.
+
+    Parameters
+    ----------
+    numbers : mapping of str to Estimate
+        The step ``half_numbers``.
+    """
+    rows = [
+        {"halves": NAMED_HALVES[halves], **found}
+        for halves in HALVES
+        if (found := _by_profile(numbers, f"halves.{halves}"))
+    ]
+    return table(
+        pd.DataFrame(rows or [{"halves": f"none: no two users with {FEWEST_DAYS} sessions"}])
+    )
+
+
+def preference(numbers: Mapping[str, Estimate]) -> Styler:
+    """AUC of held-out pictures by what others' pictures have in common with them.
+
+    Parameters
+    ----------
+    numbers : mapping of str to Estimate
+        The step ``preference_numbers``.
+    """
+    rows = [
+        {"others' pictures": NAMED_OTHERS[matched], **found}
+        for matched in MATCHED
+        if (found := _by_profile(numbers, f"preference.{matched}"))
+    ]
+    return table(pd.DataFrame(rows))
+
+
+def _by_profile(numbers: Mapping[str, Estimate], key: str) -> dict[str, str]:
+    return {
+        name: f"{numbers[of]:.3f}" for name in ASKED if (of := f"{key}.{slug(name)}") in numbers
+    }
