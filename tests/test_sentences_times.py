@@ -74,3 +74,40 @@ def test_without_sessions_that_is_said():
     assert sentences.held_sessions({}) == {
         "sessions": "Here fewer than two users have 3 sessions, or times tell none."
     }
+
+
+@pytest.mark.parametrize(
+    ("cost", "said"),
+    [
+        (ABOVE, "costs +0.100 (+0.050 to +0.200)"),
+        (BELOW, "helps (-0.100 (-0.200 to -0.050))"),
+        (OPEN, "makes no difference that the data resolve (+0.000 (-0.100 to +0.100))"),
+    ],
+)
+def test_what_sessions_and_drift_cost_is_told(cost, said):
+    numbers = {
+        "halves.random": Estimate(0.25, n=1200), "halves.pins-sessions.image": cost,
+        "halves.sessions-time.image": cost,
+    }  # fmt: skip
+    assert sentences.board_halves(numbers) == {
+        "halves": "These are 1,200 users (random: 0.250). For the image profile, that sessions "
+        f"stay whole {said}; that the halves are early and late ones {said}."
+    }
+
+
+def test_without_halves_it_is_said():
+    assert sentences.board_halves({}) == {"halves": "Here fewer than two users have 8 sessions."}
+
+
+def test_preference_is_told_against_each_kind_of_others_pictures():
+    numbers = {
+        "preference.any.image": Estimate(0.6, 0.55, 0.7),
+        "preference.month.image": Estimate(0.5, 0.4, 0.6),
+        "preference.facts.image": Estimate(0.4, 0.3, 0.45),
+    }
+    assert sentences.preference(numbers) == {
+        "preference": "The image profile prefers its user's picture: 0.600 (0.550 to 0.700) "
+        "against held-out pictures of all others (more often than not), 0.500 (0.400 to 0.600) "
+        "against those of the same month (not resolved), 0.400 (0.300 to 0.450) against those "
+        "whose files' facts are the same (less often than not)."
+    }

@@ -21,7 +21,7 @@ GROWTH = {
 }
 COSTS = {
     "holds": "costs {cost:+.3f}",
-    "does not hold": "gains {cost:+.3f}",
+    "does not hold": "helps ({cost:+.3f})",
     "not resolved": "makes no difference that the data resolve ({cost:+.3f})",
 }
 NAMED = {"image": "image profile", "mean embedding": "mean embedding"}
