@@ -69,7 +69,7 @@ def found(true=0.6, ceiling=0.9, attainable=0.95):
 def test_the_bound_answers_unless_the_sessions_do_not_allow_it(numbers, answer):
     assert sentences.more_than_half(pair_tests(), numbers) == {
         "sessions": "A user has 4.5 sessions (median). With whole sessions shuffled the test of "
-        "$Z$ finds 90.0% (80.0% to 100.0%) of the pairs different, 90.0% (80.0% to 100.0%) at a "
+        "Z finds 90.0% (80.0% to 100.0%) of the pairs different, 90.0% (80.0% to 100.0%) at a "
         "false discovery rate of 5 %",
         "answer": answer,
     }

@@ -89,7 +89,7 @@ def more_than_half(tests: PairTests, numbers: Mapping[str, Estimate]) -> dict[st
     else:
         sessions = (
             f"A user has {np.median(tests.sessions_per_user):g} sessions (median). With whole "
-            f"sessions shuffled the test of $Z$ finds {numbers['pairs.significant.sessions']:.1%} "
+            f"sessions shuffled the test of Z finds {numbers['pairs.significant.sessions']:.1%} "
             f"of the pairs different, {numbers['pairs.bh.sessions']:.1%} at a false discovery rate "
             "of 5 %"
         )
