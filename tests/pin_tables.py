@@ -57,12 +57,14 @@ def random_parts(seed=0):
         },
         "palettes": rng.random((n, 6)),
         "file_facts": split.arrays(rng.normal(size=(n_all, 2))),
+        "sentence_vectors": rng.normal(size=(n, 7)),
         "board_split": split,
     }
 
 
 NOT_WITHOUT_PICTURES = (
     "text_assignments", "pin_features", "probe_histogram", "word_bags", "palettes", "file_facts",
+    "sentence_vectors",
 )  # fmt: skip
 
 

@@ -87,7 +87,7 @@ def test_each_import_is_of_the_core_or_says_which_extra_it_is_of(file):
         extra = extras.get(id(node))
         known = {"visprof"} | distributions_of(None) | (distributions_of(extra) if extra else set())
         where = f"line {node.lineno}: {name} is not of the extra {extra}"
-        assert DISTRIBUTIONS.get(name, {name}) & known, where
+        assert DISTRIBUTIONS.get(name, {canonicalize_name(name)}) & known, where
 
 
 @pytest.fixture(scope="module")

@@ -13,20 +13,25 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from visprof import text
+from visprof.parameters import Parameters
 from visprof.profiles import whiten
 from visprof.sources.vectors import simulate_embeddings
 from visprof.steps.data import BoardSplit, SceneSplit
 from visprof.steps.pin_parts import (
     file_facts,
+    no_sentence_vectors,
     pin_classes,
     pin_parts,
     pin_truth,
     probe_histogram,
+    sentence_vectors,
     vector_truth,
     whitened,
     within_class,
     word_bags,
 )
+from visprof.steps.registry import find_step
 
 
 @pytest.fixture
@@ -48,6 +53,7 @@ def test_each_part_is_of_the_analysed_pins(parts):
                        ("within class", "within_class")):  # fmt: skip
         np.testing.assert_array_equal(found[part], parts[name])
     assert found["words"] is parts["word_bags"]["words"]
+    assert found["sentences"] is parts["sentence_vectors"]
 
 
 @pytest.mark.parametrize(
@@ -134,6 +140,30 @@ def test_words_are_the_backgrounds_if_it_shares_any():
     assert word_bags(split)["words"].tolist() == [[0, 1, 0], [1, 0, 0]]  # hill, sea, neither
     once = BoardSplit(pd.DataFrame({"caption": ["sea", "hill"]}), analysed, pd.DataFrame())
     assert word_bags(once) is None
+
+
+def test_sentences_are_encoded_only_where_the_study_asks():
+    asked = Parameters(sentence_encoder=True)
+    assert find_step("sentence_vectors", asked) is sentence_vectors
+    assert find_step("sentence_vectors", Parameters()) is no_sentence_vectors
+    assert no_sentence_vectors(None) is None
+
+
+def test_without_sentences_no_other_part_changes(parts):
+    there = pin_parts(**parts)
+    without = pin_parts(**parts | {"sentence_vectors": None})
+    assert there.keys() - without.keys() == {"sentences"}
+    for part, values in without.items():
+        np.testing.assert_array_equal(values, there[part])
+
+
+def test_sentences_are_of_the_analysed_pins_if_captions_share_words(monkeypatch):
+    analysed = pd.DataFrame({"caption": ["sea cliff", "hill"]})
+    split = BoardSplit(pd.DataFrame({"caption": ["sea", "sea hill"]}), analysed, pd.DataFrame())
+    monkeypatch.setattr(text, "sentence_vectors", lambda captions: captions)
+    assert sentence_vectors(split) == ["sea cliff", "hill"]
+    once = BoardSplit(pd.DataFrame({"caption": ["sea", "hill"]}), analysed, pd.DataFrame())
+    assert sentence_vectors(once) is None
 
 
 def test_truth_is_read_by_picture(tmp_path):

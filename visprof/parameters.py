@@ -244,6 +244,9 @@ class Parameters:
     text_epochs: int = _parameter(
         100, "passes over the captions; few leave short ones unlearnt", least=1
     )
+    sentence_encoder: bool = _parameter(
+        False, "a profile of captions by a sentence encoder, too (extra sentences)"
+    )
     n_repeats: int = _parameter(
         5, "repetitions of the ranking with other pins and background boards; 0: none", least=0
     )

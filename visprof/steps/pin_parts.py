@@ -16,9 +16,9 @@ from visprof.steps.data import BoardSplit, PinArrays, SceneSplit
 from visprof.steps.registry import step, variant
 
 __all__ = [
-    "as_codes", "file_facts", "no_file_facts", "no_palettes", "no_probe", "palettes", "pin_classes",
-    "pin_parts", "pin_truth", "probe_histogram", "vector_truth", "whitened", "within_class",
-    "word_bags",
+    "as_codes", "file_facts", "no_file_facts", "no_palettes", "no_probe", "no_sentence_vectors",
+    "palettes", "pin_classes", "pin_parts", "pin_truth", "probe_histogram", "sentence_vectors",
+    "vector_truth", "whitened", "within_class", "word_bags",
 ]  # fmt: skip
 
 PROBE_STRENGTH = 1.0  # scikit-learn's own: it was not tuned on any data
@@ -151,6 +151,22 @@ def word_bags(board_split: BoardSplit) -> dict[str, np.ndarray] | None:
     }
 
 
+@step
+def sentence_vectors(board_split: BoardSplit) -> np.ndarray | None:
+    """Vectors of analysed pins' captions by a sentence encoder, (n_analysed, 384).
+
+    None where the background's captions share no word: then there is no profile of captions.
+    """
+    if not text.repeated_words(board_split.background["caption"].to_list()):
+        return None
+    return text.sentence_vectors(board_split.analysed["caption"].to_list())
+
+
+@variant("sentence_vectors", sentence_encoder=False)
+def no_sentence_vectors(board_split: BoardSplit) -> None:
+    """Nobody asked for the encoder, which is an extra."""
+
+
 @step(kept=False)
 def pin_parts(
     assignments: PinArrays,
@@ -161,6 +177,7 @@ def pin_parts(
     pin_features: embedding.Features | None,
     probe_histogram: np.ndarray | None,
     word_bags: dict[str, np.ndarray] | None,
+    sentence_vectors: np.ndarray | None,
     palettes: np.ndarray | None,
     file_facts: PinArrays | None,
     board_split: BoardSplit,
@@ -180,6 +197,8 @@ def pin_parts(
         parts["whitened less facts"] = _less_facts(whitened, file_facts)
     if text_assignments is not None:
         parts["text"] = text_assignments.analysed
+    if sentence_vectors is not None:
+        parts["sentences"] = sentence_vectors
     if pin_features is not None:
         outputs = board_split.arrays(pin_features.outputs).analysed
         parts["labels"] = softmax(np.float64(outputs), axis=1)

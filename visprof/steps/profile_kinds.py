@@ -53,6 +53,7 @@ PROFILES = {
     "text": ProfileKind(("text",), sees="captions"),
     "bag of words": ProfileKind(("words",), sees="captions"),
     "bag of words, tf-idf": ProfileKind(("weighted words",), SIGNED, sees="captions"),
+    "sentences": ProfileKind(("sentences",), SIGNED, sees="captions"),
     "fused": ProfileKind(("image", "text"), sees="pixels and captions"),
     "file facts": ProfileKind(("facts",), ("euclidean",), sees="neither"),
 }
