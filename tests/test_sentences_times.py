@@ -90,13 +90,16 @@ def test_what_sessions_and_drift_cost_is_told(cost, said):
         "halves.sessions-time.image": cost,
     }  # fmt: skip
     assert sentences.board_halves(numbers) == {
+        "halves.fewest": 8,
         "halves": "These are 1,200 users (random: 0.250). For the image profile, that sessions "
         f"stay whole {said}; that the halves are early and late ones {said}."
     }
 
 
 def test_without_halves_it_is_said():
-    assert sentences.board_halves({}) == {"halves": "Here fewer than two users have 8 sessions."}
+    assert sentences.board_halves({}) == {
+        "halves.fewest": 8, "halves": "Here fewer than two users have 8 sessions."
+    }  # fmt: skip
 
 
 def test_preference_is_told_against_each_kind_of_others_pictures():

@@ -111,14 +111,15 @@ def board_halves(numbers: Mapping[str, Estimate]) -> dict[str, Any]:
     numbers : mapping of str to Estimate
         The step ``half_numbers``.
     """
+    fewest = {"halves.fewest": FEWEST_DAYS}
     if not numbers:
-        return {"halves": f"Here fewer than two users have {FEWEST_DAYS} sessions."}
+        return fewest | {"halves": f"Here fewer than two users have {FEWEST_DAYS} sessions."}
     sessions, drift = (
         COSTS[verdict_above(cost, 0)].format(cost=cost)
         for cost in (numbers["halves.pins-sessions.image"], numbers["halves.sessions-time.image"])
     )
     random = numbers["halves.random"]
-    return {
+    return fewest | {
         "halves": f"These are {random.n:,} users (random: {random.value:.3f}). For the image "
         f"profile, that sessions stay whole {sessions}; that the halves are early and late "
         f"ones {drift}."
