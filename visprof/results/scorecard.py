@@ -164,7 +164,7 @@ def findings_in_markdown(published: Callable[[str], Ledger]) -> str:
     -------
     str
         A row a claim, in their order; a column for each kind of data that is published. Of a claim
-        whose numbers are newer than a ledger, it says that they are not published yet.
+        whose numbers a ledger does not have, the verdict alone.
 
     Raises
     ------
@@ -179,6 +179,7 @@ def findings_in_markdown(published: Callable[[str], Ledger]) -> str:
         raise FileNotFoundError(f"no published ledger of {', '.join(KINDS)}")
     found = side_by_side(cards)
     for name, card in cards.items():
-        found.loc[card["ours"].str.startswith("no "), name] = "not published yet"
+        is_missing = card["ours"].str.startswith("no ")
+        found.loc[is_missing, name] = card.loc[is_missing, "verdict"]
     rows = [found.columns, ["---"] * found.shape[1], *found.to_numpy()]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
