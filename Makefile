@@ -62,8 +62,8 @@ lock: install  ## write the versions that .venv holds into constraints.txt
 	@$(BIN)/python -m pip freeze --all --exclude-editable --exclude pip | sed -E 's/\+[a-z0-9.]+$$//' >> constraints.new
 	@mv constraints.new constraints.txt
 
-results: install  ## publish the ledgers of the demo and boards books, each of one commit, in results/
-	@$(BIN)/visprof publish demo boards
+results: install  ## publish the ledgers of the demo, boards and travel books, each of one commit, in results/
+	@$(BIN)/visprof publish demo boards travel
 
 verify: install  ## make the published numbers of PRESET again (with DATA), and compare
 	@$(BIN)/visprof verify --preset '$(PRESET)' --data '$(DATA)'

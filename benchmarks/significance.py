@@ -10,8 +10,9 @@ import numpy as np
 
 from benchmarks.harness import Benchmark, Bound, Contender, Measurement, Options, run
 from visprof.logodds import log_odds_z, logits_and_variances
-from visprof.significance import max_z_pvalues, sample_pairs
+from visprof.significance import max_z_pvalues, sample_pairs, studentised_pvalues
 
+STUDENTISED = 1.5  # of the time of the largest z by session
 ALL_PAIRS, DIFFERENCE = "all pairs, s", "mean difference of p"
 BLOCK = 256  # permutations at once in NumPy
 
@@ -54,6 +55,14 @@ def by_session(folder: Path, options: Options) -> Callable[[], np.ndarray]:
     max_z_pvalues(pins, users, pairs[:2], background, options.alpha, 1, sessions=sessions)
     test = (background, options.alpha, options.permutations)
     return lambda: max_z_pvalues(pins, users, pairs, *test, sessions=sessions).p_values
+
+
+def studentised(folder: Path, options: Options) -> Callable[[], np.ndarray]:
+    """`studentised_pvalues` of the same sessions: tests another statistic, so p differs."""
+    pins, users, pairs, _ = load(folder, options)
+    sessions = np.arange(len(users)) // 5
+    studentised_pvalues(pins, users, pairs[:2], sessions, 1)  # compiles
+    return lambda: studentised_pvalues(pins, users, pairs, sessions, options.permutations).p
 
 
 def by_vocabulary(folder: Path, options: Options) -> Callable[[], np.ndarray]:
@@ -102,11 +111,16 @@ def score(p: np.ndarray, seconds: float, folder: Path, options: Options) -> dict
 
 def bounds(measured: dict[str, Measurement]) -> list[Bound]:
     """Check that it is a matter of minutes, and that p-values are the same."""
-    own, sessions, several, peer = measured.values()
+    own, sessions, distances, several, peer = measured.values()
     ratio = peer.columns[ALL_PAIRS] / own.columns[ALL_PAIRS]
     return [
         Bound("All pairs within 3 minutes", f"{own.best:.0f} s", own.best < 180),
         Bound("By session within 3 minutes", f"{sessions.best:.0f} s", sessions.best < 180),
+        Bound(
+            f"Studentised in {STUDENTISED} times as long, at most",
+            f"{distances.best / sessions.best:.2f}",
+            distances.best <= STUDENTISED * sessions.best,
+        ),
         Bound("Of all vocabularies within 3 minutes", f"{several.best:.0f} s", several.best < 180),
         Bound(
             "The first of them as alone",
@@ -131,6 +145,7 @@ BENCHMARK = Benchmark(
     contenders=[
         Contender("visprof.significance.max_z_pvalues", ours, "pins shuffled"),
         Contender("the same by session", by_session, "sessions of 5 pins shuffled: another null"),
+        Contender("studentised_pvalues", studentised, "the same sessions: another statistic"),
         Contender("the same of many vocabularies", by_vocabulary, "the mean of their largest z"),
         Contender("NumPy, pair by pair", numpy_pairs, "on a sample of the pairs"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import subprocess
@@ -39,6 +40,11 @@ def _own_look() -> Iterator[None]:
     """Figures look as in a fresh process, whatever pages an earlier test has made in this one."""
     with mpl.rc_context():
         yield
+
+
+def pytest_collection_finish() -> None:
+    """Libraries stay until the end: the collector of garbage need not look at them each time."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

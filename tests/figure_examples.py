@@ -134,6 +134,13 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
             }),
             3.0,
         ),
+        "training_losses": (
+            {
+                name: {"iteration": [1, 2, last], "loss": [9.0, 5.0, 4.0],
+                       "active_share": [0.5, 0.4, 0.25]}
+                for name, last in (("all layers", 4), ("last layer", 8))
+            },
+        ),
         "siamese_ablation": (ablation(),),
         "class_mean_ap": (
             pd.DataFrame({"ours": [0.5, 0.9, 0.1], "theirs": [0.2, 0.3, 0.4]}, index=list("abc")),
@@ -173,6 +180,11 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
             scores(taste=["none", "none", "both", "both"], **repeated), "taste", 0.05, "profile",
         ),
         "mrr_leads": (scores(other=["text", "text", "palette", "palette"], n_train=[10, 20] * 2),),
+        "recency_curves": (
+            scores(pins=["first", "last"] * 2, profile=["image"] * 2 + ["mean embedding"] * 2,
+                   n_train=10),
+            0.05,
+        ),
         "false_positive_rates": (
             shares(
                 variance=["two-term", "four-term"], assignment=["hard", "soft"], alpha=[0.1, 1.0],
@@ -188,6 +200,12 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
             pd.DataFrame({"name": ["b", "a"], "value": [0.2, 0.9], "low": [0.1, 0.8],
                           "high": [0.3, 1]}),
             0.5,
+        ),
+        "user_shares": (
+            pd.DataFrame(
+                {"profile": ["image", "image", "palette"], "share": ["user", "pin", "user"],
+                 "value": [0.2, 0.8, 0.1], "low": [0.1, 0.7, -0.1], "high": [0.3, 0.9, 0.3]}
+            ),
         ),
         "chance_bars": (
             pd.DataFrame(

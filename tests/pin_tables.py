@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from visprof.steps.data import BoardSplit, PinArrays
+from visprof.steps.pin_parts import pin_parts
+from visprof.steps.profile_kinds import train_test_profiles
 
 N_USERS, N_PINS, N_BACKGROUND = 7, 12, 5
 SPLIT = {"n_pins": 10, "n_test": 4, "train_sizes": (3, 6)}
@@ -35,17 +37,38 @@ def pin_arrays(background, analysed):
     return PinArrays(np.asarray(background), np.asarray(analysed))
 
 
-def random_parts():
+def random_parts(seed=0):
     """Random values of what profiles are means of."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     n = N_USERS * N_PINS
-    image, text = rng.dirichlet(np.ones(5), n), rng.dirichlet(np.ones(4), n)
-    embedded = rng.normal(size=(N_BACKGROUND + n, 6))
+    split = split_of(table(N_USERS, N_PINS))
+    n_all = N_BACKGROUND + n
     return {
-        "assignments": pin_arrays([], image),
-        "text_assignments": pin_arrays([], text),
-        "pin_embedding": pin_arrays(embedded[:N_BACKGROUND], embedded[N_BACKGROUND:]),
-        "pin_features": SimpleNamespace(outputs=rng.normal(size=(N_BACKGROUND + n, 3))),
+        "assignments": split.arrays(rng.dirichlet(np.ones(5), n_all)),
+        "text_assignments": split.arrays(rng.dirichlet(np.ones(4), n_all)),
+        "pin_embedding": split.arrays(rng.normal(size=(n_all, 6))),
+        "whitened": split.arrays(rng.normal(size=(n_all, 3))),
+        "within_class": rng.normal(size=(n, 6)),
+        "pin_features": SimpleNamespace(outputs=rng.normal(size=(n_all, 3))),
+        "probe_histogram": rng.dirichlet(np.ones(4), n),
+        "word_bags": {
+            "words": rng.dirichlet(np.ones(4), n),
+            "weighted words": 2 * rng.random((n, 4)),
+        },
         "palettes": rng.random((n, 6)),
-        "board_split": split_of(table(N_USERS, N_PINS)),
+        "file_facts": split.arrays(rng.normal(size=(n_all, 2))),
+        "sentence_vectors": rng.normal(size=(n, 7)),
+        "board_split": split,
     }
+
+
+NOT_WITHOUT_PICTURES = (
+    "text_assignments", "pin_features", "probe_histogram", "word_bags", "palettes", "file_facts",
+    "sentence_vectors",
+)  # fmt: skip
+
+
+def profiles_of(parts, **changes):
+    """Profiles of the parts' users by their first and by their last pins."""
+    split = {**SPLIT, "seed": 3, **changes}
+    return train_test_profiles(pin_parts(**parts), parts["board_split"], **split)

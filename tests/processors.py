@@ -127,7 +127,7 @@ def run(
 
 _STUDY = """
 import json, sys
-from visprof.results.claims import scorecard
+from visprof.results.scorecard import scorecard
 from visprof.study import Study
 
 preset, home = sys.argv[1:]

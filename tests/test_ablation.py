@@ -24,10 +24,3 @@ def test_ablation_shows_that_a_margin_of_1_pushes_nothing(home):
     np.testing.assert_allclose(rates, [1e-5, 0.5 / 3, 5 / 3])
     gain = trained["value"] - trained["output_norm"].map(start.set_index("output_norm")["value"])
     np.testing.assert_allclose(trained["gain"], gain)
-
-
-def test_fine_tuning_lets_all_layers_learn(tiny):
-    table = tiny["siamese_fine_tuning"]
-    np.testing.assert_allclose(table["lr_rest"].dropna(), [0, 1e-7, 0, 5e-3])
-    np.testing.assert_allclose(table["lr_last"].dropna(), [1e-5, 1e-5, 0.5, 0.5])
-    assert table["value"].between(0, 1).all()

@@ -20,13 +20,18 @@ from visprof import (
     maps,
     profiles,
     retrieval,
+    scene_table,
     shares,
     significance,
     ties,
+    variation,
 )
 from visprof.sources import pin_bank
 
-MODULES = (intervals, logodds, maps, pin_bank, profiles, retrieval, shares, significance, ties)
+MODULES = (
+    intervals, logodds, maps, pin_bank, profiles, retrieval, scene_table, shares, significance,
+    ties, variation,
+)  # fmt: skip
 
 N, D, K = 24, 5, 6  # rows, features, clusters
 RNG = np.random.default_rng(0)
@@ -65,8 +70,17 @@ class Case:
         return self.function(**(self.fixed | self.arguments | changed))
 
 
+def shares_interval(level):
+    return variation.variance_shares(FEATURES, LABELS, SESSIONS).interval(level)["user"]
+
+
 def class_mean_ap(labels):
     return RANKING.class_mean_ap(labels)
+
+
+def class_readings(labels):
+    found = scene_table.class_readings(RANKING, labels)
+    return np.vstack([found.values, found.left_out])
 
 
 CASES = [
@@ -77,9 +91,11 @@ CASES = [
     Case(class_mean_ap, {"labels": LABELS}, groups=("labels",)),
     Case(retrieval.random_mean_ap, {"labels": LABELS}, groups=("labels",)),
     Case(retrieval.random_pr_area, {"labels": LABELS}, groups=("labels",)),
+    Case(class_readings, {"labels": LABELS}, groups=("labels",)),
+    Case(scene_table.random_values, {"labels": LABELS}, groups=("labels",)),
     Case(
-        retrieval.resampled_metrics, {"labels": LABELS, "n_resamples": 9, "random_state": 1},
-        groups=("labels",), counts=("n_resamples", "random_state"), fixed={"ranking": RANKING},
+        retrieval.held_out_classes, {"labels": LABELS, "random_state": 1},
+        groups=("labels",), counts=("random_state",),
     ),
     Case(maps.largest_perplexity, {"n": 9}, counts=("n",)),
     Case(
@@ -154,6 +170,41 @@ CASES = [
         counts=("n_users", "n_pairs", "random_state"),
     ),
     Case(
+        significance.studentised_pvalues,
+        {
+            "assignments": ASSIGNMENTS, "users": LABELS, "pairs": PAIRS, "sessions": SESSIONS,
+            "n_permutations": 19, "random_state": 1,
+        },
+        groups=("users", "sessions"), numbers=("assignments",), integers=("pairs",),
+        counts=("n_permutations", "random_state"),
+    ),
+    Case(
+        significance.true_discoveries, {"p_values": ASSIGNMENTS[:, 0] / 9, "level": 0.1},
+        numbers=("p_values",), reals=("level",),
+    ),
+    Case(
+        variation.variance_shares, {"pins": FEATURES, "users": LABELS, "sessions": SESSIONS},
+        groups=("users", "sessions"), numbers=("pins",), scaled=("pins",),
+    ),
+    Case(
+        shares_interval, {"level": 0.9}, reals=("level",),
+    ),
+    *(
+        Case(
+            function,
+            {
+                name: ASSIGNMENTS, "users": LABELS, "sessions": SESSIONS, "n_permutations": 19,
+                "random_state": 1, **more,
+            },
+            groups=("users", "sessions"), numbers=(name,),
+            counts=("n_permutations", "random_state", *more), scaled=(name,),
+        )
+        for function, name, more in (
+            (variation.permutation_pvalue, "pins", {}),
+            (variation.global_pvalue, "assignments", {"min_pins": 1}),
+        )
+    ),
+    Case(
         shares.sampled_share,
         {"chosen": np.array([1.0, 0.0, 1.0]), "pairs": PAIRS},
         numbers=("chosen",), integers=("pairs",),
@@ -199,6 +250,10 @@ CASES = [
         intervals.estimate_over_seeds,
         {"values": FEATURES[0], "draws": FEATURES, "random_state": 1},
         numbers=("values", "draws"), counts=("random_state",),
+    ),
+    Case(
+        intervals.jackknife_over_seeds, {"values": FEATURES[0], "left_out": FEATURES},
+        numbers=("values", "left_out"),
     ),
     Case(
         intervals.mean_over_seeds, {"n_resamples": 9, "random_state": 1},
@@ -255,8 +310,13 @@ def test_all_public_functions_are_in_the_table():
         for name in module.__all__
         if inspect.isfunction(inspect.unwrap(getattr(module, name)))
     }
-    of_models = {"distance_points", "join_profiles"}  # in the table of `test_arguments_models`
-    assert {case.name for case in CASES} == (public - of_models) | {"class_mean_ap"}
+    # in the table of `test_arguments_models`
+    of_models = {"distance_points", "join_profiles", "regress_out", "whiten"}
+    of_models |= {"mean_shares"}  # takes what `variance_shares` gives
+    # of nothing but readings, or of embeddings by name
+    of_models |= {"joined_readings", "rank_embeddings", "table_one", "table_values", "with_hybrids"}
+    others = {"class_mean_ap", "shares_interval"}
+    assert {case.name for case in CASES} == (public - of_models) | others
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -310,7 +370,8 @@ def test_groups_of_several_kinds_are_refused(case, argument):
 
 @of_kind("groups")
 def test_one_group_for_each_row(case, argument):
-    if list(case.arguments) == ["labels"] and case.function is not class_mean_ap:
+    labels_alone = set(case.arguments) <= {"labels", "random_state"}
+    if labels_alone and case.function not in (class_mean_ap, class_readings):
         case(labels=LABELS[:-1])  # labels alone may be of any length
         return
     with pytest.raises(ValueError, match=f"{argument}: expected shape"):

@@ -165,6 +165,20 @@ CASES = {
         prediction.reciprocal_ranks, {"train": SHARES, "test": SHARES[::-1], "distance": "cosine"},
         floats=("train", "test"),
     ),
+    "whitened_profiles": Case(
+        prediction.whitened_profiles,
+        {"pins": SHARES, "users": USERS, "background": SHARES[::-1], "n_components": 2},
+        groups=("users",), floats=("pins", "background"), counts=("n_components",),
+    ),
+    "preference_auc": Case(
+        prediction.preference_auc,
+        {"profiles": SHARES[:7], "pictures": SHARES, "users": CLUSTERS, "strata": USERS},
+        groups=("users", "strata"), floats=("profiles", "pictures"),
+    ),
+    "sessions": Case(
+        lambda users, rule: boards.sessions(users, PINS["time"], rule),
+        {"users": USERS, "rule": "day"}, groups=("users",),
+    ),
     "distance_points": Case(
         profiles.distance_points,
         {"profiles": SHARES, "distance": "hellinger", "name": "profiles"}, floats=("profiles",),
@@ -172,6 +186,16 @@ CASES = {
     "join_profiles": Case(
         lambda train, test: profiles.join_profiles([(train, test), (test, train)]),
         {"train": SHARES, "test": SHARES[::-1]}, floats=("train", "test"),
+    ),
+    "regress_out": Case(
+        profiles.regress_out,
+        {"pins": SHARES, "facts": SHARES[::-1, :2], "background": SHARES[::-1],
+         "background_facts": SHARES[:, :2]},
+        floats=("pins", "facts", "background", "background_facts"),
+    ),
+    "whiten": Case(
+        profiles.whiten, {"pins": SHARES, "background": SHARES[::-1], "n_components": 2},
+        floats=("pins", "background"), counts=("n_components",),
     ),
     "rank_scores": Case(
         rank_scores.rank_scores, {"ranks": RANKS, **SAMPLING}, floats=("ranks",),
@@ -184,6 +208,11 @@ CASES = {
     "mrr_difference": Case(
         rank_scores.mrr_difference, {"rr_a": 1 / RANKS, "rr_b": 1 / RANKS[::-1], **SAMPLING},
         floats=("rr_a", "rr_b"), counts=("n_resamples",),
+    ),
+    "holm": Case(rank_scores.holm, {"p_values": 1 / RANKS}, floats=("p_values",)),
+    "nested_choice": Case(
+        rank_scores.nested_choice, {"rr": np.column_stack([1 / RANKS, 1 / RANKS[::-1]])},
+        floats=("rr",),
     ),
     "nearest_first": Case(
         vocabulary.nearest_first, {"pictures": SHARES, "centre": SHARES[2]},
@@ -291,6 +320,10 @@ CASES = {
     "train_last_layer": Case(
         last_layer_trained, {"features": RNG.normal(size=(N, 30)), **TRAINING}, **OF_TRAINING
     ),
+    "first_scenes": Case(
+        scenes.first_scenes, {"scenes": SCENES, "n_per_class": 2}, counts=("n_per_class",),
+        tables={"scenes": "label"}, columns=("image",),
+    ),
     "split_scenes": Case(
         scenes.split_scenes, {"scenes": SCENES, "test_share": 0.4}, numbers=("test_share",),
         tables={"scenes": "label"}, columns=("image",),
@@ -386,7 +419,7 @@ CASES = {
 COVERED = {
     **dict.fromkeys([prediction, rank_scores, vocabulary, alike, duplicates, palette, bow], ()),
     **dict.fromkeys([siamese, siamese_training, world], ()),
-    vectors: (), scenes: ("read_scenes",),
+    vectors: (), scenes: ("read_scenes", "read_split"),
     datasheet: (
         "board_quantiles", "known_problems",  # of its own tables: below
         "content_digest",  # of files, with those of `visprof.verify`

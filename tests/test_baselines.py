@@ -7,25 +7,26 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from pin_tables import N_BACKGROUND, SPLIT, pin_arrays, random_parts, split_of, table
+from pin_tables import N_BACKGROUND, profiles_of, random_parts, split_of, table
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
 from visprof.intervals import Estimate
 from visprof.profiles import DISTANCES
-from visprof.sources.vectors import simulate_embeddings
+from visprof.rank_scores import nested_choice
 from visprof.steps import baselines
-from visprof.steps.data import BoardSplit
-from visprof.steps.profile_kinds import train_test_profiles
+from visprof.steps.pin_parts import pin_classes, within_class
 
 
 @pytest.fixture
 def profiles():
-    return train_test_profiles(**random_parts(), **SPLIT, seed=3)
+    return profiles_of(random_parts())
 
 
 def test_distances_side_by_side(profiles):
-    table = baselines.distance_table([profiles], (3, 6), seed=0).set_index(["profile", "distance"])
+    table = baselines.distance_table(
+        [baselines.distance_ranks(profiles, (3, 6))], seed=0
+    ).set_index(["profile", "distance"])
     assert set(table.loc["mean embedding"].index) == {"euclidean", "cosine"}
     assert set(table.loc["palette"].index) == {"euclidean"}
     assert set(table.loc["fused"].index) == set(DISTANCES)
@@ -40,12 +41,45 @@ def test_distances_side_by_side(profiles):
         assert found["low"] <= found["value"] <= found["high"]
 
 
-def test_numbers_of_distances_are_those_of_the_table(profiles):
-    table = baselines.distance_table([profiles], (3, 6), seed=0)
-    numbers = baselines.distance_numbers(table)
+@pytest.fixture
+def choice():
+    """MRR by distance of two seeds, and by each profile's best distance."""
+    ranks = []
+    for number in range(2):
+        parts = random_parts(number)
+        ranks.append(baselines.distance_ranks(profiles_of(parts), (3, 6)))
+    return ranks, baselines.distance_choice(ranks, seed=0).set_index("profile")
+
+
+def test_numbers_of_distances_are_those_of_the_tables(choice):
+    ranks, chosen = choice
+    table = baselines.distance_table(ranks, seed=0)
+    numbers = baselines.distance_numbers(table, chosen.reset_index())
     assert next(iter(numbers)) == f"distance.image.{DISTANCES[0]}"
-    assert "distance.mean-embedding.cosine" in numbers
-    assert [number.value for number in numbers.values()] == table["value"].tolist()
+    for row in table.itertuples():
+        assert numbers[f"distance.{row.profile.replace(' ', '-')}.{row.distance}".replace(",", "")]
+    assert numbers["distance.text.nested"] == chosen.loc["text", "nested"]
+    assert numbers["distance.image-text.nested"] == chosen.loc["text", "lead"]
+    assert "distance.image-image.nested" not in numbers
+
+
+def test_one_distance_for_all_stands_beside_each_ones_best(choice):
+    ranks, chosen = choice
+    for name in ("image", "palette", "whitened"):
+        distances = [by for other, by in ranks[0] if other == name]
+        by_seed = [
+            nested_choice(np.column_stack([of[name, by] for by in distances])) for of in ranks
+        ]
+        row = chosen.loc[name]
+        assert row["fixed"].value == pytest.approx(np.mean([of[name, "euclidean"] for of in ranks]))
+        assert row["nested"].value == pytest.approx(np.mean([rr for rr, _ in by_seed]))
+        picked = np.concatenate([of for _, of in by_seed])
+        assert row["share"] == np.mean([distances[of] == row["chosen"] for of in picked])
+        assert row["share"] >= 1 / len(distances)
+        lead = chosen.loc["image", "nested"].value - row["nested"].value
+        assert row["lead"].value == pytest.approx(lead)
+    assert chosen.loc["palette", "share"] == 1  # one distance suits it
+    assert chosen.loc["palette", "nested"] == chosen.loc["palette", "fixed"]
 
 
 def test_leads_are_those_of_the_image_over_every_other_profile():
@@ -54,19 +88,24 @@ def test_leads_are_those_of_the_image_over_every_other_profile():
         "mrr.image-text.5": Estimate(0.1, -0.1, 0.3), "mrr.image-text.5.p": Estimate(0.4),
         "mrr.image-mean-embedding.5": Estimate(-0.2, -0.3, -0.1),
         "mrr.image-mean-embedding.5.p": Estimate(0.01),
+        "mrr.image-text.5.p.holm": Estimate(0.8),
+        "mrr.image-mean-embedding.5.p.holm": Estimate(0.02),
     }  # fmt: skip
     leads = baselines.profile_leads(table, numbers)
-    columns = ["other", "n_train", "value", "low", "high", "p"]
+    columns = ["other", "n_train", "value", "low", "high", "p", "p_holm"]
     assert leads[columns].to_numpy().tolist() == [
-        ["text", 5, 0.1, -0.1, 0.3, 0.4], ["mean embedding", 5, -0.2, -0.3, -0.1, 0.01],
+        ["text", 5, 0.1, -0.1, 0.3, 0.4, 0.8],
+        ["mean embedding", 5, -0.2, -0.3, -0.1, 0.01, 0.02],
     ]  # fmt: skip
 
 
 def gains(truth, embedded, outputs=None, n_users=30, n_pins=8):
     features = None if outputs is None else SimpleNamespace(outputs=outputs)
+    split = split_of(table(n_users, n_pins))
+    of_pins, classes = split.arrays(embedded), pin_classes(truth, features)
     ranks = baselines.gain_ranks(
-        truth, features, pin_arrays(embedded[:N_BACKGROUND], embedded[N_BACKGROUND:]),
-        split_of(table(n_users, n_pins)), n_pins=n_pins, n_test=4, train_sizes=(4,), seed=0,
+        truth, classes, of_pins, within_class(of_pins, classes, split), split,
+        n_pins=n_pins, n_test=4, train_sizes=(4,), seed=0,
     )  # fmt: skip
     return baselines.gain_sources([ranks], seed=0).set_index("profile")
 
@@ -108,45 +147,3 @@ def test_numbers_of_gains_go_by_profile():
     assert {key: of.value for key, of in baselines.gain_numbers(sources).items()} == {
         "gain.true-classes": 0.25, "gain.embedding-mean-of-the-class": 0.5,
     }  # fmt: skip
-
-
-def test_class_means_are_the_backgrounds():
-    rng = np.random.default_rng(0)
-    embedded, scene = rng.normal(size=(9, 3)), np.array([0, 2, 2, 0, 0, 2, 4, 4, 0])
-    means = baselines._class_means(embedded, scene, 5)
-    for number in range(5):
-        some = embedded[scene == number]
-        expected = some.mean(axis=0) if len(some) else embedded.mean(axis=0)
-        np.testing.assert_allclose(means[number], expected)
-
-
-def test_truth_is_read_by_picture(tmp_path):
-    folder = tmp_path / "boards"
-    folder.mkdir()
-    truth = pd.DataFrame(
-        {"image": ["a/1.jpg", "b/2.jpg"], "scene": ["coast", "desert"], "style": ["dusk", "fog"]}
-    )
-    split = BoardSplit(
-        pd.DataFrame({"image": [str(folder / "b/2.jpg")]}),
-        pd.DataFrame({"image": [str(folder / "a/1.jpg")]}),
-        pd.DataFrame(),
-    )
-    assert baselines.pin_truth(split, tmp_path) is None
-    truth.to_csv(folder / "truth.csv", index=False)
-    assert baselines.pin_truth(split, tmp_path).to_numpy().tolist() == [
-        ["desert", "fog"], ["coast", "dusk"],
-    ]  # fmt: skip
-    truth[:1].to_csv(folder / "truth.csv", index=False)  # a picture was added
-    assert baselines.pin_truth(split, tmp_path) is None
-
-
-def test_truth_of_a_world_that_is_not_drawn():
-    split = BoardSplit(
-        pd.DataFrame({"row": [5, 6]}), pd.DataFrame({"row": [0, 1, 11]}), pd.DataFrame()
-    )
-    world = {"n_users": 3, "n_pins": 4, "random_state": 2}
-    truth = baselines.vector_truth(split, world)
-    expected = simulate_embeddings(**world)
-    rows = [5, 6, 0, 1, 11]
-    np.testing.assert_array_equal(truth["scene"], expected.labels[rows])
-    np.testing.assert_array_equal(truth["style"], expected.styles[rows])

@@ -97,6 +97,10 @@ def test_boards_are_in_their_folder_or_the_folder_itself(tmp_path):
         boards.boards_folder(tmp_path)
     (tmp_path / "boards").mkdir()
     assert boards.boards_folder(tmp_path) == tmp_path / "boards"
+    with pytest.raises(FileNotFoundError, match=r"no folder travel/: .* as boards_folder"):
+        boards.boards_folder(tmp_path, "travel")
+    (tmp_path / "travel").mkdir()
+    assert boards.boards_folder(tmp_path, "travel") == tmp_path / "travel"
 
 
 def test_a_manifest_alone_is_boards(tmp_path):
@@ -377,3 +381,80 @@ def test_no_time_is_on_both_sides_where_batches_are_kept(seed, n_times):
         assert learnt.empty or learnt.max() < found.min()
         dropped = boards.split_pins(table, 4, 3)[0] & ~train & of_board
         assert (table["time"][dropped] == found.min()).all()
+
+
+def plain_sessions(users, times, rule):
+    """Each user's pins in time, one after the other."""
+    numbers, number = np.empty(len(users), int), -1
+    for user in np.unique(users):
+        own = np.flatnonzero(users == user)
+        last = None
+        for row in own[np.argsort(times[own], kind="stable")]:
+            time = times[row]
+            together = (
+                last is not None
+                and {
+                    "day": time.astype("M8[D]") == last.astype("M8[D]"),
+                    "gap": time - last <= np.timedelta64(30, "m"),
+                    "commit": time == last,
+                }[rule]
+            )
+            number += not together
+            numbers[row], last = number, time
+    return numbers
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 30), rule=st.sampled_from(boards.SESSION_RULES))
+def test_sessions_equal_plain_loops(seed, n, rule):
+    rng = np.random.default_rng(seed)
+    users = rng.choice(["b", "a", "c"], n)
+    times = np.datetime64("2015-03-31T22:00", "ns") + rng.choice([1, 15, 30], n).cumsum() * (
+        np.timedelta64(1, "m")
+    )
+    times = rng.permutation(times)
+    expected = plain_sessions(users, times, rule)
+    for given_times in (times, list(pd.DatetimeIndex(times)), pd.Series(times, index=[3] * n)):
+        np.testing.assert_array_equal(boards.sessions(users, given_times, rule), expected)
+    aware = pd.Series(times).dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo")
+    np.testing.assert_array_equal(boards.sessions(users, aware, rule), expected)
+
+
+def test_sessions_by_day_are_those_of_the_steps():
+    pins = table({"b": 9, "a": 4})
+    pins["time"] = pins["time"].dt.floor("3D")
+    expected = pins.groupby(["board", pins["time"].dt.floor("D")]).ngroup()
+    np.testing.assert_array_equal(boards.sessions(pins["board"], pins["time"]), expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"rule": "week"}, ValueError, "rule: expected one of day, gap, commit, got 'week'"),
+        ({"times": [1, 2]}, TypeError, r"times: expected dates, got int64 \(.*1.* at row 0\)"),
+        ({"times": ["2015-01-01", "2015-01-02"]}, TypeError, "times: expected dates"),
+        (
+            {"times": pd.to_datetime(["2015-01-01", None])},
+            ValueError,
+            r"times: 1 of 2 .* row\(s\) 1",
+        ),
+        ({"users": ["a"]}, ValueError, r"users: expected shape \(2,\)"),
+        ({"users": ["a", None]}, ValueError, r"users: 1 of 2 values are missing, at row\(s\) 1"),
+    ],
+)
+def test_sessions_of_what_has_no_time(change, error, message):
+    good = {"users": ["a", "a"], "times": pd.to_datetime(["2015-01-01", "2015-01-02"])}
+    with pytest.raises(error, match=message):
+        boards.sessions(**(good | change))
+
+
+def test_days_stay_whole_whatever_the_hour():
+    hours = pd.to_datetime([0, 10, 24, 30, 40, 47, 0, 1, 2, 3, 4, 5], unit="h", utc=True)
+    table = pd.DataFrame({"board": list("aaaaaabbbbbb"), "time": hours})
+    train, test = boards.split_pins(table, 4, 2, keep_days=True)
+    assert np.flatnonzero(train).tolist() == [0, 1]  # b is one day
+    np.testing.assert_array_equal(test, boards.split_pins(table, 4, 2)[1])
+    assert boards.split_pins(table, 4, 2, keep_batches=True)[0].sum() == 8
+    numbers = table.assign(time=np.arange(12))
+    with pytest.raises(TypeError, match="times are int64"):
+        boards.split_pins(numbers, 4, 2, keep_days=True)

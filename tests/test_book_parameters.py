@@ -80,7 +80,10 @@ KNOWN = {
             "distance is 'far'; it must be euclidean or hellinger or cosine (distance: between "
             "profiles)",
         ),
-        ({"preset": "huge"}, "preset is 'huge'; known: demo, tiny, boards, vectors, paper, own"),
+        (
+            {"preset": "huge"},
+            "preset is 'huge'; known: demo, tiny, boards, travel, vectors, paper, own",
+        ),
     ],
 )
 def test_the_reason_comes_last_below_the_list_of_what_is_allowed(given, reason):

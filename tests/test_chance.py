@@ -17,6 +17,7 @@ def tiny(tmp_path_factory):
     return Study("tiny", tmp_path_factory.mktemp("home"), n_users=8, n_iterations=5)
 
 
+@pytest.mark.slow
 def test_features_are_off_by_their_size_and_all_else_is_the_same(tiny):
     perturbed = PerturbedStudy(tiny, 0)
     assert perturbed["board_split"] is tiny["board_split"]

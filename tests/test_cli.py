@@ -287,11 +287,15 @@ def test_numbers_are_told_without_the_libraries_that_made_them(words):
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.5
 
 
-LISTINGS = [["results"], ["cite", "mrr.image.50"], ["parameters", "06-prediction"]]
+LISTINGS = [
+    ["cite", "mrr.image.50"],
+    pytest.param(["results"], marks=pytest.mark.slow, id="results"),
+    pytest.param(["parameters", "06-prediction"], marks=pytest.mark.slow, id="parameters"),
+]
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("words", LISTINGS, ids=" ".join)
+@pytest.mark.parametrize("words", LISTINGS)
 def test_a_listing_ends_in_silence_where_nobody_reads_on(words, unbuffered):
     """As in ``visprof results | head -1``; here the reader has gone before the first line."""
     reading, writing = os.pipe()

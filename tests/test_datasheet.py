@@ -206,7 +206,7 @@ def test_a_folder_that_is_read_without_collecting_is_described_with_its_bad_entr
     os.mkfifo(board / "pipe.jpg")
     with open(os.fsencode(board) + b"/caf\xe9.jpg", "wb"):
         pass
-    pins = data.pins(tmp_path)
+    pins = data.pins(tmp_path, "boards")
     assert len(pins.readable) == 3
     _, funnel = boards.filter_boards(pins.readable, 1)
     found = datasheet.describe(pins.readable, funnel, pins.unreadable, None, pins.left_out)

@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import visprof
+from visprof.parameters import Parameters
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -68,10 +69,23 @@ def test_constraints_name_no_index_and_no_package_twice():
     assert "://" not in text
 
 
-def test_the_extra_all_is_every_extra_but_those_of_who_works_on_it():
+# a study asks for it by a parameter that is off; it is large, so that `make book` does without
+LEFT_OUT = "sentences"
+
+
+def test_the_extra_all_is_every_extra_but_an_optional_one_and_those_of_who_works_on_it():
     (whole,) = EXTRAS["all"]
     assert whole.name == PROJECT["name"]
-    assert whole.extras == EXTRAS.keys() - {"all", "test", "bench"}
+    assert whole.extras == EXTRAS.keys() - {"all", "test", "bench", LEFT_OUT}
+    assert not Parameters().sentence_encoder
+
+
+def test_the_extra_that_all_leaves_out_brings_the_networks_and_is_bounded():
+    networks, encoder, *others = EXTRAS[LEFT_OUT]
+    assert (networks.name, networks.extras) == (PROJECT["name"], {"nets"})
+    assert str(encoder.specifier) == "==0.1.0"  # the weights, which decide the numbers
+    for requirement in others:
+        assert {of.operator for of in requirement.specifier} == {">=", "<"}
 
 
 def test_environment_yml_only_refers_to_the_other_files():

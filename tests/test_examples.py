@@ -15,8 +15,17 @@ ROOT = Path(__file__).resolve().parent.parent
 SLOW = {"visprof.study"}  # it computes a study
 # What pages and commands alone call is shown by pages, and by the README; what talks to a service,
 # or to data that are not here, can say nothing without it.
-OF_PAGES = ("visprof.steps.", "visprof.figures.", "visprof.book.", "visprof.chapter", "visprof.cli")
-OF_SERVICES = {f"visprof.sources.{name}" for name in ("http", "pinterest", "places", "unsplash")}
+OF_PAGES = (
+    "visprof.steps.",
+    "visprof.figures.",
+    "visprof.book.",
+    "visprof.chapter",
+    "visprof.cli",
+    "visprof.train",
+)
+OF_SERVICES = {
+    f"visprof.sources.{name}" for name in ("http", "miniplaces", "pinterest", "places", "unsplash")
+}
 PARTS = {"visprof.handlers", "visprof.mime"}  # of `reach`; names alone
 MODULES = [
     pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import subprocess
 import sys
@@ -29,10 +30,11 @@ CORE = {
     "alike", "boards", "cli", "datasheet", "duplicates", "intervals", "logodds", "manifests",
     "memo", "parameters", "prediction", "profiles", "rank_scores", "results.cite",
     "results.claims", "results.ledger", "results.verdicts", "retrieval", "scenes", "shares",
-    "significance", "text", "vocabulary",
+    "significance", "text", "variation", "vocabulary",
 }  # fmt: skip
 
 
+@functools.cache
 def distributions_of(extra: str | None) -> set[str]:
     lines = PROJECT["optional-dependencies"][extra] if extra else PROJECT["dependencies"]
     return {canonicalize_name(Requirement(line).name) for line in lines}
@@ -85,7 +87,7 @@ def test_each_import_is_of_the_core_or_says_which_extra_it_is_of(file):
         extra = extras.get(id(node))
         known = {"visprof"} | distributions_of(None) | (distributions_of(extra) if extra else set())
         where = f"line {node.lineno}: {name} is not of the extra {extra}"
-        assert DISTRIBUTIONS.get(name, {name}) & known, where
+        assert DISTRIBUTIONS.get(name, {canonicalize_name(name)}) & known, where
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from visprof import figures
 from visprof.intervals import Estimate
-from visprof.results.claims import chance_parts
+from visprof.results.chance import chance_parts
 
 
 def test_chance_is_parted_into_users_and_seeds():

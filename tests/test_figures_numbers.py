@@ -221,6 +221,10 @@ EXPECTED = {
         **{"class": labels}
     ),
     "taste_recovery": _spread,
+    "training_losses": lambda logs: pd.concat(
+        [pd.DataFrame(log).assign(training=name) for name, log in logs.items()]
+    ),
+    "user_shares": lambda table: table[table["share"] == "user"].drop(columns="share"),
 }
 
 

@@ -101,3 +101,13 @@ def test_leakage_curves_have_one_scale_and_two_random_values(scores):
     for axis, x, random in ((left, [0.5, 1.0], 0.05), (right, [0.1, 0.2], 0.02)):
         assert list(axis.containers[0].lines[0].get_xdata()) == x
         assert any(set(line.get_ydata()) == {random} for line in axis.lines)
+
+
+def test_recency_has_a_panel_a_profile_and_a_curve_for_which_pins(scores):
+    table = scores.rename(columns={"row": "pins", "x": "n_train"})
+    left, right = figures.recency_curves(table, random=0.05).axes
+    assert (left.get_title(), right.get_title()) == ("image", "text")
+    assert left.get_ylim() == right.get_ylim()
+    drawn = [bars.lines[0].get_ydata().tolist() for bars in left.containers]
+    assert drawn == [[0.4], [0.5]]  # of a, and of b
+    assert all(set(axis.lines[-1].get_ydata()) == {0.05} for axis in (left, right))

@@ -43,3 +43,14 @@ def test_ablation_has_a_panel_for_each_normalisation_and_rule():
     assert (pushed.get_xdata().tolist(), unpushed.get_xdata().tolist()) == ([1], [0])
     assert pushed.get_ydata().tolist() == [0.6]
     assert figure.axes[0].get_ylabel().startswith("batch normalisation")
+
+
+def test_losses_are_drawn_by_how_much_of_a_training_is_done():
+    log = {"iteration": [1, 4], "loss": [9.0, 5.0], "active_share": [0.5, 0.25]}
+    figure = figures.training_losses({"all": log, "last": log | {"iteration": [2, 8]}})
+    loss, active = figure.axes
+    assert [line.get_xdata().tolist() for line in loss.lines] == [[25.0, 100.0]] * 2
+    assert active.lines[1].get_ydata().tolist() == [50.0, 25.0]
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == ["all", "last"]
+    assert figure.numbers["training"].tolist() == ["all", "all", "last", "last"]
+    assert figure_examples.drawn(figure).min() < 100

@@ -681,3 +681,56 @@ def test_a_list_without_a_column_or_file_is_refused(tmp_path):
         read_repositories(tmp_path / "list.csv")
     with pytest.raises(FileNotFoundError, match="no list of repositories"):
         read_repositories(tmp_path / "absent.csv")
+
+
+# ---------------------------------------------------------------------- photographs of a list
+
+
+def photograph(seed: int, taken: str | None) -> bytes:
+    exif = Image.Exif()
+    if taken:
+        exif[0x9003] = taken
+    file = io.BytesIO()
+    Image.open(io.BytesIO(picture(seed))).save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
+def test_photographs_are_dated_by_when_they_were_taken(source, tmp_path):
+    files = {
+        "a.jpg": photograph(0, "2015:06:01 10:00:00"), "b.jpg": photograph(1, None),
+        "c.jpg": photograph(2, "0000:00:00 00:00:00"), "d.jpg": b"no picture",
+    }  # fmt: skip
+    pinned = source.pinned(source.commit(files, 10))
+    table, summary = collect(tmp_path, pinned, photographs=True)
+    assert table["path"].tolist() == ["b.jpg", "c.jpg", "a.jpg"]
+    assert table["time_source"].tolist() == ["commit", "commit", "exif"]
+    assert table["added_at"].iloc[2] == "2015-06-01T10:00:00+00:00"
+    assert summary.left_out.total() == 1
+    plain, _ = collect(tmp_path, pinned)  # collected anew: something else is asked
+    assert set(plain["time_source"]) == {"commit"}
+    assert read_boards(tmp_path / "out")["time_source"].tolist() == ["commit"] * 3
+
+
+def test_only_what_is_listed_is_on_the_board(source, tmp_path):
+    kept, other = picture(0), picture(1)
+    commit = source.commit({"x/kept.png": kept, "other.png": other}, 10)
+    blob = str(pygit2.hash(kept))
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "board_id,url,commit,licence,pictures\n"
+        f"curator,{source.url},{commit},not stated,{blob[:16]} {'0' * 16}\n"
+    )
+    table, summary = collect(tmp_path, *read_repositories(path))
+    assert table["blob_sha"].tolist() == [blob]
+    assert summary.left_out == {"not on the list": 1}
+    path.write_text(path.read_text().replace(blob[:16], blob[:9]))
+    with pytest.raises(ValueError, match=r"line 2: pictures of curator: .* first 16 digits"):
+        read_repositories(path)
+
+
+def test_the_shipped_list_of_travel_names_contents_and_no_files():
+    repositories = read_repositories(git.TRAVEL_LIST)
+    assert len(repositories) == 35
+    sizes = [len(of.pictures) for of in repositories]
+    assert (sum(sizes), min(sizes), max(sizes)) == (3961, 54, 160)
+    assert not any("." in of for pinned in repositories for of in pinned.pictures)

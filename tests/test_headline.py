@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 
 from visprof.results.cite import find_ledger
-from visprof.results.claims import ledger_scorecard
 from visprof.results.headline import headline_first, headline_keys
+from visprof.results.scorecard import ledger_scorecard
+from visprof.results.verdicts import UNANSWERABLE
 
 
 def test_the_order_does_not_depend_on_that_of_the_ledger():
@@ -21,9 +23,9 @@ def test_the_order_does_not_depend_on_that_of_the_ledger():
     assert headline_first([]) == []
 
 
-def test_the_share_by_sessions_goes_before_that_by_pins():
-    assert headline_keys(["pairs.bh"]) == ["pairs.bh"]
-    assert headline_keys(["pairs.bh", "pairs.bh.sessions"]) == ["pairs.bh.sessions"]
+def test_numbers_of_users_stand_in_the_order_of_the_claims():
+    users = ["variance.image.user", "pairs.differ", "pairs.distance.true"]
+    assert headline_keys([*users[::-1], "pairs.bh"]) == users
 
 
 @pytest.mark.parametrize("preset", ["demo", "boards"])
@@ -32,6 +34,9 @@ def test_every_value_that_the_scorecard_shows_is_in_the_headline(preset):
     entries = ledger.read()
     shown = {f"{entries[key]['value']:.3f}" for key in headline_keys(entries)}
     shown |= {f"{entries[key]['value']:.1%}" for key in headline_keys(entries)}
-    for ours in ledger_scorecard(ledger)["ours"]:
-        first = ours.split(";")[0].split(" against ")
+    shown |= {f"at least {entries[key]['value']:.0%}" for key in headline_keys(entries)}
+    card = ledger_scorecard(ledger)
+    for ours in card.loc[card["verdict"] != UNANSWERABLE, "ours"]:
+        first = re.split(" against | of the variance|, of at most", ours.split(";")[0])[:2]
+        first = [of for of in first if any(map(str.isdigit, of))]
         assert all(value.split(" (")[0] in shown for value in first), ours

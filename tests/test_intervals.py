@@ -1,16 +1,19 @@
-"""Bootstrap draws and their percentile intervals, over units and over seeds."""
+"""Intervals by bootstrap and jackknife, over units and over seeds."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from benchmarks import class_intervals
 from visprof.intervals import (
     COVERAGE,
     estimate_over_seeds,
+    jackknife_over_seeds,
     mean_draws,
     mean_over_seeds,
     percentile_interval,
@@ -178,6 +181,68 @@ def test_seeds_and_draws_that_do_not_match_are_refused(values, draws, message):
         estimate_over_seeds(values, draws)
 
 
+def means_left_out(own):
+    """Means of units' own values (n, S), and without each unit."""
+    return own.mean(axis=0), (own.sum(axis=0) - own) / (len(own) - 1)
+
+
+@pytest.mark.parametrize("n", [2, 8, 30])
+def test_the_jackknife_of_a_mean_is_students_interval(n):
+    own = np.random.default_rng(n).gamma(1.0, size=(n, 1))
+    found = jackknife_over_seeds(*means_left_out(own))
+    students = stats.ttest_1samp(own[:, 0], 0).confidence_interval(COVERAGE)
+    assert (found.low, found.high) == pytest.approx((students.low, students.high))
+    assert found.sd_units == pytest.approx(stats.sem(own[:, 0]))
+    assert found.by_seed == ((found.value, found.low, found.high),)
+    assert found.sd_seeds is None
+
+
+def test_the_jackknife_adds_the_variance_of_seeds():
+    rng = np.random.default_rng(0)
+    own = rng.normal(size=(12, 1)) + rng.normal(size=5) + 0.1 * rng.normal(size=(12, 5))
+    values, left_out = means_left_out(own)
+    found = jackknife_over_seeds(values, left_out)
+    of_units, of_seeds = own.mean(axis=1).var(ddof=1) / 12, values.var(ddof=1) / 5
+    freedom = (of_units + of_seeds) ** 2 / (of_units**2 / 11 + of_seeds**2 / 4)
+    arm = stats.t.ppf(0.975, freedom) * np.sqrt(of_units + of_seeds)
+    assert (found.low, found.high) == pytest.approx((values.mean() - arm, values.mean() + arm))
+    assert (found.sd_units**2, found.sd_seeds**2) == pytest.approx((of_units, of_seeds))
+    for seed, one in enumerate(found.by_seed):
+        alone = jackknife_over_seeds(values[[seed]], left_out[:, [seed]])
+        assert one == (alone.value, alone.low, alone.high)
+
+
+def test_equal_seeds_add_nothing_to_the_jackknife():
+    values, left_out = means_left_out(np.random.default_rng(1).normal(size=(6, 1)))
+    one = jackknife_over_seeds(values, left_out)
+    found = jackknife_over_seeds(np.repeat(values, 4), np.repeat(left_out, 4, axis=1))
+    assert (found.low, found.high) == pytest.approx((one.low, one.high))
+    constant = jackknife_over_seeds([3.0, 3.0], np.full((5, 2), 3.0))
+    assert (constant.low, constant.high, constant.sd_units) == (3.0, 3.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "left_out", "message"),
+    [
+        ([1.0, 2.0], np.ones((9, 3)), r"left_out: expected shape \(n, 2\) with n > 1"),
+        ([1.0], np.ones((1, 1)), r"left_out: expected shape \(n, 1\) with n > 1"),
+        ([1.0], [[1.0], [np.nan]], "left_out.*NaN"),
+        ([np.nan], np.ones((9, 1)), "values: 1 of 1 values are NaN"),
+    ],
+)
+def test_values_that_cannot_be_jackknifed_are_refused(values, left_out, message):
+    with pytest.raises(ValueError, match=message):
+        jackknife_over_seeds(values, left_out)
+
+
+@pytest.mark.slow
+def test_intervals_over_few_classes_cover():
+    found = pd.concat(class_intervals.coverage(400, n) for n in (8, 20))
+    differences = found[found["number"] == "difference of mAP"]
+    assert differences["jackknife and t"].between(0.85, 0.99).all()
+    assert (differences["jackknife and t"] > differences["percentile"]).all()
+
+
 @pytest.mark.parametrize("n_seeds", [1, 4])
 def test_means_over_seeds_have_the_same_draws_of_units_for_all(n_seeds):
     values = np.random.default_rng(0).gamma(2.0, size=(n_seeds, 30, 3))
@@ -202,6 +267,7 @@ def test_means_over_seeds_have_the_same_draws_of_units_for_all(n_seeds):
 
 
 @pytest.mark.parametrize("n_seeds", [1, 5])
+@pytest.mark.slow
 def test_intervals_cover_the_draw_of_units_and_of_seeds(n_seeds):
     """Users and seeds with effects of their own; the truth is 0, or the one seed's."""
     rng = np.random.default_rng(0)

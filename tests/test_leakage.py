@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from pin_tables import N_BACKGROUND, pin_arrays, split_of, table
+from pin_tables import split_of, table
 
 from visprof import rank_scores
 from visprof.steps.data import Pins
@@ -35,8 +35,7 @@ def leaking(n_users=30, n_pins=12, seed=0, **changes):
     }
     samples = leakage_samples(**given | changes)
     ranks = leakage_ranks(
-        pin_arrays([], np.exp(embedded)),
-        pin_arrays(np.zeros((N_BACKGROUND, 6)), embedded), samples, "euclidean",
+        {"image": np.exp(embedded), "embedding": embedded}, samples, "euclidean"
     )  # fmt: skip
     return leakage([ranks], samples, seed=0)
 

@@ -15,7 +15,7 @@ import pytest
 
 from visprof import memo, study
 from visprof.backbones import load_backbone
-from visprof.results.claims import scorecard
+from visprof.results.scorecard import scorecard
 from visprof.steps import VARIANTS
 
 

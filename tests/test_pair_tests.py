@@ -10,9 +10,17 @@ import pytest
 from one_pair import one_pair
 from scipy.stats import false_discovery_control
 
-from visprof.significance import PairPValues
+from visprof.intervals import Estimate
+from visprof.significance import PairPValues, StudentisedPValues, studentised_pvalues
+from visprof.steps import find_step
 from visprof.steps.data import PinArrays
-from visprof.steps.pair_tests import PairTests, pair_tests, pin_sessions, significance_numbers
+from visprof.steps.pair_tests import (
+    PairTests,
+    no_times,
+    pair_tests,
+    pin_sessions,
+    significance_numbers,
+)  # fmt: skip
 from visprof.study import Study
 
 
@@ -29,7 +37,7 @@ def test_a_session_is_a_users_day():
         split(
             ["2015-01-01 00:10", "2015-01-01 00:10", "2015-01-01 23:50", "2015-01-02 00:10",
              "2015-01-02 00:10", "2015-01-02 12:00"]
-        )
+        ), "day",
     )  # fmt: skip
     assert len(set(sessions)) == 4
     assert sessions[0] == sessions[2] != sessions[4]
@@ -38,7 +46,7 @@ def test_a_session_is_a_users_day():
 
 def test_days_with_one_pin_are_no_sessions():
     days = [f"2015-01-0{day}" for day in range(1, 7)]
-    assert pin_sessions(split(days)) is None
+    assert pin_sessions(split(days), "day") is None
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +61,7 @@ def three_users():
     table = pd.DataFrame({"board": np.repeat(list(tastes), 40), "time": days})
     board_split = SimpleNamespace(analysed=table)
     words = PinArrays(rng.dirichlet([1, 1, 1, 1], 50), pins)
-    sessions = pin_sessions(board_split)
+    sessions = pin_sessions(board_split, "day")
     return words, pair_tests([words], board_split, sessions, 0.01, "two-term", 10, 499, 0)
 
 
@@ -77,6 +85,32 @@ def test_pairs_are_tested_by_pin_and_by_session(three_users):
     assert tests.by_session.p_values[:2].max() < 0.05
 
 
+def test_distances_are_tested_in_all_vocabularies_side_by_side():
+    rng = np.random.default_rng(2)
+    table = pd.DataFrame(
+        {"board": list("abc") * 20, "time": pd.to_datetime(np.arange(60) // 6, unit="D", utc=True)}
+    )
+    split_ = SimpleNamespace(analysed=table)
+    every = [PinArrays(rng.dirichlet(np.ones(4), 9), rng.dirichlet(np.ones(4), 60)) for _ in "ab"]
+    sessions = pin_sessions(split_, "day")
+    tests = pair_tests(every, split_, sessions, 0.01, "two-term", 10, 99, 0)
+    alone = [
+        studentised_pvalues(of.analysed, table["board"], tests.pairs, sessions, 99).distance
+        for of in every
+    ]
+    np.testing.assert_allclose(tests.by_distance.distance, np.sum(alone, axis=0))
+    unknown = pair_tests(every, split_, None, 0.01, "two-term", 10, 99, 0)
+    assert unknown.by_session is None
+    np.testing.assert_array_equal(unknown.sessions_per_user, [20, 20, 20])
+    assert (unknown.by_distance.least_p <= tests.by_distance.least_p).all()
+
+
+def test_pins_of_a_world_without_sessions_have_none(tmp_path):
+    assert Study("tiny", home=tmp_path)["pin_sessions"] is None
+    assert find_step("pin_sessions", Study("tiny", session_length=3.0)) is pin_sessions
+    assert find_step("pin_sessions", Study("tiny", drawn=False, session_length=3.0)) is no_times
+
+
 def test_pairs_are_tested_in_the_vocabularies_of_all_seeds():
     rng = np.random.default_rng(1)
     table = pd.DataFrame(
@@ -86,7 +120,7 @@ def test_pairs_are_tested_in_the_vocabularies_of_all_seeds():
     every = [
         PinArrays(rng.dirichlet(np.ones(k), 50), rng.dirichlet(np.ones(k), 60)) for k in (4, 6)
     ]
-    rest = (board_split, pin_sessions(board_split), 0.01, "two-term", 10, 99, 0)
+    rest = (board_split, pin_sessions(board_split, "day"), 0.01, "two-term", 10, 99, 0)
     both, *alone = (pair_tests(of, *rest) for of in (every, every[:1], every[1:]))
     for shuffled in ("by_pin", "by_session"):
         found, own = getattr(both, shuffled), [getattr(of, shuffled) for of in alone]
@@ -102,13 +136,24 @@ def of_pairs(p, max_z_by_seed, p_by_seed):
     """Tests of all pairs of four users, by pin."""
     max_z_by_seed, p_by_seed = np.array(max_z_by_seed), np.array(p_by_seed)
     found = PairPValues(max_z_by_seed.mean(axis=0), np.array(p), max_z_by_seed, p_by_seed)
-    return PairTests(PAIRS, found, None, np.ones(4))
+    by_distance = StudentisedPValues(np.ones(6), np.array(p), np.full(6, 0.001))
+    return PairTests(PAIRS, found, None, by_distance, np.ones(4))
 
 
 def test_numbers_are_shares_of_the_tested_pairs():
     p = np.array([0.001, 0.03, 0.04, 0.9, 0.2, 0.002])
     numbers = significance_numbers(of_pairs(p, [[3, 2.5, 1, 1, 1, 3.0]], [p]), 2.0)
-    assert set(numbers) == {"pairs.tested.differ", "pairs.significant", "pairs.bh"}
+    by_distance = {f"pairs.distance.{of}" for of in ("significant", "bh", "attainable")}
+    bounds = {"pairs.distance.true", "pairs.distance.ceiling"}
+    by_z = {"pairs.tested.differ", "pairs.significant", "pairs.bh"}
+    assert set(numbers) == by_z | by_distance | bounds
+    assert numbers["pairs.distance.significant"].value == 4 / 6
+    assert numbers["pairs.distance.bh"].value == 2 / 6
+    assert numbers["pairs.distance.true"] == Estimate(2 / 6, n=6, unit="pairs of users")
+    assert (
+        numbers["pairs.distance.ceiling"].value == numbers["pairs.distance.attainable"].value == 1
+    )
+    numbers = {key: numbers[key] for key in by_z}
     assert numbers["pairs.tested.differ"].value == 3 / 6
     assert numbers["pairs.significant"].value == 4 / 6
     assert numbers["pairs.bh"].value == np.mean(false_discovery_control(p) <= 0.05) == 2 / 6

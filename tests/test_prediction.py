@@ -8,8 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
+from sklearn.decomposition import PCA
+from sklearn.metrics import roc_auc_score
 
-from visprof.prediction import rank_users, reciprocal_ranks
+from visprof.prediction import (
+    preference_auc,
+    rank_users,
+    reciprocal_ranks,
+    whitened_profiles,
+)
 from visprof.profiles import DISTANCES, join_profiles
 from visprof.rank_scores import mean_reciprocal_rank, random_mrr
 from visprof.sources.vectors import simulate_embeddings
@@ -230,3 +237,154 @@ def test_rows_of_very_different_length_have_cosines():
     np.testing.assert_array_equal(
         reciprocal_ranks(train * lengths, train * lengths[::-1], "cosine"), np.ones(20)
     )
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), k=st.integers(1, 5), single=st.booleans())
+def test_whitened_profiles_are_those_of_sklearn_but_for_signs(seed, k, single):
+    rng = np.random.default_rng(seed)
+    background = rng.normal(size=(60, 6)) @ rng.normal(size=(6, 6)) + 3
+    pins, users = rng.normal(size=(30, 6)), rng.permutation(np.arange(30) % 4)
+    if single:
+        background, pins = background.astype(np.float32), pins.astype(np.float32)
+    found = whitened_profiles(pins, users, background, k)
+    pca = PCA(k, whiten=True, svd_solver="full").fit(background.astype(np.float64))
+    projected = pca.transform(pins.astype(np.float64))
+    expected = np.array([projected[users == user].mean(axis=0) for user in range(4)])
+    signs = np.sign(pca.components_[np.arange(k), np.abs(pca.components_).argmax(axis=1)])
+    expected = expected * signs * np.sqrt(60 / 59)  # of the population, not of a sample
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
+    own = whitened_profiles(background, np.arange(60), background, k)
+    np.testing.assert_allclose(own.T @ own / 60, np.eye(k), atol=1e-6)
+
+
+def test_whitened_profiles_depend_on_neither_order_nor_names_nor_scale():
+    rng = np.random.default_rng(0)
+    background, pins = rng.normal(size=(60, 6)) * np.arange(1, 7), rng.normal(size=(30, 6))
+    users, order = rng.permutation(np.arange(30) % 4), rng.permutation(30)
+    expected = whitened_profiles(pins, users, background, 3)
+    names = np.array(["k", "l", "m", "n"])[users]
+    found = whitened_profiles(pins[order], names[order], background[::-1], 3)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    for exponent in (-900, -40, 40, 900):
+        far = np.ldexp(pins, exponent), users, np.ldexp(background, exponent), 3
+        np.testing.assert_allclose(whitened_profiles(*far), expected, rtol=1e-12)
+    rotated, _ = np.linalg.qr(rng.normal(size=(6, 6)))
+    turned = whitened_profiles(pins @ rotated, users, background @ rotated, 3)
+    np.testing.assert_allclose(turned @ turned.T, expected @ expected.T, rtol=1e-9)
+
+
+def test_whitening_finds_what_a_large_common_direction_hides():
+    rng = np.random.default_rng(0)
+    scale = np.array([30.0] + [1.0] * 9)
+    tastes = rng.normal(size=(40, 10))
+
+    def profiles(n):
+        pins = np.repeat(tastes, n, axis=0) + 3 * rng.normal(size=(40 * n, 10))
+        return pins * scale, np.repeat(np.arange(40), n)
+
+    background = 3 * rng.normal(size=(2000, 10)) * scale
+    sides = profiles(30), profiles(30)
+    whitened = [whitened_profiles(pins, users, background, 10) for pins, users in sides]
+    plain = [pins.reshape(40, 30, 10).mean(axis=1) for pins, _ in sides]
+    better, worse = (reciprocal_ranks(*of, distance="cosine").mean() for of in (whitened, plain))
+    assert better > worse + 0.2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_components": 3}, "background of 5 rows varies in 2 directions, got 3"),
+        ({"n_components": 0}, "n_components: expected a whole number of at least 1, got 0"),
+        ({"background": np.eye(4)[:, :3]}, "components 1 and 2 have the same variance"),
+        ({"background": np.ones((1, 3))}, "all rows are equal"),
+        ({"background": np.ones((9, 3))}, "all rows are equal"),
+        ({"background": np.ones((9, 2))}, r"pins \(4, 3\) and background \(9, 2\) differ in"),
+        ({"users": [0, 1, 2]}, "users: expected shape"),
+        ({"pins": np.full((4, 3), np.nan)}, "pins contains NaN"),
+    ],
+)
+def test_what_cannot_be_whitened_is_named(change, message):
+    plane = np.random.default_rng(0).normal(size=(5, 3)) * [1, 2, 0]
+    good = {"pins": np.eye(4)[:, :3], "users": [0, 0, 1, 1], "background": plane}
+    with pytest.raises(ValueError, match=message):
+        whitened_profiles(**({"n_components": 1} | good | change))
+
+
+def plain_auc(profiles, pictures, users, strata):
+    """By pairs of an own picture and another's of the same stratum, the own pictures alike."""
+    auc = []
+    for user, profile in zip(np.unique(users), profiles, strict=True):
+        shares = []
+        for own in np.flatnonzero(users == user):
+            wins = []
+            for other in np.flatnonzero((users != user) & (strata == strata[own])):
+                near, far = (np.sum((pictures[p] - profile) ** 2) for p in (own, other))
+                tied = math.isclose(near, far, rel_tol=1e-9)
+                wins.append(0.5 if tied else float(near < far))
+            if wins:
+                shares.append(np.mean(wins))
+        auc.append(np.mean(shares) if shares else np.nan)
+    return np.array(auc)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), tied=st.booleans(), n_strata=st.integers(1, 12))
+def test_preference_equals_plain_loops(seed, tied, n_strata):
+    rng = np.random.default_rng(seed)
+    users = rng.permutation(np.r_[np.arange(3), rng.integers(0, 3, 15)])
+    pictures = rng.integers(0, 3, (18, 2)) / 7 if tied else rng.normal(size=(18, 2))
+    profiles, strata = rng.integers(0, 3, (3, 2)) / 7, rng.integers(0, n_strata, 18)
+    found = preference_auc(profiles, pictures, users, strata)
+    np.testing.assert_allclose(found, plain_auc(profiles, pictures, users, strata))
+    order = rng.permutation(18)
+    names = np.array(["x", "y", "z"])[users][order]
+    same = preference_auc(profiles, pictures[order], names, strata[order] + 0.5)
+    np.testing.assert_allclose(same, found, rtol=1e-12)
+    far = np.ldexp(profiles, 600), np.ldexp(pictures, 600)
+    np.testing.assert_array_equal(preference_auc(*far, users, strata), found)
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_preference_is_the_area_under_the_roc_curve(distance):
+    rng = np.random.default_rng(0)
+    profiles, pictures = rng.dirichlet(np.ones(5), 4), rng.dirichlet(np.ones(5), 200)
+    users = np.arange(200) % 4
+    found = preference_auc(profiles, pictures, users, distance=distance)
+    a, b = {
+        "euclidean": (profiles, pictures),
+        "hellinger": (np.sqrt(profiles), np.sqrt(pictures)),
+        "cosine": tuple(x / np.linalg.norm(x, axis=1)[:, None] for x in (profiles, pictures)),
+    }[distance]
+    expected = [roc_auc_score(users == user, -cdist(a, b)[user]) for user in range(4)]
+    np.testing.assert_allclose(found, expected)
+
+
+def test_matched_negatives_take_away_what_the_file_tells():
+    """Each user has pictures of one size; which those are, is all that tells them apart."""
+    rng = np.random.default_rng(0)
+    users, sizes = np.repeat([0, 1, 2, 3], 50), np.repeat([0, 0, 1, 1], 50)
+    pictures = np.column_stack([10.0 * sizes, rng.normal(size=200)])
+    profiles = np.array([[0, 0], [0, 0], [10, 0], [10, 0]])
+    assert (preference_auc(profiles, pictures, users) > 0.75).all()
+    matched = preference_auc(profiles, pictures, users, sizes)
+    np.testing.assert_allclose(matched, 0.5, atol=0.15)
+    assert matched[0] + matched[1] == pytest.approx(1)  # of two, one's gain is the other's loss
+    assert np.isnan(preference_auc(profiles, pictures, users, users)).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"profiles": np.ones((3, 2))}, r"profiles: expected shape \(2, 2\), .* got \(3, 2\)"),
+        ({"users": np.zeros(4), "profiles": np.ones((1, 2))}, "users: expected .* 2, got 1"),
+        ({"strata": [0, 1]}, r"strata: expected shape \(4,\)"),
+        ({"pictures": np.full((4, 2), np.inf)}, "pictures contains infinity"),
+        ({"distance": "manhattan"}, "distance: expected one of"),
+        ({"pictures": np.zeros((4, 2)), "distance": "cosine"}, "pictures: the cosine .* zero row"),
+    ],
+)
+def test_bad_input_of_preference_is_named(change, message):
+    good = {"profiles": np.eye(2), "pictures": np.eye(4)[:, :2], "users": [0, 0, 1, 1]}
+    with pytest.raises(ValueError, match=message):
+        preference_auc(**(good | change))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import numpy as np
 import pytest
-from pin_tables import N_BACKGROUND, N_USERS, SPLIT, random_parts
+from pin_tables import N_USERS, NOT_WITHOUT_PICTURES, profiles_of, random_parts
 
 from visprof import boards
-from visprof.steps.profile_kinds import PROFILES, train_test_profiles
+from visprof.steps.pin_parts import pin_parts
+from visprof.steps.profile_kinds import PROFILES
 
 
 @pytest.fixture
@@ -17,20 +20,12 @@ def parts():
 
 @pytest.fixture
 def profiles(parts):
-    return train_test_profiles(**parts, **SPLIT, seed=3)
+    return profiles_of(parts)
 
 
 def test_profiles_are_means_of_the_first_and_last_sampled_pins(parts, profiles):
     rows = boards.sample_pins(parts["board_split"].analysed, 10, random_state=3).reshape(-1, 10)
-    outputs = parts["pin_features"].outputs
-    shares = np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True)
-    by_part = {
-        "image": parts["assignments"].analysed,
-        "text": parts["text_assignments"].analysed,
-        "embedding": parts["pin_embedding"].analysed,
-        "labels": shares[N_BACKGROUND:],
-        "palette": parts["palettes"],
-    }
+    by_part = pin_parts(**parts)
     assert set(profiles.test) == set(by_part)
     assert profiles.users.tolist() == [f"user-{i:02d}" for i in range(N_USERS)]
     for part, features in by_part.items():
@@ -44,13 +39,28 @@ def test_profiles_are_means_of_the_first_and_last_sampled_pins(parts, profiles):
 
 
 def test_profiles_without_their_parts_are_left_out(parts):
-    parts |= {"text_assignments": None, "pin_features": None, "palettes": None}
-    profiles = train_test_profiles(**parts, **SPLIT, seed=3)
-    assert list(profiles.kinds()) == ["image", "mean embedding"]
+    parts |= dict.fromkeys(NOT_WITHOUT_PICTURES)
+    profiles = profiles_of(parts)
+    assert list(profiles.kinds()) == [
+        "image", "mean embedding", "whitened", "within-class residual",
+    ]  # fmt: skip
 
 
 def test_too_few_pins_are_named(parts):
     with pytest.raises(ValueError, match="cannot sample 13 pins a board: user-00 has 12"):
-        train_test_profiles(**parts, **SPLIT | {"n_pins": 13}, seed=3)
+        profiles_of(parts, n_pins=13)
     with pytest.raises(ValueError, match="fewer than n_train"):
-        train_test_profiles(**parts, **SPLIT | {"n_test": 8}, seed=3)
+        profiles_of(parts, n_test=8)
+
+
+def test_a_kind_is_compared_by_the_studys_distance_where_it_suits():
+    usual = {name: kind.usual("hellinger") for name, kind in PROFILES.items()}
+    assert usual["image"] == "hellinger"
+    assert usual["mean embedding"] == usual["palette"] == "euclidean"
+    assert usual["whitened"] == PROFILES["whitened"].usual("euclidean") == "cosine"
+
+
+def test_kinds_stand_together_by_what_they_see():
+    seen = [kind.sees for kind in PROFILES.values()]
+    groups = [sees for sees, _ in groupby(seen)]
+    assert len(groups) == len(set(groups)) == 5

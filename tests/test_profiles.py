@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LinearRegression
 
 from visprof.prediction import reciprocal_ranks
-from visprof.profiles import DISTANCES, join_profiles, user_profiles
+from visprof.profiles import DISTANCES, join_profiles, regress_out, user_profiles, whiten
 
 
 @settings(max_examples=50, deadline=None)
@@ -95,3 +97,68 @@ def test_a_kind_without_spread_says_nothing_and_no_kind_is_refused():
     np.testing.assert_array_equal(reciprocal_ranks(train, test), reciprocal_ranks(*profiles))
     with pytest.raises(ValueError, match="at least one"):
         join_profiles([])
+
+
+def test_what_is_regressed_out_is_the_least_squares_fit_to_the_background():
+    rng = np.random.default_rng(0)
+    facts = rng.normal(size=(30, 3))
+    facts = np.column_stack([facts, facts[:, 0] - facts[:, 1]])  # as an aspect ratio is
+    values = rng.normal(size=(30, 5))
+    found = regress_out(values[20:], facts[20:], values[:20], facts[:20])
+    fit = LinearRegression().fit(facts[:20, :3], values[:20])
+    np.testing.assert_allclose(found, values[20:] - fit.predict(facts[20:, :3]), atol=1e-12)
+    explained = 7 + facts @ rng.normal(size=(4, 5))
+    left = regress_out(explained[20:], facts[20:], explained[:20], facts[:20])
+    np.testing.assert_allclose(left, 0, atol=1e-12)
+
+
+def test_pins_and_facts_that_do_not_belong_together_are_refused():
+    pins, facts = np.ones((4, 2)), np.ones((4, 3))
+    for spoilt in (
+        (pins[:3], facts, pins, facts), (pins, facts[:, :2], pins, facts),
+        (pins[:, :1], facts, pins, facts), (pins, facts, pins, facts[:3]),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="must be of the same pins"):
+            regress_out(*spoilt)
+
+
+def test_whitened_are_the_principal_components_of_unit_variance_in_the_background():
+    rng = np.random.default_rng(0)
+    pins, background = (rng.normal(size=(n, 6)) @ np.diag([9, 5, 3, 2, 1, 0.1]) for n in (7, 40))
+    found = whiten(pins, background, 4)
+    expected = PCA(4, svd_solver="full", whiten=True).fit(background).transform(pins)
+    np.testing.assert_allclose(np.abs(found), np.abs(expected) * np.sqrt(40 / 39), rtol=1e-10)
+    own = whiten(background, background, 4)
+    np.testing.assert_allclose(own.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(own.T @ own / 40, np.eye(4), atol=1e-12)
+
+
+@pytest.mark.parametrize("least", [0.1, 1e-5])  # by products of columns, and by the array itself
+def test_few_components_of_many_are_those_of_all(least):
+    rng = np.random.default_rng(5)
+    spread = np.geomspace(1, least, 30)
+    background = rng.normal(size=(80, 30)) * spread
+    pins = rng.normal(size=(9, 30)) * spread
+    few, every = (whiten(pins, background, n) for n in (6, 29))
+    np.testing.assert_allclose(few, every[:, :6], rtol=1e-9, atol=1e-10)
+
+
+def test_the_largest_loading_of_a_component_is_positive():
+    rng = np.random.default_rng(0)
+    background = rng.normal(size=(40, 5)) @ np.diag([9, 5, 3, 2, 1])
+    steps = whiten(np.eye(5), background, 5) - whiten(np.zeros((5, 5)), background, 5)
+    assert (steps[np.abs(steps).argmax(axis=0), np.arange(5)] > 0).all()
+    np.testing.assert_allclose(  # so the sign does not hang on that of the data
+        whiten(-background, -background, 5), -whiten(background, background, 5), atol=1e-9
+    )
+
+
+def test_no_more_components_than_the_background_spans():
+    rng = np.random.default_rng(0)
+    flat = rng.normal(size=(40, 2)) @ rng.normal(size=(2, 6)) + 5
+    assert whiten(rng.normal(size=(3, 6)), flat, 6).shape == (3, 2)
+    assert whiten(rng.normal(size=(3, 6)), flat[:2], 6).shape == (3, 1)
+    with pytest.raises(ValueError, match="all rows are equal"):
+        whiten(flat, np.full((4, 6), 0.1), 2)
+    with pytest.raises(ValueError, match="differ in columns"):
+        whiten(flat, flat[:, :5], 2)

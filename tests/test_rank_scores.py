@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from scipy.stats import kstest, permutation_test
 
 from visprof.rank_scores import (
+    holm,
     mean_reciprocal_rank,
     mrr_difference,
+    nested_choice,
     random_mrr,
     randomisation_test,
     rank_scores,
@@ -160,3 +162,40 @@ def test_fewer_users_at_random_have_the_random_value_of_their_number():
 def test_bad_subsets_are_named(ranks, size, message):
     with pytest.raises(ValueError, match=message):
         subset_reciprocal_ranks(ranks, size)
+
+
+def test_each_user_is_scored_by_what_is_best_for_the_others():
+    rng = np.random.default_rng(0)
+    rr = 1 / rng.integers(1, 9, (12, 3))
+    found, chosen = nested_choice(rr)
+    for user in range(12):
+        means = [
+            np.mean([rr[other, method] for other in range(12) if other != user])
+            for method in range(3)
+        ]
+        assert chosen[user] == int(np.argmax(np.round(means, 9)))
+        assert found[user] == rr[user, chosen[user]]
+
+
+def test_a_choice_needs_others_and_takes_the_first_of_equals():
+    with pytest.raises(ValueError, match="at least 2 users"):
+        nested_choice([[1.0, 0.5]])
+    assert nested_choice([[1.0, 1.0], [0.1, 0.1]])[1].tolist() == [0, 0]
+    # each would have its own best, and gets the other's
+    assert nested_choice([[1.0, 0.5], [0.5, 1.0]])[0].tolist() == [0.5, 0.5]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=9), st.floats(0.001, 1))
+def test_holm_rejects_what_its_step_down_procedure_rejects(p_values, level):
+    rejected = set()
+    for step, place in enumerate(np.argsort(p_values, kind="stable")):
+        if p_values[place] * (len(p_values) - step) > level:
+            break
+        rejected.add(place)
+    assert set(np.flatnonzero(holm(p_values) <= level)) == rejected
+
+
+@pytest.mark.parametrize("p_values", [[], [0.1, 1.1], [-0.1]])
+def test_what_is_no_p_value_is_refused(p_values):
+    with pytest.raises(ValueError, match="p_values: expected"):
+        holm(p_values)

@@ -13,17 +13,26 @@ import pytest
 
 import visprof
 from visprof.intervals import Estimate
-from visprof.results.claims import (
-    chance_parts,
+from visprof.results.chance import chance_parts
+from visprof.results.ledger import PAGE, Ledger, LedgerConflictError, estimates
+from visprof.results.provenance import checkout_commit, provenance
+from visprof.results.publish import changed_parameters
+from visprof.results.scorecard import (
     ledger_scorecard,
     scorecard,
     side_by_side,
     verdict_with_seeds,
 )
-from visprof.results.ledger import PAGE, Ledger, LedgerConflictError, estimates
-from visprof.results.provenance import checkout_commit, provenance
-from visprof.results.publish import changed_parameters
-from visprof.results.verdicts import verdict, verdict_above, verdicts_by_seed
+from visprof.results.verdicts import (
+    DOES_NOT_HOLD,
+    HOLDS,
+    NOT_RESOLVED,
+    UNANSWERABLE,
+    verdict,
+    verdict_above,
+    verdict_of_lead,
+    verdicts_by_seed,
+)  # fmt: skip
 
 
 def test_estimate_shows_its_interval_in_the_format_asked():
@@ -144,9 +153,12 @@ def test_a_ledger_keeps_what_each_seed_gives_and_reads_it_back_equal(tmp_path, m
 
 
 def test_each_seed_has_a_verdict_of_its_own():
-    assert verdicts_by_seed(SEEDED, 0) == ["holds", "not resolved", "holds"]
-    assert verdicts_by_seed(SEEDED, 0.3) == ["not resolved", "does not hold", "not resolved"]
-    assert verdicts_by_seed(Estimate(0.2, 0.1, 0.3), 0) == []
+    def alone(number, random):
+        return verdicts_by_seed("mrr.image.9", {"mrr.image.9": number, "mrr.random": random})
+
+    assert alone(SEEDED, Estimate(0.0)) == ["holds", "not resolved", "holds"]
+    assert alone(SEEDED, Estimate(0.3)) == ["not resolved", "does not hold", "not resolved"]
+    assert alone(Estimate(0.2, 0.1, 0.3), Estimate(0.0)) == []
 
 
 def test_what_the_data_made_of_a_preset_is_kept_with_the_run(tmp_path):
@@ -224,6 +236,7 @@ def test_rounding_decides_no_verdict():
         ("mrr.image-mean-embedding.10", "not resolved"),  # above 0
         ("mrr.image-mean-embedding.10.p", "not significant"),
         ("mrr.image-text.10.p", "significant"),  # 0.05, but for rounding
+        ("mrr.image-text.10.p.holm", "not significant"),
         ("pairs.differ", "not resolved"),  # above one half
         ("plane.pins.purity.plane-embedding", "does not hold"),
         ("plane.pins.purity.plane", ""),
@@ -237,6 +250,7 @@ def test_a_key_says_what_its_number_decides(key, decided):
         "mrr.image-mean-embedding.10": Estimate(0.3, -0.1, 0.7),
         "mrr.image-mean-embedding.10.p": Estimate(0.051),
         "mrr.image-text.10.p": Estimate(0.05 + 1e-15),
+        "mrr.image-text.10.p.holm": Estimate(0.1),
         "mrr.random": Estimate(0.2),
         "pairs.differ": Estimate(0.6, 0.4, 0.8),
         "plane.pins.purity.plane": Estimate(0.2, 0.1, 0.3),
@@ -255,6 +269,19 @@ def test_verdict_follows_the_interval(low, high, verdict):
     assert verdict_above(Estimate((low + high) / 2, low, high), 0) == verdict
 
 
+@pytest.mark.parametrize(
+    ("n", "p_value", "decided"),
+    [(49, 0.05, True), (49, 0.06, False), (50, 0.06, True), (None, 0.06, True)],
+)
+def test_of_few_users_a_lead_needs_the_test_to_agree(n, p_value, decided):
+    for low, high, alone in ((0.1, 0.3, HOLDS), (-0.3, -0.1, DOES_NOT_HOLD)):
+        lead = Estimate((low + high) / 2, low, high, n)
+        assert verdict_of_lead(lead, p_value) == (alone if decided else NOT_RESOLVED)
+        found = {"a.b-c": lead, "a.b": lead, "a.c": lead, "a.b-c.p.holm": Estimate(p_value)}
+        assert verdict("a.b-c", found) == verdict_of_lead(lead, p_value)
+    assert verdict_of_lead(Estimate(0.0, -0.1, 0.1, n), 0.001) == NOT_RESOLVED
+
+
 def test_verdict_without_interval_is_refused():
     with pytest.raises(ValueError, match="needs an interval"):
         verdict_above(Estimate(1.0), 0)
@@ -264,11 +291,14 @@ def numbers(differ, shuffled):
     one = Estimate(0.5, 0.4, 0.6)
     keys = ["hybrid", "cnn", "bow", "hybrid-cnn", "cnn-bow", "bow-random"]
     return {
-        **{f"map.{key}": one for key in keys},
+        **{f"map.{key}{reading}": one for key in keys for reading in ("", ".area")},
         "map.random": Estimate(0.05),
         "pairs.differ": differ,
         "pairs.differ.dealt": shuffled,
-        "pairs.bh": Estimate(0.8, 0.7, 0.9),
+        "variance.image.user": Estimate(0.1, 0.05, 0.2),
+        "variance.image.user.p": Estimate(0.01),
+        "pairs.distance.true": Estimate(0.6),
+        "pairs.distance.ceiling": Estimate(0.9),
         "mrr.image.50": one,
         "mrr.text.50": one,
         "mrr.random": Estimate(0.01),
@@ -281,25 +311,34 @@ def numbers(differ, shuffled):
 def test_scorecard_has_a_row_a_claim_and_needs_the_null_to_be_small():
     most = Estimate(0.9, 0.8, 0.95)
     card = scorecard(numbers(most, Estimate(0.01, 0.0, 0.02)), 50, 2.0)
-    of_profiles = card["claim"].str.contains("above (?:PV-DM|plain|classifier)")
-    assert card["verdict"][~of_profiles][:6].tolist() == ["holds"] * 6
-    # the mean embedding wins; this study has no classifier to make a histogram of labels
-    verdicts = card["verdict"][of_profiles].tolist()
-    assert verdicts == ["not resolved", "does not hold", "not tested"]
-    assert card.index[of_profiles].tolist() == [6, 7, 8]
+    verdicts = card.set_index("name")["verdict"]
+    of_scenes = ["hybrid-above-cnn", "cnn-above-bow", "bow-above-random"]
+    assert verdicts[[*of_scenes, "users-differ-by-z"]].tolist() == [HOLDS] * 4
+    assert verdicts["hybrid-above-cnn-unseen"] == UNANSWERABLE  # too few classes to part
+    assert verdicts["image-above-random"] == HOLDS
+    # the mean embedding wins; this study has no pictures to make a histogram of labels of
+    assert verdicts["image-above-text"] == NOT_RESOLVED
+    assert verdicts["image-above-mean-embedding"] == DOES_NOT_HOLD
+    assert verdicts["image-above-probe-histogram"] == UNANSWERABLE
     card = scorecard(numbers(most, Estimate(0.9, 0.8, 1.0)), 50, 2.0)
-    assert card["verdict"].iloc[3] == "does not hold"
+    assert card.set_index("name")["verdict"]["users-differ-by-z"] == "does not hold"
+    found = numbers(most, most) | {"map.cnn-bow.area": Estimate(0.1, -0.1, 0.3)}
+    row = scorecard(found, 50, 2.0).set_index("name").loc["cnn-above-bow"]
+    assert row["verdict"] == NOT_RESOLVED  # by the area, though it holds by the mean
 
 
-def test_a_share_of_significant_pairs_is_a_lower_bound():
+def test_a_lower_bound_shows_a_majority_or_nothing_and_no_more_than_the_sessions_allow():
     found = numbers(Estimate(0.9, 0.8, 0.95), Estimate(0.0, 0.0, 0.0))
-    assert scorecard(found, 50, 2.0)["verdict"].iloc[4] == "holds"
-    found["pairs.bh.sessions"] = Estimate(0.1, 0.05, 0.15)  # pins of a session are not independent
-    row = scorecard(found, 50, 2.0).iloc[4]
-    assert row["verdict"] == "not shown"
-    assert row["ours"].startswith("10.0% (5.0% to 15.0%); treating pins as independent 80")
-    del found["pairs.bh"]
-    assert scorecard(found, 50, 2.0)["verdict"].iloc[4] == "not tested"
+    row = scorecard(found, 50, 2.0).set_index("name").loc["most-pairs-differ"]
+    assert (row["verdict"], row["ours"]) == (
+        HOLDS, "at least 60%, of at most 90% that the sessions allow"
+    )  # fmt: skip
+    found["pairs.distance.true"] = Estimate(0.1)
+    row = scorecard(found, 50, 2.0).set_index("name").loc["most-pairs-differ"]
+    assert row["verdict"] == NOT_RESOLVED
+    found["pairs.distance.ceiling"] = Estimate(0.4)
+    row = scorecard(found, 50, 2.0).set_index("name").loc["most-pairs-differ"]
+    assert row["verdict"] == UNANSWERABLE
 
 
 def test_a_kept_ledger_has_the_scorecard_of_its_numbers(tmp_path):
@@ -309,7 +348,7 @@ def test_a_kept_ledger_has_the_scorecard_of_its_numbers(tmp_path):
     card = ledger_scorecard(ledger)
     assert card.equals(scorecard(found, 50, 2.0))
     both = side_by_side({"here": card, "there": card})
-    assert both.columns.tolist() == ["claim", "the paper", "here", "there", "rule"]
+    assert both.columns.tolist() == ["claim", "the paper", "here", "there"]
     assert both["here"][0] == f"{card['verdict'][0]}: {card['ours'][0]}"
 
 
@@ -318,24 +357,25 @@ def test_scorecard_counts_the_seeds_that_would_say_the_same_by_themselves():
     shuffled = Estimate(0.03, 0, 0.1, by_seed=((0.01, 0, 0.1), (0.02, 0, 0.1), (0.06, 0, 0.1)))
     found = numbers(most, shuffled)
     found["map.hybrid-cnn"] = SEEDED
-    found["pairs.bh"] = Estimate(
-        0.5, 0.4, 0.6, by_seed=((0.5, 0.4, 0.6), (0.2, 0.1, 0.3), (0.7, 0.6, 0.8))
+    found["variance.image.user"] = Estimate(
+        0.1, -0.1, 0.3, by_seed=((0.1, -0.1, 0.3), (-0.2, -0.3, -0.1), (0.1, -0.1, 0.3))
     )
     # the random value of the reciprocal rank is 0.01
     found["mrr.image.50"] = Estimate(0.02, 0.015, 0.03, by_seed=((0.02, 0.005, 0.03),) * 3)
     found["mrr.image-text.50"] = Estimate(0.1, -0.1, 0.3, by_seed=((0.1, 0.05, 0.2),) * 3)
     card = scorecard(found, 50, 2.0)
-    assert card.columns.tolist() == ["claim", "paper", "ours", "verdict", "seeds", "rule"]
     expected = {
-        0: ("holds", "2 of 3"),
-        1: ("holds", ""),  # what each seed gives is not known
-        3: ("holds", "1 of 3"),  # the second is not resolved, the third's null is too large
-        4: ("not shown", "2 of 3"),
-        5: ("holds", "0 of 3"),
-        6: ("not resolved", "0 of 3"),
+        "hybrid-above-cnn": ("holds", "2 of 3"),
+        "cnn-above-bow": ("holds", ""),  # what each seed gives is not known
+        # the second is not resolved, the third's null is too large
+        "users-differ-by-z": ("holds", "1 of 3"),
+        "users-differ-in-mean": ("not resolved", "2 of 3"),
+        "most-pairs-differ": ("holds", ""),
+        "image-above-random": ("holds", "0 of 3"),
+        "image-above-text": ("not resolved", "0 of 3"),
     }
-    for row, told in expected.items():
-        assert tuple(card.loc[row, ["verdict", "seeds"]]) == told, row
+    for name, told in expected.items():
+        assert tuple(card.set_index("name").loc[name, ["verdict", "seeds"]]) == told, name
     words = verdict_with_seeds(card)
     assert words[0] == "holds (2 of 3 seeds)"
     assert words[1] == "holds"
@@ -361,7 +401,7 @@ def test_parts_of_chance_are_those_of_the_variance():
     assert (of_one_seed[["part of the seeds", "seeds", "one seed alone"]] == "").all(axis=None)
     assert (of_one_seed["sd_seeds"] == 0).all()
     assert set(of_one_seed.index) == {
-        "map.cnn-bow", "map.bow-random", "pairs.differ", "pairs.bh", "mrr.image.50",
+        "map.cnn-bow", "map.bow-random", "pairs.differ", "variance.image.user", "mrr.image.50",
         "mrr.image-text.50", "mrr.image-mean-embedding.50",
     }  # fmt: skip
     alike = dataclasses.replace(SEEDED, by_seed=((0.3, 0.2, 0.4),) * 3)
@@ -372,7 +412,7 @@ def test_parts_of_chance_are_those_of_the_variance():
 def test_a_ledger_of_one_chapter_has_no_scorecard(tmp_path):
     ledger = Ledger(tmp_path / "part.json")
     ledger.write({"mrr.random": Estimate(0.1)}, {"train_sizes": (10,)}, "demo")
-    with pytest.raises(ValueError, match=r"has no number 'pairs\.differ'"):
+    with pytest.raises(ValueError, match=r"has no number 'pairs\.differ'; build the whole book"):
         ledger_scorecard(ledger)
 
 

@@ -6,16 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.sparse import csr_array
 from sklearn.metrics import average_precision_score
 
-from visprof.intervals import resample_counts
 from visprof.retrieval import (
-    RankingMetrics,
+    held_out_classes,
     random_mean_ap,
     random_pr_area,
     ranking_metrics,
-    resampled_metrics,
 )
 
 
@@ -252,73 +249,6 @@ def test_labels_of_other_classes_have_no_means():
             ranking.class_mean_ap(labels)
 
 
-def ranking_of(ap_of_class, labels):
-    """Rankings whose queries all have their class's average precision."""
-    ap, sizes = np.asarray(ap_of_class)[labels], np.bincount(labels)
-    n = len(labels)
-    hits = np.zeros((len(sizes), n - 1), dtype=int)
-    hits[:, 0] = sizes * (sizes - 1)
-    nan = np.full(n - 1, np.nan)
-    return RankingMetrics(ap, ap.mean(), nan, nan, np.nan, sizes, csr_array(hits))
-
-
-@pytest.mark.parametrize("lone", [0, 3])
-def test_draws_are_metrics_of_the_drawn_classes(lone):
-    rng = np.random.default_rng(12)
-    sizes = [2, 5, 9, 4] + [1] * lone
-    labels = np.repeat(np.arange(len(sizes)), sizes)
-    x = rng.normal(size=(len(labels), 3)) + labels[:, None] / 3
-    got = ranking_metrics(x, labels)
-    mean_ap, pr_area = resampled_metrics(got, labels, n_resamples=50, random_state=5)
-    curves = []
-    for q in np.flatnonzero(np.isin(labels, range(4))):
-        others = np.delete(np.arange(len(labels)), q)
-        order = others[np.argsort(((x[others] - x[q]) ** 2).sum(axis=1))]
-        found = np.cumsum(labels[order] == labels[q])
-        curves.append((labels[q], found / np.arange(1, len(labels)), found / found[-1]))
-    for draw, times in enumerate(resample_counts(4, 50, 5)):
-        drawn = [curve for curve in curves for _ in range(times[curve[0]])]
-        ap = [got.average_precision[labels == c].mean() for c, *_ in drawn]
-        assert mean_ap[draw] == pytest.approx(np.mean(ap))
-        precision, recall = (np.mean([c[i] for c in drawn], axis=0) for i in (1, 2))
-        area = precision @ np.diff(recall, prepend=0.0)
-        assert pr_area[draw] == pytest.approx(area)
-
-
-def test_classes_all_drawn_once_give_the_metrics_themselves(monkeypatch):
-    rng = np.random.default_rng(13)
-    labels = np.repeat(np.arange(6), [2, 3, 4, 5, 6, 1])
-    got = ranking_metrics(rng.normal(size=(21, 2)) + labels[:, None], labels)
-    monkeypatch.setattr("visprof.retrieval.resample_counts", lambda n, b, seed: np.ones((b, n)))
-    mean_ap, pr_area = resampled_metrics(got, labels, n_resamples=1)
-    assert mean_ap[0] == pytest.approx(got.mean_ap)
-    assert pr_area[0] == pytest.approx(got.pr_area)
-
-
-def test_interval_covers_the_population_mean_of_classes():
-    rng = np.random.default_rng(5)
-    labels = np.repeat(np.arange(40), 5)
-    covered = 0
-    for trial in range(200):
-        ranking = ranking_of(rng.normal(0.5, 0.1, size=40), labels)
-        draws, _ = resampled_metrics(ranking, labels, n_resamples=300, random_state=trial)
-        low, high = np.quantile(draws, [0.025, 0.975])
-        covered += low <= 0.5 <= high
-    assert 0.88 <= covered / 200 <= 0.99
-
-
-def test_the_same_seed_draws_the_same_classes():
-    rng = np.random.default_rng(6)
-    labels = np.repeat(np.arange(20), 5)
-    ap = rng.uniform(0.1, 0.9, size=20)
-    a, _ = resampled_metrics(ranking_of(ap, labels), labels, random_state=3)
-    b, _ = resampled_metrics(ranking_of(ap - 0.002, labels), labels, random_state=3)
-    np.testing.assert_allclose(a - b, 0.002)
-    other, _ = resampled_metrics(ranking_of(ap, labels), labels, random_state=4)
-    assert not np.array_equal(a, other)
-    assert np.ptp(a) > 0.1
-
-
 def test_shuffled_labels_give_the_analytic_random_values():
     rng = np.random.default_rng(14)
     labels = rng.permutation(np.repeat(np.arange(41), 20))
@@ -333,15 +263,24 @@ def test_random_values_at_the_papers_sizes():
     assert random_pr_area(labels) == pytest.approx(99 / 20_499)  # 0.0048; the paper prints 0.005
 
 
-@pytest.mark.parametrize(
-    ("labels", "n_resamples", "message"),
-    [
-        ([0, 0, 1, 1], 0, "n_resamples"),
-        ([0, 0, 1, 2], 10, "needs two"),
-        ([0, 0, 1, 1, 1], 10, r"labels: expected shape \(4,\)"),
-    ],
-)
-def test_bad_resampling_is_named(labels, n_resamples, message):
-    ranking = ranking_metrics(np.arange(4.0)[:, None], labels[:4])
-    with pytest.raises(ValueError, match=message):
-        resampled_metrics(ranking, labels, n_resamples)
+@pytest.mark.parametrize("n_classes", [2, 3, 8, 9])
+def test_classes_are_parted_in_halves(n_classes):
+    labels = np.random.default_rng(0).permutation(np.arange(40) % n_classes)
+    found = [held_out_classes(labels, seed) for seed in range(9)]
+    for learned, held_out in found:
+        np.testing.assert_array_equal(learned, ~held_out)
+        assert not set(labels[learned]) & set(labels[held_out])
+        assert len(set(labels[held_out])) == n_classes // 2
+    assert len({held_out.tobytes() for _, held_out in found}) > 1
+    again = held_out_classes([f"class {label}" for label in labels], 3)
+    np.testing.assert_array_equal(again, found[3])
+
+
+def test_every_class_is_held_out_equally_often():
+    times = sum(held_out_classes(np.arange(6), seed)[1] for seed in range(400))
+    assert np.all(np.abs(times - 200) < 5 * np.sqrt(400 / 4))
+
+
+def test_one_class_cannot_be_parted():
+    with pytest.raises(ValueError, match="labels: expected at least 2 classes to part, got 1"):
+        held_out_classes(["sea", "sea"], 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from pin_tables import N_BACKGROUND, pin_arrays, split_of, table
+from pin_tables import split_of, table
 
 from visprof import rank_scores
 from visprof.intervals import Estimate
@@ -19,19 +19,20 @@ from visprof.steps.robustness import (
 from visprof.study import Study
 
 
-def of_batches(times, n_users=40, n_pins=12, seed=0):
+def of_batches(times, n_users=40, n_pins=12, seed=0, kept="batches"):
     """Users without taste; the pins of a batch have one embedding."""
     rng = np.random.default_rng(seed)
     times = np.broadcast_to(times, (n_users, n_pins))
     looks = rng.normal(size=(n_users, times.max() + 1, 6))
     embedded = np.take_along_axis(looks, times[..., None], axis=1).reshape(-1, 6)
     split = split_of(table(n_users, n_pins, times))
-    splits = batch_splits(split, n_pins=12, n_test=4, train_sizes=(4, 8), n_repeats=3, seed=0)
-    ranks = batch_ranks(
-        pin_arrays([], np.exp(embedded)), None,
-        pin_arrays(np.zeros((N_BACKGROUND, 6)), embedded), splits, "euclidean",
-    )  # fmt: skip
-    return batch_effect([ranks], splits, seed=0)
+    sessions = np.zeros(len(embedded)) if kept == "days" else None
+    splits = batch_splits(
+        split, sessions, n_pins=12, n_test=4, train_sizes=(4, 8), n_repeats=3, seed=0
+    )
+    assert list(splits) == ["batches", "days"][: 1 + (kept == "days")]
+    ranks = batch_ranks({"image": np.exp(embedded), "embedding": embedded}, splits, "euclidean")
+    return batch_effect([ranks], splits, seed=0)[kept]
 
 
 def test_batches_on_both_sides_of_the_split_find_users_without_taste():
@@ -59,14 +60,24 @@ def test_boards_of_a_single_batch_leave_nothing_to_learn_from():
 
 def test_numbers_of_batches_are_those_of_the_table():
     effect = of_batches([0, 1, 2, 3, *[4] * 8])
-    numbers = batch_numbers(effect)
+    numbers = batch_numbers({"batches": effect})
     assert list(numbers) == [
         f"batches.{split}.{profile}"
         for split in ("by-number", "by-number-fewer-training-pins", "batches-kept-whole")
         for profile in ("image", "mean-embedding")
     ]
     assert [number.value for number in numbers.values()] == effect.table["value"].tolist()
-    assert batch_numbers(of_batches(np.zeros(12, int))) == {}
+    assert batch_numbers({"batches": of_batches(np.zeros(12, int))}) == {}
+    of_days = batch_numbers({"batches": effect, "days": effect})
+    assert of_days["whole-days.by-number.image"] == numbers["batches.by-number.image"]
+
+
+def test_days_kept_whole_are_a_rule_of_their_own():
+    hours = np.array([0, 1, 2, 3, *range(26, 34)])  # the second day has four training pins
+    effect = of_batches(hours, kept="days")
+    assert (effect.n_boards, effect.n_tied, effect.n_left, effect.n_train) == (40, 40, 40, 4)
+    assert effect.table["split"].unique().tolist()[2] == "days kept whole"
+    assert of_batches(hours).n_tied == 0  # each pin has a time of its own
 
 
 @pytest.fixture(scope="module")

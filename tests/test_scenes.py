@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from visprof.scenes import read_scenes, sample_pairs, split_scenes
+from visprof.scenes import first_scenes, read_scenes, read_split, sample_pairs, split_scenes
 
 
 @pytest.fixture
@@ -196,3 +196,62 @@ def test_same_seed_same_pairs():
 def test_impossible_pairs_say_why(labels, n_similar, n_dissimilar, match):
     with pytest.raises(ValueError, match=match):
         sample_pairs(labels, n_similar, n_dissimilar)
+
+
+def parted_folder(path, train, test):
+    """A folder of scenes that are parted: pictures of each class by their red."""
+    for part, classes in (("train", train), ("test", test)):
+        for label, reds in classes.items():
+            (path / part / label).mkdir(parents=True)
+            for red in reds:
+                Image.new("RGB", (8, 6), (red, 0, 0)).save(path / part / label / f"{red}.png")
+    return path
+
+
+def test_a_folder_that_is_parted_is_taken_as_it_is(tmp_path, scene_folder):
+    folder = parted_folder(
+        tmp_path / "parted", {"sea": [1, 2], "hill": [3, 4]}, {"sea": [5], "hill": [6]}
+    )
+    (folder / ".hidden").mkdir()
+    train, test = read_split(folder)
+    assert train["label"].tolist() == ["hill"] * 2 + ["sea"] * 2
+    assert test["image"].tolist() == [
+        str(folder / "test" / "hill" / "6.png"), str(folder / "test" / "sea" / "5.png")
+    ]  # fmt: skip
+
+
+def test_a_folder_of_classes_is_parted_by_the_fixed_split(tmp_path):
+    folder = parted_folder(tmp_path, {"train": [1, 2], "test": [3, 4], "sea": [5, 6]}, {"a": [1]})
+    classes = folder / "train"  # of which two are called as parts are
+    for found, expected in zip(
+        read_split(classes), split_scenes(read_scenes(classes)), strict=True
+    ):
+        pd.testing.assert_frame_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        ({"sea": [1], "hill": [2]}, {"sea": [3], "lake": [4]}, "in one alone are hill, lake"),
+        ({"sea": [1], "hill": [2]}, {"sea": [3], "hill": [1]}, "1.png' shows what the training"),
+        ({"sea": [1], "hill": []}, {"sea": [3], "hill": [4]}, "hill' has no picture"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(tmp_path, train, test, message):
+    with pytest.raises(ValueError, match=message):
+        read_split(parted_folder(tmp_path, train, test))
+
+
+def test_the_scenes_that_are_kept_do_not_depend_on_the_others():
+    scenes = pd.DataFrame(
+        {"image": [f"{n}.jpg" for n in range(30)], "label": list("abc") * 10}, index=range(5, 35)
+    )
+    kept = first_scenes(scenes, 4)
+    assert kept["label"].value_counts().tolist() == [4, 4, 4]
+    assert kept["image"].tolist() == [of for of in scenes["image"] if of in set(kept["image"])]
+    assert set(first_scenes(scenes, 3)["image"]) < set(kept["image"])
+    assert kept.index.tolist() == list(range(12))
+    for n in (0, 10, 99):
+        assert first_scenes(scenes, n)["image"].tolist() == scenes["image"].tolist()
+    with pytest.raises(ValueError, match="n_per_class"):
+        first_scenes(scenes, -1)

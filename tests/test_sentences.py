@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import pkgutil
 
@@ -10,6 +11,7 @@ import pytest
 
 from visprof import sentences, tables
 from visprof.intervals import Estimate
+from visprof.results.ledger import Ledger
 
 
 @pytest.mark.parametrize("package", [sentences, tables], ids=lambda package: package.__name__)
@@ -160,7 +162,7 @@ def test_coverage_is_told_by_its_least():
 def test_the_front_page_says_how_clusters_do(low, high, said):
     cards = {
         "simulated world": pd.DataFrame({"verdict": ["holds", "holds", "not resolved"]}),
-        "real boards": pd.DataFrame({"verdict": ["holds", "does not hold", "not tested"]}),
+        "wallpaper boards": pd.DataFrame({"verdict": ["holds", "does not hold", "not tested"]}),
     }
     null = {"null.rule.soft.100": Estimate(0.061), "null.rule.soft.1000": Estimate(0.72)}
     leakage = pd.DataFrame(
@@ -168,9 +170,12 @@ def test_the_front_page_says_how_clusters_do(low, high, said):
          "value": [0.08, 0.21, 0.5]}
     )  # fmt: skip
     lead = Estimate((low + high) / 2, low, high)
-    found = sentences.front_page(cards, "demo", null, leakage, lead)
+    found = sentences.front_page(cards, "demo", null, leakage, lead, Estimate(0.04))
+    few = dataclasses.replace(lead, n=24)
+    undecided = sentences.front_page(cards, "demo", null, leakage, few, Estimate(0.06))
+    assert undecided["clusters"] == "are not told apart from"
     assert found["clusters"] == said
-    assert found["n_hold"] == "2 hold on the simulated world and 1 hold on the real boards"
+    assert found["n_hold"] == "2 hold on the simulated world, 1 hold on the wallpaper boards"
     assert (found["own"], found["n_claims"]) == ("simulated world", 3)
     assert (found["fresh"], found["repeated"]) == ("0.080", "0.210")
     assert (found["rule.few"], found["rule.many"]) == ("6.1%", "72%")
@@ -179,3 +184,22 @@ def test_the_front_page_says_how_clusters_do(low, high, said):
 def test_arithmetic_is_told_in_words():
     assert sentences.precision("fp32") == "single precision"
     assert sentences.precision("bf16") == "bfloat16"
+
+
+def confirmed(folder, **run):
+    ledger = Ledger(folder / f"{run['times']}.json")
+    confirms = {"rules": "0123456789ab", "times": run["times"]}
+    ledger.write({"a": Estimate(1.0)}, {"data": "apart"}, "boards", None, "d", confirms)
+    return ledger
+
+
+def test_data_that_were_asked_are_named_with_how_many_times(tmp_path):
+    assert sentences.confirmations([]) == "No other data have been asked yet"
+    one, two = confirmed(tmp_path, times=1), confirmed(tmp_path, times=2)
+    asked = "the folder apart (preset boards) was asked {}, by the rules of commit 0123456789ab"
+    assert sentences.confirmations([one]) == (
+        f"Of data that no rule had seen, {asked.format('once')}"
+    )
+    assert sentences.confirmations([one, two]) == (
+        f"Of data that no rule had seen, {asked.format('once')}; {asked.format('2 times')}"
+    )

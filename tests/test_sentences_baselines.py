@@ -32,11 +32,23 @@ AHEAD, BEHIND, OPEN = Estimate(0.1, 0.05, 0.2), Estimate(-0.1, -0.2, -0.05), Est
 )
 def test_other_profiles_are_listed_by_verdict_at_the_most_training_pins(leads, said):
     rows = [
-        {"other": other, "n_train": n_train, "estimate": lead if n_train == 20 else AHEAD}
+        {
+            "other": other,
+            "n_train": n_train,
+            "p_holm": 0.01,
+            "estimate": lead if n_train == 20 else AHEAD,
+        }
         for other, lead in leads.items()
         for n_train in (10, 20)
     ]
     assert sentences.image_against_others(pd.DataFrame(rows)) == {"against": said}
+
+
+def test_of_few_users_the_adjusted_p_value_has_to_agree():
+    row = {"other": "text", "n_train": 9, "p_holm": 0.06, "estimate": Estimate(0.1, 0.05, 0.2, 24)}
+    assert sentences.image_against_others(pd.DataFrame([row])) == {
+        "against": "the data do not decide between it and text"
+    }
 
 
 @pytest.mark.parametrize(
@@ -47,15 +59,23 @@ def test_other_profiles_are_listed_by_verdict_at_the_most_training_pins(leads, s
         (0.2, 0.5, "cannot be told from chance"),
     ],
 )
-def test_the_palette_is_set_against_chance(low, high, found):
+def test_profiles_that_look_away_are_set_against_chance(low, high, found):
     mrr = {"mrr.random": Estimate(0.25), "mrr.palette.20": Estimate(0.4, low, high)}
-    said = f"has 0.400 ({low:.3f} to {high:.3f}) and {found}"
-    assert sentences.palette_alone(mrr, 20) == {"palette": said}
+    has = f"has 0.400 ({low:.3f} to {high:.3f}) and {found}"
+    none = "Facts of the files do not vary here, so they can find nobody."
+    assert sentences.without_looking(mrr, 20) == {"palette": has, "facts": none}
+    names = ("file-facts", "image-less-file-facts", "mean-embedding-less-file-facts",
+             "whitened-less-file-facts")  # fmt: skip
+    mrr |= {f"mrr.{name}.20": Estimate(0.4, low, high) for name in names}
+    assert sentences.without_looking(mrr, 20)["facts"] == (
+        f"A profile of file facts alone, which knows no pixel, {has}. With these facts regressed "
+        f"out, the image profile {has}, the mean embedding {has} and the whitened profile {has}."
+    )
 
 
 def test_without_pictures_there_is_no_palette():
-    said = "has no value here: nothing was drawn"
-    assert sentences.palette_alone({"mrr.random": Estimate(0.25)}, 20) == {"palette": said}
+    said = sentences.without_looking({"mrr.random": Estimate(0.25)}, 20)
+    assert said["palette"] == "has no value here: nothing was drawn"
 
 
 def test_best_and_worst_distances_are_told():

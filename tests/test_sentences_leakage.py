@@ -24,7 +24,10 @@ from visprof.steps.robustness import BatchEffect
 )
 def test_batches_on_both_sides_are_counted(n_left, said):
     effect = BatchEffect(pd.DataFrame(), 2000, 1000, n_left, 7.24)
-    assert sentences.batches(effect, 10) == {"tied": said}
+    none = "Times here tell no days that pins share"
+    assert sentences.batches({"batches": effect}, 10) == {"tied": said, "tied.days": none}
+    both = sentences.batches({"batches": effect, "days": effect}, 10)
+    assert both == {"tied": said, "tied.days": said.replace("a batch", "a day")}
 
 
 def leakage(without):

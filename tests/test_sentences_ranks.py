@@ -11,7 +11,7 @@ from visprof.intervals import Estimate
 from visprof.steps.data import PinArrays
 
 AHEAD, BEHIND, OPEN = Estimate(0.1, 0.05, 0.2), Estimate(-0.1, -0.2, -0.05), Estimate(0, -0.1, 0.1)
-ALL = ["image", "text", "fused", "mean embedding", "label histogram", "palette"]
+ALL = ["image", "text", "fused", "mean embedding", "label histogram", "palette", "file facts"]
 
 
 def table(*rows):
@@ -29,20 +29,26 @@ def table(*rows):
         (
             [name for name in ALL if name not in ("text", "fused")],
             None,
-            "Here: no text and fused (captions share no words; serial numbers and names of cameras "
-            "are none).",
+            "Here: no text, fused and bags of words (captions share no words; serial numbers and "
+            "names of cameras are none).",
+        ),
+        (
+            ALL[:-1],
+            8,
+            "Here: no file facts (all pictures are of one size and format).",
         ),
         (
             ["image", "mean embedding"],
             None,
-            "Here: no text and fused (captions share no words; serial numbers and names of cameras "
-            "are none); no label histogram and palette (no picture was drawn).",
+            "Here: no text, fused and bags of words (captions share no words; serial numbers and "
+            "names of cameras are none); no histograms of labels, palette and file facts (no "
+            "picture was drawn).",
         ),
         (
             ["image", "text", "fused", "mean embedding"],
             3,
-            "Here: no label histogram and palette (no picture was drawn); fewer clusters of "
-            "captions, since only 3 differ.",
+            "Here: no histograms of labels, palette and file facts (no picture was drawn); fewer "
+            "clusters of captions, since only 3 differ.",
         ),
     ],
 )
@@ -102,12 +108,27 @@ def test_the_image_profile_is_told_at_the_most_training_pins():
 )
 def test_clusters_and_mean_embedding_are_compared_at_each_number_of_pins(leads, said):
     rows = [
-        {"other": other, "n_train": 10 * place, "p": 0.0123, "estimate": lead}
+        {"other": other, "n_train": 10 * place, "p": 0.0123, "p_holm": 0.0456, "estimate": lead}
         for place, lead in enumerate(leads, 1)
         for other in ("palette", "mean embedding")
     ]
     found = sentences.image_or_mean(pd.DataFrame(rows))
-    assert found == {"simple": said, "simple.lead": f"{leads[-1]:+.3f}, p = 0.0123"}
+    assert found == {
+        "simple": said,
+        "simple.lead": f"{leads[-1]:+.3f}, p = 0.0123, adjusted 0.0456",
+    }
+
+
+def test_of_few_users_the_adjusted_p_value_has_to_agree():
+    rows = [
+        {"other": "mean embedding", "n_train": n_train, "p": 0.01, "p_holm": p_holm,
+         "estimate": Estimate(0.1, 0.05, 0.2, 24)}
+        for n_train, p_holm in ((10, 0.04), (20, 0.06))
+    ]  # fmt: skip
+    assert sentences.image_or_mean(pd.DataFrame(rows))["simple"] == (
+        "The paper's clusters are ahead of the plain mean embedding at 10 training pins; which of "
+        "the two is ahead is not resolved at 20 training pins"
+    )
 
 
 def test_few_and_all_users_are_told():

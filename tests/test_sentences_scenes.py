@@ -65,6 +65,9 @@ def differences(mean_ap, area):
     return {
         "map.hybrid": Estimate(0.5),
         "map.scaled": Estimate(0.625),
+        "map.siamese": Estimate(0.25),
+        "map.probe": Estimate(0.75),
+        "map.cnn_share": Estimate(0.9512),
         "map.siamese-untrained": BELOW,  # no part of the paper's order
         **{f"map.{step}": found for step, found in zip(steps, mean_ap, strict=True)},
         **{f"map.{step}.area": found for step, found in zip(steps, area, strict=True)},
@@ -76,7 +79,46 @@ def test_the_whole_order_is_as_sure_as_its_weakest_step(found):
     weakest = (
         "does not hold" if BELOW in found else "not resolved" if OPEN in found else "holds"
     )  # fmt: skip
-    said = {"order": weakest, "order.area": "holds", "scaled_gain": "+0.125"}
-    assert sentences.retrieval_order(differences(found, [ABOVE] * 3)) == said
-    said = {"order": "holds", "order.area": weakest, "scaled_gain": "+0.125"}
-    assert sentences.retrieval_order(differences([ABOVE] * 3, found)) == said
+    rest = {"scaled_gain": "+0.125", "siamese_gain": "-0.250", "probe_gain": "+0.250",
+            "cnn_share": "95.1%"}  # fmt: skip
+    said = {"order": weakest, "order.area": "holds"}
+    assert sentences.retrieval_order(differences(found, [ABOVE] * 3)) == said | rest
+    said = {"order": "holds", "order.area": weakest}
+    assert sentences.retrieval_order(differences([ABOVE] * 3, found)) == said | rest
+
+
+@pytest.mark.parametrize(
+    ("hybrid", "siamese", "n_splits", "said"),
+    [
+        (ABOVE, BELOW, 3, "halved 3 times), the hybrid is ahead of the CNN alone by mAP "
+         "(difference 0.100 (0.050 to 0.200)), and the Siamese network alone falls behind it "
+         "(-0.100 (-0.200 to -0.050))."),
+        (OPEN, ABOVE, 1, "halved once), the hybrid is not told apart from the CNN alone by mAP "
+         "(difference 0.000 (-0.100 to 0.100)), and the Siamese network alone is ahead of it "
+         "(0.100 (0.050 to 0.200))."),
+    ],
+)  # fmt: skip
+def test_what_is_found_on_unseen_classes_is_told(hybrid, siamese, n_splits, said):
+    numbers = {"map.heldout.hybrid-cnn": hybrid, "map.heldout.siamese-cnn": siamese}
+    assert sentences.unseen_classes(numbers, n_splits) == {
+        "unseen": f"On classes that training has not seen (the classes were {said}"
+    }
+
+
+def test_too_few_classes_to_hold_some_out_are_told():
+    assert sentences.unseen_classes({}, 3) == {
+        "unseen": "These data have too few classes to keep half of them from training."
+    }
+
+
+def test_coverage_of_intervals_over_classes_is_told_of_differences():
+    row = {"number": "difference of mAP", "classes": 8, "jackknife and t": 0.91, "percentile": 0.8}
+    other = row | {"classes": 20, "jackknife and t": 0.94, "percentile": 0.9}
+    area = {"number": "difference of area", "classes": 8, "jackknife and t": 0.89}
+    rows = [row | {"number": "mAP"}, row, other, area]
+    kept = {"coverage": rows, "settings": {"studies": 1000}}
+    assert sentences.class_coverage(kept) == {
+        "covered": "91%, 94%", "covered.area": "89%", "covered.percentile": "80%, 90%",
+        "covered.classes": "8, 20",
+        "covered.studies": "1,000",
+    }  # fmt: skip

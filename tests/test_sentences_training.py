@@ -130,8 +130,3 @@ def test_the_least_margin_is_told_under_batch_normalisation():
 )
 def test_the_best_variant_is_a_training_and_named(best, said):
     assert sentences.best_variant(ablation(best=best)) == {"best": 0.9, "best_name": said}
-
-
-def test_the_last_two_trainings_are_those_at_raised_rates():
-    tuned = pd.DataFrame({"value": [0.1, 0.2, 0.3, 0.5, 0.25]})
-    assert sentences.layers_tuned(tuned) == {"tuned.last": 0.5, "tuned.all": 0.25}

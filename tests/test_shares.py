@@ -187,6 +187,7 @@ def test_share_over_seeds_adds_what_seeds_differ_more_than_draws():
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.02])
+@pytest.mark.slow
 def test_share_over_seeds_covers_pairs_and_seeds(spread):
     rng = np.random.default_rng(0)
     covered = []

@@ -299,7 +299,7 @@ class _KilledError(Exception):
 
 def stop_at_save(monkeypatch, number):
     """Let the training end like a killed one, right after it saved for the n-th time."""
-    save, saves = siamese_training._Checkpoint.save, []
+    save, saves = siamese_training.Checkpoint.save, []
 
     def stopping(self, *state):
         save(self, *state)
@@ -307,7 +307,7 @@ def stop_at_save(monkeypatch, number):
         if len(saves) == number:
             raise _KilledError
 
-    monkeypatch.setattr(siamese_training._Checkpoint, "save", stopping)
+    monkeypatch.setattr(siamese_training.Checkpoint, "save", stopping)
 
 
 @pytest.mark.parametrize("number", [1, 3])

@@ -12,7 +12,13 @@ from scipy.stats import false_discovery_control
 
 from visprof.logodds import log_odds_z, pairwise_max_z
 from visprof.profiles import user_profiles
-from visprof.significance import max_z_pvalues, sample_pairs, shuffled_counts
+from visprof.significance import (
+    max_z_pvalues,
+    sample_pairs,
+    shuffled_counts,
+    studentised_pvalues,
+    true_discoveries,
+)
 
 
 def pins(seed, n, taste):
@@ -474,3 +480,244 @@ def test_a_prior_in_pins_is_that_of_each_background():
     assert one[0] == found.max_z_by_seed[0][0]
     with pytest.raises(TypeError, match="alpha: expected a finite number above 0, or prior_pins"):
         max_z_pvalues(every, users, pairs, backgrounds)
+
+
+def plain_studentised(assignments, users, pairs, sessions, n, seed):
+    """Definition by plain loops, on the deals that the seeds give."""
+    names = np.unique(users)
+    seeds = np.random.SeedSequence(seed).generate_state(len(pairs), np.uint64)
+    found = []
+    for (i, j), pair_seed in zip(pairs, seeds, strict=True):
+        units = [
+            np.flatnonzero((users == user) & (sessions == session))
+            for user in names[[i, j]]
+            for session in np.unique(sessions[users == user])
+        ]
+        sizes = np.array([len(unit) for unit in units])
+        own = len(np.unique(sessions[users == names[i]]))
+
+        def statistic(part, units=units, sizes=sizes):
+            means, a = [], 0
+            for side in (part, [u for u in range(len(units)) if u not in part]):
+                means.append(assignments[np.concatenate([units[u] for u in side])].mean(axis=0))
+                a += np.sum((sizes[side] / sizes[side].sum()) ** 2)
+            return np.sum((means[0] - means[1]) ** 2) / a
+
+        observed = statistic(list(range(own)))
+        order, state = list(range(len(units))), int(pair_seed)
+        n_pins = min(sizes[:own].sum(), sizes[own:].sum())
+        reached = alike = 0
+        for _ in range(n):
+            tried = []
+            for _ in range(20):
+                for place in range(len(units)):
+                    state = (state + 0x9E3779B97F4A7C15) % 2**64
+                    other = place + (splitmix64(state) >> 32) * (len(units) - place) // 2**32
+                    order[place], order[other] = order[other], order[place]
+                    if sizes[order[: place + 1]].sum() >= n_pins:
+                        break
+                for end in (place, place + 1):
+                    if end:
+                        off = abs(sizes[order[:end]].sum() - n_pins)
+                        tried.append((off, len(tried), order[:end]))
+                if min(tried)[0] == 0:
+                    break
+            part = min(tried)[2]
+            reached += statistic(part) >= observed * (1 - 1e-9)
+            alike += sorted(part) in (list(range(own)), list(range(own, len(units))))
+        found.append((observed, (1 + reached) / (1 + n), (1 + alike) / (1 + n)))
+    return np.array(found).T
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), kind=st.sampled_from(["soft", "hard", "signed"]))
+def test_studentised_pvalues_equal_plain_loops(seed, kind):
+    rng = np.random.default_rng(seed)
+    users = rng.permutation(np.repeat(["c", "a", "b"], [5, 9, 7]))
+    assignments = {
+        "soft": rng.dirichlet(np.full(6, 0.3), 21),
+        "hard": np.eye(6)[rng.integers(0, 6, 21)],
+        "signed": rng.normal(size=(21, 6)),
+    }[kind]
+    sessions = rng.integers(0, 4, 21)
+    pairs = [[0, 1], [2, 1], [0, 2]]
+    found = studentised_pvalues(assignments, users, pairs, sessions, 40, seed)
+    expected = plain_studentised(assignments, users, pairs, sessions, 40, seed)
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+    distance, p, least_p = found
+    assert (distance is found.distance) & (p is found.p) & (least_p is found.least_p)
+    assert (least_p <= p).all()
+
+
+def test_studentised_p_approaches_the_exact_one_over_all_deals():
+    """Sessions of one length, so that all deals keep the numbers of pins."""
+    rng = np.random.default_rng(2)
+    means = np.concatenate([rng.normal(size=(3, 2)) + 0.8, rng.normal(size=(4, 2))])
+    assignments, sessions = np.repeat(means, 3, axis=0), np.repeat(np.arange(7), 3)
+    users = (sessions > 2).astype(int)
+
+    def statistic(part):
+        rest = np.setdiff1d(range(7), part)
+        return np.sum((means[list(part)].mean(0) - means[rest].mean(0)) ** 2)
+
+    deals = [statistic(part) for part in itertools.combinations(range(7), 3)]
+    exact = np.mean(np.array(deals) >= deals[0] - 1e-9)
+    distance, p, least_p = studentised_pvalues(assignments, users, [[0, 1]], sessions, 20_000)
+    assert distance[0] == pytest.approx(deals[0] / (1 / 3 + 1 / 4))
+    assert p[0] == pytest.approx(exact, abs=0.015)
+    assert least_p[0] == pytest.approx(1 / 35, abs=0.005)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), exponent=st.integers(-80, 80), shift=st.floats(-3, 3))
+def test_studentised_p_does_not_depend_on_order_names_scale_place_or_axes(seed, exponent, shift):
+    rng = np.random.default_rng(seed)
+    pins, users = rng.normal(size=(40, 3)), rng.integers(0, 3, 40)
+    sessions = rng.integers(0, 5, 40)
+    arguments = [[0, 1], [1, 2]], sessions, 60, seed
+    expected = studentised_pvalues(pins, users, *arguments)
+    rotation = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    order = rng.permutation(40)
+    changed = np.ldexp(pins @ rotation + shift, exponent)[order]
+    names = np.array(["x", "y", "z"])[users][order]
+    found = studentised_pvalues(
+        changed, names, arguments[0], np.array(list("pqrst"))[sessions][order], 60, seed
+    )
+    np.testing.assert_array_equal(found[1:], expected[1:])
+    np.testing.assert_allclose(found.distance, np.ldexp(expected.distance, 2 * exponent), rtol=1e-9)
+    assert (found.least_p <= found.p).all()
+
+
+def test_equal_profiles_give_p_one_despite_rounding():
+    same = np.tile([0.1, 0.2, 0.7], (24, 1))
+    sessions = np.arange(24) // 3
+    found = studentised_pvalues(same, np.repeat([0, 1], [9, 15]), [[0, 1]], sessions, 99)
+    assert found.p == 1
+    assert found.distance < 1e-30
+
+
+def unequal_pvalues(sizes, taste=0.0, n_pairs=400):
+    """Pairs of users with sessions of the sizes, each of them pins of one place."""
+    rng = np.random.default_rng(0)
+    n_sessions = [len(own) for own in sizes]
+    owners = np.repeat(np.arange(2 * n_pairs), np.tile(n_sessions, n_pairs))
+    tastes = taste * rng.normal(size=(2 * n_pairs, 10))
+    places = soft(tastes[owners] + 2 * rng.normal(size=(len(owners), 10)))
+    codes = np.repeat(np.arange(len(owners)), np.tile(np.concatenate(sizes), n_pairs))
+    pairs = np.arange(2 * n_pairs).reshape(-1, 2)
+    return studentised_pvalues(places[codes], owners[codes], pairs, codes, 99).p
+
+
+def soft(places):
+    shares = np.exp(places)
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "most"),
+    [
+        (([5] * 20, [5] * 20), 0.05),
+        (([5] * 10, [5] * 30), 0.05),
+        (([60] + [5] * 8, [5] * 20), 0.05),
+        (([20] * 5, [2] * 50), 0.08),  # five sessions against fifty: only nearly
+    ],
+)
+def test_the_studentised_test_holds_its_level_with_unequal_sessions(sizes, most):
+    error = 3 * np.sqrt(0.05 * 0.95 / 400)
+    assert np.mean(unequal_pvalues(sizes) <= 0.05) < most + error
+    assert np.mean(unequal_pvalues(sizes, taste=3.0) <= 0.05) > 0.6
+
+
+def test_threads_do_not_show_in_studentised_pvalues():
+    assignments, users = pins(3, 400, np.full(9, 0.2)), np.arange(400) % 20
+    arguments = assignments, users, sample_pairs(20, 100, 0), np.arange(400) // 60, 99
+    threads = numba.get_num_threads()
+    found = studentised_pvalues(*arguments)
+    numba.set_num_threads(1)
+    try:
+        np.testing.assert_array_equal(studentised_pvalues(*arguments), found)
+    finally:
+        numba.set_num_threads(threads)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"assignments": np.full((6, 3), np.inf)}, "assignments contains infinity"),
+        ({"users": np.zeros(5)}, "users: expected shape"),
+        ({"pairs": [[0, 3]]}, r"pairs: .*got \[0, 3\]"),
+        ({"pairs": [[1, 1]]}, "pairs: expected two different users"),
+        ({"sessions": [0, 1, 2, 3, 4, np.nan]}, r"sessions: 1 of 6 .* row\(s\) 5"),
+        ({"n_permutations": 0}, "n_permutations: expected a whole number of at least 1, got 0"),
+        ({"assignments": 1e300 * np.eye(6)}, "distances: 1 of 1 values are not finite"),
+    ],
+)
+def test_bad_input_of_studentised_pairs_is_named(change, message):
+    good = {
+        "assignments": np.ones((6, 3)), "users": np.arange(6) % 3, "pairs": [[0, 1]],
+        "sessions": np.arange(6),
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=message):
+        studentised_pvalues(**(good | change))
+
+
+def closed_testing(p, level):
+    """All subsets: a set is discovered if every set with it is rejected by Simes' test."""
+    m = len(p)
+
+    def rejected(of):
+        ordered = sorted(p[k] for k in of)
+        return any(value <= level * j / len(of) for j, value in enumerate(ordered, 1))
+
+    sets = [of for size in range(1, m + 1) for of in itertools.combinations(range(m), size)]
+    return m - max((len(of) for of in sets if not rejected(of)), default=0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    p=st.lists(st.one_of(st.floats(0, 1), st.floats(0, 0.1)), min_size=1, max_size=9),
+    level=st.sampled_from([0.01, 0.05, 0.3]),
+)
+def test_true_discoveries_are_those_of_closed_testing(p, level):
+    assert true_discoveries(p, level) == closed_testing(p, level)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6), m=st.integers(1, 200), level=st.floats(0.01, 0.5),
+    power=st.floats(1, 6),
+)  # fmt: skip
+def test_true_discoveries_grow_with_the_evidence(seed, m, level, power):
+    rng = np.random.default_rng(seed)
+    p = rng.random(m) ** power
+    found = true_discoveries(p, level)
+    assert found == true_discoveries(rng.permutation(p), level)
+    assert found <= true_discoveries(p * rng.random(m), level)
+    assert found <= true_discoveries(p, 2 * level if level < 0.5 else 0.999)
+    assert found <= true_discoveries(np.append(p, 0.0), level) - 1
+    assert found <= np.sum(false_discovery_control(p) <= level)  # who bounds it finds fewer
+    i = np.arange(1, m + 1)  # Hommel's rule, size by size
+    tail = np.sort(p)[::-1]
+    kept = [s for s in i if (tail[:s][::-1] > level * np.arange(1, s + 1) / s).all()]
+    assert found == m - max(kept, default=0)
+
+
+def test_rounding_of_a_p_value_does_not_decide():
+    assert true_discoveries([0.025 * (1 + 1e-12), 0.05]) == 2
+    assert true_discoveries([0.025 * (1 + 1e-6), 0.06]) == 0
+    assert true_discoveries(np.zeros(7)) == 7
+    assert true_discoveries(np.ones(7)) == 0
+
+
+@pytest.mark.parametrize(
+    ("p", "level", "message"),
+    [
+        ([], 0.05, "p_values: expected shape"),
+        ([0.1, 1.1], 0.05, "p_values: expected numbers from 0 to 1, got 0.1 to 1.1"),
+        ([0.1, np.nan], 0.05, r"p_values: 1 of 2 .* row\(s\) 1"),
+        ([0.1], 5, "level: expected a finite number above 0 and below 1"),
+    ],
+)
+def test_p_values_that_cannot_be_are_named(p, level, message):
+    with pytest.raises(ValueError, match=message):
+        true_discoveries(p, level)

@@ -93,9 +93,29 @@ def test_perplexity_follows_the_pictures_on_the_map():
 
 def test_pairs_of_scenes_follow_the_smallest_class():
     few = census([100] * 24 + [60] * 20, train=pd.Series({"a": 10, "b": 30, "c": 20}))
-    made = fit([], of=few)
+    made = fit([], of=few, n_dissimilar=200)
     assert made.parameters.n_similar == 10 * 9 // 2
     assert made.parameters.n_dissimilar == 10 * 20
+
+
+def test_scenes_of_the_usual_name_do_where_those_of_the_preset_are_not_there(tmp_path):
+    asked = preset_parameters("boards", {"data": str(tmp_path)})
+    assert sizing.fit_to_folders(asked, ()) == sizing.Fit(asked)  # which will say what is missing
+    (tmp_path / "scenes").mkdir()
+    made = sizing.fit_to_folders(asked, ())
+    assert made.parameters == dataclasses.replace(asked, scenes_folder="scenes")
+    assert list(map(str, made.choices)) == [
+        "scenes_folder is 'scenes' instead of 'miniplaces': the data have no folder miniplaces/"
+    ]
+    assert sizing.fit_to_folders(asked, ("scenes_folder",)) == sizing.Fit(asked)
+    (tmp_path / "miniplaces").mkdir()
+    assert sizing.fit_to_folders(asked, ()) == sizing.Fit(asked)
+
+
+def test_travel_boards_of_sixty_pins_are_analysed_against_all():
+    made = fit([160] * 15 + [60] * 14 + [55] * 6, "travel")
+    assert made.choices == ()
+    assert made.parameters.train_sizes[-1] + made.parameters.n_test == 60
 
 
 def test_all_that_is_too_little_is_told_at_once():
@@ -178,3 +198,10 @@ def test_a_board_that_is_not_there_is_told_at_the_start():
     told = r"board='Board 3' is not among the 24 that can be analysed \(did you mean board"
     with pytest.raises(ValueError, match=told):
         fit(sizes, board="Board 3")
+
+
+def test_no_more_components_than_the_background_spans():
+    assert chosen(fit([100] * 6 + [20, 20, 21]))["n_components"] == (64, 60)
+    assert "n_components" not in chosen(fit([100] * 6 + [20, 20, 25]))
+    with pytest.raises(ValueError, match=r"components: .* 61 different pictures, too few"):
+        fit([100] * 6 + [20, 20, 21], n_components=61)

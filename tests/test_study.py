@@ -26,7 +26,8 @@ from visprof import (
 )
 from visprof.book.inputs import changed_inputs
 from visprof.parameters import PRESETS, Parameters, allowed_values
-from visprof.results.claims import scorecard
+from visprof.results.scorecard import scorecard
+from visprof.results.verdicts import UNANSWERABLE
 from visprof.steps import STEPS, VARIANTS
 from visprof.steps.registry import EVERY, find_step
 from visprof.study import Study
@@ -161,7 +162,7 @@ def test_what_a_parameter_may_be_in_words():
 
 
 def test_unknown_preset_lists_the_known_ones():
-    with pytest.raises(ValueError, match="known: demo, tiny, boards, vectors, paper"):
+    with pytest.raises(ValueError, match="known: demo, tiny, boards, travel, vectors, paper"):
         Study("huge")
 
 
@@ -173,7 +174,7 @@ def test_another_network_does_not_get_the_weights_of_the_presets(tmp_path):
     assert own.weights == "own.pth"
 
 
-@pytest.mark.parametrize("preset", ["boards", "paper"])
+@pytest.mark.parametrize("preset", ["boards", "travel", "paper"])
 def test_presets_for_real_pictures_need_data(preset):
     with pytest.raises(ValueError, match="pass data=FOLDER"):
         Study(preset)
@@ -208,6 +209,7 @@ def test_what_is_computed_is_told_to_whoever_waits_for_the_page(tmp_path):
     assert {"pins", "visual_vocabulary, seed 1 of 2", "visual_vocabulary, seed 2 of 2"} <= {*told}
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_numbers_in_another_home(tiny, tmp_path):
     again = Study("tiny", home=tmp_path)
     assert again.headline() == tiny.headline()
@@ -341,6 +343,44 @@ def own_pictures(tiny, tmp_path):
     return data
 
 
+def test_boards_and_scenes_of_other_names_are_read_and_digested(own_pictures, tmp_path):
+    home = tmp_path / "home"
+    usual = Study("tiny", home=home, data=str(own_pictures))
+    shutil.copytree(own_pictures / "boards", own_pictures / "travel")
+    shutil.copytree(own_pictures / "scenes", own_pictures / "places" / "train")
+    (own_pictures / "places" / "test").mkdir()
+    for label in (own_pictures / "places" / "train").iterdir():
+        (own_pictures / "places" / "test" / label.name).mkdir()
+        for picture in sorted(label.iterdir())[:2]:
+            picture.rename(own_pictures / "places" / "test" / label.name / picture.name)
+    named = {"boards_folder": "travel", "scenes_folder": "places", "n_train_scenes": 3}
+    study = Study("tiny", home=home, data=str(own_pictures), **named)
+    assert all("/travel/" in image for image in study["pins"].readable["image"])
+    split = study["scene_split"]
+    assert (split.train.groupby("label").size() == 3).all()
+    assert (split.test.groupby("label").size() == 2).all()
+    assert all("/places/test/" in image for image in split.test["image"])
+    one = Study("tiny", home=home, data=str(own_pictures), **named | {"boards_folder": "boards"})
+    assert len({of["data_digest"] for of in (usual, study, one)}) == 3
+    with pytest.raises(FileNotFoundError, match=r"no folder nowhere/.* as scenes_folder"):
+        Study("tiny", home=home, data=str(own_pictures), scenes_folder="nowhere")["scene_split"]
+    with pytest.raises(FileNotFoundError, match=r"no folder nowhere/.* as boards_folder"):
+        Study("tiny", home=home, data=str(own_pictures), boards_folder="nowhere")["pins"]
+
+
+def test_a_folder_with_scenes_of_the_usual_name_is_told_to_be_read(own_pictures, tmp_path):
+    study = Study("boards", home=tmp_path / "home", data=str(own_pictures), backbone="alexnet")
+    assert study.scenes_folder == "scenes"
+    assert len(study["scene_split"].test)
+    assert study.fit.choices[0].name == "scenes_folder"
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "/a", "a\\b"])
+def test_folders_are_named_and_lie_within_the_data(name):
+    with pytest.raises(ValueError, match=r"scenes_folder is .*the name of a folder, not a path"):
+        Study("tiny", scenes_folder=name)
+
+
 def test_own_pictures_with_an_unreadable_one(own_pictures, tmp_path, caplog):
     boards = sorted(path for path in (own_pictures / "boards").iterdir())
     (boards[0] / "00000.jpg").write_bytes(b"broken")
@@ -357,7 +397,7 @@ def test_own_pictures_with_an_unreadable_one(own_pictures, tmp_path, caplog):
     assert not any("text" in key for key in numbers)
     card = scorecard(numbers, 10, study.threshold)
     of_text = card["claim"].str.contains("text profile")
-    assert card["verdict"][of_text].tolist() == ["not tested"]
+    assert card["verdict"][of_text].tolist() == [UNANSWERABLE]
 
 
 def test_changed_pictures_change_the_key(own_pictures, tmp_path):

@@ -6,14 +6,15 @@ import pandas as pd
 
 from visprof import tables
 from visprof.results.cite import find_ledger
-from visprof.results.claims import KINDS, own_name, scorecards
+from visprof.results.scorecard import KINDS, own_name, scorecards
+from visprof.results.verdicts import UNANSWERABLE
 
 
 def test_verdicts_are_marked_and_seeds_told_where_they_waver():
     card = pd.DataFrame(
         {
             "claim": ["a", "b", "c", "d"],
-            "verdict": ["holds", "does not hold", "not resolved", "not tested"],
+            "verdict": ["holds", "does not hold", "not resolved", UNANSWERABLE],
             "seeds": ["10 of 10", "9 of 10", "5 of 10", ""],
         }
     )
@@ -21,7 +22,7 @@ def test_verdicts_are_marked_and_seeds_told_where_they_waver():
         "✔ holds",
         "✘ does not hold (9 of 10 seeds)",
         "? not resolved (5 of 10 seeds)",
-        "– not tested",
+        "– cannot be answered with these data",
     ]
 
 
@@ -63,13 +64,15 @@ def test_a_books_own_scorecard_stands_in_its_place():
 
     def published(preset):
         asked.append(preset)
+        if preset == "travel":
+            raise FileNotFoundError
         return find_ledger(preset=preset)
 
     cards = scorecards(own, "demo", published)
-    assert list(cards) == ["simulated world", "real boards"]
     assert cards["simulated world"] is own
-    assert asked == ["boards"]
-    assert list(scorecards(own, "tiny", published)) == [own_name("tiny"), *KINDS.values()]
+    assert asked == ["boards", "travel"]
+    assert list(scorecards(own, "tiny", published)) == [own_name("tiny"), *cards]
+    assert list(cards) == list(KINDS.values())[:2]  # of the last, nothing is published
     assert own_name("tiny") == "data of this book (tiny)"
 
 

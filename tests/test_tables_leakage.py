@@ -7,6 +7,7 @@ from shown_tables import shown
 
 from visprof import tables
 from visprof.intervals import Estimate
+from visprof.steps.robustness import BatchEffect
 
 
 def test_batches_have_a_row_a_split_and_a_column_a_profile():
@@ -15,19 +16,18 @@ def test_batches_have_a_row_a_split_and_a_column_a_profile():
         ("batches kept whole", "image", Estimate(0.2, 0.1, 0.3)),
         ("batches kept whole", "text", Estimate(0.1)),
     ]  # fmt: skip
-    table = pd.DataFrame(rows, columns=["split", "profile", "estimate"])
-    assert shown(tables.batch_effect(table)) == [
-        ["split", "image", "text"],
-        ["by number", "0.500 (0.400 to 0.600)", "0.300"],
-        ["batches kept whole", "0.200 (0.100 to 0.300)", "0.100"],
+    batches = effect(pd.DataFrame(rows, columns=["split", "profile", "estimate"]))
+    days = effect(pd.DataFrame([], columns=["split", "profile"]))
+    assert shown(tables.batch_effect({"batches": batches, "days": days})) == [
+        ["compared by", "split", "image", "text"],
+        ["batches", "by number", "0.500 (0.400 to 0.600)", "0.300"],
+        ["batches", "batches kept whole", "0.200 (0.100 to 0.300)", "0.100"],
+        ["days", "none: fewer than two boards keep training pins", "", ""],
     ]
 
 
-def test_without_boards_that_keep_training_pins_there_is_one_row_that_says_so():
-    table = pd.DataFrame([], columns=["split", "profile"])
-    assert shown(tables.batch_effect(table)) == [
-        ["split"], ["none: fewer than two boards keep training pins"]
-    ]  # fmt: skip
+def effect(table):
+    return BatchEffect(table, 9, 5, 4, 3.5)
 
 
 def test_near_duplicates_have_a_row_a_rule_even_where_rules_leave_the_same_pins():
@@ -38,8 +38,8 @@ def test_near_duplicates_have_a_row_a_rule_even_where_rules_leave_the_same_pins(
     ]
     columns = ["rule", "pins_left", "leaked", "profile", "estimate"]
     assert shown(tables.near_duplicates(pd.DataFrame(rows, columns=columns))) == [
-        ["near-duplicates", "pins left", "test pins with one in training", "image",
-         "mean embedding"],
-        ["neither", "1,234", "50.0%", "0.125", "0.250"],
-        ["all pins", "1,234", "50.0%", "0.125", "0.250"],
+        ["near-duplicates", "pins left", "test pins with one in training",
+         "mean embedding", "image"],
+        ["neither", "1,234", "50.0%", "0.250", "0.125"],
+        ["all pins", "1,234", "50.0%", "0.250", "0.125"],
     ]  # fmt: skip

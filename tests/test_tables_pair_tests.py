@@ -6,8 +6,10 @@ from itertools import combinations
 from math import comb, log, sqrt
 
 import numpy as np
+import pandas as pd
 import pytest
 from shown_tables import shown
+from test_sentences_pair_tests import calibration
 
 from visprof import tables
 from visprof.intervals import Estimate
@@ -55,11 +57,34 @@ def test_shares_by_rule_are_those_that_there_are():
         "pairs.bh.sessions": Estimate(0.0, 0.0, 0.1),
     }
     names = [
-        "$Z$ > 2.5 (the paper)", "test, pins shuffled", "pins shuffled, FDR 5 %",
-        "test, sessions shuffled", "sessions shuffled, FDR 5 %",
+        "Z > 2.5 (the paper)", "Z, pins shuffled", "Z, pins shuffled, FDR 5 %",
+        "Z, sessions shuffled", "Z, sessions shuffled, FDR 5 %",
     ]  # fmt: skip
     by_pin, every = (tables.shares_by_rule(of, 2.5) for of in (numbers, sessions | numbers))
     assert by_pin["name"].to_list() == names[:3]
     assert every["name"].to_list() == names
     assert every.columns.to_list() == ["name", "value", "low", "high"]
     assert every.iloc[3, 1:].to_list() == [0.1, 0.05, 0.2]
+
+
+def test_shares_of_variance_are_told_by_profile_and_what_is_unknown_is_left_empty():
+    rows = [("image", "user", 0.1), ("image", "session", 0.2), ("image", "pin", 0.7),
+            ("palette", "user", 0.3)]  # fmt: skip
+    shares = pd.DataFrame(
+        [(*row, Estimate(row[2], row[2] - 0.05, row[2] + 0.05)) for row in rows],
+        columns=["profile", "share", "value", "estimate"],
+    )
+    assert shown(tables.variance_shares(shares)) == [
+        ["profile", "user", "session", "pin itself"],
+        ["image", "0.100 (0.050 to 0.150)", "0.200 (0.150 to 0.250)", "0.700 (0.650 to 0.750)"],
+        ["palette", "0.300 (0.250 to 0.350)", "", ""],
+    ]
+
+
+def test_tests_by_session_have_a_row_a_setting_with_level_and_power():
+    assert shown(tables.session_tests(calibration())) == [
+        ["how users collect", "distance of a pair", "Z of a pair", "share of users",
+         "global (not used)"],
+        ["equal", "5% / 45%", "4% / 36%", "1% / 9%", "6% / 100%"],
+        ["odd", "10% / 40%", "8% / 32%", "2% / 8%", "70% / 100%"],
+    ]  # fmt: skip

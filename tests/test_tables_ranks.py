@@ -45,22 +45,27 @@ MRR = pd.DataFrame([
 
 def test_the_image_profile_is_above_random_and_text_or_not():
     leads = pd.DataFrame([
-        {"other": "text", "n_train": 10, "p": 0.5, "estimate": Estimate(0.1, -0.1, 0.2)},
-        {"other": "text", "n_train": 20, "p": 0.0001, "estimate": Estimate(-0.3, -0.4, -0.2)},
-        {"other": "palette", "n_train": 10, "p": 0.9, "estimate": Estimate(0.3, 0.2, 0.4)},
+        {"other": "text", "n_train": 10, "p": 0.5, "p_holm": 0.7,
+         "estimate": Estimate(0.1, -0.1, 0.2)},
+        {"other": "text", "n_train": 20, "p": 0.0001, "p_holm": 0.0002,
+         "estimate": Estimate(-0.3, -0.4, -0.2)},
+        {"other": "palette", "n_train": 10, "p": 0.9, "p_holm": 1.0,
+         "estimate": Estimate(0.3, 0.2, 0.4)},
     ])  # fmt: skip
     assert shown(tables.image_verdicts(MRR, leads, Estimate(0.25))) == [
-        ["training pins", "image", "above random (0.250)", "image minus text", "p", "above text"],
+        ["training pins", "image", "above random (0.250)", "image minus text", "p", "adjusted",
+         "above text"],
         ["10", "0.500 (0.200 to 0.600)", "not resolved", "+0.100 (-0.100 to +0.200)", "0.5000",
-         "not resolved"],
+         "0.7000", "not resolved"],
         ["20", "0.700 (0.500 to 0.800)", "holds", "-0.300 (-0.400 to -0.200)", "0.0001",
-         "does not hold"],
+         "0.0002", "does not hold"],
     ]  # fmt: skip
 
 
 def test_without_text_it_is_set_against_random_alone():
     leads = pd.DataFrame([
-        {"other": "palette", "n_train": 10, "p": 0.9, "estimate": Estimate(0.3, 0.2, 0.4)}
+        {"other": "palette", "n_train": 10, "p": 0.9, "p_holm": 1.0,
+         "estimate": Estimate(0.3, 0.2, 0.4)}
     ])  # fmt: skip
     assert shown(tables.image_verdicts(MRR, leads, Estimate(0.25))) == [
         ["training pins", "image", "above random (0.250)"],

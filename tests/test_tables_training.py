@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 from shown_tables import shown
 from test_sentences_training import ablation
 
@@ -20,25 +19,3 @@ def test_turns_have_a_row_for_each_normalisation_and_rate():
         ["unit length", "paper's rate x iterations: 0.12", "3.6°", gain],
         ["unit length", "ten times: 1.2", "31.8°", gain],
     ]
-
-
-def test_trainings_of_some_and_of_all_layers_stand_below_the_start():
-    columns = [
-        "rule", "lr_last", "lr_rest", "turn", "value", "low", "high", "gain", "gain_low",
-        "gain_high",
-    ]  # fmt: skip
-    nothing = float("nan")
-    rows = [
-        ("start", nothing, nothing, nothing, 0.5, 0.4, 0.6, 0.0, 0.0, 0.0),
-        ("paper's rate", 1e-5, 0.0, 0.0, 0.5, 0.4, 0.6, 0.0, 0.0, 0.0),
-        ("paper's rate", 1e-5, 1e-7, 12.34, 0.75, 0.7, 0.8, 0.25, 0.1, 0.4),
-    ]
-    assert shown(tables.layers_tuned(pd.DataFrame(rows, columns=columns))) == [
-        ["learning rates", "last layer", "other layers", "turn of the last layer", "mAP",
-         "gain over the start"],
-        ["start", "", "frozen", "", "0.500 (0.400 to 0.600)", ""],
-        ["paper's rate", "1e-05", "frozen", "0°", "0.500 (0.400 to 0.600)",
-         "0.000 (0.000 to 0.000)"],
-        ["paper's rate", "1e-05", "1e-07", "12°", "0.750 (0.700 to 0.800)",
-         "0.250 (0.100 to 0.400)"],
-    ]  # fmt: skip

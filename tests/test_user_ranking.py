@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pin_tables import N_PINS, N_USERS, SPLIT, pin_arrays, random_parts
+from pin_tables import (
+    N_BACKGROUND,
+    N_PINS,
+    N_USERS,
+    NOT_WITHOUT_PICTURES,
+    profiles_of,
+    random_parts,
+)
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
 from visprof import rank_scores
-from visprof.steps.profile_kinds import train_test_profiles
 from visprof.steps.user_ranking import (
+    figure_6,
     mrr_by_users,
     mrr_numbers,
     mrr_table,
@@ -26,7 +33,7 @@ def parts():
 
 @pytest.fixture
 def profiles(parts):
-    return train_test_profiles(**parts, **SPLIT, seed=3)
+    return profiles_of(parts)
 
 
 def test_names_become_parts_of_keys():
@@ -64,6 +71,10 @@ def test_numbers_compare_every_profile_with_the_image(profiles):
         key = f"mrr.image-{slug(row.profile)}.{row.n_train}"
         assert numbers[key].value == pytest.approx(lead.mean())
         assert 0 < numbers[f"{key}.p"].value <= 1
+        at = f"mrr.image-{slug(row.profile)}"
+        least, most = sorted(numbers[f"{at}.{size}.p"].value for size in (3, 6))
+        adjusted = sorted(numbers[f"{at}.{size}.p.holm"].value for size in (3, 6))
+        assert adjusted == pytest.approx([min(1, 2 * least), min(1, max(2 * least, most))])
     own = ranks[(ranks["profile"] == "text") & (ranks["n_train"] == 6)]
     assert numbers["recall@5.text.6"].value == pytest.approx((own["rank"] <= 5).mean())
     assert numbers["median-rank.text.6"].value == own["rank"].median()
@@ -73,9 +84,9 @@ def test_numbers_are_means_over_seeds_and_their_tests_of_averaged_ranks(parts):
     rng = np.random.default_rng(1)
     tables = []
     for _ in range(3):
-        n = N_USERS * N_PINS
-        parts["assignments"] = pin_arrays([], rng.dirichlet(np.ones(5), n))
-        profiles = train_test_profiles(**parts, **SPLIT, seed=3)
+        n = N_BACKGROUND + N_USERS * N_PINS
+        parts["assignments"] = parts["board_split"].arrays(rng.dirichlet(np.ones(5), n))
+        profiles = profiles_of(parts)
         tables.append(reciprocal_ranks(profiles, (3, 6), "euclidean"))
     numbers = mrr_numbers(tables, mrr_table(tables, seed=0), seed=0)
     alone = [mrr_numbers([of], mrr_table([of], seed=0), seed=0) for of in tables]
@@ -93,9 +104,9 @@ def test_numbers_are_means_over_seeds_and_their_tests_of_averaged_ranks(parts):
 
 
 def test_ties_are_bounded_by_losing_and_winning_all(parts):
-    words = parts["text_assignments"].analysed
-    parts["text_assignments"] = pin_arrays([], np.full_like(words, 1 / 4))
-    profiles = train_test_profiles(**parts, **SPLIT, seed=3)
+    n = N_BACKGROUND + N_USERS * N_PINS
+    parts["text_assignments"] = parts["board_split"].arrays(np.full((n, 4), 1 / 4))
+    profiles = profiles_of(parts)
     ranks = reciprocal_ranks(profiles, (3, 6), "euclidean")
     numbers = mrr_numbers([ranks], mrr_table([ranks], seed=0), seed=0)
     assert numbers["mrr.text.6.optimistic"].value == 1
@@ -107,6 +118,9 @@ def test_fewer_users_end_at_the_mrr_of_all(profiles):
     ranks = reciprocal_ranks(profiles, (3, 6), "euclidean")
     table = mrr_by_users([ranks, ranks], seed=0)
     at_all = mrr_table([ranks], seed=0)
+    shown = ["image", "mean embedding", "text", "file facts"]
+    assert table["profile"].unique().tolist() == [*shown, "random"]
+    assert figure_6(at_all)["profile"].unique().tolist() == shown
     for name, rows in table.groupby("profile"):
         assert rows["n_users"].iloc[-1] == N_USERS
         assert (rows["value"].diff()[1:] <= 1e-12).all()  # the more, the harder
@@ -116,7 +130,9 @@ def test_fewer_users_end_at_the_mrr_of_all(profiles):
 
 
 def test_profiles_without_their_parts_have_no_rows(parts):
-    parts |= {"text_assignments": None, "pin_features": None, "palettes": None}
-    profiles = train_test_profiles(**parts, **SPLIT, seed=3)
+    parts |= dict.fromkeys(NOT_WITHOUT_PICTURES)
+    profiles = profiles_of(parts)
     table = reciprocal_ranks(profiles, (3, 6), "euclidean")
-    assert table["profile"].unique().tolist() == ["image", "mean embedding"]
+    assert table["profile"].unique().tolist() == [
+        "image", "mean embedding", "whitened", "within-class residual",
+    ]  # fmt: skip

@@ -70,6 +70,7 @@ class Backbone(nn.Module, ABC):
     resample = Image.Resampling.BICUBIC
     squash = False  # whether the whole picture, or its centre square, becomes the square input
     fixed_size = False  # whether pictures of `image_size` only can be taken
+    memory_format = torch.channels_last  # of pixels in memory; on a GPU in fp32 others are faster
 
     def __init__(
         self, weights: str, classes: tuple[str, ...] | None = None, image_size: int = 224
@@ -172,7 +173,7 @@ class Backbone(nn.Module, ABC):
                 "results of prepare()"
             )
         pixels = self._normalise(x.to(torch.float32))
-        return self._trunk(pixels.contiguous(memory_format=torch.channels_last))
+        return self._trunk(pixels.contiguous(memory_format=self.memory_format))
 
     @abstractmethod
     def _normalise(self, x: Tensor) -> Tensor:

@@ -11,9 +11,10 @@ time     datetime64[ns, UTC]  when it was pinned
 caption  str                  its text, maybe empty
 ======== ==================== =====================================================
 
-and, where it is known, ``licence`` and ``time_source`` (where the time is from: ``exif``, ``file``
-or ``commit``, say). Pins of one board that share a time keep the order in which they were
-read.
+and, where it is known, ``licence``, ``time_source`` (where the time is from: ``exif``, ``file`` or
+``commit``, say), and of the original file ``width``, ``height``, ``format`` and ``bytes``, as the
+manifest writes them (see `visprof.file_facts`). Pins of one board that share a time keep the order
+in which they were read.
 """
 
 from __future__ import annotations
@@ -24,18 +25,21 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
-from visprof.checks import check_table, check_whole, listed
+from visprof.checks import check_groups, check_table, check_whole, listed
 from visprof.manifests import MANIFEST, PARQUET_MANIFEST, YEARS, manifest_pins, parse_times
 from visprof.pictures import IMAGE_SUFFIXES, list_entries, picture_dates, why_unreadable
 from visprof.words import runs
 
 __all__ = [
     "BACKGROUND_SOURCES",
+    "SESSION_RULES",
     "background_split",
     "board_name",
     "boards_folder",
@@ -43,6 +47,7 @@ __all__ = [
     "name_words",
     "read_boards",
     "sample_pins",
+    "sessions",
     "split_pins",
     "split_readable",
     "survey_boards",
@@ -51,6 +56,8 @@ __all__ = [
 log = logging.getLogger("visprof")
 
 BACKGROUND_SOURCES = ("active", "rest")
+SESSION_RULES = ("day", "gap", "commit")
+SESSION_GAP = pd.Timedelta(minutes=30)
 
 
 def read_boards(path: str | Path) -> pd.DataFrame:
@@ -64,7 +71,8 @@ def read_boards(path: str | Path) -> pd.DataFrame:
 
         A manifest has the columns ``board_id``, ``image`` (path relative to the manifest, not out
         of its folder), ``added_at`` (see `parse_times`; or a Parquet timestamp) and ``caption``;
-        ``licence`` and ``time_source`` are kept if they are there, further columns are left out.
+        ``licence``, ``time_source``, ``width``, ``height``, ``format`` and ``bytes`` are kept if
+        they are there, further columns are left out.
 
         In a folder of folders the time is the picture's EXIF date or else the file's modification
         time, the column ``time_source`` says which (``exif`` or ``file``), and the caption is made
@@ -93,7 +101,7 @@ def read_boards(path: str | Path) -> pd.DataFrame:
     return pins
 
 
-def boards_folder(data: str | Path) -> Path:
+def boards_folder(data: str | Path, name: str = "boards") -> Path:
     """Where the boards of a folder of data are.
 
     Parameters
@@ -101,6 +109,8 @@ def boards_folder(data: str | Path) -> Path:
     data : path
         A folder that holds ``boards/``; or the boards themselves, as `read_boards` takes them,
         where there is neither that nor ``scenes/``.
+    name : str
+        Of the folder of boards, if it is another; then the boards must be in there.
 
     Returns
     -------
@@ -112,14 +122,20 @@ def boards_folder(data: str | Path) -> Path:
         If it is neither; the message says what it must hold.
     """
     data = Path(data)
-    if (data / "boards").is_dir():
-        return data / "boards"
+    if (data / name).is_dir():
+        return data / name
+    if name != "boards":
+        raise FileNotFoundError(
+            f"data={str(data)!r} has no folder {name}/: put boards there (a manifest.csv, or a "
+            "folder of pictures a board), or pass the name of another folder as boards_folder"
+        )
     if data.is_dir() and not (data / "scenes").exists() and _holds_boards(data):
         return data
     raise FileNotFoundError(
         f"data={str(data)!r} has no folder boards/: it must hold boards/ (a manifest.csv, or a "
-        "folder of pictures a board) and, unless training_scenes='simulated', scenes/ (a folder of "
-        "pictures a class); without scenes/, it may be the folder of boards itself"
+        "folder of pictures a board; of another name with boards_folder) and, unless "
+        "training_scenes='simulated', scenes/ (a folder of pictures a class); without scenes/, it "
+        "may be the folder of boards itself"
     )
 
 
@@ -435,8 +451,65 @@ def sample_pins(pins: pd.DataFrame, n: int, random_state: int = 0) -> np.ndarray
     )
 
 
+def sessions(users: ArrayLike, times: ArrayLike, rule: str = "day") -> NDArray[np.int64]:
+    """Part each user's pins into sessions, in which they were collected together.
+
+    Parameters
+    ----------
+    users : array-like of shape (n,)
+        User (or board) of each pin, in any order.
+    times : array-like of datetime64 or Timestamp, shape (n,)
+        When it was pinned; a time without a zone is taken for UTC.
+    rule : {"day", "gap", "commit"}, default="day"
+        One session are pins of one day (UTC); or pins of which each follows the one before it by
+        30 minutes at most; or pins of one instant, as those of a commit are.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Number of each pin's session, in the order of users and times from 0; no two users have a
+        number in common.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, a user or time is missing, or the rule is unknown.
+    TypeError
+        If times are no dates, or users are of several kinds.
+
+    Examples
+    --------
+    >>> times = pd.to_datetime(["2015-01-01 23:50", "2015-01-02 00:10", "2015-01-02 09:00"])
+    >>> [sessions(["ann"] * 3, times, rule).tolist() for rule in SESSION_RULES]
+    [[0, 1, 1], [0, 0, 1], [0, 1, 2]]
+    """
+    if rule not in SESSION_RULES:
+        raise ValueError(f"rule: expected one of {', '.join(SESSION_RULES)}, got {rule!r}")
+    given = check_groups(times, None, "times")
+    owners = np.unique(check_groups(users, len(given), "users"), return_inverse=True)[1]
+    if given.dtype.kind != "M" and not all(isinstance(time, datetime) for time in given):
+        raise TypeError(
+            f"times: expected dates, got {given.dtype} ({given[0]!r} at row 0); "
+            "pandas.to_datetime makes dates of texts"
+        )
+    instants = pd.Series(pd.to_datetime(given, utc=True))
+    if rule == "day":
+        instants = instants.dt.floor("D")
+    order = np.lexsort((instants, owners))
+    gaps = instants.iloc[order].diff()
+    new = gaps > (SESSION_GAP if rule == "gap" else pd.Timedelta(0))
+    new |= np.diff(owners[order], prepend=-1) > 0
+    numbers = np.empty(len(order), np.int64)
+    numbers[order] = np.cumsum(new) - 1
+    return numbers
+
+
 def split_pins(
-    pins: pd.DataFrame, n_train: int, n_test: int, keep_batches: bool = False
+    pins: pd.DataFrame,
+    n_train: int,
+    n_test: int,
+    keep_batches: bool = False,
+    keep_days: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The first `n_train` and the last `n_test` pins of each board, in time.
 
@@ -450,6 +523,9 @@ def split_pins(
         Pins of equal time were added as one batch and may stand in any order. If True, those of
         the first pins that share the time of the board's first test pin are left out, so that the
         two sides lie on either side of a moment. The board then has fewer training pins, or none.
+    keep_days : bool, default=False
+        The same of pins of one day (UTC), whatever their hour: the two sides lie on either side of
+        a midnight.
 
     Returns
     -------
@@ -459,7 +535,8 @@ def split_pins(
     Raises
     ------
     TypeError
-        If a number of pins is not whole, or boards have names of several kinds.
+        If a number of pins is not whole, boards have names of several kinds, or days are to be kept
+        of times that are no dates.
     ValueError
         If a column is not there, a board or time is missing (the rows are named), the rows are not
         sorted, a number is less than 1, or a board has fewer than ``n_train + n_test`` pins (the
@@ -484,7 +561,14 @@ def split_pins(
         )
     train = groups.cumcount().to_numpy() < n_train
     test = groups.cumcount(ascending=False).to_numpy() < n_test
-    if keep_batches:
-        first_test = pins["time"].where(test).groupby(pins["board"].to_numpy()).transform("min")
-        train &= (pins["time"] < first_test).to_numpy()
+    if keep_batches or keep_days:
+        times = _days(pins["time"]) if keep_days else pins["time"]
+        first_test = times.where(test).groupby(pins["board"].to_numpy()).transform("min")
+        train &= (times < first_test).to_numpy()
     return train, test
+
+
+def _days(times: pd.Series) -> pd.Series:
+    if not pd.api.types.is_datetime64_any_dtype(times):
+        raise TypeError(f"pins: days are kept whole of dates, and times are {times.dtype}")
+    return times.dt.floor("D")

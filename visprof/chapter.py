@@ -13,6 +13,7 @@ from visprof.intervals import Estimate
 from visprof.memo import fingerprint
 from visprof.results.cite import RESULTS, find_ledger
 from visprof.results.ledger import Ledger
+from visprof.results.trainings import TRAININGS
 from visprof.study import Study
 from visprof.trace import note_inputs
 
@@ -93,13 +94,19 @@ class Chapter:
 
     def published(self, preset: str) -> Ledger:
         """The published ledger of a preset; the page is made again when it changes."""
-        ledger = find_ledger(preset=preset)
-        self.noted(ledger.path)
-        return ledger
+        self.noted(RESULTS / f"{preset}.json")  # also where there is none yet
+        return find_ledger(preset=preset)
 
     def measured(self, name: str) -> dict[str, Any]:
         """What a benchmark has kept in ``results/NAME.json``; noted like a published ledger."""
         return json.loads(self.noted(RESULTS / f"{name}.json").read_text("utf-8"))
+
+    def trainings(self) -> dict[str, dict[str, Any]]:
+        """Records of trainings by name, the published ones and the reader's own; noted, too."""
+        folder = self.noted(TRAININGS)
+        return {
+            path.stem: json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))
+        }
 
     def noted(self, path: Path) -> Path:
         """The path of a file or folder, after which the page is made again when that changes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import select
 import signal
@@ -13,18 +14,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from visprof._collect_command import add_collect_command
 from visprof._extras import MissingExtraError
 from visprof._shipped import pages_root
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from visprof.sources.collect import CollectSummary
-
 __all__ = ["main"]
 
 STDOUT = 1  # its file descriptor
-TOKEN = "PINTEREST_ACCESS_TOKEN"
 MOST_NUMBERS = 12  # that a run prints of a page without headline numbers
 
 
@@ -47,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = options.command(options)
         sys.stdout.flush()  # when Python ends it would be too late to handle what this raises
         return status
-    except (OSError, ValueError, RuntimeError, MissingExtraError) as error:
+    except (OSError, ValueError, RuntimeError, FloatingPointError, MissingExtraError) as error:
         if isinstance(error, BrokenPipeError) and _nobody_reads_on():
             os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)  # for what is left to be written
             return 128 + signal.SIGPIPE
@@ -70,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_chapter_commands(commands)
     _add_number_commands(commands)
-    _add_collect_command(commands)
+    _add_train_command(commands)
+    add_collect_command(commands)
     return parser
 
 
@@ -103,10 +103,7 @@ def _add_chapter_commands(commands) -> None:
     serve.add_argument("--out", default="_build", metavar="DIR", help="where books are (_build)")
     serve.add_argument("--port", type=int, default=8000, metavar="N", help="of this machine (8000)")
     for command in (run, build):
-        command.add_argument(
-            "-p", dest="parameters", metavar="NAME=VALUE", type=_assignment, action="append",
-            default=[], help="change a parameter; may be repeated",
-        )  # fmt: skip
+        _add_parameters(command)
         command.add_argument("--preset", metavar="P", help="set of parameter values (demo)")
         command.add_argument("--data", metavar="DIR", help="folder of real pictures")
     _add_jobs(build)
@@ -117,6 +114,13 @@ def _add_chapter_commands(commands) -> None:
         command.add_argument(
             "--root", metavar="DIR", help="folder of the pages (., or else those of the package)"
         )
+
+
+def _add_parameters(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-p", dest="parameters", metavar="NAME=VALUE", type=_assignment, action="append",
+        default=[], help="change a parameter; may be repeated",
+    )  # fmt: skip
 
 
 def _add_jobs(command: argparse.ArgumentParser) -> None:
@@ -280,6 +284,12 @@ def _add_number_commands(commands) -> None:
         "--record", action="store_true", help="keep what was found in results/verified"
     )
     _add_jobs(verify)
+    confirm = _command(commands, "confirm", _confirm, "put the claims to data no rule has seen")
+    confirm.add_argument("data", metavar="DATA", help="folder of pictures")
+    confirm.add_argument(
+        "--preset", default="boards", metavar="P", help="for real pictures (boards)"
+    )
+    _add_parameters(confirm)
     publish = _command(commands, "publish", _publish, "put ledgers of built books into results/")
     publish.add_argument("presets", nargs="+", metavar="PRESET", help="of which books")
     for command in (verify, publish):
@@ -335,132 +345,132 @@ def _verify(options: argparse.Namespace) -> int:
     return 0 if found.holds else 1
 
 
+def _confirm(options: argparse.Namespace) -> int:
+    """Put every claim to a folder that no rule has seen, by rules that are committed; count it."""
+    from visprof.book.parameters import check_parameters, study_parameters
+    from visprof.confirm import confirm
+
+    given = check_parameters(study_parameters(), dict(options.parameters), "the study")
+    found = confirm(options.data, options.preset, given)
+    print(_text(found.card[["claim", "verdict", "ours"]]))
+    times = "the first time" if found.times == 1 else f"time number {found.times}"
+    print(f"\nrules of commit {found.rules}, put to these data for {times}: {found.ledger.path}")
+    return 0
+
+
 def _publish(options: argparse.Namespace) -> int:
     """Put ledgers of built books among the published results, each of one run of one commit."""
     from visprof.results.ledger import Ledger
-    from visprof.results.publish import publish
+    from visprof.results.publish import publish, write_findings
 
     folder = Path(options.out) / "results"
     for path in publish(Ledger(folder / f"{preset}.json") for preset in options.presets):
         print(path)
+    if (readme := path.parent.with_name("README.md")).is_file():
+        write_findings(readme)
     return 0
 
 
-# --- boards ---------------------------------------------------------------------------------------
+# --- training -------------------------------------------------------------------------------------
 
 
-def _add_collect_command(commands) -> None:
-    collect = commands.add_parser("collect", help="collect boards into a folder")
-    sources = collect.add_subparsers(required=True, metavar="SOURCE")
-
-    git = _source(sources, "git", _collect_git, "public git repositories of pictures")
-    git.add_argument(
-        "--list", metavar="FILE", help="CSV: board_id,url,commit,licence (default: 44)"
+def _add_train_command(commands) -> None:
+    train = _command(commands, "train", _train, "the paper's training on folders of photographs")
+    train.add_argument("photographs", metavar="DIR", help="holds a folder for each class")
+    train.add_argument("--test", metavar="DIR", help="photographs to rank (Table 1), likewise")
+    train.add_argument(
+        "--out", default="_build/training", metavar="DIR", help="what is kept (_build/training)"
     )
-    git.add_argument(
-        "--cache", metavar="DIR", help="bare repositories (default: OUT/.repositories)"
+    train.add_argument("--name", default="training", metavar="NAME", help="of the result")
+    train.add_argument(
+        "--backbone", default="squeezenet-places365", metavar="NAME",
+        help="network that it begins from (squeezenet-places365)",
+    )  # fmt: skip
+    train.add_argument("--weights", metavar="FILE", help="of that network")
+    train.add_argument(
+        "--from-scratch", action="store_true",
+        help="begin from an AlexNet trained here as a classifier of the photographs",
+    )  # fmt: skip
+    train.add_argument(
+        "--classifier-iterations", type=int, default=5000, metavar="N", help="of it (5000)"
     )
-    git.add_argument("--max-pins", type=int, default=160, metavar="N", help="pins a board (160)")
-    _short_side(git)
-
-    folder = _source(sources, "folder", _collect_folder, "a folder or manifest of one's own")
-    folder.add_argument(
-        "src", metavar="SRC", help="a manifest, or a folder with one folder a board"
+    train.add_argument(
+        "--layers", choices=["all", "last"], default="all", help="which of them learn (all)"
     )
-    _short_side(folder)
-
-    unsplash = _source(sources, "unsplash", _collect_unsplash, "the Unsplash Lite data set")
-    unsplash.add_argument("src", metavar="SRC", help="folder of its tables (photos.tsv000, ...)")
-    unsplash.add_argument("--width", type=int, default=400, metavar="N", help="of pictures (400)")
-    unsplash.add_argument("--min-pins", type=int, default=20, metavar="N", help="of a board (20)")
-    unsplash.add_argument("--max-boards", type=int, metavar="N", help="the largest (default: all)")
-
-    places = _source(sources, "places", _collect_places, "Places365, as labelled scenes")
-    places.add_argument("src", metavar="SRC", help="folder of the data set")
-    places.add_argument("--split", default="val", help="val, train-standard, train-challenge (val)")
-    places.add_argument("--per-class", type=int, metavar="N", help="of a class (default: all)")
-    places.add_argument("--download", action="store_true", help="fetch what is absent (0.5 GB)")
-    _short_side(places)
-
-    _source(
-        sources, "pinterest", _collect_pinterest, f"one's own boards; token in ${TOKEN}"
-    )  # the token is no option: other users of the machine could read it in the process list
-
-
-def _source(sources, name: str, collect, what: str) -> argparse.ArgumentParser:
-    source = sources.add_parser(name, help=what, description=f"Collect boards from {what}.")
-    source.add_argument("--out", required=True, metavar="DIR", help="where to write")
-    source.set_defaults(command=_collect, collect=collect)
-    return source
-
-
-def _short_side(source: argparse.ArgumentParser) -> None:
-    help_text = "largest short side of the pictures in pixels (160)"
-    source.add_argument("--short-side", type=int, default=160, metavar="N", help=help_text)
-
-
-def _progress() -> bool:
-    return sys.stderr.isatty()
-
-
-def _collect(options: argparse.Namespace) -> int:
-    summary = options.collect(options)
-    print(summary)
-    return 1 if summary.failed else 0
-
-
-def _collect_git(options: argparse.Namespace) -> CollectSummary:
-    from visprof.sources.git import collect_git, read_repositories
-
-    return collect_git(
-        read_repositories(options.list),
-        options.out,
-        short_side=options.short_side,
-        max_pins=options.max_pins,
-        cache=options.cache,
-        progress=_progress(),
+    for option, kind, value, help_text in (
+        ("--n-outputs", int, 205, "width of the embedding (205, as in the paper)"),
+        ("--margin", float, 20.0, "m of Eq. 1 (20)"),
+        ("--lr-last", float, 1e-5, "learning rate of the last layer (1e-5)"),
+        ("--ratio", float, 100.0, "how many times slower the others learn (100)"),
+        ("--momentum", float, 0.9, "of the descent (0.9)"),
+        ("--batch-size", int, 256, "pairs in a mini-batch (256)"),
+        ("--iterations", int, 50_000, "mini-batches (50000)"),
+        ("--n-similar", int, 500, "pairs of each class, at most (500)"),
+        ("--n-dissimilar", int, 50, "pairs of each two classes, at most (50)"),
+        ("--seed", int, 0, "of every draw (0)"),
+    ):
+        metavar = "N" if kind is int else "X"
+        train.add_argument(option, type=kind, default=value, metavar=metavar, help=help_text)
+    train.add_argument(
+        "--keep-rate", action="store_true",
+        help="use --lr-last at 50,000 iterations, and for fewer a rate as many times larger",
+    )  # fmt: skip
+    train.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    train.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    train.add_argument(
+        "--record", action="store_true", help="keep what was found in results/training"
     )
 
 
-def _collect_folder(options: argparse.Namespace) -> CollectSummary:
-    from visprof.sources.collect import collect_folder
+def _train(options: argparse.Namespace) -> int:
+    """Train a Siamese network as the paper did, and rank test photographs by it (Table 1).
 
-    return collect_folder(
-        options.src, options.out, short_side=options.short_side, progress=_progress()
+    The same command goes on where it was stopped.
+    """
+    import pandas as pd
+
+    from visprof.paper_training import PAPER, PaperTraining
+    from visprof.results.trainings import TRAININGS
+    from visprof.train import train_on_folders
+
+    given = vars(options)
+    own = given.keys() & {field.name for field in dataclasses.fields(PaperTraining)}
+    settings = PaperTraining(
+        **{name: given[name] for name in own},
+        n_iterations=PAPER.n_iterations if options.keep_rate else options.iterations,
+        random_state=options.seed,
     )
-
-
-def _collect_unsplash(options: argparse.Namespace) -> CollectSummary:
-    from visprof.sources.unsplash import collect_unsplash
-
-    return collect_unsplash(
-        options.src,
-        options.out,
-        width=options.width,
-        min_pins=options.min_pins,
-        max_boards=options.max_boards,
-        progress=_progress(),
+    if options.keep_rate:
+        settings = settings.shortened(options.iterations)
+    training = train_on_folders(
+        options.photographs,
+        options.test,
+        out=options.out,
+        settings=settings,
+        folder=TRAININGS if options.record else None,
+        progress=sys.stderr.isatty(),
+        name=options.name,
+        backbone=options.backbone,
+        weights=options.weights,
+        layers=options.layers,
+        from_scratch=options.from_scratch,
+        classifier_iterations=options.classifier_iterations,
+        device=options.device,
     )
+    first, last = training.log.iloc[0], training.log.iloc[-1]
+    print(f"loss {first['loss']:.4g} to {last['loss']:.4g}")
+    print(f"dissimilar pairs below the margin {first['active_share']:.0%} to", end=" ")
+    print(f"{last['active_share']:.0%}")
+    if training.table:
+        rows = [
+            (name, *(f"{of['value']:.4f}" + _ends(of) for of in row.values()))
+            for name, row in training.table.items()
+        ]
+        table = pd.DataFrame(rows, columns=["embedding", "mean AP", "area"])
+        print(f"\n{_text(table)}\nIn parentheses: 95 % intervals over classes.\n")
+    print(f"network: {training.network}\nrecord: {training.record}")
+    return 0
 
 
-def _collect_places(options: argparse.Namespace) -> CollectSummary:
-    from visprof.sources.places import collect_places
-
-    return collect_places(
-        options.src,
-        options.out,
-        split=options.split,
-        per_class=options.per_class,
-        short_side=options.short_side,
-        download=options.download,
-        progress=_progress(),
-    )
-
-
-def _collect_pinterest(options: argparse.Namespace) -> CollectSummary:
-    from visprof.sources.pinterest import collect_pinterest
-
-    token = os.environ.get(TOKEN)
-    if not token:
-        raise ValueError(f"set {TOKEN} to an access token with boards:read and pins:read")
-    return collect_pinterest(options.out, token=token, progress=_progress())
+def _ends(of: dict[str, float]) -> str:
+    return f" ({of['low']:.4f} to {of['high']:.4f})" if "low" in of else ""

@@ -1,10 +1,11 @@
-"""Digests of texts: short names for what is the same or has changed."""
+"""Digests of texts and files: short names for what is the same or has changed."""
 
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
-__all__ = ["digest"]
+__all__ = ["digest", "picture_digest"]
 
 
 def digest(*parts: str) -> str:
@@ -26,3 +27,25 @@ def digest(*parts: str) -> str:
     False
     """
     return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()[:20]
+
+
+def picture_digest(path: str | Path) -> str:
+    """Return a hash of what a file holds: pictures with an equal one are the same.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    str
+        40 hexadecimal digits.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()

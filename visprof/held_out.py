@@ -1,4 +1,4 @@
-"""From pins in time to profiles of each user's first pins, and of the last ones, held out."""
+"""Which of a user's pins are held out: the last ones, or one half of the sessions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from visprof.boards import split_pins
 from visprof.checks import check_groups
 from visprof.profiles import user_profiles
 
-__all__ = ["HeldOutProfiles", "held_out_profiles"]
+__all__ = ["HeldOutProfiles", "held_out_profiles", "session_halves"]
 
 
 class _Transformer(Protocol):
@@ -115,3 +115,56 @@ def _profiles(
         return user_profiles(vocabulary.transform(rows), users)[1]
     sums = user_profiles(rows, users, counts=True)[1]
     return sums / np.unique(users, return_counts=True)[1][:, np.newaxis]
+
+
+def session_halves(users: ArrayLike, sessions: ArrayLike, order: ArrayLike) -> NDArray[np.bool_]:
+    """Part each user's sessions in two halves of about as many pins; none is torn.
+
+    Parameters
+    ----------
+    users, sessions : array-like of shape (n,)
+        Of each pin; the same name of a session with two users means two sessions.
+    order : array-like of shape (n,)
+        A session stands in order by the least value of its pins: their times, or random numbers.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        Pins of the first half. A session is of the half that has its middle, but the first session
+        is always of the first half, and the last one of the second.
+
+    Raises
+    ------
+    TypeError
+        If users or sessions are of several kinds.
+    ValueError
+        If lengths differ, a user or session is missing, or a user has a single session (they are
+        named).
+
+    Examples
+    --------
+    >>> users, sessions = [*"aaaaabb"], [1, 1, 2, 3, 3, 1, 2]
+    >>> session_halves(users, sessions, [1, 2, 3, 4, 5, 9, 8]).tolist()
+    [True, True, True, False, False, False, True]
+    """
+    names = check_groups(users, None, "users")
+    pins = pd.DataFrame(
+        {
+            "user": np.unique(names, return_inverse=True)[1],
+            "session": np.unique(
+                check_groups(sessions, len(names), "sessions"), return_inverse=True
+            )[1],
+            "order": check_groups(order, len(names), "order"),
+        }
+    )
+    by_session = pins.groupby(["user", "session"])["order"].agg(["min", "size"]).reset_index()
+    by_session = by_session.sort_values(["user", "min", "session"], kind="stable")
+    of_user = by_session.groupby("user")["size"]
+    place, count = of_user.cumcount(), of_user.transform("count")
+    if (count < 2).any():
+        single = np.unique(names)[by_session.loc[count < 2, "user"]]
+        raise ValueError(f"users with a single session cannot be halved: {single[:10].tolist()}")
+    middle = of_user.cumsum() - by_session["size"] / 2
+    first = (2 * middle <= of_user.transform("sum")).where(place > 0, True) & (place < count - 1)
+    halves = by_session.assign(first=first)[["user", "session", "first"]]
+    return pins.merge(halves, on=["user", "session"], how="left")["first"].to_numpy(bool)

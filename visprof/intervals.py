@@ -1,4 +1,4 @@
-"""Numbers with intervals, by bootstrap over what was drawn: units (users, say), and seeds."""
+"""Numbers with intervals, by bootstrap or jackknife over units (users, say), and seeds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
 
 from visprof.checks import (
     check_columns,
@@ -18,8 +19,8 @@ from visprof.checks import (
 )
 
 __all__ = [
-    "COVERAGE", "Estimate", "estimate_over_seeds", "mean_draws", "mean_over_seeds", "median_draws",
-    "percentile_interval", "resample_counts",
+    "COVERAGE", "Estimate", "estimate_over_seeds", "jackknife_over_seeds", "mean_draws",
+    "mean_over_seeds", "median_draws", "percentile_interval", "resample_counts",
 ]  # fmt: skip
 
 COVERAGE = 0.95  # of every interval of the book
@@ -68,6 +69,12 @@ class Estimate:
     def of(self, n: int, unit: str) -> Estimate:
         """Return the same number, resting on so many units."""
         return dataclasses.replace(self, n=n, unit=unit)
+
+    def of_seed(self, seed: int) -> Estimate:
+        """Return what a seed gives alone; the number itself where it is not kept by seed."""
+        if seed >= len(self.by_seed):
+            return self
+        return Estimate(*self.by_seed[seed], n=self.n, unit=self.unit)
 
 
 def resample_counts(n: int, n_resamples: int, random_state: int) -> NDArray[np.int64]:
@@ -244,6 +251,74 @@ def estimate_over_seeds(values: ArrayLike, draws: ArrayLike, random_state: int =
     low, high = percentile_interval(means, COVERAGE)
     sd_seeds = float(values.std(ddof=1) / np.sqrt(n_seeds))
     return Estimate(value, low, high, sd_units=sd_units, sd_seeds=sd_seeds, by_seed=by_seed)
+
+
+def jackknife_over_seeds(values: ArrayLike, left_out: ArrayLike) -> Estimate:
+    r"""Mean over seeds, with a t interval for few units, by jackknife, and for seeds.
+
+    Quantiles of bootstrap draws of few units lie too close together; here the jackknife gives the
+    variance :math:`v_n` of the mean over seeds (Efron and Tibshirani 1993, chapter 11), that of
+    the S seeds is :math:`v_S = s^2 / S`, and Student's t has the degrees of freedom of their sum,
+    :math:`(v_n + v_S)^2 / (v_n^2 / (n - 1) + v_S^2 / (S - 1))` (Satterthwaite 1946). For a mean of
+    the units' own values and one seed, this is the usual t interval.
+
+    Parameters
+    ----------
+    values : array-like of shape (S,)
+        The number as each seed gives it.
+    left_out : array-like of shape (n, S), n > 1
+        The same without each of the n units in turn.
+
+    Returns
+    -------
+    Estimate
+        Without `n` and `unit`. With one seed, the interval covers the draw of units alone, and
+        there is no `sd_seeds`.
+
+    Raises
+    ------
+    TypeError
+        If a value is no number.
+    ValueError
+        If shapes do not match, there are fewer than two units, or a value is missing or not finite.
+    """
+    values, left_out = (
+        check_numbers(values, None, "values"),
+        check_columns(left_out, None, "left_out"),
+    )
+    if left_out.ndim != 2 or left_out.shape[1] != len(values) or len(left_out) < 2:
+        raise ValueError(
+            f"left_out: expected shape (n, {len(values)}) with n > 1, a column a seed, got "
+            f"{left_out.shape}"
+        )
+    n, n_seeds = left_out.shape
+
+    def interval(value: float, of_units: float, of_seeds: float = 0.0) -> tuple[float, float]:
+        variance = of_units + of_seeds
+        if variance == 0:
+            return value, value
+        # seeds without a variance of their own have no part in the degrees of freedom
+        parts = of_units**2 / (n - 1) + (of_seeds**2 / (n_seeds - 1) if of_seeds else 0)
+        arm = stdtrit(variance**2 / parts, 0.5 + COVERAGE / 2) * np.sqrt(variance)
+        return float(value - arm), float(value + arm)
+
+    by_seed = tuple(
+        (float(value), *interval(float(value), _jackknife_variance(column)))
+        for value, column in zip(values, left_out.T, strict=True)
+    )
+    value, of_units = float(values.mean()), _jackknife_variance(left_out.mean(axis=1))
+    of_seeds = float(values.var(ddof=1)) / n_seeds if n_seeds > 1 else None
+    return Estimate(
+        value,
+        *interval(value, of_units, of_seeds or 0.0),
+        sd_units=float(np.sqrt(of_units)),
+        sd_seeds=None if of_seeds is None else float(np.sqrt(of_seeds)),
+        by_seed=by_seed,
+    )
+
+
+def _jackknife_variance(left_out: NDArray) -> float:
+    return float((len(left_out) - 1) * left_out.var())
 
 
 def mean_over_seeds(

@@ -27,7 +27,9 @@ __all__ = ["FURTHER_COLUMNS", "parse_times", "read_manifest"]
 MANIFEST = "manifest.csv"
 PARQUET_MANIFEST = "manifest.parquet"
 MANIFEST_COLUMNS = {"board_id": "board", "image": "image", "added_at": "time", "caption": "caption"}
-FURTHER_COLUMNS = ("licence", "time_source")  # kept if they are there
+FURTHER_COLUMNS = (  # kept if they are there
+    "licence", "time_source", "width", "height", "format", "bytes",
+)  # fmt: skip
 YEARS = (1678, 2261)  # whole years that nanoseconds in 64 bits reach
 ISO_TIME = re.compile(
     r"(?P<year>[0-9]{4})-[0-9]{2}-[0-9]{2}"
@@ -178,12 +180,19 @@ def _read_parquet(path: Path) -> tuple[pd.DataFrame, list[str]]:
         import pyarrow  # noqa: F401  (which pandas reads it with)
     try:
         table = pd.read_parquet(path)
-        read = (*MANIFEST_COLUMNS, *FURTHER_COLUMNS)  # others may hold pictures, which are no text
-        table = table[[column for column in table if column in read]].reset_index(drop=True)
+        read = [column for column in table if _is_read(column, table)]
+        table = table[read].reset_index(drop=True)
         table = table.astype("string").fillna("").astype(str)
     except Exception as error:  # pyarrow raises nearly anything on damaged bytes
         raise ValueError(f"{path} is not a Parquet file that can be read: {error}") from error
     return table, [f"row {row}" for row in range(1, len(table) + 1)]
+
+
+def _is_read(column: str, table: pd.DataFrame) -> bool:
+    """Whether a column is one of a manifest; others, or ``bytes``, may hold pictures, no text."""
+    if column in MANIFEST_COLUMNS:
+        return True
+    return column in FURTHER_COLUMNS and not table[column].map(type).eq(bytes).any()
 
 
 def _leads_out(folder: Path, images: Iterable[str]) -> list[bool]:

@@ -349,7 +349,7 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def picture_dates(path: str | Path) -> list[str]:
+def picture_dates(picture: str | Path | bytes) -> list[str]:
     """Return when a picture was taken, by its EXIF data, the likeliest date first.
 
     That is what the tags DateTimeOriginal, DateTimeDigitized and DateTime hold. The form of the
@@ -359,8 +359,8 @@ def picture_dates(path: str | Path) -> list[str]:
 
     Parameters
     ----------
-    path : str or Path
-        Of any file.
+    picture : str, Path or bytes
+        Any file, or what one holds.
 
     Returns
     -------
@@ -368,8 +368,9 @@ def picture_dates(path: str | Path) -> list[str]:
         In ISO 8601, not checked against the calendar; empty if it has none, or is no picture.
     """
     try:
-        with open_regular(path) as file, open_picture(file) as picture:
-            exif = picture.getexif()  # of which one odd tag must not spoil the others
+        data = io.BytesIO(picture) if isinstance(picture, bytes) else open_regular(picture)
+        with data as file, open_picture(file) as opened:
+            exif = opened.getexif()  # of which one odd tag must not spoil the others
             tags = {tag: exif.get(tag) for pair in DATES.items() for tag in pair}
             tags |= exif.get_ifd(ExifTags.IFD.Exif)
     except (FileNotFoundError, PictureError):  # `read_image` says what is wrong with it

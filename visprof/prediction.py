@@ -1,4 +1,4 @@
-"""Does a profile find the pictures its user collects next? Ranks of users (Eq. 8)."""
+"""Does a profile find the pictures its user collects next? Ranks of users (Eq. 8) and pictures."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visprof._numba import njit, prange
-from visprof.profiles import distance_points
+from visprof.checks import check_groups
+from visprof.profiles import distance_points, user_profiles, whiten
 from visprof.scaling import scale_exponent, scaled
 from visprof.ties import TIE
 
-__all__ = ["Ranks", "rank_users", "reciprocal_ranks"]
-
+__all__ = ["Ranks", "preference_auc", "rank_users", "reciprocal_ranks", "whitened_profiles"]
 
 _ROWS, _COLUMNS = 512, 4096  # of one block of scores: 8 MB
 _LOOK = 128  # columns counted at a time: blocks without an ambiguous distance are skipped
@@ -140,6 +140,149 @@ def reciprocal_ranks(
     array([1. , 0.5, 1. ])
     """
     return 1 / rank_users(train, test, distance).middle
+
+
+def whitened_profiles(
+    pins: ArrayLike, users: ArrayLike, background: ArrayLike, n_components: int
+) -> NDArray[np.float64]:
+    """Mean of each user's pins in principal components of the background, of unit variance there.
+
+    Compared by cosine (``rank_users(..., distance="cosine")``). It is what the back end of speaker
+    verification does with embeddings: directions in which all pictures vary say no more of a user
+    than those in which few do.
+
+    Parameters
+    ----------
+    pins : array-like of shape (n, d)
+        Embeddings.
+    users : array-like of shape (n,)
+        User of each pin.
+    background : array-like of shape (b, d)
+        Embeddings of other users' pins, from which the components are learned.
+    n_components : int
+        How many components, those of the largest variance.
+
+    Returns
+    -------
+    ndarray of shape (m, n_components)
+        Rows in sorted order of the users, columns as of `visprof.profiles.whiten`.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, a value is not finite, a user is missing, the background varies in
+        fewer directions than n_components, or the last component's variance is that of the next.
+    TypeError
+        If n_components is not whole, or users are of several kinds.
+
+    Examples
+    --------
+    >>> background = [[0, 0], [0, 1], [9, 0], [9, 1]]
+    >>> profiles = whitened_profiles([[9, 1], [9, 0], [0, 1]], ["a", "b", "a"], background, 2)
+    >>> profiles.tolist()
+    [[0.0, 1.0], [1.0, -1.0]]
+    """
+    whitened = whiten(pins, background, n_components)
+    if (n_found := whitened.shape[1]) < n_components:
+        raise ValueError(
+            f"n_components: the background of {len(background)} rows varies in {n_found} "
+            f"directions, got {n_components}; take fewer or a larger background"
+        )
+    sums = user_profiles(whitened, users, counts=True)[1]
+    return sums / np.unique(users, return_counts=True)[1][:, np.newaxis]
+
+
+def preference_auc(
+    profiles: ArrayLike,
+    pictures: ArrayLike,
+    users: ArrayLike,
+    strata: ArrayLike | None = None,
+    distance: str = "euclidean",
+) -> NDArray[np.float64]:
+    """Is a user's profile nearer to their held-out pictures than to those of others?
+
+    The probability that a picture of the user's own is nearer to the profile than one of another
+    user's (the area under the ROC curve); at equal distance it counts one half, so that random
+    distances give 1/2. Squared distances that differ by no more than a share of 1e-9
+    (`visprof.ties.TIE`) are equal.
+
+    Facts of the file (its size, its format, the month) tell users apart without a pixel. Given
+    strata of these, each picture is compared with others' of the same stratum only, and each that
+    has any weighs the same.
+
+    Parameters
+    ----------
+    profiles : array-like of shape (m, k)
+        Of each user, by other pictures; rows in sorted order of the users.
+    pictures : array-like of shape (n, k)
+        Assignments or embeddings of held-out pictures of all users.
+    users : array-like of shape (n,)
+        Whose each picture is.
+    strata : array-like of shape (n,), optional
+        Stratum of each picture.
+    distance : {"euclidean", "hellinger", "cosine"}, default="euclidean"
+        As for `rank_users`.
+
+    Returns
+    -------
+    ndarray of shape (m,)
+        From 0 to 1; NaN for a user of whose pictures none is in a stratum with another user's.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, there is not a profile for each user, or are fewer than 2, a user or
+        stratum is missing, or as `rank_users`.
+    TypeError
+        If users or strata are of several kinds.
+
+    Examples
+    --------
+    >>> pictures = [[0.1], [0.6], [0.8], [0.9]]
+    >>> preference_auc([[0.0], [1.0]], pictures, ["a", "a", "b", "b"]).tolist()
+    [1.0, 1.0]
+    """
+    points = distance_points(profiles, distance, "profiles").astype(np.float64, copy=False)
+    pictures = distance_points(pictures, distance, "pictures").astype(np.float64, copy=False)
+    labels, owners = np.unique(check_groups(users, len(pictures), "users"), return_inverse=True)
+    if points.shape != (len(labels), pictures.shape[1]):
+        raise ValueError(
+            f"profiles: expected shape {(len(labels), pictures.shape[1])}, one of each user of the "
+            f"pictures, got {points.shape}"
+        )
+    if len(labels) < 2:
+        raise ValueError("users: expected pictures of at least 2, got 1")
+    blocks = np.zeros(len(pictures), np.int64)
+    if strata is not None:
+        blocks = np.unique(check_groups(strata, len(pictures), "strata"), return_inverse=True)[1]
+    order = np.argsort(blocks, kind="stable")
+    starts = np.searchsorted(blocks[order], np.arange(blocks.max() + 2))
+    exponent = scale_exponent(points, pictures)
+    points, pictures = scaled(points, exponent), scaled(pictures, exponent)
+    return _preference(points, pictures[order], owners[order], blocks[order], starts)
+
+
+@njit(parallel=True, cache=True)
+def _preference(profiles, pictures, owners, blocks, starts):  # pragma: no cover  (compiled)
+    """AUC of each user, of pictures that stand by block."""
+    auc = np.empty(len(profiles))
+    for user in prange(len(profiles)):
+        squares, far = np.empty(pictures.shape[1]), np.empty(len(pictures))
+        for row in range(len(pictures)):
+            far[row] = _squared_distance(profiles[user], pictures[row], squares)
+        total, n_compared = 0.0, 0
+        for own in np.flatnonzero(owners == user):
+            low, high = far[own] - TIE * far[own], far[own] + TIE * far[own]
+            farther, n_others = 0, 0  # one not nearer counts one half, and one farther the other
+            for row in range(starts[blocks[own]], starts[blocks[own] + 1]):
+                other = owners[row] != user
+                n_others += other
+                farther += other * ((far[row] >= low) + (far[row] > high))
+            if n_others:
+                total += farther / (2 * n_others)
+                n_compared += 1
+        auc[user] = total / n_compared if n_compared else np.nan
+    return auc
 
 
 @njit(parallel=True, cache=True, fastmath={"reassoc"})

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import eigh
 from sklearn.utils import check_array
 
-from visprof.checks import check_finite, check_groups, listed
+from visprof.checks import check_finite, check_groups, check_whole, listed
 from visprof.scaling import scale_exponent, scaled
+from visprof.ties import TIE
 
-__all__ = ["DISTANCES", "distance_points", "join_profiles", "user_profiles"]
+__all__ = [
+    "DISTANCES", "distance_points", "join_profiles", "regress_out", "user_profiles",
+    "whiten",
+]  # fmt: skip
 
 DISTANCES = ("euclidean", "hellinger", "cosine")
 
+_SMALL = 1e-3  # spread beside the largest of which squares keep ten digits
 _HEADROOM = 64  # bits: fewer than 2**64 numbers are added up
 
 
@@ -172,3 +178,128 @@ def join_profiles(
         joined.append((train, check_finite(test, "test, in units of the spread of train")))
     train, test = (np.hstack(side) for side in zip(*joined, strict=True))
     return train, test
+
+
+def regress_out(
+    pins: ArrayLike, facts: ArrayLike, background: ArrayLike, background_facts: ArrayLike
+) -> NDArray[np.float64]:
+    """What is left of pins when all that facts say of them, by a linear fit, is taken away.
+
+    Parameters
+    ----------
+    pins : array-like of shape (n, k)
+        Values of pins, such as assignments or embeddings.
+    facts : array-like of shape (n, m)
+        Facts of the same pins, such as those of their files.
+    background : array-like of shape (b, k)
+        The same values of other pins, to which the fit is made (least squares, with an intercept).
+    background_facts : array-like of shape (b, m)
+        Their facts.
+
+    Returns
+    -------
+    ndarray of shape (n, k)
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, or a value is not finite, or too large for the fit.
+    """
+    values, known, learnt, learnt_from = (
+        check_array(of, dtype=np.float64, order="C", input_name=name)
+        for name, of in (
+            ("pins", pins), ("facts", facts), ("background", background),
+            ("background_facts", background_facts),
+        )
+    )  # fmt: skip
+    if (
+        len(values) != len(known) or len(learnt) != len(learnt_from)
+        or values.shape[1] != learnt.shape[1] or known.shape[1] != learnt_from.shape[1]
+    ):  # fmt: skip
+        raise ValueError(
+            f"pins {values.shape} and facts {known.shape} must be of the same pins, background "
+            f"{learnt.shape} and background_facts {learnt_from.shape} of others, in like columns"
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        known, learnt_from = (
+            np.column_stack([np.ones(len(of)), of]) for of in (known, learnt_from)
+        )
+        slopes = np.linalg.lstsq(learnt_from, learnt, rcond=None)[0]
+        return check_finite(values - known @ slopes, "pins, without what facts say of them")
+
+
+def whiten(pins: ArrayLike, background: ArrayLike, n_components: int) -> NDArray[np.float64]:
+    """Principal components of pins, each in units of its spread over the background.
+
+    A mean of embeddings is ruled by the few directions in which pictures differ most. Of unit
+    variance, each component has the same say; the cosine is what compares such profiles.
+
+    Parameters
+    ----------
+    pins : array-like of shape (n, d)
+        Embeddings.
+    background : array-like of shape (b, d)
+        Embeddings of other pins, whose mean and principal components are taken.
+    n_components : int
+        Of those, the first so many; fewer where the background spans fewer.
+
+    Returns
+    -------
+    ndarray of shape (n, n_components), float64
+        Of each component's loadings the largest is positive (the first of those that are equal to
+        1e-9), so its sign is fixed. Components of equal variance may be turned into each other by
+        rounding, which no distance sees.
+
+    Raises
+    ------
+    TypeError
+        If `n_components` is no whole number.
+    ValueError
+        If it is less than 1, columns differ, a value is not finite, all of the background are
+        equal, or the last component's variance is that of the next one, so that which is taken
+        would be a matter of rounding.
+    """
+    check_whole(n_components, "n_components", 1)
+    values, learnt = (
+        check_array(of, dtype=np.float64, order="C", input_name=name)
+        for name, of in (("pins", pins), ("background", background))
+    )
+    if values.shape[1] != learnt.shape[1]:
+        raise ValueError(f"pins {values.shape} and background {learnt.shape} differ in columns")
+    exponent = scale_exponent(values, learnt)
+    values, learnt = scaled(values, exponent), scaled(learnt, exponent)
+    origin = learnt.mean(axis=0)
+    spread, axes = _principal_axes(learnt - origin, n_components + 1)
+    rounding = np.finfo(np.float64).eps * max(learnt.shape) * max(spread[0], np.abs(origin).max())
+    axes, spread = (of[spread > rounding] for of in (axes, spread))
+    if not len(axes):
+        raise ValueError("background: all rows are equal, so there is no component")
+    last, following = spread[n_components - 1 : n_components], spread[n_components:][:1]
+    if np.any(last**2 - following**2 <= TIE * last**2):
+        raise ValueError(
+            f"n_components: components {n_components} and {n_components + 1} have the same "
+            "variance, so rounding would choose; take fewer or more"
+        )
+    axes, spread = axes[:n_components], spread[:n_components]
+    magnitudes = np.abs(axes)
+    largest = np.argmax(magnitudes >= (1 - TIE) * magnitudes.max(axis=1, keepdims=True), axis=1)
+    axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]
+    return (values - origin) @ axes.T / (spread / np.sqrt(len(learnt)))
+
+
+def _principal_axes(
+    centred: NDArray[np.float64], n: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Singular values, descending, and right singular vectors: at least n, if there are as many.
+
+    Where those asked for are few and none is small beside the first, they follow from the products
+    of columns, several times faster than all of them from the array itself; squares would lose
+    half of the digits of a small one.
+    """
+    if 4 * n < min(centred.shape):
+        width = centred.shape[1]
+        squared, vectors = eigh(centred.T @ centred, subset_by_index=(width - n, width - 1))
+        if squared[0] > _SMALL**2 * squared[-1]:
+            return np.sqrt(squared[::-1]), vectors.T[::-1]
+    _, spread, axes = np.linalg.svd(centred, full_matrices=False)
+    return spread, axes

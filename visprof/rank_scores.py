@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
-from visprof.checks import check_whole
+from visprof.checks import check_numbers, check_whole
 from visprof.intervals import COVERAGE, median_draws, percentile_interval, resample_counts
 
 __all__ = [
-    "RECALL_AT", "mean_reciprocal_rank", "mrr_difference", "random_mrr", "randomisation_test",
-    "rank_scores", "subset_reciprocal_ranks",
+    "RECALL_AT", "holm", "mean_reciprocal_rank", "mrr_difference", "nested_choice", "random_mrr",
+    "randomisation_test", "rank_scores", "subset_reciprocal_ranks",
 ]  # fmt: skip
 
 RECALL_AT = (1, 5, 10)
@@ -156,6 +156,73 @@ def randomisation_test(
         signs = 2.0 * rng.integers(0, 2, shape, dtype=np.int8) - 1
         as_far += (np.abs(signs @ differences) >= observed).sum(axis=0)
     return as_far / (n_permutations + 1)
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """Adjust p-values of one family of tests (Holm 1979).
+
+    To reject those that are at most a level then errs in any of them no more often than that level,
+    however the tests depend on each other.
+
+    Parameters
+    ----------
+    p_values : array-like of shape (m,)
+
+    Returns
+    -------
+    ndarray of shape (m,)
+
+    Raises
+    ------
+    TypeError
+        If a value is no number.
+    ValueError
+        If there is none, or one is not between 0 and 1.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    p_values = check_numbers(p_values, None, "p_values")
+    if not len(p_values) or not ((p_values >= 0) & (p_values <= 1)).all():
+        raise ValueError(f"p_values: expected values between 0 and 1, got {p_values[:5].tolist()}")
+    order = np.argsort(p_values, kind="stable")
+    adjusted = np.arange(len(p_values), 0, -1) * p_values[order]
+    found = np.empty_like(p_values)
+    found[order] = np.minimum(np.maximum.accumulate(adjusted), 1)
+    return found
+
+
+def nested_choice(rr: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Score each user by the method that is best for the others.
+
+    The best of several methods on the same users is too good: luck is picked, too. A method that is
+    chosen without the user whom it is scored on has no such gain.
+
+    Parameters
+    ----------
+    rr : array-like of shape (n, m)
+        Reciprocal ranks of n users, at least 2, by m methods.
+
+    Returns
+    -------
+    rr : ndarray of shape (n,)
+        Each user's reciprocal rank by the method chosen for it.
+    chosen : ndarray of int, shape (n,)
+        That method: of the highest mean over the other users; the first if several are equal.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two users, or a value is not in (0, 1].
+    """
+    rr = _checked(rr, "rr")
+    if rr.ndim != 2 or len(rr) < 2:
+        raise ValueError(f"rr: expected shape (n, m) of at least 2 users, got {rr.shape}")
+    of_others = np.round(rr.sum(axis=0) - rr, 9)  # equal sums may differ in rounding
+    chosen = of_others.argmax(axis=1)
+    return rr[np.arange(len(rr)), chosen], chosen
 
 
 def random_mrr(n: int) -> float:

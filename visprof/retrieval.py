@@ -15,20 +15,19 @@ from scipy.sparse import csr_array
 from sklearn.utils import check_array
 
 from visprof._numba import njit, prange
-from visprof.checks import check_groups
-from visprof.intervals import resample_counts
+from visprof.checks import check_groups, check_whole
 from visprof.scaling import near_one, scale_exponent, scaled
 from visprof.ties import TIE
 
 __all__ = [
     "RankingMetrics",
+    "held_out_classes",
     "random_mean_ap",
     "random_pr_area",
     "ranking_metrics",
-    "resampled_metrics",
 ]
 
-_BLOCK_BYTES = 64 * 2**20  # one block of query-to-item products, or of resampled curves
+_BLOCK_BYTES = 64 * 2**20  # one block of query-to-item products, or of curves
 _CELLS_PER_POSITIVE = 32  # of the grid that counts items between positives
 _DOUBT = 512  # a squared distance of so many units in the last place of a squared length
 
@@ -189,6 +188,45 @@ def _count_hits(
     return counts[row, column], row + first, column
 
 
+def held_out_classes(
+    labels: ArrayLike, random_state: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Part the classes in halves at random: what is learned on some must find others, too.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n,)
+        Class of each picture.
+    random_state : int
+        Seed.
+
+    Returns
+    -------
+    learned, held_out : ndarray of bool, shape (n,)
+        Pictures of each half of the classes: all of one or of the other. Of an odd number of
+        classes the first has one more.
+
+    Raises
+    ------
+    ValueError
+        If a label is missing, there are fewer than two classes, or the seed is negative.
+    TypeError
+        If labels are of several kinds, or the seed is no whole number.
+
+    Examples
+    --------
+    >>> learned, held_out = held_out_classes(["sea", "sea", "hill", "lake", "town"], 0)
+    >>> learned.tolist(), held_out.tolist()
+    ([False, False, True, False, True], [True, True, False, True, False])
+    """
+    check_whole(random_state, "random_state", 0)
+    names, codes = np.unique(check_groups(labels, None, "labels"), return_inverse=True)
+    if len(names) < 2:
+        raise ValueError(f"labels: expected at least 2 classes to part, got {len(names)}")
+    held_out = np.random.default_rng(random_state).permutation(len(names)) < len(names) // 2
+    return ~held_out[codes], held_out[codes]
+
+
 def random_mean_ap(labels: ArrayLike) -> float:
     r"""Exact expected mean average precision of a random ranking.
 
@@ -247,62 +285,6 @@ def random_pr_area(labels: ArrayLike) -> float:
     """
     sizes, n_others = _scored_sizes(labels)
     return float(np.average((sizes - 1) / n_others, weights=sizes))
-
-
-def resampled_metrics(
-    ranking: RankingMetrics,
-    labels: ArrayLike,
-    n_resamples: int = 2000,
-    random_state: int = 0,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both readings of Table 1 on bootstrap draws of classes.
-
-    Queries of one class share their relevant pictures, so classes, not queries, are drawn with
-    replacement (a cluster bootstrap). The same seed draws the same classes: subtract the draws of
-    two rankings of the same pictures for a paired difference, and take their quantiles by
-    :func:`visprof.intervals.percentile_interval`.
-
-    Parameters
-    ----------
-    ranking : RankingMetrics
-        Of n pictures.
-    labels : array-like of shape (n,)
-        Those that they were ranked by.
-    n_resamples : int, default=2000
-        Number of bootstrap draws.
-    random_state : int, default=0
-        Seed.
-
-    Returns
-    -------
-    mean_ap, pr_area : ndarray of shape (n_resamples,)
-
-    Raises
-    ------
-    ValueError
-        If `labels` is not of the ranking's shape or has missing values, fewer than two classes have
-        a query with a relevant picture, or `n_resamples` is less than 1.
-    TypeError
-        If `n_resamples` or the seed is not whole, or labels are of several kinds.
-    """
-    scored = ranking.class_sizes > 1
-    if scored.sum() < 2:
-        raise ValueError(
-            f"labels: {scored.sum()} class(es) with a score; a bootstrap over classes needs two"
-        )
-    sizes, hits = ranking.class_sizes[scored], ranking.class_hits[np.flatnonzero(scored)]
-    means = ranking.class_mean_ap(labels)[scored]
-    times = resample_counts(len(sizes), n_resamples, random_state)
-    n_queries = times @ sizes
-    # the area is sum_k precision(k) (recall(k) - recall(k - 1)), and both factors are sums over
-    # classes: a quadratic form in how often each class was drawn
-    form, ranks = np.empty((len(sizes), len(sizes))), np.arange(1, hits.shape[1] + 1)
-    block = max(1, _BLOCK_BYTES // (8 * len(ranks)))
-    for first in range(0, len(sizes), block):
-        found = np.cumsum(hits[first : first + block].toarray(), axis=1) / ranks
-        form[first : first + block] = found @ hits.T / (sizes - 1)
-    pr_area = np.einsum("bc,bc->b", times @ form, times) / n_queries**2
-    return times @ (sizes * means) / n_queries, pr_area
 
 
 def _class_codes(labels: ArrayLike, n: int | None = None) -> NDArray[np.int64]:

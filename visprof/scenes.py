@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from visprof.checks import check_groups, check_table, check_whole, listed
+from visprof.digests import picture_digest
 from visprof.pictures import is_hidden, list_entries
 
-__all__ = ["read_scenes", "sample_pairs", "split_scenes"]
+__all__ = ["first_scenes", "read_scenes", "read_split", "sample_pairs", "split_scenes"]
 
 log = logging.getLogger("visprof")
 
@@ -55,18 +57,20 @@ def read_scenes(path: str | Path) -> pd.DataFrame:
     if left_out:
         named = listed(f"{n} {reason}" for reason, n in left_out.most_common())
         log.warning("%s: %d entries were left out: %s", folder, left_out.total(), named)
-    classes = {
-        entry.name
-        for entry in os.scandir(folder)
-        if entry.is_dir(follow_symlinks=False) and not is_hidden(entry.name)
-    }
+    classes = _folders(folder)
     if not classes:
         raise ValueError(f"{str(folder)!r} has no class folder; expected <class>/<photo>.jpg")
-    if empty := sorted(classes - {label for _, label in rows}):
+    if empty := sorted(set(classes) - {label for _, label in rows}):
         raise ValueError(
             f"the class folder {str(folder / empty[0])!r} has no picture; fill or remove it"
         )
     return pd.DataFrame(rows, columns=["image", "label"])
+
+
+def _folders(folder: Path) -> list[str]:
+    """Names of its sub-folders, but for hidden ones."""
+    entries = os.scandir(folder)
+    return [e.name for e in entries if e.is_dir(follow_symlinks=False) and not is_hidden(e.name)]
 
 
 def split_scenes(
@@ -105,14 +109,91 @@ def split_scenes(
     size = pd.Series(labels).groupby(labels).transform("size")
     if len(alone := labels[size == 1]):
         raise ValueError(f"classes with one photograph cannot be split: {listed(sorted(alone))}")
+    n_test = (size * test_share).round().clip(lower=1, upper=size - 1)
+    is_test = (_places(scenes) <= n_test).to_numpy()
+    return scenes[~is_test].reset_index(drop=True), scenes[is_test].reset_index(drop=True)
+
+
+def _places(scenes: pd.DataFrame) -> pd.Series:
+    """Place of each scene in its class, from 1, by a hash of label and file name."""
+    labels = scenes["label"].to_numpy()
     hashes = [
         hashlib.sha256(f"{label}/{Path(image).name}".encode()).hexdigest()
         for image, label in zip(scenes["image"], labels, strict=True)
     ]
-    place = pd.Series(hashes).groupby(labels).rank(method="first")
-    n_test = (size * test_share).round().clip(lower=1, upper=size - 1)
-    is_test = place <= n_test
-    return scenes[~is_test].reset_index(drop=True), scenes[is_test].reset_index(drop=True)
+    return pd.Series(hashes).groupby(labels).rank(method="first")
+
+
+def first_scenes(scenes: pd.DataFrame, n_per_class: int) -> pd.DataFrame:
+    """Leave out scenes of large classes, the same on every machine.
+
+    Parameters
+    ----------
+    scenes : pandas.DataFrame
+        Columns ``image`` and ``label``, see :func:`read_scenes`; of any index.
+    n_per_class : int
+        So many of each class are kept, the first by a hash of label and file name; 0: all.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of ``scenes`` in their order, index renewed.
+
+    Raises
+    ------
+    TypeError
+        If the number is not whole, or labels are of several kinds.
+    ValueError
+        If the number is negative, a column is not there, or an image or label is missing.
+    """
+    check_whole(n_per_class, "n_per_class", 0)
+    scenes = check_table(scenes, "scenes", "label", ["image"])
+    if n_per_class:
+        scenes = scenes[(_places(scenes) <= n_per_class).to_numpy()]
+    return scenes.reset_index(drop=True)
+
+
+def read_split(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """List the training and test photographs of a folder of scenes.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder with one folder per class, which `split_scenes` parts; or one that holds nothing
+        but the folders ``train`` and ``test``, each with one folder per class.
+
+    Returns
+    -------
+    train, test : pandas.DataFrame
+        As of :func:`read_scenes`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist.
+    ValueError
+        If a part has no class, a class no picture, the classes of both parts differ, or one picture
+        is in both; the message names it.
+    """
+    folder = Path(path)
+    if not folder.is_dir() or set(_folders(folder)) != {"train", "test"}:
+        return split_scenes(read_scenes(folder))
+    train, test = read_scenes(folder / "train"), read_scenes(folder / "test")
+    if alone := set(train["label"]) ^ set(test["label"]):
+        raise ValueError(
+            f"{str(folder)!r}: classes must be the same in train/ and test/; in one alone are "
+            f"{listed(sorted(alone))}"
+        )
+    with ThreadPoolExecutor() as pool:
+        contents = [list(pool.map(picture_digest, part["image"])) for part in (train, test)]
+    trained = dict(zip(contents[0], train["image"], strict=True))
+    for content, image in zip(contents[1], test["image"], strict=True):
+        if content in trained:
+            raise ValueError(
+                f"{image!r} shows what the training scene {trained[content]!r} shows: remove one, "
+                "since test scenes must be unseen"
+            )
+    return train, test
 
 
 def sample_pairs(

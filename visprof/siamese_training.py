@@ -202,13 +202,13 @@ def train_siamese(
         "batch_size": batch_size, "n_iterations": n_iterations, "random_state": random_state,
         "similar_share": similar_share, "precision": precision, "log_every": log_every,
     }  # fmt: skip
-    file = _Checkpoint(checkpoint, settings)
+    file = Checkpoint(checkpoint, settings)
     log = _Log(file.restore(model, optimiser))
     start = int(log.rows[-1][0]) if log.rows else 0
     batches = islice(
         _mini_batches(similar, batch_size, similar_share, random_state), start, n_iterations
     )
-    fetched = _fetched_ahead(batches, lambda batch: inputs(pairs[batch].T.ravel()))
+    fetched = fetched_ahead(batches, lambda batch: inputs(pairs[batch].T.ravel()))
     bar = tqdm(fetched, "Siamese training", n_iterations, initial=start, disable=not progress)
     with arithmetic(device, "fp32"):  # of the gradients; the trunk's forward pass has its own
         for iteration, (batch, x) in enumerate(bar, start + 1):
@@ -352,7 +352,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(n_threads)
 
 
-class _Checkpoint:
+class Checkpoint:
     """State of a training in a file: whole or absent, and of these settings; no path, no file."""
 
     def __init__(self, path: str | Path | None, settings: dict[str, Any]) -> None:
@@ -419,7 +419,7 @@ class _Checkpoint:
             seal(file)
 
 
-def _fetched_ahead(
+def fetched_ahead(
     batches: Iterator[np.ndarray], inputs: Callable[[np.ndarray], Tensor]
 ) -> Iterator[tuple[np.ndarray, Tensor]]:
     """Each batch with its inputs, which are fetched while the network learns from earlier ones."""
@@ -456,7 +456,7 @@ def _mini_batches(
     """Endless mini-batches of pair numbers, uniform or with a fixed share of similar pairs."""
     rng = np.random.default_rng(random_state)
     if similar_share is None:
-        yield from _passes(np.arange(len(similar)), batch_size, rng)
+        yield from passes(np.arange(len(similar)), batch_size, rng)
     groups = {kind: np.flatnonzero(similar == kind) for kind in (True, False)}
     possible = 0 <= similar_share <= 1  # not of NaN, which cannot be rounded
     n_similar = round(batch_size * similar_share) if possible else 0
@@ -466,12 +466,12 @@ def _mini_batches(
             f"{similar_share=} is not between 0 and 1, or asks for a kind of pair that is not "
             f"there ({len(groups[True])} similar, {len(groups[False])} dissimilar given)"
         )
-    streams = [_passes(groups[kind], sizes[kind], rng) for kind in sizes if sizes[kind]]
+    streams = [passes(groups[kind], sizes[kind], rng) for kind in sizes if sizes[kind]]
     while True:
         yield np.concatenate([next(stream) for stream in streams])
 
 
-def _passes(items: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def passes(items: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Endless batches of ``size`` items; each item comes once in every shuffled pass."""
     rest = items[:0]
     while True:

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
+from visprof._deals import add_rows, deal, dealt_units, reached_distances
 from visprof._numba import njit, prange
-from visprof._random import GOLDEN, mixed
-from visprof.checks import check_finite, check_groups, check_pairs, check_whole, listed
+from visprof.checks import (
+    check_finite,
+    check_groups,
+    check_number,
+    check_numbers,
+    check_pairs,
+    check_whole,
+    listed,
+)
 from visprof.logodds import logits_and_variances, pair_users, prior_weight
 from visprof.profiles import user_profiles
 from visprof.scaling import scale_exponent, scaled
-from visprof.ties import TIE
+from visprof.ties import TIE, at_most
 
-__all__ = ["PairPValues", "max_z_pvalues", "sample_pairs", "shuffled_counts"]
+__all__ = [
+    "PairPValues", "StudentisedPValues", "max_z_pvalues", "sample_pairs", "shuffled_counts",
+    "studentised_pvalues", "true_discoveries",
+]  # fmt: skip
 
-_HALF = np.uint64(32)  # of the bits of a random number
-_TRIES = 20  # shuffles of sessions, of which the one that keeps the numbers of pins best is taken
 _BLOCK, _FEWEST_PAIRS = 2**22, 64  # permutations held at once, and at least of so many pairs
 
 
@@ -42,6 +52,25 @@ class PairPValues:
     p_values: NDArray[np.float64]
     max_z_by_seed: NDArray[np.float64]
     p_by_seed: NDArray[np.float64]
+
+
+class StudentisedPValues(NamedTuple):
+    """Permutation tests of the distances of pairs of users, by session.
+
+    Attributes
+    ----------
+    distance : ndarray of shape (m,)
+        The statistic of each pair, in squared units of the assignments.
+    p : ndarray of shape (m,)
+        Its p-values.
+    least_p : ndarray of shape (m,)
+        No assignments with these sessions can have a smaller p: it counts the deals that part the
+        sessions as the data do, or in the same two parts the other way round.
+    """
+
+    distance: NDArray[np.float64]
+    p: NDArray[np.float64]
+    least_p: NDArray[np.float64]
 
 
 def shuffled_counts(
@@ -163,13 +192,7 @@ def max_z_pvalues(
     check_whole(random_state, "random_state", 0)
     every_pins, backgrounds = _by_vocabulary(assignments, background)
     every_counts = [user_profiles(pins, users, counts=True)[1] for pins in every_pins]
-    pairs, n_users = check_pairs(pairs), len(every_counts[0])
-    wrong = (pairs < 0).any(axis=1) | (pairs >= n_users).any(axis=1)
-    if wrong.any():
-        raise ValueError(
-            f"pairs: expected users of the {n_users} from 0 to {n_users - 1}, "
-            f"got {listed(pairs[wrong].tolist())}"
-        )
+    pairs = _checked_pairs(pairs, len(every_counts[0]))
     tests = [
         _Test.of(
             pins,
@@ -217,6 +240,143 @@ def max_z_pvalues(
     return PairPValues(observed[0], p_values[0], observed[1:], p_values[1:])
 
 
+def studentised_pvalues(
+    assignments: ArrayLike,
+    users: ArrayLike,
+    pairs: ArrayLike,
+    sessions: ArrayLike,
+    n_permutations: int = 999,
+    random_state: int = 0,
+) -> StudentisedPValues:
+    r"""Permutation tests of the distance of two profiles, in units of what sessions let it vary.
+
+    With the profile :math:`p` of a user, the mean of their assignments, and :math:`a`, the sum of
+    the squared shares that their sessions have of their pins, the statistic is
+
+    .. math:: \frac{\lVert p_i - p_j \rVert^2}{a_i + a_j}.
+
+    The variance of a profile is about a times that of a session's, so users with few or unequal
+    sessions do not look different for that alone. A permutation test of a statistic that is not
+    studentised so exceeds its level where two users collect in sessions of different length (Chung
+    and Romano 2013). This one holds it but where one user has very few sessions, five beside fifty
+    of the other, say: there only nearly. Whole sessions are dealt as :func:`max_z_pvalues` deals
+    them, and a is that of the dealt ones. It says whether two users differ, by all clusters
+    together; the largest z-score says in which.
+
+    Parameters
+    ----------
+    assignments : array-like of shape (n, k)
+        Soft assignments of all users' pins; any features do, of either sign.
+    users, sessions : array-like of shape (n,)
+        User and session of each pin; the same name with two users means two sessions.
+    pairs : array-like of int, shape (m, 2)
+        Pairs to test, by place among the sorted users (see :func:`sample_pairs`).
+    n_permutations : int, default=999
+        Number of random deals of each pair.
+    random_state : int, default=0
+        Seed; the result does not depend on the number of threads.
+
+    Returns
+    -------
+    StudentisedPValues
+        Unpacks into distances, p-values and the least that these could be.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, a value is not finite, a user or session is missing, a pair is not
+        of two users, n_permutations is less than 1, or a distance is too large to compute with.
+    TypeError
+        If n_permutations or the seed is not whole, or users or sessions are of several kinds.
+
+    Examples
+    --------
+    Of the 20 deals of six sessions of one pin, two part them as the data do.
+
+    >>> pins, users = [[0.0], [0.1], [0.2], [0.9], [0.8], [0.7]], list("aaabbb")
+    >>> distance, p, least_p = studentised_pvalues(pins, users, [[0, 1]], range(6))
+    >>> f"{distance[0]:.2f} {p[0]:.2f} {least_p[0]:.2f}"
+    '0.73 0.10 0.10'
+    """
+    n_permutations = check_whole(n_permutations, "n_permutations", 1)
+    check_whole(random_state, "random_state", 0)
+    pins = check_array(
+        assignments, dtype=[np.float64, np.float32], order="C", input_name="assignments"
+    )
+    units, sizes, starts = dealt_units(pins, users, sessions)
+    pairs = _checked_pairs(pairs, len(starts) - 1)
+    exponent = scale_exponent(units)
+    units = scaled(units, exponent)
+    n_pins, squared_sizes, sums = (
+        np.add.reduceat(of, starts[:-1]) for of in (sizes, sizes**2, units)
+    )
+    profiles, a = sums / n_pins[:, None], squared_sizes / n_pins**2
+    i, j = pairs.T
+    spread = a[i] + a[j]
+    distance = np.sum((profiles[i] - profiles[j]) ** 2, axis=1) / spread
+    # of the roots, which rounding changes by a share of the profiles' lengths
+    longest = np.maximum(*np.linalg.norm(profiles, axis=1)[pairs].T) / np.sqrt(spread)
+    root = np.sqrt(distance)
+    cuts = np.square(np.maximum(root - TIE * (root + longest), 0))
+    seeds = np.random.SeedSequence(random_state).generate_state(len(pairs), np.uint64)
+    reached, alike = reached_distances(units, sizes, starts, pairs, cuts, seeds, n_permutations)
+    with np.errstate(over="ignore"):  # checked
+        distance = check_finite(np.ldexp(distance, 2 * exponent), "distances")
+    return StudentisedPValues(
+        distance, *((1 + of) / (1 + n_permutations) for of in (reached, alike))
+    )
+
+
+def true_discoveries(p_values: ArrayLike, level: float = 0.05) -> int:
+    r"""How many null hypotheses are false, at least: a lower confidence bound by closed testing.
+
+    By Simes' test, a set of i hypotheses is rejected if the j-th smallest of its p-values is at
+    most :math:`j \alpha / i` for some j. With h, the size of the largest set that is not rejected,
+    at most h of all m null hypotheses are true but for a probability :math:`\alpha`, and at least
+    m - h are false (Goeman, Meijer, Krebs and Solari 2019, Biometrika 106). Of all sets of i, that
+    of the largest p-values is the last to be rejected.
+
+    It holds where Simes' test does: for independent p-values and those with positive dependence, as
+    the Benjamini-Hochberg procedure assumes. That bounds an expectation, and this a number.
+
+    Parameters
+    ----------
+    p_values : array-like of shape (m,)
+        From 0 to 1, in any order.
+    level : float, default=0.05
+        Probability alpha that the bound is too high.
+
+    Returns
+    -------
+    int
+        From 0 to m.
+
+    Raises
+    ------
+    ValueError
+        If there is no p-value, one is missing or not from 0 to 1, or the level is not between 0
+        and 1.
+    TypeError
+        If a p-value or the level is no number.
+
+    Examples
+    --------
+    >>> true_discoveries([0.001, 0.008, 0.012, 0.3, 0.9])
+    3
+    """
+    p = np.sort(check_numbers(p_values, None, "p_values"))
+    if p[0] < 0 or p[-1] > 1:
+        raise ValueError(f"p_values: expected numbers from 0 to 1, got {p[0]:g} to {p[-1]:g}")
+    level = check_number(level, "level", above=0, below=1)
+    # a set of the i largest that is rejected is rejected with the next one, too
+    least, most = 0, len(p)  # h is not outside of them
+    while least < most:
+        size = (least + most + 1) // 2
+        share = p[-size:] * size / np.arange(1, size + 1)
+        least, most = (least, size - 1) if at_most(share, level).any() else (size, most)
+    return len(p) - least
+
+
 def sample_pairs(n_users: int, n_pairs: int, random_state: int) -> NDArray[np.int64]:
     """Draw pairs of users at random, without replacement.
 
@@ -251,6 +411,17 @@ def sample_pairs(n_users: int, n_pairs: int, random_state: int) -> NDArray[np.in
     return pair_users(places, n_users)
 
 
+def _checked_pairs(pairs: ArrayLike, n_users: int) -> NDArray[np.int64]:
+    pairs = check_pairs(pairs)
+    wrong = (pairs < 0).any(axis=1) | (pairs >= n_users).any(axis=1)
+    if wrong.any():
+        raise ValueError(
+            f"pairs: expected users of the {n_users} from 0 to {n_users - 1}, "
+            f"got {listed(pairs[wrong].tolist())}"
+        )
+    return pairs
+
+
 def _checked_pins(assignments: ArrayLike, name: str) -> NDArray:
     if np.ndim(assignments) == 2 and not np.size(assignments):
         raise ValueError(
@@ -260,11 +431,6 @@ def _checked_pins(assignments: ArrayLike, name: str) -> NDArray:
     if pins.min() < 0:
         raise ValueError(f"{name}: expected no negative assignment, got {pins.min()}")
     return pins
-
-
-def _codes(groups: ArrayLike, n: int, name: str) -> NDArray[np.int64]:
-    """Numbers of groups of n pins, in sorted order."""
-    return np.unique(check_groups(groups, n, name), return_inverse=True)[1]
 
 
 def _by_vocabulary(
@@ -326,7 +492,7 @@ class _Test:
         max_z = np.max(np.abs(logit[i] - logit[j]) / np.sqrt(spread[i] + spread[j]), axis=1)
         check_finite(max_z, "z-scores")
         prior = float(alpha) * background
-        units, sizes, starts = _units(pins, users, sessions)
+        units, sizes, starts = dealt_units(pins, users, sessions)
         # so none of the products in the search for the largest z overflows
         half = -(-scale_exponent(units, prior) // 2)
         largest = counts.max(axis=1)[pairs].max(axis=1)
@@ -351,26 +517,6 @@ class _Test:
         return scaled(max_z, -self.half)
 
 
-def _units(
-    pins: NDArray, users: ArrayLike, sessions: ArrayLike | None
-) -> tuple[NDArray, NDArray[np.int64], NDArray[np.int64]]:
-    """What is shuffled, pins or sums of sessions, by user; their sizes; and where users start."""
-    owners = _codes(users, len(pins), "users")
-    if sessions is None:
-        if np.any(np.diff(owners) < 0):
-            order = np.argsort(owners, kind="stable")
-            pins, owners = pins[order], owners[order]
-        sizes = np.ones(len(pins), np.int64)
-    else:
-        codes = _codes(sessions, len(pins), "sessions")
-        n_sessions = codes.max() + 1
-        own = owners * n_sessions + codes
-        sizes = np.unique(own, return_counts=True)[1]
-        own, pins = user_profiles(pins, own, counts=True)
-        owners = own // n_sessions
-    return pins, sizes, np.searchsorted(owners, np.arange(owners[-1] + 2))
-
-
 @njit(parallel=True, cache=True)
 def _shuffled_max_z(
     units, sizes, starts, pairs, prior, four_term, seeds, n_permutations
@@ -383,60 +529,18 @@ def _shuffled_max_z(
             (np.arange(starts[i], starts[i + 1]), np.arange(starts[j], starts[j + 1]))
         )
         both = 2 * prior
-        _add_rows(both, units, order)
+        add_rows(both, units, order)
         total = both.sum()
         # who gets the smaller part does not matter: z changes no more than its sign
         n_pins = min(sizes[starts[i] : starts[i + 1]].sum(), sizes[starts[j] : starts[j + 1]].sum())
         chosen, given, bounds = np.empty_like(order), np.empty_like(prior), np.empty_like(prior)
         state = seeds[pair]
         for permutation in range(n_permutations):
-            n_chosen, state = _shuffle(order, sizes, n_pins, state, chosen)
+            n_chosen, state = deal(order, sizes, n_pins, state, chosen)
             given[:] = prior
-            _add_rows(given, units, chosen[:n_chosen])
+            add_rows(given, units, chosen[:n_chosen])
             max_z[pair, permutation] = _largest_z(given, both, total, four_term, bounds)
     return max_z
-
-
-@njit
-def _shuffle(order, sizes, n_pins, state, chosen):  # pragma: no cover  (compiled)
-    """Draw units, at least one, with as many pins as asked for, or nearly: the best of some tries.
-
-    Shuffles ``order``, writes ``chosen``; returns how many are chosen and the state of the stream.
-    """
-    n_chosen, nearest = 0, np.int64(2**62)
-    for _ in range(_TRIES):
-        place, n_given = 0, np.int64(0)
-        while n_given < n_pins:
-            state += GOLDEN
-            n_left = np.uint64(len(order) - place)
-            other = place + np.int64((mixed(state) >> _HALF) * n_left >> _HALF)
-            order[place], order[other] = order[other], order[place]
-            n_before = n_given
-            n_given += sizes[order[place]]
-            place += 1
-        if place > 1 and n_pins - n_before <= n_given - n_pins:  # nearer without the last one
-            n_given = n_before
-            place -= 1
-        if abs(n_given - n_pins) < nearest:
-            n_chosen, nearest = place, abs(n_given - n_pins)
-            chosen[:place] = order[:place]
-        if nearest == 0:
-            break
-    return n_chosen, state
-
-
-@njit
-def _add_rows(total, units, rows):  # pragma: no cover  (compiled)
-    """Add rows, four at a time, for the total is then read and written a quarter as often."""
-    whole = len(rows) - len(rows) % 4
-    for r in range(0, whole, 4):
-        a, b, c, d = units[rows[r]], units[rows[r + 1]], units[rows[r + 2]], units[rows[r + 3]]
-        for k in range(len(total)):
-            total[k] += (np.float64(a[k]) + b[k]) + (np.float64(c[k]) + d[k])
-    for r in range(whole, len(rows)):
-        a = units[rows[r]]
-        for k in range(len(total)):
-            total[k] += a[k]
 
 
 @njit(error_model="numpy")

@@ -11,6 +11,7 @@ import dataclasses
 import difflib
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from visprof.checks import listed
 from visprof.maps import largest_perplexity
 from visprof.parameters import Parameters
 
-__all__ = ["FITTED", "Census", "Choice", "Fit", "fit_to_data"]
+__all__ = ["FITTED", "PLACES", "Census", "Choice", "Fit", "fit_to_data", "fit_to_folders"]
 
 LEAST_USERS = 6  # pins a board are lowered until as many boards are analysed
 FEWEST_USERS = 2  # with fewer there is nobody to compare
@@ -33,8 +34,9 @@ PINS_PER_CLUSTER = 5  # distinct pictures of the background for each cluster
 # Parameters that may be fitted
 FITTED = (
     "min_pins", "n_pins", "n_test", "train_sizes", "background_source", "n_background",
-    "n_clusters", "n_similar", "n_dissimilar", "perplexity",
+    "n_clusters", "n_components", "n_similar", "n_dissimilar", "perplexity",
 )  # fmt: skip
+PLACES = ("scenes_folder",)  # fitted before anything is read: it says what is
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,32 @@ class Fit:
     choices: tuple[Choice, ...] = ()
 
 
+def fit_to_folders(parameters: Parameters, given: Collection[str]) -> Fit:
+    """Take the usual folder of labelled scenes where the data have none of the preset's name.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        As asked for.
+    given : collection of str
+        Names of those that somebody gave: they stay as they are.
+
+    Returns
+    -------
+    Fit
+    """
+    data, name, usual = Path(parameters.data), parameters.scenes_folder, Parameters.scenes_folder
+    if (
+        "scenes_folder" in given
+        or not parameters.data
+        or (data / name).is_dir()
+        or not (data / usual).is_dir()
+    ):
+        return Fit(parameters)
+    choice = Choice("scenes_folder", name, usual, f"the data have no folder {name}/")
+    return Fit(dataclasses.replace(parameters, scenes_folder=usual), (choice,))
+
+
 def fit_to_data(parameters: Parameters, given: Collection[str], census: Census) -> Fit:
     """Lower what a preset asks for to what the data hold.
 
@@ -118,6 +146,7 @@ def fit_to_data(parameters: Parameters, given: Collection[str], census: Census) 
     fitting.pins_of_boards()
     fitting.background_boards()
     fitting.clusters()
+    fitting.components()
     fitting.pairs_of_scenes()
     fitting.perplexity()
     fitting.board()
@@ -268,7 +297,7 @@ class _Fitting:
             )
             background = pins["board"].isin(chosen["board"].unique()).to_numpy()
         self.n_background_pins = int(background.sum())
-        n_distinct = len(np.unique(self.census.contents[background]))
+        n_distinct = self.n_distinct = len(np.unique(self.census.contents[background]))
         have = f"the background holds {n_distinct} different pictures"
         if "n_clusters" in self.given:
             if made.n_clusters > n_distinct:
@@ -280,6 +309,17 @@ class _Fitting:
             self.problems.append(f"clusters: {have}; at least {2 * PINS_PER_CLUSTER} are needed")
         elif made.n_clusters > most:
             self.choose(f"{have}, {PINS_PER_CLUSTER} for each cluster", n_clusters=most)
+
+    def components(self) -> None:
+        if self.problems:
+            return
+        have = f"the background holds {self.n_distinct} different pictures"
+        if self.made.n_components >= self.n_distinct:  # about their mean, they span one less
+            if "n_components" in self.given:
+                wanted = f"n_components={self.made.n_components}"
+                self.problems.append(f"components: {have}, too few for {wanted}: lower it")
+            else:
+                self.choose(f"{have}, about their mean", n_components=self.n_distinct - 1)
 
     def pairs_of_scenes(self) -> None:
         sizes = self.census.train_scenes.sort_values(kind="stable")

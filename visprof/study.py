@@ -105,10 +105,17 @@ class Study:
         ValueError
             If the data hold too little; all that is too little is listed.
         """
-        fit = sizing.fit_to_data(self.asked, self.given, self._census())
+        places = self._places
+        fit = sizing.fit_to_data(places.parameters, self.given, self._census())
+        fit = dataclasses.replace(fit, choices=(*places.choices, *fit.choices))
         for choice in fit.choices:
             log.info("fitted to the data: %s", choice)
         return fit
+
+    @cached_property
+    def _places(self) -> sizing.Fit:
+        """Where the data are, which is known before they are read."""
+        return sizing.fit_to_folders(self.asked, self.given)
 
     @property
     def parameters(self) -> Parameters:
@@ -199,6 +206,8 @@ class Study:
         """Value of a parameter; the data are looked at only for those that depend on them."""
         if name not in NAMES:
             raise AttributeError(name)
+        if name in sizing.PLACES:
+            return getattr(self._places.parameters, name)
         return getattr(self.parameters if name in sizing.FITTED else self.asked, name)
 
     def key(self, name: str, start: int | None = None) -> str:
@@ -308,16 +317,29 @@ class Study:
         return self["scene_features"].outputs.shape[1]
 
     def headline(self) -> dict[str, Estimate]:
-        """All headline numbers: Table 1, Figure 5 with its tests, and Figure 6."""
-        steps = ("map_numbers", "pair_numbers", "significance_numbers", "mrr_numbers")
+        """What the claims rest on: Table 1, Figure 5, tests, variance shares, Figure 6, days."""
+        steps = (
+            "map_numbers", "pair_numbers", "significance_numbers", "variance_numbers",
+            "mrr_numbers", "days_numbers",
+        )  # fmt: skip
         return {key: number for step in steps for key, number in self[step].items()}
 
-    def record(self, numbers: Mapping[str, Estimate], ledger: str | Path) -> None:
-        """Write numbers with this study's parameters into a ledger; no path, no ledger."""
+    def record(
+        self,
+        numbers: Mapping[str, Estimate],
+        ledger: str | Path,
+        confirms: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write numbers with this study's parameters into a ledger; no path, no ledger.
+
+        What they confirm, if anything, is kept with them (see `visprof.confirm`).
+        """
         if str(ledger):
             fitted = {choice.name: str(choice) for choice in self.fit.choices}
             parameters = dataclasses.asdict(self.parameters)
-            Ledger(ledger).write(numbers, parameters, self.preset, fitted, self["data_digest"])
+            Ledger(ledger).write(
+                numbers, parameters, self.preset, fitted, self["data_digest"], confirms
+            )
 
 
 def _version(function: Callable[..., Any]) -> str:

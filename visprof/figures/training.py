@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+
 import numpy as np
 import pandas as pd
 
 from visprof.figures.figure import Figure
 from visprof.figures.style import COLOURS, CYCLE
 
-__all__ = ["siamese_ablation", "training_curves"]
+__all__ = ["siamese_ablation", "training_curves", "training_losses"]
 
 
 def training_curves(log: pd.DataFrame, margin: float) -> Figure:
@@ -48,6 +51,37 @@ def training_curves(log: pd.DataFrame, margin: float) -> Figure:
     active.set(title="Dissimilar pairs with D < margin, %", ylim=(-3, 103))
     for axis in (loss, distance, active):
         axis.set_xlabel("iteration")
+    return figure
+
+
+def training_losses(trainings: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+    """Loss and share of active pairs of several trainings, by how much of each is done.
+
+    Parameters
+    ----------
+    trainings : mapping of str to mapping
+        Logs by name, each with columns iteration, loss and active_share.
+    """
+    logs = {
+        name: pd.DataFrame({of: log[of] for of in ("iteration", "loss", "active_share")}).assign(
+            training=name
+        )
+        for name, log in trainings.items()
+    }
+    numbers = pd.concat(logs.values(), ignore_index=True)
+    figure = Figure(figsize=(9, 3.2), layout="constrained", numbers=numbers)
+    loss, active = figure.subplots(1, 2)
+    for (name, log), colour, dashes in zip(
+        logs.items(), cycle(CYCLE), cycle(("-", "--", ":", "-.")), strict=False
+    ):
+        done = 100 * log["iteration"] / log["iteration"].iloc[-1]
+        loss.plot(done, log["loss"], dashes, color=colour, label=name)
+        active.plot(done, 100 * log["active_share"], dashes, color=colour)
+    loss.set(title="Loss (Eq. 1)", ylim=(0, None))
+    active.set(title="Dissimilar pairs with D < margin, %", ylim=(-3, 103))
+    for axis in (loss, active):
+        axis.set_xlabel("batches done, %")
+    loss.legend(fontsize="small")
     return figure
 
 

@@ -53,13 +53,15 @@ def find_ledger(source: str | Path | None = None, preset: str = "demo") -> Ledge
     FileNotFoundError
         If it is not there.
     """
+    from visprof.parameters import PRESETS
+
     path = Path(source) if source is not None else RESULTS / f"{preset}.json"
     if path.is_dir():
         path = path / "numbers.json"
     if not path.is_file():
         if source is not None:
             raise FileNotFoundError(f"no ledger at {path}: pass its file, or the folder of a run")
-        there = ", ".join(sorted(found.stem for found in RESULTS.glob("*.json")))
+        there = ", ".join(sorted(name for name in PRESETS if (RESULTS / f"{name}.json").is_file()))
         raise FileNotFoundError(
             f"no results of the preset {preset!r}; there are those of {there}"
             if there

@@ -1,295 +1,271 @@
-"""The paper's claims beside what was found, and how much of each number is chance."""
+"""The claims: what is asked, what the paper says, and the rule that decides (``claims.yaml``)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from string import Template
+from typing import Any
 
-import pandas as pd
+import yaml
 
 from visprof.intervals import Estimate
-from visprof.results.ledger import Ledger, estimates
-from visprof.results.verdicts import bound_of, verdict, verdict_above, verdicts_by_seed
+from visprof.results.verdicts import (
+    DOES_NOT_HOLD,
+    HOLDS,
+    NOT_RESOLVED,
+    UNANSWERABLE,
+    at_least,
+    is_few,
+    is_significant,
+    verdict_above,
+    verdict_of_lead,
+)
 
-__all__ = [
-    "KINDS",
-    "chance_parts",
-    "ledger_scorecard",
-    "own_name",
-    "scorecard",
-    "scorecards",
-    "side_by_side",
-    "verdict_with_seeds",
-]
+__all__ = ["CLAIMS", "Claim", "Condition", "read_claims"]
 
-KINDS = {"demo": "simulated world", "boards": "real boards"}  # of data, by preset
+CLAIMS = Path(__file__).with_name("claims.yaml")
+WORST_FIRST = (UNANSWERABLE, DOES_NOT_HOLD, NOT_RESOLVED, HOLDS)
+CONDITION = re.compile(
+    r"(?P<number>\S+) (?:(?P<how>above|at most|reaches) (?P<bound>\S+)|(?P<alone>leads)"
+    r"|significant)"
+)
+SHOWN = re.compile(r"\{(?P<number>[^}:]+)(?::(?P<how>[^}]*))?\}")
+WORDS = {
+    "above": "the 95 % interval of {} lies above {}",
+    "at most": "{} is at most {}",
+    "reaches": "{}, a lower bound, is at least {}",
+    "leads": "the 95 % interval of {} lies above 0 (and with fewer than 50 users, its p-value, "
+    "adjusted by Holm, is at most 0.05)",
+    None: "{} is significant at 5 %",
+}
 
 
-def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -> pd.DataFrame:
-    """Set the paper's claims beside what was found.
+@dataclass(frozen=True)
+class Condition:
+    """One condition on one number, as ``claims.yaml`` writes it: ``map.hybrid-cnn above 0``.
 
-    Parameters
+    Attributes
     ----------
-    numbers : mapping of str to Estimate
-        As ``Study.headline`` gives them.
-    n_train : int
-        Training pins at which profiles are compared.
-    threshold : float
-        Cut-off of Z behind ``pairs.differ``.
-
-    Returns
-    -------
-    DataFrame
-        Columns claim, paper, ours, verdict, seeds (in how many of them the verdict would be the
-        same if there were no other), rule; one row a claim.
+    number : str
+        Key of the number.
+    how : {"above", "at most", "reaches", "leads", None}
+        What is asked of it; None: whether it is a significant p-value.
+    bound : str
+        A number, or the key of one; empty for leads and p-values.
     """
-    above_zero = "the 95 % interval of the difference lies above 0"
-    rows = []
 
-    def add(
-        claim: str, paper: str, ours: str, verdict: str, rule: str, by_seed: Sequence[str] = ()
-    ) -> None:
-        seeds = f"{by_seed.count(verdict)} of {len(by_seed)}" if len(by_seed) > 1 else ""
-        rows.append(
-            {
-                "claim": claim, "paper": paper, "ours": ours, "verdict": verdict, "seeds": seeds,
-                "rule": rule,
-            }
-        )  # fmt: skip
+    number: str
+    how: str | None = None
+    bound: str = ""
 
-    for better, worse, paper in (
-        ("hybrid", "cnn", "0.134 > 0.132"),
-        ("cnn", "bow", "0.132 > 0.019"),
-        ("bow", "random", "0.019 > 0.005"),
-    ):
-        names = {"cnn": "CNN alone", "bow": "SIFT + bag of words", "hybrid": "Hybrid embedding"}
-        difference = numbers[f"map.{better}-{worse}"]
-        add(
-            f"{names[better]} above {names.get(worse, 'chance')} (mAP of scenes)",
-            paper,
-            f"{numbers[f'map.{better}'].value:.3f} against {numbers[f'map.{worse}'].value:.3f}; "
-            f"difference {difference:.3f}",
-            verdict_above(difference, 0),
-            above_zero,
-            verdicts_by_seed(difference, 0),
-        )
-    differ, shuffled = numbers["pairs.differ"], numbers["pairs.differ.dealt"]
-    add(
-        f"More than half of the pairs of users differ (Z > {threshold:g})",
-        "more than half",
-        f"{differ:.1%}; where pins are shuffled {shuffled:.1%}",
-        verdict_above(differ, 0.5) if shuffled.value < 0.05 else "does not hold",
-        "the 95 % interval of the share lies above one half, and fewer than 5 % of the pairs "
-        "differ when the same pins are shuffled among the users",
-        [
-            found if by_chance[0] < 0.05 else "does not hold"
-            for found, by_chance in zip(
-                verdicts_by_seed(differ, 0.5), shuffled.by_seed, strict=True
+    @classmethod
+    def parse(cls, text: str) -> Condition:
+        """Read a condition.
+
+        Raises
+        ------
+        ValueError
+            If it is none.
+        """
+        found = CONDITION.fullmatch(text)
+        if not found:
+            raise ValueError(
+                f"{text!r} is no condition; write NUMBER above BOUND, NUMBER at most BOUND, "
+                "NUMBER reaches BOUND, NUMBER leads, or NUMBER significant"
             )
-        ],
-    )
-    claim, paper = "The same question, by a permutation test at the 5 % level", "not tested"
-    by_pin, by_session = numbers.get("pairs.bh"), numbers.get("pairs.bh.sessions")
-    if by_pin is None:
-        add(claim, paper, "no test", "not tested", "")
-    else:
-        tested = by_session or by_pin
-        found = f"{tested:.1%}"
-        if by_session is not None:
-            found += f"; treating pins as independent {by_pin:.1%}"
-        add(
-            claim,
-            paper,
-            found,
-            "holds" if verdict_above(tested, 0.5) == "holds" else "not shown",
-            "the 95 % interval of the share of pairs with a significant difference (permutation "
-            "test of the maximum, whole sessions shuffled where times show them, false discovery "
-            "rate 5 %) lies above one half; such a share is a lower bound, so it can show that "
-            "most pairs differ, never that most do not",
-            [
-                "holds" if of_seed == "holds" else "not shown"
-                for of_seed in verdicts_by_seed(tested, 0.5)
-            ],
-        )
-    image, random = numbers[f"mrr.image.{n_train}"], numbers["mrr.random"]
-    add(
-        "Image profile above chance (MRR of held-out pins)",
-        "above 0.0022",
-        f"{image:.3f} against {random.value:.3f}",
-        verdict_above(image, random.value),
-        "the 95 % interval of the MRR lies above the exact random value",
-        verdicts_by_seed(image, random.value),
-    )
-    for other, name, paper, missing in (
-        ("text", "PV-DM text profile", "at every size", "captions share no words"),
-        ("mean-embedding", "plain mean embedding", "not compared", "no embedding"),
-        ("label-histogram", "classifier's label histogram", "not compared", "no classifier"),
-    ):  # fmt: skip
-        claim = f"Image profile above {name} (MRR)"
-        difference = numbers.get(f"mrr.image-{other}.{n_train}")
-        if difference is None:
-            add(claim, paper, missing, "not tested", above_zero)
-            continue
-        ours = (
-            f"{image.value:.3f} against {numbers[f'mrr.{other}.{n_train}'].value:.3f}; "
-            f"difference {difference:.3f}"
-        )
-        by_seed = verdicts_by_seed(difference, 0)
-        add(claim, paper, ours, verdict_above(difference, 0), above_zero, by_seed)
-    return pd.DataFrame(rows)
+        return cls(found["number"], found["how"] or found["alone"], found["bound"] or "")
+
+    def __str__(self) -> str:
+        """The condition in words."""
+        return WORDS[self.how].format(self.number, self.bound)
+
+    def missing(self, numbers: Mapping[str, Estimate]) -> list[str]:
+        """Keys that it needs and that are not among the numbers."""
+        needed = [self.number, *([self.bound] if self._bound_is_key else [])]
+        if self.how == "leads" and (self.number not in numbers or is_few(numbers[self.number])):
+            needed.append(self._adjusted)
+        return [key for key in needed if key not in numbers]
+
+    @property
+    def _adjusted(self) -> str:
+        return f"{self.number}.p.holm"
+
+    @property
+    def _bound_is_key(self) -> bool:
+        return bool(self.bound) and re.fullmatch(r"-?[\d.]+", self.bound) is None
+
+    def verdict(self, numbers: Mapping[str, Estimate]) -> str:
+        """Decide it; one of the four words of `visprof.results.verdicts`."""
+        if self.missing(numbers):
+            return UNANSWERABLE
+        number = numbers[self.number]
+        if self.how is None:
+            return HOLDS if is_significant(number.value) else NOT_RESOLVED
+        if self.how == "leads":
+            p_value = numbers[self._adjusted].value if is_few(number) else 1.0
+            return UNANSWERABLE if number.low is None else verdict_of_lead(number, p_value)
+        bound = numbers[self.bound].value if self._bound_is_key else float(self.bound)
+        if self.how == "above":
+            return UNANSWERABLE if number.low is None else verdict_above(number, bound)
+        if self.how == "at most":
+            return HOLDS if at_least(bound, number.value) else DOES_NOT_HOLD
+        return HOLDS if at_least(number.value, bound) else NOT_RESOLVED
 
 
-def ledger_scorecard(ledger: Ledger) -> pd.DataFrame:
-    """Scorecard of kept numbers, at the training pins and the cut-off that they were made with.
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper, or beside it.
+
+    Attributes
+    ----------
+    name : str
+        Short, of letters, digits and hyphens.
+    claim, question, paper : str
+        In a line; as a question; what the paper says.
+    shows : str
+        What was found, with numbers by their keys: ``{map.hybrid}`` with its interval,
+        ``{map.hybrid:value}`` alone; in percent ``{pairs.differ:%}`` and ``{a.share:share}``.
+    rule : tuple of Condition
+        All must hold for the claim to hold.
+    against : str
+        What would speak against it where it holds.
+    dated : date
+        Of the rule.
+    answerable : tuple of Condition
+        All must hold for the data to be able to answer.
+    """
+
+    name: str
+    claim: str
+    question: str
+    paper: str
+    shows: str
+    rule: tuple[Condition, ...]
+    against: str
+    dated: date
+    answerable: tuple[Condition, ...] = ()
+
+    def verdict(self, numbers: Mapping[str, Estimate]) -> str:
+        """The worst verdict of its conditions.
+
+        Parameters
+        ----------
+        numbers : mapping of str to Estimate
+            Of a ledger.
+
+        Returns
+        -------
+        {"holds", "does not hold", "not resolved", "cannot be answered with these data"}
+        """
+        if any(condition.verdict(numbers) != HOLDS for condition in self.answerable):
+            return UNANSWERABLE
+        return min((condition.verdict(numbers) for condition in self.rule), key=WORST_FIRST.index)
+
+    def verdicts_by_seed(self, numbers: Mapping[str, Estimate]) -> list[str]:
+        """Verdict of each seed alone; none if no number of the rule is kept by seed.
+
+        A number that is the same in all seeds (it is kept once) counts in each.
+        """
+        keys = {c.number for c in self.rule} & numbers.keys()
+        n_seeds = max((len(numbers[key].by_seed) for key in keys), default=0)
+        return [
+            self.verdict({key: number.of_seed(seed) for key, number in numbers.items()})
+            for seed in range(n_seeds)
+        ]
+
+    def found(self, numbers: Mapping[str, Estimate]) -> str:
+        """What was found, in words; what is missing, where it cannot be answered for that."""
+        shown = SHOWN.findall(self.shows)
+        missing = [key for key, _ in shown if key not in numbers]
+        missing += [key for c in (*self.rule, *self.answerable) for key in c.missing(numbers)]
+        if missing:
+            return f"no {', '.join(dict.fromkeys(missing))}"
+        return SHOWN.sub(lambda at: _shown(numbers[at["number"]], at["how"]), self.shows)
+
+    @property
+    def rule_in_words(self) -> str:
+        """When it holds, and when it can be answered."""
+        words = " and ".join(map(str, self.rule))
+        if self.answerable:
+            words += f"; can be answered where {' and '.join(map(str, self.answerable))}"
+        return words
+
+
+def _shown(number: Estimate, how: str) -> str:
+    if how == "value":
+        return f"{number.value:.3f}"
+    if how == "share":
+        return f"{number.value:.0%}"
+    if how == "%":
+        return f"{number:.1%}"
+    return f"{number:.3f}"
+
+
+def read_claims(
+    path: str | Path = CLAIMS,
+    n_train: int | str = "$n_train",
+    threshold: float | str = "$threshold",
+) -> list[Claim]:
+    """Read the claims.
 
     Parameters
     ----------
-    ledger : Ledger
-        All headline numbers of one study.
+    path : path
+        The file.
+    n_train : int, optional
+        Most training pins, for ``$n_train``.
+    threshold : float, optional
+        Cut-off of Z, for ``$threshold``.
 
     Returns
     -------
-    DataFrame
-        As `scorecard`.
+    list of Claim
 
     Raises
     ------
     ValueError
-        If a headline number is missing.
-    """
-    entries = ledger.read()
-    try:
-        n_train = max(entries["mrr.random"]["run"]["parameters"]["train_sizes"])
-        threshold = entries["pairs.differ"]["run"]["parameters"]["threshold"]
-        return scorecard(estimates(entries), n_train, threshold)
-    except KeyError as error:
-        raise ValueError(f"{ledger.path} has no number {error}; build the whole book") from None
-
-
-def chance_parts(numbers: Mapping[str, Estimate], n_train: int) -> pd.DataFrame:
-    """Say of the numbers behind the claims how much of each is chance, and of which kind.
-
-    Parameters
-    ----------
-    numbers : mapping of str to Estimate
-        As ``Study.headline`` gives them.
-    n_train : int
-        Training pins at which profiles are compared.
-
-    Returns
-    -------
-    DataFrame
-        One row a number that has an interval. Columns number (in words), key, value (with
-        interval), sd_units and sd_seeds (parts of its standard error), "part of the seeds" (in its
-        variance), seeds (least and largest value of one), verdict (see `verdict`), and "one seed
-        alone" (in how many of the seeds the verdict would be the same; empty for one seed).
-    """
-    words = {
-        "map.hybrid-cnn": "mAP: hybrid less CNN alone",
-        "map.cnn-bow": "mAP: CNN alone less SIFT",
-        "map.bow-random": "mAP: SIFT less chance",
-        "map.siamese-untrained": "mAP: Siamese less untrained",
-        "pairs.differ": "pairs that differ (Z)",
-        "pairs.bh": "pairs that differ (test)",
-        "pairs.bh.sessions": "pairs that differ (test, sessions)",
-        f"mrr.image.{n_train}": "MRR: image",
-        f"mrr.image-text.{n_train}": "MRR: image less text",
-        f"mrr.image-mean-embedding.{n_train}": "MRR: image less mean embedding",
-        f"mrr.image-label-histogram.{n_train}": "MRR: image less label histogram",
-    }
-    rows = []
-    for key, name in words.items():
-        number = numbers.get(key)
-        if number is None or number.low is None:
-            continue
-        found, values = verdict(key, numbers), [value for value, *_ in number.by_seed]
-        alone = [of == found for of in verdicts_by_seed(number, bound_of(key, numbers))]
-        seeds = number.sd_seeds or 0.0
-        total = number.sd_units**2 + seeds**2
-        several = len(values) > 1
-        rows.append(
-            {
-                "number": name,
-                "key": key,
-                "value": f"{number:.3f}",
-                "sd_units": number.sd_units,
-                "sd_seeds": seeds,
-                "part of the seeds": f"{seeds**2 / total:.0%}" if several and total else "",
-                "seeds": f"{min(values):.3f} to {max(values):.3f}" if several else "",
-                "verdict": found,
-                "one seed alone": _how_many(alone) if several else "",
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _how_many(alike: Sequence[bool]) -> str:
-    return f"all {len(alike)}" if all(alike) else f"{sum(alike)} of {len(alike)}"
-
-
-def verdict_with_seeds(card: pd.DataFrame) -> pd.Series:
-    """Verdicts of a scorecard in words, with the seeds if not all alone give them: 9 of 10."""
-
-    def told(seeds: str) -> str:
-        stands, _, of = seeds.partition(" of ")
-        return "" if stands == of else f" ({seeds} seeds)"
-
-    return card["verdict"] + card["seeds"].map(told)
-
-
-def scorecards(
-    own: pd.DataFrame, preset: str, published: Callable[[str], Ledger]
-) -> dict[str, pd.DataFrame]:
-    """A study's scorecard beside the published ones of other kinds of data.
-
-    Parameters
-    ----------
-    own : DataFrame
-        The study's `scorecard`.
-    preset : str
-        Its preset.
-    published : callable
-        Takes a preset, returns its published ledger.
-
-    Returns
-    -------
-    dict of str to DataFrame
-        By the kind of data, in the order of `KINDS`; of a preset that is none of them, its own
-        first.
-    """
-    cards = {
-        name: own if kind == preset else ledger_scorecard(published(kind))
-        for kind, name in KINDS.items()
-    }
-    return cards if preset in KINDS else {own_name(preset): own, **cards}
-
-
-def own_name(preset: str) -> str:
-    """What the column of a study's own scorecard is called."""
-    return KINDS.get(preset, f"data of this book ({preset})")
-
-
-def side_by_side(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Set the scorecards of several studies beside each other.
-
-    Parameters
-    ----------
-    cards : mapping of str to DataFrame
-        `scorecard` by the name of its study.
-
-    Returns
-    -------
-    DataFrame
-        Columns claim, the paper, one a study (verdict and what was found), and rule.
+        If a claim lacks something, has something unknown, or a rule that is none; the message says
+        which claim.
 
     Examples
     --------
-    >>> from visprof.results.cite import find_ledger
-    >>> card = ledger_scorecard(find_ledger(preset="demo"))
-    >>> side_by_side({"simulated world": card}).columns.tolist()
-    ['claim', 'the paper', 'simulated world', 'rule']
+    >>> from visprof.intervals import Estimate
+    >>> claim = read_claims()[0]
+    >>> claim.rule[0].number, str(claim.rule[0])
+    ('map.hybrid-cnn', 'the 95 % interval of map.hybrid-cnn lies above 0')
+    >>> lead = Estimate(0.002, -0.001, 0.005)
+    >>> claim.verdict({"map.hybrid-cnn": lead, "map.hybrid-cnn.area": lead})
+    'not resolved'
     """
-    first = next(iter(cards.values()))
-    found = {name: verdict_with_seeds(card) + ": " + card["ours"] for name, card in cards.items()}
-    return pd.DataFrame(
-        {"claim": first["claim"], "the paper": first["paper"], **found, "rule": first["rule"]}
-    )
+    shown = threshold if isinstance(threshold, str) else f"{threshold:g}"
+    text = Template(Path(path).read_text("utf-8")).safe_substitute(n_train=n_train, threshold=shown)
+    return [_claim(entry, number, path) for number, entry in enumerate(yaml.safe_load(text), 1)]
+
+
+def _claim(entry: Mapping[str, Any], number: int, path: str | Path) -> Claim:
+    name = entry.get("name", f"number {number}")
+    fields = dataclasses.fields(Claim)
+    needed = {field.name for field in fields if field.default is dataclasses.MISSING}
+    lacking, unknown = needed - entry.keys(), entry.keys() - {field.name for field in fields}
+    if lacking or unknown:
+        told = [f"lacks {', '.join(sorted(lacking))}"] * bool(lacking)
+        told += [f"has an unknown {', '.join(sorted(unknown))}"] * bool(unknown)
+        raise ValueError(f"{path}: claim {name} {' and '.join(told)}")
+    try:
+        rules = {
+            of: tuple(Condition.parse(condition) for condition in entry.get(of, ()))
+            for of in ("rule", "answerable")
+        }
+    except ValueError as error:
+        raise ValueError(f"{path}: claim {name}: {error}") from None
+    if not rules["rule"]:
+        raise ValueError(f"{path}: claim {name} has an empty rule")
+    if not isinstance(entry["dated"], date):
+        raise ValueError(f"{path}: claim {name} is dated {entry['dated']!r}; write 2026-11-26")
+    texts = {of: entry[of] for of in ("name", "claim", "question", "paper", "shows", "against")}
+    return Claim(**texts, **rules, dated=entry["dated"])

@@ -7,8 +7,15 @@ from collections.abc import Iterable
 
 __all__ = ["headline_first", "headline_keys"]
 
-OF_SCENES = ("map.hybrid", "map.cnn", "map.bow", "map.random")
-PROFILES = ("image", "text", "mean-embedding", "label-histogram")
+OF_SCENES = (
+    "map.hybrid", "map.cnn", "map.bow", "map.random", "map.heldout.hybrid", "map.heldout.cnn",
+    "map.probe",
+)  # fmt: skip
+OF_USERS = ("variance.image.user", "pairs.differ", "pairs.distance.true")
+PROFILES = (
+    "image", "file-facts", "image-less-file-facts", "text", "bag-of-words", "mean-embedding",
+    "within-class-residual", "probe-histogram", "label-histogram",
+)  # fmt: skip
 
 
 def headline_keys(keys: Iterable[str]) -> list[str]:
@@ -34,12 +41,8 @@ def headline_keys(keys: Iterable[str]) -> list[str]:
     """
     there = set(keys)
     sizes = [int(found[1]) for key in there if (found := re.fullmatch(r"mrr\.image\.(\d+)", key))]
-    # pins of one session are no evidence by themselves: the test by sessions goes before
-    tested = "pairs.bh.sessions" if "pairs.bh.sessions" in there else "pairs.bh"
     ranks = [f"mrr.{profile}.{max(sizes, default=0)}" for profile in PROFILES]
-    return [
-        key for key in (*OF_SCENES, "pairs.differ", tested, *ranks, "mrr.random") if key in there
-    ]
+    return [key for key in (*OF_SCENES, *OF_USERS, *ranks, "mrr.random") if key in there]
 
 
 def headline_first(keys: Iterable[str]) -> list[str]:

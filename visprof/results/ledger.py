@@ -69,6 +69,7 @@ class Ledger:
         preset: str,
         fitted: Mapping[str, str] | None = None,
         data: str = "",
+        confirms: Mapping[str, Any] | None = None,
     ) -> None:
         """Add numbers, or replace a page's own; chapters that run at once lose none of each other.
 
@@ -84,6 +85,8 @@ class Ledger:
             Parameters that are not the preset's since the data do not allow those, and why.
         data : str
             Digest of the content of the data; empty where all is simulated.
+        confirms : mapping, optional
+            Of a confirmation: the commit of its ``rules``, and how many ``times`` it was begun.
 
         Raises
         ------
@@ -98,6 +101,8 @@ class Ledger:
             run["fitted"] = dict(fitted)
         if data:
             run["data_sha256"] = data
+        if confirms:
+            run["confirms"] = dict(confirms)
         name = digest(json.dumps(run, sort_keys=True, default=str))
         with FileLock(f"{self.path}.lock"):
             kept = self._kept()

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from visprof.files import write_whole
 from visprof.parameters import preset_parameters
-from visprof.results.cite import RESULTS
+from visprof.results.cite import RESULTS, find_ledger
 from visprof.results.ledger import Ledger
+from visprof.results.scorecard import findings_in_markdown
 
-__all__ = ["PublicationError", "changed_parameters", "publish"]
+__all__ = ["PublicationError", "changed_parameters", "publish", "write_findings"]
+
+FINDINGS = re.compile(r"^\| claim \|.*?\n(?!\|)", re.M | re.S)  # a table of Markdown
 
 
 class PublicationError(ValueError):
@@ -53,6 +57,28 @@ def publish(ledgers: Iterable[Ledger], folder: str | Path = RESULTS) -> list[Pat
     for path, content in published.items():
         write_whole(path, content)
     return list(published)
+
+
+def write_findings(readme: str | Path) -> None:
+    """Put what the published ledgers say of the claims into a README, in the place of its table.
+
+    Parameters
+    ----------
+    readme : path
+        Markdown with a table whose first column is ``claim``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no README, or no ledger.
+    ValueError
+        If the README has no such table, or a ledger not the numbers of a whole book.
+    """
+    table = findings_in_markdown(lambda preset: find_ledger(preset=preset))
+    text = Path(readme).read_text("utf-8")
+    if not FINDINGS.search(text):
+        raise ValueError(f"{readme} has no table of claims")
+    write_whole(Path(readme), FINDINGS.sub(lambda _: table, text, count=1).encode())
 
 
 def changed_parameters(run: Mapping[str, Any]) -> dict[str, Any]:

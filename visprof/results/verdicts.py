@@ -8,9 +8,17 @@ from collections.abc import Mapping
 
 from visprof.intervals import Estimate
 
-__all__ = ["ROUNDING", "bound_of", "verdict", "verdict_above", "verdicts_by_seed"]
+__all__ = [
+    "DOES_NOT_HOLD", "HOLDS", "NOT_RESOLVED", "ROUNDING", "UNANSWERABLE", "at_least", "bound_of",
+    "is_few", "is_significant", "verdict", "verdict_above", "verdict_of_lead", "verdicts_by_seed",
+]  # fmt: skip
 
+# Of a claim. An interval on the claimed side; on the other side; on both; and data that could not
+# have answered either way.
+HOLDS, DOES_NOT_HOLD, NOT_RESOLVED = "holds", "does not hold", "not resolved"
+UNANSWERABLE = "cannot be answered with these data"
 SIGNIFICANT = 0.05  # at most: a p-value's verdict
+ENOUGH = 50  # units from which on an interval decides a difference alone
 ROUNDING = {"rel_tol": 1e-9, "abs_tol": 1e-12}  # what the order of a sum may change
 
 
@@ -36,8 +44,45 @@ def verdict_above(estimate: Estimate, bound: float) -> str:
     if estimate.low is None or estimate.high is None:
         raise ValueError(f"a verdict needs an interval, and {estimate} has none")
     if _is_less(bound, estimate.low):
-        return "holds"
-    return "does not hold" if _is_less(estimate.high, bound) else "not resolved"
+        return HOLDS
+    return DOES_NOT_HOLD if _is_less(estimate.high, bound) else NOT_RESOLVED
+
+
+def is_few(estimate: Estimate) -> bool:
+    """Whether a number rests on so few units that its interval alone decides nothing."""
+    return estimate.n is not None and estimate.n < ENOUGH
+
+
+def verdict_of_lead(lead: Estimate, p_value: float) -> str:
+    """Decide whether one profile is ahead of another.
+
+    Percentile intervals of differences are too narrow where units are few, and several numbers of
+    training pins are several chances. So of fewer than 50 units nothing is decided unless a test
+    that knows of both agrees.
+
+    Parameters
+    ----------
+    lead : Estimate
+        The difference.
+    p_value : float
+        That it is 0, adjusted for the family of tests.
+
+    Returns
+    -------
+    {"holds", "not resolved", "does not hold"}
+    """
+    agrees = not is_few(lead) or is_significant(p_value)
+    return verdict_above(lead, 0) if agrees else NOT_RESOLVED
+
+
+def at_least(a: float, b: float) -> bool:
+    """Whether a number is at least another, but for rounding; NaN is not."""
+    return a >= b or math.isclose(a, b, **ROUNDING)
+
+
+def is_significant(p_value: float) -> bool:
+    """Whether a p-value is at most 0.05, but for rounding; NaN is not."""
+    return at_least(SIGNIFICANT, p_value)
 
 
 def _is_less(a: float, b: float) -> bool:
@@ -47,9 +92,11 @@ def _is_less(a: float, b: float) -> bool:
 def verdict(key: str, numbers: Mapping[str, Estimate]) -> str:
     """Say what a number of a ledger decides, by itself.
 
-    A difference of two numbers of the ledger decides whether it is above 0, a share of pairs
+    A difference of two numbers of the ledger, and a share of users in the variance
+    (``variance.image.user``), decides whether it is above 0, a share of pairs
     (``pairs.``) whether it is above one half, a mean reciprocal rank whether it is above the random
-    one, and a p-value (``.p``) whether it is at most 0.05.
+    one, and a p-value (``.p``, ``.p.holm``) whether it is at most 0.05. Of a difference that has
+    an adjusted p-value beside it, both decide (see `verdict_of_lead`).
 
     Parameters
     ----------
@@ -65,18 +112,25 @@ def verdict(key: str, numbers: Mapping[str, Estimate]) -> str:
         nothing.
     """
     number = numbers[key]
-    if key.endswith(".p"):
-        p_value = number.value
-        is_small = p_value <= SIGNIFICANT or math.isclose(p_value, SIGNIFICANT, **ROUNDING)
-        return "significant" if is_small else "not significant"  # as NaN is
+    if key.endswith((".p", ".p.holm")):
+        return "significant" if is_significant(number.value) else "not significant"
     above = bound_of(key, numbers)
-    return "" if above is None or not number.interval("") else verdict_above(number, above)
+    if above is None or not number.interval(""):
+        return ""
+    adjusted = numbers.get(f"{key}.p.holm")
+    return (
+        verdict_above(number, above)
+        if adjusted is None
+        else verdict_of_lead(number, adjusted.value)
+    )
 
 
 def bound_of(key: str, numbers: Mapping[str, Estimate]) -> float | None:
     """What a number has to be above to be something."""
     if key.startswith("pairs."):
         return 0.5
+    if re.fullmatch(r"variance\..+\.user", key):
+        return 0.0
     if re.fullmatch(r"mrr\.[^.]+\.\d+", key) and not _is_difference(key, numbers):
         return numbers["mrr.random"].value if "mrr.random" in numbers else None
     return 0.0 if _is_difference(key, numbers) else None
@@ -96,16 +150,19 @@ def _is_difference(key: str, numbers: Mapping[str, Estimate]) -> bool:
     return False
 
 
-def verdicts_by_seed(estimate: Estimate, bound: float) -> list[str]:
-    """Verdict of each seed alone, as `verdict_above`; none where seeds are not kept.
+def verdicts_by_seed(key: str, numbers: Mapping[str, Estimate]) -> list[str]:
+    """What a number of a ledger decides by each seed alone; none where seeds are not kept.
 
     Parameters
     ----------
-    estimate : Estimate
-    bound : float
+    key, numbers
+        As of `verdict`.
 
     Returns
     -------
     list of str
     """
-    return [verdict_above(Estimate(*of_seed), bound) for of_seed in estimate.by_seed]
+    number = numbers[key]
+    return [
+        verdict(key, {**numbers, key: number.of_seed(seed)}) for seed in range(len(number.by_seed))
+    ]

@@ -14,4 +14,6 @@ from visprof.sentences.planes import *
 from visprof.sentences.ranks import *
 from visprof.sentences.scenes import *
 from visprof.sentences.sensitivity import *
+from visprof.sentences.times import *
 from visprof.sentences.training import *
+from visprof.sentences.trainings import *

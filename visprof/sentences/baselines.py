@@ -9,12 +9,12 @@ import pandas as pd
 
 from visprof.intervals import Estimate
 from visprof.rank_scores import random_mrr
-from visprof.results.verdicts import verdict_above
+from visprof.results.verdicts import verdict_above, verdict_of_lead
 from visprof.sentences.numerals import listed
 from visprof.steps.user_ranking import slug
 
 __all__ = [
-    "image_against_others", "known_tastes", "palette_alone", "suiting_distances", "where_gained",
+    "image_against_others", "known_tastes", "suiting_distances", "where_gained", "without_looking",
 ]  # fmt: skip
 
 AGAINST = {
@@ -26,6 +26,11 @@ FOUND = {
     "holds": "finds users better than chance",
     "does not hold": "finds users worse than chance",
     "not resolved": "cannot be told from chance",
+}
+LEFT = {  # with file facts regressed out
+    "image": "image profile",
+    "mean embedding": "mean embedding",
+    "whitened": "whitened profile",
 }
 PARTS = {  # of the embedding: what it tells
     "embedding: mean of the class": "which scenes a user collects",
@@ -42,14 +47,15 @@ def image_against_others(leads: pd.DataFrame) -> dict[str, Any]:
         The step ``profile_leads``; those with the most training pins count.
     """
     most = leads[leads["n_train"] == leads["n_train"].max()]
-    verdicts = most["estimate"].map(lambda lead: verdict_above(lead, 0))
-    names = {verdict: most.loc[verdicts == verdict, "other"].to_list() for verdict in AGAINST}
+    names: dict[str, list[str]] = {verdict: [] for verdict in AGAINST}
+    for row in most.itertuples():
+        names[verdict_of_lead(row.estimate, row.p_holm)].append(row.other)
     words = [f"{AGAINST[verdict]} {listed(others)}" for verdict, others in names.items() if others]
     return {"against": "; ".join(words)}
 
 
-def palette_alone(mrr: Mapping[str, Estimate], n_train: int) -> dict[str, Any]:
-    """What the palette finds, if there is one.
+def without_looking(mrr: Mapping[str, Estimate], n_train: int) -> dict[str, Any]:
+    """What is found by profiles that look away: the palette, file facts, and what they leave.
 
     Parameters
     ----------
@@ -58,11 +64,24 @@ def palette_alone(mrr: Mapping[str, Estimate], n_train: int) -> dict[str, Any]:
     n_train : int
         Training pins.
     """
-    palette = mrr.get(f"mrr.palette.{n_train}")
-    if palette is None:
-        return {"palette": "has no value here: nothing was drawn"}
-    found = FOUND[verdict_above(palette, mrr["mrr.random"].value)]
-    return {"palette": f"has {palette:.3f} and {found}"}
+    random = mrr["mrr.random"].value
+
+    def has(profile: str) -> str:
+        found = mrr[f"mrr.{slug(profile)}.{n_train}"]
+        return f"has {found:.3f} and {FOUND[verdict_above(found, random)]}"
+
+    said = {"palette": "has no value here: nothing was drawn"}
+    if f"mrr.palette.{n_train}" in mrr:
+        said["palette"] = has("palette")
+    if f"mrr.file-facts.{n_train}" not in mrr:
+        said["facts"] = "Facts of the files do not vary here, so they can find nobody."
+        return said
+    left = (f"the {words} {has(f'{name} less file facts')}" for name, words in LEFT.items())
+    said["facts"] = (
+        f"A profile of file facts alone, which knows no pixel, {has('file facts')}. With these "
+        f"facts regressed out, {listed(list(left))}."
+    )
+    return said
 
 
 def suiting_distances(distances: pd.DataFrame) -> dict[str, Any]:

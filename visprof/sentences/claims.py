@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from visprof.intervals import Estimate
-from visprof.results.claims import own_name
-from visprof.results.verdicts import verdict_above
+from visprof.results.ledger import Ledger
+from visprof.results.scorecard import own_name
+from visprof.results.verdicts import verdict_of_lead
 
 __all__ = [
-    "coverage", "front_page", "machines", "one_seed_alone", "precision", "rounding", "wavering"
+    "confirmations", "coverage", "front_page", "machines", "one_seed_alone", "precision",
+    "rounding", "wavering",
 ]  # fmt: skip
 
 LEADS = {
@@ -27,13 +29,14 @@ def front_page(
     null: Mapping[str, Estimate],
     leakage: pd.DataFrame,
     lead: Estimate,
+    adjusted: Estimate,
 ) -> dict[str, Any]:
     """What the front page says beside its scorecard.
 
     Parameters
     ----------
     cards : mapping of str to DataFrame
-        `visprof.results.claims.scorecards`.
+        `visprof.results.scorecard.scorecards`.
     preset : str
         Of the study.
     null : mapping of str to Estimate
@@ -42,20 +45,44 @@ def front_page(
         The step ``null_leakage``.
     lead : Estimate
         MRR of the image profile less that of the mean embedding.
+    adjusted : Estimate
+        Its p-value, adjusted by Holm.
     """
     holds = {name: int((card["verdict"] == "holds").sum()) for name, card in cards.items()}
     image = leakage[leakage["profile"] == "image"].set_index("repeat_share")["value"]
     return {
         "own": own_name(preset),
         "n_claims": len(cards[own_name(preset)]),
-        "n_hold": " and ".join(f"{n} hold on the {name}" for name, n in holds.items()),
+        "n_hold": ", ".join(f"{n} hold on the {name}" for name, n in holds.items()),
         "rule.few": f"{null['null.rule.soft.100'].value:.1%}",
         "rule.many": f"{null['null.rule.soft.1000'].value:.0%}",
         "fresh": f"{image[0.0]:.3f}",
         "repeated": f"{image[0.2]:.3f}",
-        "clusters": LEADS[verdict_above(lead, 0)],
+        "clusters": LEADS[verdict_of_lead(lead, adjusted.value)],
         "clusters.lead": f"{lead:.3f}",
     }
+
+
+def confirmations(ledgers: Sequence[Ledger]) -> str:
+    """On which data, that no rule had seen, the claims were put.
+
+    Parameters
+    ----------
+    ledgers : sequence of Ledger
+        What `visprof.confirm.confirm` kept.
+    """
+    if not ledgers:
+        return "No other data have been asked yet"
+    told = []
+    for ledger in ledgers:
+        (run,) = ledger.runs()
+        times = run["confirms"]["times"]
+        asked = "once" if times == 1 else f"{times} times"
+        told.append(
+            f"the folder {run['parameters']['data']} (preset {run['preset']}) was asked {asked}, "
+            f"by the rules of commit {run['confirms']['rules']}"
+        )
+    return "Of data that no rule had seen, " + "; ".join(told)
 
 
 def wavering(parts: pd.DataFrame) -> str:
@@ -64,7 +91,7 @@ def wavering(parts: pd.DataFrame) -> str:
     Parameters
     ----------
     parts : DataFrame
-        `visprof.results.claims.chance_parts`.
+        `visprof.results.chance.chance_parts`.
     """
     decided = parts[parts["one seed alone"] != ""]
     if decided.empty:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -20,24 +21,31 @@ WITHOUT = {
 }
 
 
-def batches(batch_effect: BatchEffect, n_train: int) -> dict[str, Any]:
-    """On how many boards a batch is on both sides of the split.
+def batches(batch_effect: Mapping[str, BatchEffect], n_train: int) -> dict[str, Any]:
+    """On how many boards a batch, or a day, is on both sides of the split.
 
     Parameters
     ----------
-    batch_effect : BatchEffect
+    batch_effect : mapping of str to BatchEffect
         The step of this name.
     n_train : int
         Training pins of a board, batches or not.
     """
-    of = batch_effect
-    tied = f"{of.n_tied:,} of {of.n_boards:,} boards have a batch on both sides of the split"
+    said = {"tied.days": "Times here tell no days that pins share"}
+    for kept, name, what in (("batches", "tied", "batch"), ("days", "tied.days", "day")):
+        if kept in batch_effect:
+            said[name] = _tied(batch_effect[kept], what, n_train)
+    return said
+
+
+def _tied(of: BatchEffect, what: str, n_train: int) -> str:
+    tied = f"{of.n_tied:,} of {of.n_boards:,} boards have a {what} on both sides of the split"
     if of.n_left:
         tied += (
             f"; {of.n_left:,} boards keep training pins without it, {of.n_train:.1f} of {n_train} "
             "on average"
         )
-    return {"tied": tied}
+    return tied
 
 
 def near_duplicates(leakage: Leakage) -> dict[str, Any]:

@@ -7,16 +7,17 @@ from typing import Any
 import pandas as pd
 
 from visprof.intervals import Estimate
-from visprof.results.verdicts import verdict_above
+from visprof.results.verdicts import verdict_of_lead
 from visprof.sentences.numerals import listed
 from visprof.steps.data import PinArrays
 
 __all__ = ["fewer_users", "image_or_mean", "image_profile", "lacking_profiles"]
 
 LACKING = {
-    "text": "no text and fused (captions share no words; serial numbers and names of cameras are "
-    "none)",
-    "palette": "no label histogram and palette (no picture was drawn)",
+    "text": "no text, fused and bags of words (captions share no words; serial numbers and names "
+    "of cameras are none)",
+    "palette": "no histograms of labels, palette and file facts (no picture was drawn)",
+    "file facts": "no file facts (all pictures are of one size and format)",
 }
 
 
@@ -35,7 +36,8 @@ def lacking_profiles(
         Clusters that were asked for.
     """
     profiles = set(mrr_table["profile"])
-    lacking = [words for name, words in LACKING.items() if name not in profiles]
+    known = profiles if "palette" in profiles else profiles | {"file facts"}  # told with it
+    lacking = [words for name, words in LACKING.items() if name not in known]
     n_texts = n_clusters if captions is None else captions.background.shape[1]
     if n_texts < n_clusters:
         lacking.append(f"fewer clusters of captions, since only {n_texts} differ")
@@ -76,8 +78,8 @@ def image_or_mean(leads: pd.DataFrame) -> dict[str, Any]:
     """
     leads = leads[leads["other"] == "mean embedding"].set_index("n_train")
     sizes: dict[str, list[str]] = {"holds": [], "does not hold": [], "not resolved": []}
-    for n_train, lead in leads["estimate"].items():
-        sizes[verdict_above(lead, 0)].append(str(n_train))
+    for n_train, lead, p_value in leads[["estimate", "p_holm"]].itertuples(name=None):
+        sizes[verdict_of_lead(lead, p_value)].append(str(n_train))
     ahead, behind, unresolved = (
         f"{listed(of)} training pins" if of else "" for of in sizes.values()
     )
@@ -92,7 +94,8 @@ def image_or_mean(leads: pd.DataFrame) -> dict[str, Any]:
     if unresolved and (ahead or behind):
         words += f"; which of the two is ahead is not resolved at {unresolved}"
     most = leads.loc[leads.index.max()]
-    return {"simple": words, "simple.lead": f"{most['estimate']:+.3f}, p = {most['p']:.4f}"}
+    lead = f"{most['estimate']:+.3f}, p = {most['p']:.4f}, adjusted {most['p_holm']:.4f}"
+    return {"simple": words, "simple.lead": lead}
 
 
 def fewer_users(mrr_by_users: pd.DataFrame) -> dict[str, Any]:

@@ -12,11 +12,15 @@ from visprof.results.verdicts import verdict_above
 from visprof.steps.scene_retrieval import CLAIMED_ORDER
 
 __all__ = [
-    "class_by_class", "known_scenes", "labelled_scenes", "retrieval_order",
-    "worked_average_precision",
+    "class_by_class", "class_coverage", "known_scenes", "labelled_scenes", "retrieval_order",
+    "unseen_classes", "worked_average_precision",
 ]  # fmt: skip
 
-PAPERS_ORDER = CLAIMED_ORDER[:3]  # the last step is our addition
+OTHERS = ("scaled", "siamese", "probe")  # than the hybrid
+DOES = {
+    "holds": "is ahead of", "does not hold": "falls behind",
+    "not resolved": "is not told apart from",
+}  # fmt: skip
 WEAKEST_FIRST = ("does not hold", "not resolved", "holds")
 
 
@@ -101,8 +105,53 @@ def retrieval_order(numbers: Mapping[str, Estimate]) -> dict[str, Any]:
     """
     said = {}
     for name, reading in (("order", ""), ("order.area", ".area")):
-        steps = (f"map.{better}-{worse}{reading}" for better, worse in PAPERS_ORDER)
+        steps = (f"map.{better}-{worse}{reading}" for better, worse in CLAIMED_ORDER)
         verdicts = {verdict_above(numbers[step], 0) for step in steps}
         said[name] = next(verdict for verdict in WEAKEST_FIRST if verdict in verdicts)
-    scaled_gain = numbers["map.scaled"].value - numbers["map.hybrid"].value
-    return said | {"scaled_gain": f"{scaled_gain:+.3f}"}
+    hybrid = numbers["map.hybrid"].value
+    gains = {f"{of}_gain": f"{numbers[f'map.{of}'].value - hybrid:+.3f}" for of in OTHERS}
+    return said | gains | {"cnn_share": f"{numbers['map.cnn_share'].value:.1%}"}
+
+
+def unseen_classes(numbers: Mapping[str, Estimate], n_splits: int) -> dict[str, Any]:
+    """What the learned distance is worth on classes that training has not seen.
+
+    Parameters
+    ----------
+    numbers : mapping of str to Estimate
+        The step ``map_numbers``.
+    n_splits : int
+        Splits of the classes.
+    """
+    if "map.heldout.hybrid-cnn" not in numbers:
+        return {"unseen": "These data have too few classes to keep half of them from training."}
+    found = {of: numbers[f"map.heldout.{of}"] for of in ("hybrid-cnn", "siamese-cnn")}
+    does = {of: DOES[verdict_above(number, 0)] for of, number in found.items()}
+    times = "once" if n_splits == 1 else f"{n_splits} times"
+    return {
+        "unseen": f"On classes that training has not seen (the classes were halved {times}), the "
+        f"hybrid {does['hybrid-cnn']} the CNN alone by mAP (difference "
+        f"{found['hybrid-cnn']:.3f}), and the Siamese network alone {does['siamese-cnn']} it "
+        f"({found['siamese-cnn']:.3f})."
+    }
+
+
+def class_coverage(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """How often the interval of a difference covers the truth, by number of classes.
+
+    Parameters
+    ----------
+    kept : mapping
+        What ``benchmarks.class_intervals`` keeps.
+    """
+    rows, of_area = (
+        [row for row in kept["coverage"] if row["number"] == f"difference of {reading}"]
+        for reading in ("mAP", "area")
+    )
+    return {
+        "covered": ", ".join(f"{row['jackknife and t']:.0%}" for row in rows),
+        "covered.area": ", ".join(f"{row['jackknife and t']:.0%}" for row in of_area),
+        "covered.percentile": ", ".join(f"{row['percentile']:.0%}" for row in rows),
+        "covered.classes": ", ".join(str(row["classes"]) for row in rows),
+        "covered.studies": f"{kept['settings']['studies']:,}",
+    }

@@ -12,7 +12,7 @@ from visprof.steps.ablation import MARGINS
 from visprof.steps.networks import SiameseTraining
 
 __all__ = [
-    "best_variant", "layers_tuned", "margin_too_small", "on_top", "siamese_gain", "training_run",
+    "best_variant", "margin_too_small", "on_top", "siamese_gain", "training_run",
     "turned_layer", "worked_loss",
 ]  # fmt: skip
 
@@ -140,15 +140,3 @@ def best_variant(ablation: pd.DataFrame) -> dict[str, Any]:
         "best": float(trained["value"].max()),
         "best_name": f"{VARIANTS[output_norm]}, {rule}, margin {margin:g}",
     }
-
-
-def layers_tuned(fine_tuning: pd.DataFrame) -> dict[str, Any]:
-    """Mean average precision at raised rates, of the last layer alone and of all layers.
-
-    Parameters
-    ----------
-    fine_tuning : DataFrame
-        The step ``siamese_fine_tuning``.
-    """
-    last, every = fine_tuning["value"].iloc[-2:]
-    return {"tuned.last": float(last), "tuned.all": float(every)}

@@ -437,8 +437,8 @@ def collect_folder(
     CollectSummary
         What was kept, and how much of `src` was left out: what is in no table of pins, and pins
         without a picture that can be used. The manifest has the further columns ``source`` (the
-        file), ``sha256`` (of its bytes), ``width`` and ``height`` (before scaling), and
-        ``licence`` and ``time_source`` if `src` has them.
+        file), ``sha256`` (of its bytes), ``width`` and ``height`` (before scaling, or
+        as `src` has them), and ``licence``, ``time_source``, ``format`` and ``bytes`` if it has.
 
     Raises
     ------
@@ -481,7 +481,7 @@ def collect_folder(
     if not rows:
         reasons = ", ".join(f"{why} ({n})" for why, n in left_out.most_common())
         raise ValueError(f"no pin is left of the boards at {src}: {reasons}")
-    finish_collection(out, source, rows, (*FOLDER_COLUMNS, *_further(pins)))
+    finish_collection(out, source, rows, tuple(dict.fromkeys((*FOLDER_COLUMNS, *_further(pins)))))
     return CollectSummary(
         kept=len(rows),
         left_out=left_out,
@@ -539,8 +539,10 @@ def _copy_board(
             pin["board"], image, pin["time"].isoformat(), pin["caption"],
             _source(file, root), sha256, width, height,
         )  # fmt: skip
-        further = {column: pin[column] for column in _further(board)}
-        rows.append(dict(zip(FOLDER_COLUMNS, values, strict=True)) | further)
+        row = dict(zip(FOLDER_COLUMNS, values, strict=True))
+        # what is said of an original that was scaled before is truer than what is found here
+        further = {of: pin[of] for of in _further(board) if pin[of] or of not in row}
+        rows.append(row | further)
     return rows, left_out
 
 

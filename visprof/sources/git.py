@@ -10,11 +10,12 @@ Time of a pin
     A content is dated once, by the first commit that has it, so that a rename, a copy, a merge or
     a deletion that was undone keeps the date. Where a content replaces another at the same path,
     it takes over that one's date. A file that is renamed and changed in one commit counts as new.
+    Photographs may be dated by when they were taken instead, where they say so.
 
 What is on a board
     Regular files of the pinned commit with a picture's suffix that decode. Pins are in the order of
-    time, then path; a content at several paths is one pin, at the first. The rest is left out and
-    counted by reason.
+    time, then path; a content at several paths is one pin, at the first. A list of contents may say
+    which of them are on the board. The rest is left out and counted by reason.
 """
 
 from __future__ import annotations
@@ -29,13 +30,15 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+import pandas as pd
 from filelock import FileLock
 from tqdm import tqdm
 
 from visprof._extras import needs
 from visprof.boards import name_words
 from visprof.files import partial_folder, put_in_place
-from visprof.pictures import IMAGE_SUFFIXES
+from visprof.manifests import parse_times
+from visprof.pictures import IMAGE_SUFFIXES, picture_dates
 from visprof.sources.collect import (
     MAX_BYTES,
     CollectSummary,
@@ -51,19 +54,24 @@ with needs("collect"):
     import pygit2
     from pygit2.enums import DeltaStatus, FileMode, SortMode
 
-__all__ = ["PinnedRepository", "RepositoryError", "collect_git", "read_repositories"]
+__all__ = [
+    "TRAVEL_LIST", "PinnedRepository", "RepositoryError", "collect_git", "fetch_commit",
+    "read_repositories",
+]  # fmt: skip
 
 log = logging.getLogger("visprof")
 
 SHIPPED_LIST = Path(__file__).with_name("wallpapers.csv")
+TRAVEL_LIST = Path(__file__).with_name("travel.csv")
 LIST_COLUMNS = ("board_id", "url", "commit", "licence")
 COLUMNS = (
     "board_id", "image", "added_at", "caption",
-    "repo", "commit", "path", "blob_sha", "width", "height", "licence",
+    "repo", "commit", "path", "blob_sha", "width", "height", "licence", "time_source",
 )  # fmt: skip
 SCHEMES = ("https", "http", "file")
 BRANCHES = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 CACHE = ".repositories"
+ID_BEGINS = 16  # digits of the id of a content that name its file
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 CONNECT_TIMEOUT, ANSWER_TIMEOUT = 30_000, 120_000  # milliseconds
 NO_PACKET = (
@@ -94,12 +102,15 @@ class PinnedRepository:
         The full id, 40 hexadecimal digits in lower case.
     licence : str
         What is known of the licence of the pictures.
+    pictures : frozenset of str
+        The first 16 digits of the id of each content that is on the board; empty: of all.
     """
 
     board_id: str
     url: str
     commit: str
     licence: str = "not stated"
+    pictures: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", self.board_id):
@@ -114,6 +125,12 @@ class PinnedRepository:
                 f"commit {self.commit!r} of {self.board_id} is not a full commit id "
                 "(40 hexadecimal digits in lower case)"
             )
+        wrong = [of for of in self.pictures if not re.fullmatch(f"[0-9a-f]{{{ID_BEGINS}}}", of)]
+        if wrong:
+            raise ValueError(
+                f"pictures of {self.board_id}: {wrong[0]!r} is not the first {ID_BEGINS} digits of "
+                "an id (hexadecimal, in lower case)"
+            )
 
 
 def read_repositories(path: str | Path | None = None) -> list[PinnedRepository]:
@@ -122,8 +139,10 @@ def read_repositories(path: str | Path | None = None) -> list[PinnedRepository]:
     Parameters
     ----------
     path : path, optional
-        A CSV file with the columns ``board_id, url, commit, licence``. None: the shipped list, 44
-        public collections of wallpapers.
+        A CSV file with the columns ``board_id, url, commit, licence``, and maybe ``pictures``: the
+        first 16 digits of the ids of those contents that are on the board, with blanks between.
+        None: the shipped list, 44 public collections of wallpapers; ``TRAVEL_LIST`` is the other,
+        35 collections of photographs, each of one person.
 
     Raises
     ------
@@ -150,7 +169,8 @@ def read_repositories(path: str | Path | None = None) -> list[PinnedRepository]:
         for row in reader:
             values = {column: (row[column] or "").strip() for column in LIST_COLUMNS}
             try:
-                repositories.append(PinnedRepository(**values))
+                pictures = frozenset((row.get("pictures") or "").split())
+                repositories.append(PinnedRepository(**values, pictures=pictures))
             except ValueError as error:
                 raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
     _refuse_repeated(repositories)
@@ -174,6 +194,7 @@ def collect_git(
     short_side: int = 160,
     max_pins: int = 160,
     max_bytes: int = MAX_BYTES,
+    photographs: bool = False,
     cache: str | Path | None = None,
     progress: bool = True,
 ) -> CollectSummary:
@@ -194,6 +215,9 @@ def collect_git(
         Pins kept of each board, the earliest.
     max_bytes : int
         Larger files are left out, unread.
+    photographs : bool
+        Date pictures by their EXIF data, when they were taken, where these say it; the column
+        ``time_source`` says which were (``exif``, or else ``commit``).
     cache : path, optional
         Folder of the bare repositories; ``.repositories`` in `out` if None. Once a board is
         collected, its repository there may be removed. One that turns out to lack something is
@@ -205,8 +229,8 @@ def collect_git(
     -------
     CollectSummary
         With the repositories that failed, by board. The manifest has the further columns
-        ``repo, commit, path, blob_sha`` (the exact origin), ``width, height`` (before scaling)
-        and ``licence``.
+        ``repo, commit, path, blob_sha`` (the exact origin), ``width, height`` (before scaling),
+        ``licence`` and ``time_source``.
 
     Raises
     ------
@@ -222,13 +246,19 @@ def collect_git(
     out = Path(out)
     begin_collection(out, "git")
     cache = out / CACHE if cache is None else Path(cache)
-    asked = {"short_side": short_side, "max_pins": max_pins, "max_bytes": max_bytes}
+    asked = {
+        "short_side": short_side, "max_pins": max_pins, "max_bytes": max_bytes,
+        "photographs": photographs,
+    }  # fmt: skip
     rows, left_out, failed = [], Counter(), {}
     bar = tqdm(repositories, unit="board", disable=not progress)
     for pinned in bar:
         bar.set_description(pinned.board_id)
         board = _Board(pinned, out, cache, bar, **asked)
-        origin = {"url": pinned.url, "commit": pinned.commit, "licence": pinned.licence}
+        origin = {
+            "url": pinned.url, "commit": pinned.commit, "licence": pinned.licence,
+            "pictures": sorted(pinned.pictures),
+        }  # fmt: skip
         try:
             board_rows, board_left_out = keep_board(
                 out, pinned.board_id, origin | asked, board.collect
@@ -253,6 +283,7 @@ class _Board:
     short_side: int
     max_pins: int
     max_bytes: int
+    photographs: bool
 
     def collect(self) -> tuple[list[Row], Counter[str]]:
         """Save the pictures; return the rows of the manifest and what was left out."""
@@ -292,44 +323,43 @@ class _Board:
         commit = repository[self.pinned.commit].peel(pygit2.Commit)
         _refuse_shallow(repository, commit)
         dates = _first_dates(repository, commit.id)
-        pins = []
+        pins, chosen = [], self.pinned.pictures
         for path, blob in _picture_files(commit.tree, left_out):
-            if dates[blob] is None:
+            date, source = dates[blob], "commit"
+            if chosen and str(blob)[:ID_BEGINS] not in chosen:
+                left_out["not on the list"] += 1
+                continue
+            if self.photographs and (taken := self._taken(repository, blob)):
+                date, source = taken, "exif"
+            if date is None:
                 left_out["impossible date"] += 1
             else:
-                pins.append((dates[blob], path, blob))
+                pins.append((date, path, blob, source))
         rows = self._save(repository, sorted(pins, key=lambda pin: pin[:2]), left_out)
         return rows, left_out
 
+    def _taken(self, repository: pygit2.Repository, blob: pygit2.Oid) -> datetime | None:
+        """When a photograph was taken; None if it does not say, or cannot be read."""
+        try:
+            times = parse_times(picture_dates(self._read(repository, blob)))
+        except PictureError:
+            return None
+        return next((time.to_pydatetime() for time in times if not pd.isna(time)), None)
+
     def _fetch(self, repository: pygit2.Repository) -> None:
         """Bring the pinned commit into the bare repository, with its history."""
-        url, commit = self.pinned.url, self.pinned.commit
-        remote = repository.remotes.create_anonymous(url)
-        # the commit alone, though no branch may lead to it any more; not every server allows this
-        for wanted in ((commit,), BRANCHES):
-            if commit in repository:
-                break
-            try:
-                remote.fetch(wanted, callbacks=_Transfer(self.bar))
-            except pygit2.GitError as error:
-                if wanted == BRANCHES:
-                    reason = _reason(error)
-                    if NO_PACKET in reason:
-                        reason += f". If the source is a shallow clone: {UNSHALLOW}"
-                    raise RepositoryError(f"cannot fetch {url}: {reason}") from error
-        if commit not in repository:
-            raise RepositoryError(f"{url} has no commit {commit}")
+        fetch_commit(repository, self.pinned.url, self.pinned.commit, _Transfer(self.bar))
 
     def _save(
         self,
         repository: pygit2.Repository,
-        pins: Sequence[tuple[datetime, str, pygit2.Oid]],
+        pins: Sequence[tuple[datetime, str, pygit2.Oid, str]],
         left_out: Counter[str],
     ) -> list[Row]:
         """Save the pictures of the first pins, in the order given."""
         rows: list[Row] = []
         seen = set()
-        for date, path, blob in pins:
+        for date, path, blob, source in pins:
             if blob in seen:
                 left_out["same file at another path"] += 1
                 continue
@@ -337,7 +367,7 @@ class _Board:
             if len(rows) == self.max_pins:
                 left_out[f"after the first {self.max_pins} of a board"] += 1
                 continue
-            image = f"{self.pinned.board_id}/{str(blob)[:16]}.jpg"
+            image = f"{self.pinned.board_id}/{str(blob)[:ID_BEGINS]}.jpg"
             try:
                 data = self._read(repository, blob)
                 width, height = save_picture(data, self.out / image, short_side=self.short_side)
@@ -348,7 +378,7 @@ class _Board:
             values = (
                 self.pinned.board_id, image, date.isoformat(), caption,
                 self.pinned.url.removeprefix("https://github.com/"), self.pinned.commit,
-                path, str(blob), width, height, self.pinned.licence,
+                path, str(blob), width, height, self.pinned.licence, source,
             )  # fmt: skip
             rows.append(dict(zip(COLUMNS, values, strict=True)))
             self.bar.set_postfix(pictures=len(rows))
@@ -362,6 +392,47 @@ class _Board:
         if data.startswith(LFS_POINTER):
             raise PictureError("git-LFS pointer")
         return data
+
+
+def fetch_commit(
+    repository: pygit2.Repository,
+    url: str,
+    commit: str,
+    callbacks: pygit2.RemoteCallbacks | None = None,
+) -> None:
+    """Bring a commit into a repository, with its history.
+
+    Parameters
+    ----------
+    repository : pygit2.Repository
+        Where to.
+    url : str
+        Where from.
+    commit : str
+        Its full id.
+    callbacks : pygit2.RemoteCallbacks, optional
+        What is told of the progress.
+
+    Raises
+    ------
+    RepositoryError
+        If it cannot be fetched, or is not there.
+    """
+    remote = repository.remotes.create_anonymous(url)
+    # the commit alone, though no branch may lead to it any more; not every server allows this
+    for wanted in ((commit,), BRANCHES):
+        if commit in repository:
+            break
+        try:
+            remote.fetch(wanted, callbacks=callbacks)
+        except pygit2.GitError as error:
+            if wanted == BRANCHES:
+                reason = _reason(error)
+                if NO_PACKET in reason:
+                    reason += f". If the source is a shallow clone: {UNSHALLOW}"
+                raise RepositoryError(f"cannot fetch {url}: {reason}") from error
+    if commit not in repository:
+        raise RepositoryError(f"{url} has no commit {commit}")
 
 
 class _Transfer(pygit2.RemoteCallbacks):

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from visprof import architectures, embedding, retrieval, scenes, siamese
+from visprof import embedding, retrieval, scenes, siamese
 from visprof._extras import needs
-from visprof.intervals import percentile_interval
-from visprof.siamese_training import image_inputs, train_last_layer, train_siamese
+from visprof.scene_table import class_readings, random_values, table_one
+from visprof.siamese_training import train_last_layer
 from visprof.steps.data import SceneSplit
-from visprof.steps.networks import Network, embed_all
 from visprof.steps.registry import step
 
 with needs("nets"):
     import torch
 
-__all__ = ["MARGINS", "siamese_ablation", "siamese_fine_tuning"]
+__all__ = ["MARGINS", "siamese_ablation"]
 
-PAPER_RATE, PAPER_ITERATIONS, PAPER_RATIO = 1e-5, 50_000, 100  # of the last layer; last to rest
+PAPER_RATE, PAPER_ITERATIONS = 1e-5, 50_000  # of the last layer
 MARGINS = (1.0, 10.0, 20.0, 25.0)
-FINE_TUNING_PAIRS = 32  # in a batch: all layers are slow on a CPU
 
 
 def _rates(n_iterations: int) -> dict[str, float]:
@@ -57,25 +53,17 @@ class _Trainings:
             scene_split.train["label"], n_similar, n_dissimilar, random_state=seed
         )
 
-    def new(
-        self, output_norm: str, trunk: architectures.Backbone | None = None
-    ) -> siamese.SiameseEmbedding:
+    def new(self, output_norm: str) -> siamese.SiameseEmbedding:
         """An untrained network, its normalisation set to the training scenes."""
         width = self.features.shape[1]
-        model = siamese.SiameseEmbedding(trunk, width, self.n_outputs, output_norm, self.seed)
+        model = siamese.SiameseEmbedding(None, width, self.n_outputs, output_norm, self.seed)
         return siamese.calibrate(model, self.features[: self.n_train])
 
-    def train(
-        self, model: siamese.SiameseEmbedding, inputs: Callable | None = None, **settings: Any
-    ) -> dict[str, float]:
+    def train(self, model: siamese.SiameseEmbedding, **settings: Any) -> dict[str, float]:
         """Train a network; how far its last layer turned, and how many pairs pushed."""
         first = model.last.weight.detach().clone()
         settings |= {"random_state": self.seed, "progress": False}
-        pairs = self.pairs, self.similar
-        if inputs is None:
-            training_log = train_last_layer(model, self.features, *pairs, **settings)
-        else:
-            training_log = train_siamese(model, inputs, *pairs, **settings)
+        training_log = train_last_layer(model, self.features, self.pairs, self.similar, **settings)
         cosine = torch.cosine_similarity(first, model.last.weight.detach().cpu())
         return {
             "turn": float(torch.rad2deg(cosine.clamp(-1, 1).arccos()).mean()),
@@ -83,27 +71,24 @@ class _Trainings:
             "last_active": training_log["active_share"].iloc[-1],
         }
 
-    def rank(
-        self, model: siamese.SiameseEmbedding, test_features: np.ndarray | None = None
-    ) -> retrieval.RankingMetrics:
+    def rank(self, model: siamese.SiameseEmbedding) -> retrieval.RankingMetrics:
         """Ranking metrics of the test scenes."""
-        rows = self.features[self.n_train :] if test_features is None else test_features
-        return retrieval.ranking_metrics(siamese.siamese_outputs(model, rows), self.labels)
+        outputs = siamese.siamese_outputs(model, self.features[self.n_train :])
+        return retrieval.ranking_metrics(outputs, self.labels)
 
     def score(
         self, ranking: retrieval.RankingMetrics, start: retrieval.RankingMetrics
     ) -> dict[str, float]:
         """Value (mean average precision) and gain over a start, with 95 % intervals."""
-        draws, at_start = (
-            retrieval.resampled_metrics(of, self.labels, random_state=self.seed)[0]
-            for of in (ranking, start)
-        )
-        low, high = percentile_interval(draws, 0.95)
-        gain_low, gain_high = percentile_interval(draws - at_start, 0.95)
-        gain = ranking.mean_ap - start.mean_ap
+        by_method = {
+            name: [class_readings(of, self.labels)]
+            for name, of in (("own", ranking), ("start", start))
+        }
+        table = table_one(by_method, random_values(self.labels), [("own", "start")])
+        value, gain = (table[row]["mean_ap"] for row in ("own", "own-start"))
         return {
-            "value": ranking.mean_ap, "low": low, "high": high,
-            "gain": gain, "gain_low": gain_low, "gain_high": gain_high,
+            "value": value.value, "low": value.low, "high": value.high,
+            "gain": gain.value, "gain_low": gain.low, "gain_high": gain.high,
         }  # fmt: skip
 
 
@@ -136,53 +121,4 @@ def siamese_ablation(
             )
             score = trainings.score(trainings.rank(model), start)
             rows.append({"output_norm": output_norm, "rule": rule, **settings, **learnt, **score})
-    return pd.DataFrame(rows)
-
-
-@step
-def siamese_fine_tuning(
-    folder: Path,
-    scene_features: embedding.Features,
-    scene_split: SceneSplit,
-    network: Network,
-    device: str,
-    n_outputs: int,
-    output_norm: str,
-    margin: float,
-    n_fine_tuning_batches: int,
-    n_similar: int,
-    n_dissimilar: int,
-    seed: int,
-) -> pd.DataFrame:
-    """What it brings that all layers learn, the last 100 times faster (the paper, section V-A).
-
-    Columns rule, lr_last, lr_rest, and those of `_Trainings.train` and `_Trainings.score`.
-    """
-    trainings = _Trainings(scene_features, scene_split, n_outputs, n_similar, n_dissimilar, seed)
-    start = trainings.rank(trainings.new(output_norm))
-    rows = [{"rule": "start", **trainings.score(start, start)}]
-    images = scene_split.images
-    for number, ((rule, rate), all_learn) in enumerate(
-        product(list(_rates(n_fine_tuning_batches).items())[:2], (False, True))
-    ):
-        trunk = network.load() if all_learn else None
-        model = trainings.new(output_norm, trunk)
-        settings = {"lr_last": rate, "lr_rest": rate / PAPER_RATIO if all_learn else 0.0}
-        learnt = trainings.train(
-            model,
-            None if trunk is None else image_inputs(images, trunk),
-            **settings,
-            margin=margin,
-            batch_size=FINE_TUNING_PAIRS,
-            n_iterations=n_fine_tuning_batches,
-            device=device,
-            precision=network.precision,
-        )
-        tested = None
-        if trunk is not None:
-            tested = embed_all(
-                images[trainings.n_train :], trunk, folder / str(number), device, network.precision
-            )
-        score = trainings.score(trainings.rank(model, tested and tested.features), start)
-        rows.append({"rule": rule, **settings, **learnt, **score})
     return pd.DataFrame(rows)

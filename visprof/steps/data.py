@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from visprof import boards, datasheet, duplicates, scenes
+from visprof.digests import picture_digest
 from visprof.intervals import Estimate
 from visprof.sources import vectors, world
 from visprof.steps.registry import step, variant
@@ -46,8 +46,13 @@ def data_folder(
     seed: int,
 ) -> Path:
     """Folder with boards (`boards.boards_folder`) and ``scenes/``: one's own, or simulated."""
+    if data and not Path(data).is_dir():
+        raise FileNotFoundError(
+            f"there is no folder data={data!r}; it must hold boards/ (a manifest.csv, or a folder "
+            "of pictures a board) and, unless training_scenes='simulated', scenes/ (a folder of "
+            "pictures a class)"
+        )
     if data:
-        boards.boards_folder(data)  # or else it says what is missing
         return Path(data)
     users = world.simulate_world(
         n_users,
@@ -89,13 +94,13 @@ def vector_world(
 
 
 @step
-def data_digest(data: str, weights: str) -> str:
+def data_digest(data: str, boards_folder: str, scenes_folder: str, weights: str) -> str:
     """Digest of what is read of the reader's own data; empty where all is simulated."""
     if not data:
         return ""
     read = [
-        boards.boards_folder(data),
-        Path(data) / "scenes",
+        boards.boards_folder(data, boards_folder),
+        Path(data) / scenes_folder,
         *([Path(weights)] if weights else []),
     ]
     return datasheet.content_digest(path for path in read if path.exists())
@@ -114,9 +119,9 @@ class Pins:
 
 
 @step
-def pins(data_folder: Path) -> Pins:
+def pins(data_folder: Path, boards_folder: str) -> Pins:
     """All pins of the data."""
-    found, left_out = boards.survey_boards(boards.boards_folder(data_folder))
+    found, left_out = boards.survey_boards(boards.boards_folder(data_folder, boards_folder))
     readable, unreadable = boards.split_readable(found)
     if len(unreadable):
         first = unreadable.head().itertuples()
@@ -149,12 +154,7 @@ def vector_pins(n_users: int, n_simulated_pins: int) -> Pins:
 def picture_contents(pins: Pins) -> np.ndarray:
     """Digest of each readable pin's file, (n,): equal ones show the same picture."""
     with ThreadPoolExecutor() as pool:
-        return np.array(list(pool.map(_content, pins.readable["image"])), dtype="S40")
-
-
-def _content(image: str) -> str:
-    with open(image, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
+        return np.array(list(pool.map(picture_digest, pins.readable["image"])), dtype="S40")
 
 
 @dataclass(frozen=True)
@@ -266,20 +266,35 @@ class SceneSplit:
 
 
 @step
-def scene_split(data_folder: Path) -> SceneSplit:
+def scene_split(
+    data_folder: Path, scenes_folder: str, n_train_scenes: int, n_test_scenes: int
+) -> SceneSplit:
     """Labelled scenes by a fixed split."""
-    if not (data_folder / "scenes").is_dir():
+    if not (data_folder / scenes_folder).is_dir():
         raise FileNotFoundError(
-            f"data={str(data_folder)!r} has no folder scenes/ (a folder of pictures a class); put "
-            "it there, or pass training_scenes=simulated"
+            f"data={str(data_folder)!r} has no folder {scenes_folder}/ (a folder of pictures a "
+            "class); put it there, or pass the name of another as scenes_folder, or "
+            "training_scenes=simulated"
         )
-    return SceneSplit(*scenes.split_scenes(scenes.read_scenes(data_folder / "scenes")))
+    return _first_of_each_class(data_folder / scenes_folder, n_train_scenes, n_test_scenes)
 
 
 @variant("scene_split", training_scenes="simulated")
 def drawn_scene_split(
-    folder: Path, scenes_per_class: int, picture_size: int, seed: int
+    folder: Path,
+    scenes_per_class: int,
+    picture_size: int,
+    n_train_scenes: int,
+    n_test_scenes: int,
+    seed: int,
 ) -> SceneSplit:
     """Drawn scenes, where the reader has no labelled photographs."""
     world.write_scenes(folder, n_per_class=scenes_per_class, size=picture_size, random_state=seed)
-    return SceneSplit(*scenes.split_scenes(scenes.read_scenes(folder / "scenes")))
+    return _first_of_each_class(folder / "scenes", n_train_scenes, n_test_scenes)
+
+
+def _first_of_each_class(folder: Path, n_train_scenes: int, n_test_scenes: int) -> SceneSplit:
+    train, test = scenes.read_split(folder)
+    return SceneSplit(
+        scenes.first_scenes(train, n_train_scenes), scenes.first_scenes(test, n_test_scenes)
+    )

@@ -9,7 +9,7 @@ import pandas as pd
 
 from visprof import boards, duplicates
 from visprof.intervals import Estimate
-from visprof.steps.data import BoardSplit, PinArrays, Pins
+from visprof.steps.data import BoardSplit, Pins
 from visprof.steps.profile_kinds import drawn_pins, rank_profiles, split_profiles
 from visprof.steps.registry import step
 from visprof.steps.user_ranking import mrr_columns, slug
@@ -20,6 +20,8 @@ __all__ = [
 ]  # fmt: skip
 
 LEAST_USERS = 0.9  # share of users that a comparison without near-duplicates should keep
+
+COMPARED_PARTS = ("image", "embedding", "facts")  # of the profiles that are compared
 
 REMOVED = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -153,13 +155,12 @@ def _pin_set(
 
 @step
 def leakage_ranks(
-    assignments: PinArrays,
-    pin_embedding: PinArrays,
+    pin_parts: dict[str, np.ndarray],
     leakage_samples: LeakageSamples,
     distance: str,
 ) -> list[dict[str, np.ndarray]]:
     """Reciprocal ranks of users by set of pins and profile, means over its samples."""
-    parts = {"image": assignments.analysed, "embedding": pin_embedding.analysed}
+    parts = {part: pin_parts[part] for part in COMPARED_PARTS if part in pin_parts}
     found = []
     for pin_set in leakage_samples.sets:
         ranks: dict[str, list[np.ndarray]] = {}

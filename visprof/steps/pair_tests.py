@@ -7,28 +7,35 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import false_discovery_control
 
-from visprof import shares, significance, ties
+from visprof import boards, shares, significance, ties
 from visprof.intervals import Estimate
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.error_rates import LEVEL
 from visprof.steps.registry import step, variant
 
-__all__ = ["PairTests", "no_sessions", "pair_tests", "pin_sessions", "significance_numbers"]
+__all__ = [
+    "PairTests", "no_sessions", "no_times", "pair_tests", "pin_sessions", "significance_numbers",
+]  # fmt: skip
 
 
 @step
-def pin_sessions(board_split: BoardSplit) -> np.ndarray | None:
-    """Session of each analysed pin, (n,) int: the pins that a user added on one day (UTC).
+def pin_sessions(board_split: BoardSplit, session_rule: str) -> np.ndarray | None:
+    """Session of each analysed pin, (n,) int: by default the pins that a user added on a day (UTC).
 
-    A batch of equal times is a part of one. None if no user added two pins on a day.
+    None if no session has two pins.
     """
     pins = board_split.analysed
-    sessions = pins.groupby(["board", pins["time"].dt.floor("D")]).ngroup().to_numpy()
-    return sessions if len(np.unique(sessions)) < len(sessions) else None
+    found = boards.sessions(pins["board"].to_numpy(), pins["time"].to_numpy(), session_rule)
+    return found if len(np.unique(found)) < len(found) else None
+
+
+@variant("pin_sessions", data="", session_length=1.0)
+def no_sessions(board_split: BoardSplit) -> None:
+    """Pins of the simulated world are drawn one by one: those of one day are there by chance."""
 
 
 @variant("pin_sessions", drawn=False)
-def no_sessions(board_split: BoardSplit) -> None:
+def no_times(board_split: BoardSplit) -> None:
     """Times an hour apart tell no session."""
 
 
@@ -36,13 +43,16 @@ def no_sessions(board_split: BoardSplit) -> None:
 class PairTests:
     """Permutation tests of pairs of users, all or a random sample.
 
-    `pairs` are places among the sorted users; `by_session` is None where there are no sessions, and
-    `sessions_per_user` then counts pins.
+    `pairs` are places among the sorted users. `by_pin` and `by_session` test Z; `by_distance` tests
+    the distance of profiles, with whole sessions shuffled. Where there are no sessions,
+    `by_session` is None, each pin is a session in `by_distance`, and `sessions_per_user` counts
+    pins.
     """
 
     pairs: np.ndarray
     by_pin: significance.PairPValues
     by_session: significance.PairPValues | None
+    by_distance: significance.StudentisedPValues
     sessions_per_user: np.ndarray
 
 
@@ -60,21 +70,28 @@ def pair_tests(
     """p-values of pairs of analysed users, with pins and with whole sessions shuffled.
 
     Users' counts are sums over their pins, whatever the study's reading of Eq. 4. What is tested is
-    the mean of Z over seeds: every shuffle is the same in all vocabularies.
+    the mean over seeds of Z, and of the distance of profiles: every shuffle is the same in all
+    vocabularies.
     """
     users, codes = np.unique(board_split.analysed["board"].to_numpy(), return_inverse=True)
     pairs = significance.sample_pairs(len(users), n_tested_pairs, seed)
+    words = [of.analysed for of in every_assignments]
     test = (
-        [of.analysed for of in every_assignments], codes, pairs,
-        [of.background.sum(axis=0, dtype=float) for of in every_assignments], alpha,
-        n_permutations, variance, seed,
+        words, codes, pairs, [of.background.sum(axis=0, dtype=float) for of in every_assignments],
+        alpha, n_permutations, variance, seed,
     )  # fmt: skip
     by_pin = significance.max_z_pvalues(*test)
-    if pin_sessions is None:
-        return PairTests(pairs, by_pin, None, np.bincount(codes))
-    by_session = significance.max_z_pvalues(*test, sessions=pin_sessions)
-    users_of_sessions = codes[np.unique(pin_sessions, return_index=True)[1]]
-    return PairTests(pairs, by_pin, by_session, np.bincount(users_of_sessions))
+    sessions = np.arange(len(codes)) if pin_sessions is None else pin_sessions
+    by_session = None
+    if pin_sessions is not None:
+        by_session = significance.max_z_pvalues(*test, sessions=sessions)
+    # side by side: the squared distance is the sum over vocabularies
+    by_distance = significance.studentised_pvalues(
+        np.concatenate(words, axis=1), codes, pairs, sessions, n_permutations, seed
+    )
+    users_of_sessions = codes[np.unique(sessions, return_index=True)[1]]
+    per_user = np.bincount(users_of_sessions)
+    return PairTests(pairs, by_pin, by_session, by_distance, per_user)
 
 
 @step
@@ -85,6 +102,11 @@ def significance_numbers(pair_tests: PairTests, threshold: float) -> dict[str, E
     Hochberg's procedure keeps at a false discovery rate of 5 %. Intervals cover the draw of users,
     of pairs and of seeds. Tests are of Z averaged over seeds; how far their answer depends on the
     seeds is taken from the tests of each seed alone, which differ more.
+
+    By distance also ``pairs.distance.true``, a lower bound (at 95 %) on the share of pairs that
+    differ in truth, by closed testing; what the sessions allow it to be at most,
+    ``pairs.distance.ceiling``; and the share of pairs that could be significant,
+    ``pairs.distance.attainable``.
     """
     pairs, unit = pair_tests.pairs, "pairs of users"
     differ = ties.exceeds(pair_tests.by_pin.max_z_by_seed, threshold)
@@ -97,4 +119,15 @@ def significance_numbers(pair_tests: PairTests, threshold: float) -> dict[str, E
                 ties.at_most(kept(tests.p_values), LEVEL), pairs,
                 alone=[ties.at_most(kept(p), LEVEL) for p in tests.p_by_seed],
             )  # fmt: skip
+    by_distance = pair_tests.by_distance
+    for rule, p_values in (
+        ("significant", by_distance.p),
+        ("bh", false_discovery_control(by_distance.p)),
+        ("attainable", by_distance.least_p),
+    ):
+        chosen = ties.at_most(p_values, LEVEL)
+        numbers[f"pairs.distance.{rule}"] = shares.sampled_share(chosen, pairs)
+    for name, p_values in (("true", by_distance.p), ("ceiling", by_distance.least_p)):
+        bound = significance.true_discoveries(p_values, LEVEL) / len(pairs)
+        numbers[f"pairs.distance.{name}"] = Estimate(bound)
     return {key: number.of(len(pairs), unit) for key, number in numbers.items()}

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import softmax
 
-from visprof import boards, embedding, palette, prediction, profiles
-from visprof.steps.data import BoardSplit, PinArrays
-from visprof.steps.registry import step, variant
+from visprof import boards, prediction, profiles
+from visprof.steps.data import BoardSplit
+from visprof.steps.registry import step
 
 __all__ = [
-    "PROFILES", "ProfileKind", "TrainTestProfiles", "drawn_pins", "mean_profiles", "no_palettes",
-    "palettes", "rank_profiles", "split_profiles", "train_test_profiles",
+    "PROFILES", "ProfileKind", "TrainTestProfiles", "drawn_pins", "mean_profiles", "rank_by",
+    "rank_profiles", "split_profiles", "train_test_profiles",
 ]  # fmt: skip
 
 
@@ -23,33 +22,41 @@ class ProfileKind:
     """A kind of profile: what it is the mean of, over a user's pins, and how two are compared.
 
     Several parts are put side by side, each with the same spread. `distances` are those that suit;
-    if the study's is none of them, the first is taken.
+    if the study's is none of them, the first is taken. Some have a distance of their `own`,
+    whatever the study's. `sees` is what it is made from.
     """
 
     parts: tuple[str, ...]
     distances: tuple[str, ...] = profiles.DISTANCES
+    own: str = ""
+    sees: str = "pixels"
+
+    def usual(self, distance: str) -> str:
+        """How two are compared in a study of this distance."""
+        return self.own or (distance if distance in self.distances else self.distances[0])
 
 
-# A mean of embeddings has signs, and L*a*b* is made for the Euclidean distance.
+# A mean of embeddings, or of what is left of anything, has signs; L*a*b* is made for the Euclidean
+# distance, facts of files are in units of their spread, and whitening is made for the cosine.
+SIGNED = ("euclidean", "cosine")
 PROFILES = {
     "image": ProfileKind(("image",)),
-    "text": ProfileKind(("text",)),
-    "fused": ProfileKind(("image", "text")),
-    "mean embedding": ProfileKind(("embedding",), ("euclidean", "cosine")),
-    "label histogram": ProfileKind(("labels",)),
+    "mean embedding": ProfileKind(("embedding",), SIGNED),
+    "whitened": ProfileKind(("whitened",), SIGNED, own="cosine"),
+    "image less file facts": ProfileKind(("image less facts",), SIGNED),
+    "mean embedding less file facts": ProfileKind(("embedding less facts",), SIGNED),
+    "whitened less file facts": ProfileKind(("whitened less facts",), SIGNED, own="cosine"),
+    "within-class residual": ProfileKind(("within class",), SIGNED),
     "palette": ProfileKind(("palette",), ("euclidean",)),
+    "label histogram": ProfileKind(("labels",), sees="labels"),
+    "probe histogram": ProfileKind(("probe",), sees="labels"),
+    "text": ProfileKind(("text",), sees="captions"),
+    "bag of words": ProfileKind(("words",), sees="captions"),
+    "bag of words, tf-idf": ProfileKind(("weighted words",), SIGNED, sees="captions"),
+    "sentences": ProfileKind(("sentences",), SIGNED, sees="captions"),
+    "fused": ProfileKind(("image", "text"), sees="pixels and captions"),
+    "file facts": ProfileKind(("facts",), ("euclidean",), sees="neither"),
 }
-
-
-@step
-def palettes(board_split: BoardSplit) -> np.ndarray | None:
-    """Mean and spread of the colours of each analysed pin's picture, (n_analysed, 6)."""
-    return palette.picture_palettes(list(board_split.analysed["image"]))
-
-
-@variant("palettes", drawn=False)
-def no_palettes(board_split: BoardSplit) -> None:
-    """There is no picture that has colours."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +109,13 @@ def split_profiles(
 def rank_profiles(
     split: TrainTestProfiles, name: str, n_train: int, distance: str
 ) -> prediction.Ranks:
-    """Ranks of all users' test profiles of one kind."""
+    """Ranks of all users' test profiles of one kind, as a study of this distance compares them."""
+    return rank_by(split, name, n_train, PROFILES[name].usual(distance))
+
+
+def rank_by(split: TrainTestProfiles, name: str, n_train: int, distance: str) -> prediction.Ranks:
+    """Ranks of all users' test profiles of one kind, by any distance."""
     kind = PROFILES[name]
-    distance = distance if distance in kind.distances else kind.distances[0]
     pairs = [(split.train[part, n_train], split.test[part]) for part in kind.parts]
     if len(pairs) > 1:
         return prediction.rank_users(*profiles.join_profiles(pairs, distance))
@@ -119,11 +130,7 @@ def drawn_pins(pins: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
 
 @step
 def train_test_profiles(
-    assignments: PinArrays,
-    text_assignments: PinArrays | None,
-    pin_embedding: PinArrays,
-    pin_features: embedding.Features | None,
-    palettes: np.ndarray | None,
+    pin_parts: dict[str, np.ndarray],
     board_split: BoardSplit,
     n_pins: int,
     n_test: int,
@@ -131,15 +138,7 @@ def train_test_profiles(
     seed: int,
 ) -> TrainTestProfiles:
     """Profiles of each user by the first and by the last of sampled pins (section VI-C)."""
-    parts = {"image": assignments.analysed, "embedding": pin_embedding.analysed}
-    if text_assignments is not None:
-        parts["text"] = text_assignments.analysed
-    if pin_features is not None:
-        outputs = board_split.arrays(pin_features.outputs).analysed
-        parts["labels"] = softmax(np.float64(outputs), axis=1)
-    if palettes is not None:
-        parts["palette"] = palettes
     sample = drawn_pins(board_split.analysed, n_pins, seed)
     splits = {n_train: boards.split_pins(sample, n_train, n_test) for n_train in train_sizes}
     train = {n_train: first for n_train, (first, _) in splits.items()}
-    return split_profiles(parts, sample, train, splits[train_sizes[0]][1])
+    return split_profiles(pin_parts, sample, train, splits[train_sizes[0]][1])

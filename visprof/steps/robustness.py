@@ -21,10 +21,12 @@ __all__ = [
     "redrawn_mrr", "repeated_mrr",
 ]  # fmt: skip
 
+SPLIT_PARTS = ("image", "text", "embedding", "facts")  # of the profiles that are compared
+
 
 @dataclass(frozen=True)
 class BatchEffect:
-    """What batches of equal times do to the MRR.
+    """What batches of equal times, or of one day, do to the MRR.
 
     `table` has the columns split, profile, value, low, high, estimate, for the same users; `n_tied`
     boards of `n_boards` have a batch on both sides of the split, `n_left` keep a training pin
@@ -58,34 +60,53 @@ class BatchSplits:
 @step
 def batch_splits(
     board_split: BoardSplit,
+    pin_sessions: np.ndarray | None,
     n_pins: int,
     n_test: int,
     train_sizes: tuple[int, ...],
     n_repeats: int,
     seed: int,
-) -> BatchSplits:
-    """Splits with and without a batch on both sides, at the most training pins.
+) -> dict[str, BatchSplits]:
+    """Splits with and without a batch, or a day, on both sides, at the most training pins.
 
-    A split that keeps batches whole learns from fewer pins; so it is set beside one from which
-    as many are left out at random (the mean of some draws).
+    By what is kept whole: "batches", pins of one time, and "days", where these tell sessions. Such
+    a split learns from fewer pins; so it is set beside one from which as many are left out at
+    random (the mean of some draws).
     """
     n_train = max(train_sizes)
     sample = drawn_pins(board_split.analysed, n_pins, seed)
-    names = sample["board"].to_numpy()
     first, last = boards.split_pins(sample, n_train, n_test)
-    whole, _ = boards.split_pins(sample, n_train, n_test, keep_batches=True)
+    kept = {"batches": boards.split_pins(sample, n_train, n_test, keep_batches=True)[0]}
+    if pin_sessions is not None:
+        kept["days"] = boards.split_pins(sample, n_train, n_test, keep_days=True)[0]
+    seeds = range(seed, seed + max(1, n_repeats))
+    return {
+        name: _compared_splits(sample, first, last, whole, f"{name} kept whole", seeds)
+        for name, whole in kept.items()
+    }
+
+
+def _compared_splits(
+    sample: pd.DataFrame,
+    first: np.ndarray,
+    last: np.ndarray,
+    whole: np.ndarray,
+    rule: str,
+    seeds: range,
+) -> BatchSplits:
+    """A rule's training pins `whole` beside all `first` ones, of the boards that keep some."""
+    names = sample["board"].to_numpy()
     boards_left, kept = np.unique(names[whole], return_counts=True)
-    n_boards = len(np.unique(names))
+    n_boards, n_train = len(np.unique(names)), int(first[names == names[0]].sum())
     compared = np.isin(names, boards_left)
     sample, names = sample[compared], names[compared]
     first, last, whole = first[compared], last[compared], whole[compared]
-    fewer = [_fewer(first, whole, names, seed + repeat) for repeat in range(max(1, n_repeats))]
     return BatchSplits(
         sample,
         {
             "by number": [first],
-            "by number, fewer training pins": fewer,
-            "batches kept whole": [whole],
+            "by number, fewer training pins": [_fewer(first, whole, names, of) for of in seeds],
+            rule: [whole],
         },
         last,
         n_boards,
@@ -104,19 +125,25 @@ def _fewer(first: np.ndarray, whole: np.ndarray, boards: np.ndarray, seed: int) 
 
 @step
 def batch_ranks(
-    assignments: PinArrays,
-    text_assignments: PinArrays | None,
-    pin_embedding: PinArrays,
-    batch_splits: BatchSplits,
+    pin_parts: dict[str, np.ndarray],
+    batch_splits: dict[str, BatchSplits],
     distance: str,
+) -> dict[str, dict[tuple[str, str], np.ndarray]]:
+    """Reciprocal ranks of users by what is kept whole, split and profile.
+
+    None by a rule that leaves fewer than two boards.
+    """
+    parts = {part: pin_parts[part] for part in SPLIT_PARTS if part in pin_parts}
+    return {
+        name: _split_ranks(parts, splits, distance) if splits.sample["board"].nunique() > 1 else {}
+        for name, splits in batch_splits.items()
+    }
+
+
+def _split_ranks(
+    parts: dict[str, np.ndarray], splits: BatchSplits, distance: str
 ) -> dict[tuple[str, str], np.ndarray]:
-    """Reciprocal ranks of users by split and profile; none if fewer than two boards are left."""
-    splits = batch_splits
-    if splits.sample["board"].nunique() < 2:
-        return {}
-    parts = {"image": assignments.analysed, "embedding": pin_embedding.analysed}
-    if text_assignments is not None:
-        parts["text"] = text_assignments.analysed
+    """Reciprocal ranks of users by split and profile, means over its masks."""
     found: dict[tuple[str, str], list[np.ndarray]] = {}
     for split, masks in splits.train.items():
         for mask in masks:
@@ -130,27 +157,37 @@ def batch_ranks(
 
 @step
 def batch_effect(
-    every_batch_ranks: list[dict[tuple[str, str], np.ndarray]],
-    batch_splits: BatchSplits,
+    every_batch_ranks: list[dict[str, dict[tuple[str, str], np.ndarray]]],
+    batch_splits: dict[str, BatchSplits],
     seed: int,
+) -> dict[str, BatchEffect]:
+    """MRR where no batch, or no day, is on both sides of the split, at the most training pins."""
+    return {
+        name: _effect([of[name] for of in every_batch_ranks], splits, seed)
+        for name, splits in batch_splits.items()
+    }
+
+
+def _effect(
+    every_ranks: list[dict[tuple[str, str], np.ndarray]], splits: BatchSplits, seed: int
 ) -> BatchEffect:
-    """MRR where no batch is on both sides of the split, at the most training pins."""
-    splits = batch_splits
-    keys = list(every_batch_ranks[0])
+    keys = list(every_ranks[0])
     table = pd.DataFrame(keys, columns=["split", "profile"])
     if keys:
-        ranks = [np.column_stack([of[key] for key in keys]) for of in every_batch_ranks]
+        ranks = [np.column_stack([of[key] for key in keys]) for of in every_ranks]
         table = table.assign(**mrr_columns(ranks, seed))
     n_left = splits.sample["board"].nunique()
     return BatchEffect(table, splits.n_boards, splits.n_tied, n_left, splits.n_train)
 
 
 @step
-def batch_numbers(batch_effect: BatchEffect) -> dict[str, Estimate]:
-    """MRR by split and profile: keys such as ``batches.by-number.image``."""
+def batch_numbers(batch_effect: dict[str, BatchEffect]) -> dict[str, Estimate]:
+    """MRR by split and profile: ``batches.by-number.image``, ``whole-days.by-number.image``."""
     return {
-        f"batches.{slug(row.split)}.{slug(row.profile)}": row.estimate
-        for row in batch_effect.table.itertuples()
+        f"{prefix}.{slug(row.split)}.{slug(row.profile)}": row.estimate
+        for name, prefix in (("batches", "batches"), ("days", "whole-days"))
+        if name in batch_effect
+        for row in batch_effect[name].table.itertuples()
     }
 
 

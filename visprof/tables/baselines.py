@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import pandas as pd
 
 from visprof.intervals import Estimate
-from visprof.results.verdicts import verdict_above
+from visprof.results.verdicts import verdict_of_lead
+from visprof.steps.profile_kinds import PROFILES
 from visprof.steps.user_ranking import slug
 from visprof.tables.style import Styler, table
 
-__all__ = ["image_against_others"]
+__all__ = ["distance_choice", "image_against_others"]
 
 VERDICTS = {
     "holds": "image ahead", "does not hold": "the other ahead", "not resolved": "not resolved"
@@ -30,12 +31,37 @@ def image_against_others(leads: pd.DataFrame, mrr: Mapping[str, Estimate]) -> St
     """
     rows = [
         {
+            "sees": PROFILES[row.other].sees,
             "other profile": row.other,
             "its MRR": f"{mrr[f'mrr.{slug(row.other)}.{row.n_train}']:.3f}",
             "image minus other": f"{row.estimate:+.3f}",
             "p": f"{row.p:.4f}",
-            "verdict": VERDICTS[verdict_above(row.estimate, 0)],
+            "adjusted": f"{row.p_holm:.4f}",
+            "verdict": VERDICTS[verdict_of_lead(row.estimate, row.p_holm)],
         }
         for row in leads[leads["n_train"] == leads["n_train"].max()].itertuples()
+    ]
+    return table(pd.DataFrame(rows))
+
+
+def distance_choice(choice: pd.DataFrame) -> Styler:
+    """MRR by one distance for all, and by each profile's best.
+
+    Parameters
+    ----------
+    choice : DataFrame
+        The step ``distance_choice``.
+    """
+    rows = [
+        {
+            "profile": row.profile,
+            "Euclidean for all": f"{row.fixed:.3f}",
+            "its best, chosen without the user": f"{row.nested:.3f}",
+            "that is": row.chosen + ("" if row.share == 1 else f" ({row.share:.0%})"),
+            "image minus this, each by its best": ""
+            if row.profile == "image"
+            else f"{row.lead:+.3f}",
+        }
+        for row in choice.itertuples()
     ]
     return table(pd.DataFrame(rows))

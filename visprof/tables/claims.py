@@ -7,12 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from visprof.results.claims import side_by_side, verdict_with_seeds
+from visprof.results.scorecard import side_by_side, verdict_with_seeds
+from visprof.results.verdicts import DOES_NOT_HOLD, HOLDS, NOT_RESOLVED, UNANSWERABLE
 from visprof.tables.style import Styler, table
 
 __all__ = ["chance", "coverage", "findings", "moved_most", "numbers_by_kind", "rules", "verdicts"]
 
-MARKS = {"holds": "✔", "does not hold": "✘", "not tested": "–"}  # else: undecided
+MARKS = {HOLDS: "✔", DOES_NOT_HOLD: "✘", NOT_RESOLVED: "?", UNANSWERABLE: "–"}
 COVERED = ("users and seeds", "users alone", "one seed, its users")
 
 
@@ -22,7 +23,7 @@ def verdicts(cards: Mapping[str, pd.DataFrame]) -> Styler:
     Parameters
     ----------
     cards : mapping of str to DataFrame
-        `visprof.results.claims.scorecard` by the name of its study.
+        `visprof.results.scorecard.scorecard` by the name of its study.
 
     Returns
     -------
@@ -33,7 +34,7 @@ def verdicts(cards: Mapping[str, pd.DataFrame]) -> Styler:
     first = next(iter(cards.values()))
     found = {
         name: [
-            f"{MARKS.get(verdict, '?')} {words}"
+            f"{MARKS[verdict]} {words}"
             for verdict, words in zip(card["verdict"], verdict_with_seeds(card), strict=True)
         ]
         for name, card in cards.items()
@@ -43,16 +44,18 @@ def verdicts(cards: Mapping[str, pd.DataFrame]) -> Styler:
 
 def findings(cards: Mapping[str, pd.DataFrame]) -> Styler:
     """Verdict and finding of each claim, by study."""
-    return table(side_by_side(cards).drop(columns="rule"))
+    return table(side_by_side(cards))
 
 
 def rules(cards: Mapping[str, pd.DataFrame]) -> Styler:
-    """The rule of each claim's verdict."""
-    return table(side_by_side(cards)[["claim", "rule"]])
+    """Question and rule of each claim, and what speaks against it where it holds."""
+    first = next(iter(cards.values()))
+    names = {"rule": "holds if", "against": "what speaks against it even then"}
+    return table(first[["question", *names]].rename(columns=names))
 
 
 def chance(parts: pd.DataFrame) -> Styler:
-    """How much of each headline number is chance (`visprof.results.claims.chance_parts`)."""
+    """How much of each headline number is chance (`visprof.results.chance.chance_parts`)."""
     return table(parts.drop(columns=["key", "sd_units", "sd_seeds"]))
 
 
@@ -79,7 +82,7 @@ def moved_most(perturbed: Mapping[str, Any], n: int = 8) -> Styler:
         How many are shown.
     """
     apart = pd.Series(perturbed["half_widths"]).sort_values(ascending=False).head(n)
-    digits = [perturbed["digits"][key] for key in apart.index]
+    digits = [max(0.0, perturbed["digits"][key]) for key in apart.index]
     shown = {
         "number": apart.index,
         "moved, half-widths": apart.to_numpy(),

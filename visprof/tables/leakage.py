@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
+from visprof.steps.robustness import BatchEffect
 from visprof.tables.style import Styler, table
 
 __all__ = ["batch_effect", "near_duplicates"]
 
 
-def batch_effect(batches: pd.DataFrame) -> Styler:
+def batch_effect(effects: Mapping[str, BatchEffect]) -> Styler:
     """MRR by split: a row a split, a column a profile.
 
     Parameters
     ----------
-    batches : DataFrame
-        The table of the step ``batch_effect``.
+    effects : mapping of str to BatchEffect
+        The step ``batch_effect``.
     """
-    if batches.empty:
-        return table(pd.DataFrame({"split": ["none: fewer than two boards keep training pins"]}))
-    shown = batches.assign(shown=batches["estimate"].map("{:.3f}".format))
-    by_split = shown.set_index(["split", "profile"])["shown"].unstack(sort=False)
-    return table(by_split.rename_axis(columns=None).reset_index())
+    rows = [_by_split(name, of.table) for name, of in effects.items()]
+    return table(pd.concat(rows, ignore_index=True).fillna(""))
+
+
+def _by_split(kept_whole: str, mrr: pd.DataFrame) -> pd.DataFrame:
+    """A row a split, of the boards that keep training pins where these are kept whole."""
+    if mrr.empty:
+        none = "none: fewer than two boards keep training pins"
+        return pd.DataFrame({"compared by": [kept_whole], "split": [none]})
+    shown = mrr.assign(shown=mrr["estimate"].map("{:.3f}".format))
+    shown["compared by"] = kept_whole
+    by_split = shown.set_index(["compared by", "split", "profile"])["shown"].unstack(sort=False)
+    return by_split.rename_axis(columns=None).reset_index()
 
 
 def near_duplicates(by_rule: pd.DataFrame) -> Styler:
@@ -42,4 +53,4 @@ def near_duplicates(by_rule: pd.DataFrame) -> Styler:
     )
     of_rule = ["near-duplicates", "pins left", "test pins with one in training"]
     by_profile = rows.set_index([*of_rule, "profile"])["shown"].unstack(sort=False)
-    return table(by_profile[["image", "mean embedding"]].rename_axis(columns=None).reset_index())
+    return table(by_profile.rename_axis(columns=None).reset_index())

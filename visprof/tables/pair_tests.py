@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,12 @@ from visprof.intervals import Estimate
 from visprof.logodds import log_odds_z
 from visprof.tables.style import Styler, table
 
-__all__ = ["session_exchanges", "shares_by_rule"]
+__all__ = ["session_exchanges", "session_tests", "shares_by_rule", "variance_shares"]
 
+SESSION_TESTS = {  # of `benchmarks.variation`, by what they are called here
+    "distance of a pair": "pairs, studentised", "Z of a pair": "pairs, maximum z",
+    "share of users": "user share", "global (not used)": "global",
+}  # fmt: skip
 # pins of two clusters, sea and hills, that two made-up users added on a day
 DAYS = {"Monday": (2, 0), "Tuesday": (2, 0), "Wednesday": (0, 2)}
 
@@ -37,6 +42,26 @@ def session_exchanges() -> Styler:
     return table(pd.DataFrame(rows))
 
 
+def session_tests(kept: Mapping[str, Any]) -> Styler:
+    """How often each test finds a difference, by how users collect: level, then power.
+
+    Parameters
+    ----------
+    kept : mapping
+        What ``benchmarks.variation`` keeps: a world for each setting, by ascending share of users.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    for world in kept["worlds"]:
+        cells = found.setdefault(world["setting"], {name: [] for name in SESSION_TESTS})
+        for name, test in SESSION_TESTS.items():
+            cells[name].append(f"{world['rejected'][test]:.0%}")
+    rows = [
+        {"how users collect": setting} | {name: " / ".join(of) for name, of in cells.items()}
+        for setting, cells in found.items()
+    ]
+    return table(pd.DataFrame(rows))
+
+
 def shares_by_rule(numbers: Mapping[str, Estimate], threshold: float) -> pd.DataFrame:
     """Shares of pairs that differ, for a figure: columns name (of the rule), value, low, high.
 
@@ -48,14 +73,35 @@ def shares_by_rule(numbers: Mapping[str, Estimate], threshold: float) -> pd.Data
         Users differ where Z is above it, by the paper's rule.
     """
     names = {
-        "pairs.tested.differ": f"$Z$ > {threshold:g} (the paper)",
-        "pairs.significant": "test, pins shuffled",
-        "pairs.bh": "pins shuffled, FDR 5 %",
-        "pairs.significant.sessions": "test, sessions shuffled",
-        "pairs.bh.sessions": "sessions shuffled, FDR 5 %",
+        "pairs.tested.differ": f"Z > {threshold:g} (the paper)",
+        "pairs.significant": "Z, pins shuffled",
+        "pairs.bh": "Z, pins shuffled, FDR 5 %",
+        "pairs.significant.sessions": "Z, sessions shuffled",
+        "pairs.bh.sessions": "Z, sessions shuffled, FDR 5 %",
+        "pairs.distance.significant": "distance",
+        "pairs.distance.bh": "distance, FDR 5 %",
     }
     return pd.DataFrame([
         {"name": name, "value": of.value, "low": of.low, "high": of.high}
         for key, name in names.items()
         if (of := numbers.get(key)) is not None
     ])  # fmt: skip
+
+
+def variance_shares(shares: pd.DataFrame) -> Styler:
+    """Shares of users, sessions and single pins in the variance of what profiles are means of.
+
+    Parameters
+    ----------
+    shares : DataFrame
+        The step ``variance_table``.
+    """
+    names = {
+        "user": "user", "session": "session", "pin": "pin itself",
+        "expected": "user, in a session's mean",
+    }  # fmt: skip
+    shown = shares.assign(estimate=shares["estimate"].map("{:.3f}".format))
+    wide = shown.pivot(index="profile", columns="share", values="estimate")
+    order = shares["profile"].drop_duplicates()
+    wide = wide.reindex(index=order, columns=[of for of in names if of in wide]).fillna("")
+    return table(wide.rename(columns=names).rename_axis(columns=None).reset_index())

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from visprof.intervals import Estimate
-from visprof.results.verdicts import verdict_above
+from visprof.results.verdicts import verdict_above, verdict_of_lead
 from visprof.steps.user_ranking import slug
 from visprof.tables.style import Styler, table
 
@@ -63,10 +63,11 @@ def image_verdicts(mrr_table: pd.DataFrame, leads: pd.DataFrame, random: Estimat
             f"above random ({random.value:.3f})": verdict_above(row.estimate, random.value),
         }
         if row.n_train in text.index:
-            lead, p_value = text.loc[row.n_train, ["estimate", "p"]]
+            lead, p_value, adjusted = text.loc[row.n_train, ["estimate", "p", "p_holm"]]
             shown["image minus text"] = f"{lead:+.3f}"
             shown["p"] = f"{p_value:.4f}"
-            shown["above text"] = verdict_above(lead, 0)
+            shown["adjusted"] = f"{adjusted:.4f}"
+            shown["above text"] = verdict_of_lead(lead, adjusted)
         rows.append(shown)
     return table(pd.DataFrame(rows))
 

@@ -8,7 +8,7 @@ from visprof.intervals import Estimate
 from visprof.sentences.training import GAIN, MIDDLE, VARIANTS
 from visprof.tables.style import Styler, table
 
-__all__ = ["layers_tuned", "turned_layers"]
+__all__ = ["turned_layers"]
 
 VALUE = ["value", "low", "high"]
 
@@ -32,28 +32,4 @@ def turned_layers(ablation: pd.DataFrame) -> Styler:
         }
         for _, row in trained[trained["margin"] == MIDDLE].iterrows()
     ]
-    return table(pd.DataFrame(rows))
-
-
-def layers_tuned(fine_tuning: pd.DataFrame) -> Styler:
-    """Trainings of the last layer alone and of all layers, and what they gain.
-
-    Parameters
-    ----------
-    fine_tuning : DataFrame
-        The step ``siamese_fine_tuning``.
-    """
-    rows = []
-    for _, row in fine_tuning.iterrows():
-        trained = row["rule"] != "start"
-        rows.append(
-            {
-                "learning rates": row["rule"],
-                "last layer": f"{row['lr_last']:.2g}" if trained else "",
-                "other layers": f"{row['lr_rest']:.2g}" if row["lr_rest"] > 0 else "frozen",
-                "turn of the last layer": f"{row['turn']:.2g}°" if trained else "",
-                "mAP": f"{Estimate(*row[VALUE]):.3f}",
-                "gain over the start": f"{Estimate(*row[GAIN]):.3f}" if trained else "",
-            }
-        )
     return table(pd.DataFrame(rows))

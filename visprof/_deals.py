@@ -1,0 +1,136 @@
+"""Sessions and pins by user, and how they are dealt between two users."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from visprof._numba import njit, prange
+from visprof._random import GOLDEN, mixed
+from visprof.checks import check_groups
+from visprof.profiles import user_profiles
+
+__all__ = ["add_rows", "deal", "dealt_units", "group_codes", "reached_distances", "session_codes"]
+
+_HALF = np.uint64(32)  # of the bits of a random number
+_TRIES = 20  # shuffles of sessions, of which the one that keeps the numbers of pins best is taken
+
+
+def group_codes(groups: ArrayLike, n: int, name: str) -> NDArray[np.int64]:
+    """Numbers of groups of n pins, in sorted order."""
+    return np.unique(check_groups(groups, n, name), return_inverse=True)[1]
+
+
+def session_codes(
+    users: ArrayLike, sessions: ArrayLike, n: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Session of each of n pins, from 0 by user and name, and the user of each session, from 0.
+
+    The same name with two users means two sessions.
+    """
+    owners, names = group_codes(users, n, "users"), group_codes(sessions, n, "sessions")
+    n_names = names.max() + 1
+    own, codes = np.unique(owners * n_names + names, return_inverse=True)
+    return codes, own // n_names
+
+
+def dealt_units(
+    pins: NDArray, users: ArrayLike, sessions: ArrayLike | None
+) -> tuple[NDArray, NDArray[np.int64], NDArray[np.int64]]:
+    """What is dealt, pins or sums of sessions, by user; their sizes; and where users start."""
+    if sessions is None:
+        owners = group_codes(users, len(pins), "users")
+        if np.any(np.diff(owners) < 0):
+            order = np.argsort(owners, kind="stable")
+            pins, owners = pins[order], owners[order]
+        sizes = np.ones(len(pins), np.int64)
+    else:
+        codes, owners = session_codes(users, sessions, len(pins))
+        sizes = np.bincount(codes)
+        pins = user_profiles(pins, codes, counts=True)[1]
+    return pins, sizes, np.searchsorted(owners, np.arange(owners[-1] + 2))
+
+
+@njit
+def deal(order, sizes, n_pins, state, chosen):  # pragma: no cover  (compiled)
+    """Draw units, at least one, with as many pins as asked for, or nearly: the best of some tries.
+
+    Shuffles ``order``, writes ``chosen``; returns how many are chosen and the state of the stream.
+    """
+    n_chosen, nearest = 0, np.int64(2**62)
+    for _ in range(_TRIES):
+        place, n_dealt = 0, np.int64(0)
+        while n_dealt < n_pins:
+            state += GOLDEN
+            n_left = np.uint64(len(order) - place)
+            other = place + np.int64((mixed(state) >> _HALF) * n_left >> _HALF)
+            order[place], order[other] = order[other], order[place]
+            n_before = n_dealt
+            n_dealt += sizes[order[place]]
+            place += 1
+        if place > 1 and n_pins - n_before <= n_dealt - n_pins:  # nearer without the last one
+            n_dealt = n_before
+            place -= 1
+        if abs(n_dealt - n_pins) < nearest:
+            n_chosen, nearest = place, abs(n_dealt - n_pins)
+            chosen[:place] = order[:place]
+        if nearest == 0:
+            break
+    return n_chosen, state
+
+
+@njit
+def add_rows(total, units, rows):  # pragma: no cover  (compiled)
+    """Add rows, four at a time, for the total is then read and written a quarter as often."""
+    whole = len(rows) - len(rows) % 4
+    for r in range(0, whole, 4):
+        a, b, c, d = units[rows[r]], units[rows[r + 1]], units[rows[r + 2]], units[rows[r + 3]]
+        for k in range(len(total)):
+            total[k] += (np.float64(a[k]) + b[k]) + (np.float64(c[k]) + d[k])
+    for r in range(whole, len(rows)):
+        a = units[rows[r]]
+        for k in range(len(total)):
+            total[k] += a[k]
+
+
+@njit(parallel=True, cache=True)
+def reached_distances(
+    units, sizes, starts, pairs, cuts, seeds, n_permutations
+):  # pragma: no cover  (compiled)
+    """How many deals of each pair reach its cut, and how many part the sessions as the data do."""
+    reached, alike = np.zeros((2, len(pairs)), np.int64)
+    for pair in prange(len(pairs)):
+        i, j = pairs[pair]
+        order = np.concatenate(
+            (np.arange(starts[i], starts[i + 1]), np.arange(starts[j], starts[j + 1]))
+        )
+        first, n_first = starts[i], starts[i + 1] - starts[i]
+        both, n_both, squared_sizes = np.zeros(units.shape[1]), np.int64(0), np.int64(0)
+        add_rows(both, units, order)
+        for unit in order:
+            n_both += sizes[unit]
+            squared_sizes += sizes[unit] ** 2
+        n_pins = sizes[first : first + n_first].sum()
+        # who gets the smaller part does not matter: the distance is the same
+        n_pins = min(n_pins, n_both - n_pins)
+        chosen, dealt = np.empty_like(order), np.empty_like(both)
+        state = seeds[pair]
+        for _ in range(n_permutations):
+            n_chosen, state = deal(order, sizes, n_pins, state, chosen)
+            dealt[:] = 0
+            add_rows(dealt, units, chosen[:n_chosen])
+            n_dealt, squared, n_own = np.int64(0), np.int64(0), 0
+            for unit in chosen[:n_chosen]:
+                n_dealt += sizes[unit]
+                squared += sizes[unit] ** 2
+                n_own += first <= unit < first + n_first
+            n_rest = n_both - n_dealt
+            spread = squared / n_dealt**2 + (squared_sizes - squared) / n_rest**2
+            mean, total = 1 / n_both, 0.0
+            for k in range(len(both)):
+                # the part's distance from the mean of both, of which the rest's is a multiple
+                total += (dealt[k] / n_dealt - both[k] * mean) ** 2
+            reached[pair] += total * (n_both / n_rest) ** 2 >= cuts[pair] * spread
+            same = n_own == n_first and n_chosen == n_first
+            alike[pair] += same or (n_own == 0 and n_chosen == len(order) - n_first)
+    return reached, alike
