@@ -141,9 +141,10 @@ for key, number in found.items():
         if getattr(number, part) is not None:
             numbers[f"{key} {part}"] = float(getattr(number, part))
 tables = {
-    "batches": study["batch_effect"].table, "leakage": study["leakage"].by_rule,
-    "distances": study["distance_table"], "gains": study["gain_sources"],
-    "repeats": study["repeated_mrr"], "false positives": study["false_positives"],
+    **{name: of.table for name, of in study["batch_effect"].items()},
+    "leakage": study["leakage"].by_rule, "distances": study["distance_table"],
+    "gains": study["gain_sources"], "repeats": study["repeated_mrr"],
+    "false positives": study["false_positives"],
 }
 for name, table in tables.items():
     for column in table.select_dtypes("number"):
