@@ -26,6 +26,7 @@ from visprof import (
 )
 from visprof.book.inputs import changed_inputs
 from visprof.parameters import PRESETS, Parameters, allowed_values
+from visprof.results.claims import read_claims
 from visprof.results.scorecard import scorecard
 from visprof.results.verdicts import UNANSWERABLE
 from visprof.steps import STEPS, VARIANTS
@@ -197,6 +198,11 @@ def test_headline_numbers_of_the_tiny_world(tiny):
         if number.low is not None and number.value != number.high:
             assert number.low <= number.value <= number.high, key
     assert numbers["map.hybrid"].value > numbers["map.bow"].value > numbers["map.random"].value
+    claims = read_claims(max(tiny.train_sizes), tiny.threshold)
+    lacking = {
+        key for claim in claims for condition in claim.rule for key in condition.missing(numbers)
+    }
+    assert {key for key in lacking if "file-facts" not in key} == set()  # its files are all alike
 
 
 def test_what_is_computed_is_told_to_whoever_waits_for_the_page(tmp_path):

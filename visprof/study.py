@@ -33,10 +33,14 @@ from visprof.sources import world
 from visprof.steps import STEPS, find_step
 from visprof.steps.registry import is_kept, needed_steps
 
-__all__ = ["STEPS", "Study"]
+__all__ = ["HEADLINE", "STEPS", "Study"]
 
 log = logging.getLogger("visprof")
 NAMES = frozenset(parameter.name for parameter in dataclasses.fields(Parameters))
+HEADLINE = (  # steps whose numbers the claims rest on
+    "map_numbers", "pair_numbers", "significance_numbers", "variance_numbers", "mrr_numbers",
+    "days_numbers",
+)  # fmt: skip
 
 
 class Study:
@@ -318,11 +322,7 @@ class Study:
 
     def headline(self) -> dict[str, Estimate]:
         """What the claims rest on: Table 1, Figure 5, tests, variance shares, Figure 6, days."""
-        steps = (
-            "map_numbers", "pair_numbers", "significance_numbers", "variance_numbers",
-            "mrr_numbers", "days_numbers",
-        )  # fmt: skip
-        return {key: number for step in steps for key, number in self[step].items()}
+        return {key: number for step in HEADLINE for key, number in self[step].items()}
 
     def record(
         self,
