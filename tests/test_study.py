@@ -198,7 +198,7 @@ def test_headline_numbers_of_the_tiny_world(tiny):
         if number.low is not None and number.value != number.high:
             assert number.low <= number.value <= number.high, key
     assert numbers["map.hybrid"].value > numbers["map.bow"].value > numbers["map.random"].value
-    claims = read_claims(max(tiny.train_sizes), tiny.threshold)
+    claims = read_claims(n_train=max(tiny.train_sizes), threshold=tiny.threshold)
     lacking = {
         key for claim in claims for condition in claim.rule for key in condition.missing(numbers)
     }
