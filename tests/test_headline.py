@@ -28,13 +28,14 @@ def test_numbers_of_users_stand_in_the_order_of_the_claims():
     assert headline_keys([*users[::-1], "pairs.bh"]) == users
 
 
-@pytest.mark.parametrize("preset", ["demo", "boards"])
+@pytest.mark.parametrize("preset", ["demo", "boards", "travel"])
 def test_every_value_that_the_scorecard_shows_is_in_the_headline(preset):
     ledger = find_ledger(preset=preset)
     entries = ledger.read()
     shown = {f"{entries[key]['value']:.3f}" for key in headline_keys(entries)}
     shown |= {f"{entries[key]['value']:.1%}" for key in headline_keys(entries)}
-    shown |= {f"at least {entries[key]['value']:.0%}" for key in headline_keys(entries)}
+    for words in ("at least {:.0%}", "{:.0%} that the sessions allow"):
+        shown |= {words.format(entries[key]["value"]) for key in headline_keys(entries)}
     card = ledger_scorecard(ledger)
     for ours in card.loc[card["verdict"] != UNANSWERABLE, "ours"]:
         first = re.split(" against | of the variance|, of at most", ours.split(";")[0])[:2]

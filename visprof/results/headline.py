@@ -11,7 +11,10 @@ OF_SCENES = (
     "map.hybrid", "map.cnn", "map.bow", "map.random", "map.heldout.hybrid", "map.heldout.cnn",
     "map.probe",
 )  # fmt: skip
-OF_USERS = ("variance.image.user", "pairs.differ", "pairs.distance.true")
+OF_USERS = (
+    "variance.image.user", "pairs.differ", "pairs.distance.true", "pairs.distance.ceiling",
+    "days.at-least-8.image",
+)  # fmt: skip
 PROFILES = (
     "image", "file-facts", "image-less-file-facts", "text", "bag-of-words", "mean-embedding",
     "within-class-residual", "probe-histogram", "label-histogram",
