@@ -38,6 +38,6 @@ def test_every_value_that_the_scorecard_shows_is_in_the_headline(preset):
         shown |= {words.format(entries[key]["value"]) for key in headline_keys(entries)}
     card = ledger_scorecard(ledger)
     for ours in card.loc[card["verdict"] != UNANSWERABLE, "ours"]:
-        first = re.split(" against | of the variance|, of at most", ours.split(";")[0])[:2]
+        first = re.split(" against | of the variance|, of at most ", ours.split(";")[0])[:2]
         first = [of for of in first if any(map(str.isdigit, of))]
         assert all(value.split(" (")[0] in shown for value in first), ours
