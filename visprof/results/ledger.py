@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +123,11 @@ class Ledger:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         used = {number["run"] for number in kept["numbers"].values()}
         kept["runs"] = {run: made for run, made in kept["runs"].items() if run in used}
-        text = json.dumps(kept, indent=1, sort_keys=True, default=str)
-        write_whole(self.path, f"{text}\n".encode())
+        parts = [
+            f" {json.dumps(part)}: {{\n" + ",\n".join(_lines(kept[part])) + "\n }"
+            for part in sorted(kept)
+        ]
+        write_whole(self.path, ("{\n" + ",\n".join(parts) + "\n}\n").encode())
 
     def replace_by(self, parts: Iterable[str | Path]) -> None:
         """Make this ledger of the numbers of others, such as one a page.
@@ -184,6 +187,12 @@ def _is_equal(a: Any, b: Any) -> bool:
 def _shown(estimate: Estimate) -> str:
     size = "" if estimate.n is None else f" of {estimate.n} {estimate.unit}".rstrip()
     return f"{estimate:.6g}{size}"
+
+
+def _lines(entries: Mapping[str, Any]) -> Iterator[str]:
+    """Entries of JSON, one a line, so that a change of a ledger shows each number whole."""
+    for key, entry in sorted(entries.items()):
+        yield f"  {json.dumps(key)}: {json.dumps(entry, sort_keys=True, default=str)}"
 
 
 def _refuse_conflict(
