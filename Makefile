@@ -13,6 +13,10 @@ PARAMS =
 CHAPTER = 06-prediction
 PORT = 8000
 
+# Libraries are compiled when first imported (pip would compile all of them, most for nothing), and
+# what is compiled must be kept: where this is set, each process would compile them for itself.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install book pdf run serve test fast lint lock results verify clean
 

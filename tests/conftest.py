@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import resource
 import subprocess
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 # A machine that is slow or busy is no failure, and every run tries the same examples; where a test
 # does not say how many, fewer with the tests of seconds than with all of them.
-settings.register_profile("all", deadline=None, derandomize=True, max_examples=100)
-settings.register_profile("fast", settings.get_profile("all"), max_examples=25)
+settings.register_profile("all", deadline=None, derandomize=True, max_examples=60)
+settings.register_profile("fast", settings.get_profile("all"), max_examples=20)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,13 +39,22 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True)
 def _own_look() -> Iterator[None]:
     """Figures look as in a fresh process, whatever pages an earlier test has made in this one."""
-    with mpl.rc_context():
-        yield
+    before = dict.copy(mpl.rcParams)  # rc_context() checks each of 300 settings again, each time
+    yield
+    if dict.items(mpl.rcParams) != before.items():
+        dict.update(mpl.rcParams, before)
 
 
 def pytest_collection_finish() -> None:
-    """Libraries stay until the end: the collector of garbage need not look at them each time."""
+    """Two things that would take longer than many a test, at each test.
+
+    Libraries stay until the end, so the collector of garbage need not look at them. What is logged
+    is caught at the root, to which torch's dozens of loggers do not pass it on unless told.
+    """
     gc.freeze()
+    for logger in logging.root.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.propagate = True
 
 
 @pytest.fixture(scope="session")

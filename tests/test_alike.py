@@ -65,7 +65,6 @@ def test_users_of_one_taste_are_nearest_about_equally_often():
     assert (table["high"] - table["low"]).min() >= 2
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.integers(2, 6), st.integers(1, 5), st.integers(2, 4), st.integers(0, 99))
 def test_ranks_and_shares_are_possible(n_users, n_pins, k, seed):
     rng = np.random.default_rng(seed)
@@ -97,7 +96,7 @@ def test_wrong_input_is_named():
             resampled_profiles(wrong)
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20)
 @given(st.integers(-900, 900) | st.just(1023), st.sampled_from(DISTANCES))
 def test_who_is_alike_does_not_depend_on_the_unit(k, distance):
     pins, users = pins_of({"x": [1, 2, 3], "y": [3, 2, 1], "z": [1, 1, 1]}, n=9)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from board_files import save_picture, write_manifest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -311,7 +311,6 @@ def board_table(sizes):
     )
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.integers(1, 4), st.integers(1, 4), st.lists(st.integers(0, 5), min_size=1, max_size=4))
 def test_split_takes_the_first_and_the_last(n_train, n_test, extra):
     sizes = {f"b{i}": n_train + n_test + more for i, more in enumerate(extra)}
@@ -368,7 +367,6 @@ def test_batches_stay_whole_on_the_side_of_the_test_pins():
     assert (plain & ~train).sum() == 4
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 5))
 def test_no_time_is_on_both_sides_where_batches_are_kept(seed, n_times):
     rng = np.random.default_rng(seed)
@@ -404,7 +402,6 @@ def plain_sessions(users, times, rule):
     return numbers
 
 
-@settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10**6), n=st.integers(1, 30), rule=st.sampled_from(boards.SESSION_RULES))
 def test_sessions_equal_plain_loops(seed, n, rule):
     rng = np.random.default_rng(seed)

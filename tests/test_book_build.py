@@ -149,6 +149,7 @@ def quick(build, monkeypatch):
     return build
 
 
+@pytest.mark.slow
 def test_an_unchanged_book_is_neither_executed_nor_rendered(build, tmp_path):
     assert build() == ("the first time", True)
     notebook = tmp_path / "out" / "demo" / "pages" / "book" / "01-numbers.ipynb"

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from odd_pictures import png_header
 from PIL import Image, ImageOps
@@ -114,7 +114,6 @@ def test_pictures_are_turned_upright(tmp_path, orientation, kind):
     assert saved(data, tmp_path, short_side=15)[1] == expected.size
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     st.integers(1, 300), st.integers(1, 300), st.integers(1, 200), st.booleans(),
     st.sampled_from(["PNG", "JPEG"]),
@@ -179,7 +178,6 @@ def test_too_many_bytes_are_refused(tmp_path):
         save_picture(WHOLE, tmp_path / "x.jpg", max_bytes=100)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_damaged_bytes_decode_or_are_refused_and_nothing_else(data):
     kind = data.draw(st.sampled_from(["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP"]))
@@ -249,7 +247,6 @@ def kept_text(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(
@@ -632,7 +629,6 @@ def make_entry(root: Path, target: Path, kind: str, content: bytes | None) -> No
             (target / "picture.png").write_bytes(GOOD)
 
 
-@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.sampled_from(PLACES), st.sampled_from(ODD_NAMES), st.sampled_from([*ENTRIES])),

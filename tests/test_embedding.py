@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
@@ -460,7 +460,6 @@ def test_block_without_spread_cannot_be_scaled():
         hybrid_embedding(np.ones((3, 2)), np.eye(3), scale_blocks=True)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
 @given(st.integers(-900, 900), st.integers(-100, 100))
 def test_scaled_blocks_do_not_depend_on_their_units(k, j):
     rng = np.random.default_rng(0)

@@ -12,7 +12,7 @@ import textwrap
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from visprof.files import (
@@ -127,7 +127,6 @@ def test_a_sealed_file_reads_as_it_was_written(tmp_path_factory, content):
         assert file.read(len(content)) == content
 
 
-@settings(max_examples=60)
 @given(st.binary(max_size=40), st.data())
 def test_any_other_byte_or_length_is_noticed(tmp_path_factory, content, data):
     path = tmp_path_factory.mktemp("sealed") / "x"
@@ -143,7 +142,6 @@ def test_any_other_byte_or_length_is_noticed(tmp_path_factory, content, data):
             open_sealed(path)
 
 
-@settings(max_examples=40)
 @given(st.dictionaries(st.text().filter(lambda name: name != "digest"), values, max_size=4))
 def test_a_record_reads_as_it_was_written(tmp_path_factory, record):
     path = tmp_path_factory.mktemp("record") / "x.json"
@@ -151,7 +149,6 @@ def test_a_record_reads_as_it_was_written(tmp_path_factory, record):
     assert read_record(path) == record
 
 
-@settings(max_examples=60)
 @given(st.data())
 def test_a_record_that_was_changed_is_refused(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("record") / "x.json"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from visprof.held_out import held_out_profiles
@@ -29,7 +29,6 @@ def by_plain_loops(rows, users, times, n_train, n_test):
     return map(np.array, zip(*sides, strict=True))
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.integers(0, 99), st.integers(1, 5), st.integers(1, 4), st.integers(1, 4))
 def test_profiles_are_means_of_first_and_last_pins(seed, n_users, n_train, n_test):
     rows, users, times = pins_of(seed, n_users, n_train + n_test + 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -145,7 +145,6 @@ def test_the_interval_is_as_wide_as_both_draws_make_it(n_seeds):
         assert (found.high - found.low) / 2 == pytest.approx(1.96 * sd, rel=0.05)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     st.integers(1, 6), st.integers(1, 30), st.integers(0, 99), st.sampled_from([0.0, 1.0, 1e6]),
 )  # fmt: skip

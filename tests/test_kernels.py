@@ -50,6 +50,7 @@ def test_a_page_finds_what_it_finds_in_a_fresh_process(tmp_path, monkeypatch):
     assert forked["folder"] == str(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_page_sees_nothing_of_the_page_before(tmp_path):
     mark = "import os, visprof\nprint(hasattr(visprof, 'marked'))\nvisprof.marked = os.getpid()\n"
     source = chapter(tmp_path, cell(mark, "fine"))
@@ -65,6 +66,7 @@ def running(pid: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_kernels_end_with_the_process_that_starts_them_and_the_next_page_starts_another(tmp_path):
     ends = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\nimport time\ntime.sleep(60)\n"
     source = chapter(tmp_path, cell(ends, "wrong"))

@@ -5,7 +5,7 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import squareform
 
@@ -36,7 +36,6 @@ def draw(seed, n, k):
     return counts, rng.gamma(1.0, 50, size=k) + 1e-3
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(2, 30), st.floats(1e-4, 100), st.sampled_from(VARIANCES), st.integers(0, 10_000))
 def test_one_pair_equals_the_equations_and_flips_sign(k, alpha, variance, seed):
     (y_i, y_j), g = draw(seed, 2, k)
@@ -45,7 +44,6 @@ def test_one_pair_equals_the_equations_and_flips_sign(k, alpha, variance, seed):
     np.testing.assert_array_equal(z, -log_odds_z(y_j, y_i, g, alpha, variance))
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.integers(2, 12), st.integers(2, 20), st.sampled_from(VARIANCES), st.integers(0, 1000))
 def test_all_pairs_equal_one_pair_at_a_time_in_pdist_order(n, k, variance, seed):
     counts, g = draw(seed, n, k)

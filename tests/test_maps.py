@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.manifold import trustworthiness
 
@@ -99,7 +99,6 @@ def test_the_last_places_of_features_do_not_move_the_plane():
 # ---------------------------------------------------------------- neighbours
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
 @given(st.integers(0, 10_000), st.integers(1, 8), st.integers(1, 20))
 def test_the_last_places_of_points_decide_no_neighbour(seed, k, d):
     """Fifths: many are at equal distance, or in the same place; the first rows are taken."""
@@ -195,7 +194,6 @@ def test_preservation_of_other_shapes():
         maps.preservation(np.zeros((4, 2), int), np.zeros((4, 3), int))
 
 
-@settings(deadline=None)
 @given(n=st.integers(5, 60), seed=st.integers(0, 99), data=st.data())
 def test_trust_is_trustworthiness(n, seed, data):
     k = data.draw(st.integers(1, (n - 1) // 2))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
 from PIL import Image
 
 from visprof import embedding
 from visprof.study import Study
 
 
+@pytest.mark.slow
 def test_fine_tuned_trunk_embeds_the_pictures_again(tiny, home):
     tuned = Study("tiny", home=home, lr_rest=1e-3, n_iterations=2, batch_size=8)
     frozen = tuned["scene_features"].outputs.shape[1]

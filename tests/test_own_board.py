@@ -45,6 +45,7 @@ def own(home, folder):
     return Study("own", home=home, data=str(folder), **SMALL)
 
 
+@pytest.mark.slow
 def test_a_few_boards_are_enough(own):
     assert own["own_board"] == "board-a"
     split = own["board_split"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import requests
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from local_server import Answer, LocalServer, Request, local_server, picture
 from PIL import Image
@@ -448,7 +448,6 @@ def replaced(value, path, new):
     return copy
 
 
-@settings(max_examples=40)
 @given(st.data())
 def test_any_json_anywhere_adds_up_or_is_the_documented_error(tmp_path_factory, data):
     images = {"600x": {"width": 600, "height": 9, "url": "http://127.0.0.1:1/1.jpg"}}

@@ -53,7 +53,7 @@ INPUTS = {
 
 @pytest.mark.parametrize("kind", INPUTS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(n=st.integers(2, 30), k=st.integers(1, 9), seed=st.integers(0, 10_000))
 def test_equals_plain_loops(kind, dtype, n, k, seed):
     train, test = INPUTS[kind](np.random.default_rng(seed), n, k).astype(dtype)
@@ -76,7 +76,6 @@ def test_equals_a_double_loop_across_blocks(dtype):
     np.testing.assert_allclose(reciprocal_ranks(train, test)[some], expected, rtol=1e-5)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.integers(2, 25),
     st.integers(1, 6),
@@ -95,7 +94,6 @@ def test_equals_scipy_mid_ranks(n, k, seed, distance, tied):
     np.testing.assert_allclose(reciprocal_ranks(train, test, distance), expected, rtol=1e-12)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.integers(3, 40), st.integers(2, 30), st.integers(0, 10_000))
 def test_the_last_places_of_profiles_decide_no_rank(n, k, seed):
     """Shares of pins in fifths: many distances are equal, in all digits but the last."""
@@ -183,7 +181,6 @@ def test_without_taste_the_mrr_is_random_unless_pictures_repeat():
     assert curve[-1] > 10 * random_mrr(400)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     st.integers(-900, 900),
     st.integers(0, 99),
@@ -210,7 +207,6 @@ def test_ranks_do_not_depend_on_the_unit(k, seed, distance, kind):
         np.testing.assert_array_equal(first, second)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
 @given(st.integers(-100, 100), st.integers(0, 99), st.sampled_from(DISTANCES))
 def test_ranks_in_single_precision_do_not_depend_on_the_unit(k, seed, distance):
     train, test = np.random.default_rng(seed).dirichlet(np.ones(4), size=(2, 12))
@@ -239,7 +235,6 @@ def test_rows_of_very_different_length_have_cosines():
     )
 
 
-@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10**6), k=st.integers(1, 5), single=st.booleans())
 def test_whitened_profiles_are_those_of_sklearn_but_for_signs(seed, k, single):
     rng = np.random.default_rng(seed)
@@ -328,7 +323,6 @@ def plain_auc(profiles, pictures, users, strata):
     return np.array(auc)
 
 
-@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6), tied=st.booleans(), n_strata=st.integers(1, 12))
 def test_preference_equals_plain_loops(seed, tied, n_strata):
     rng = np.random.default_rng(seed)

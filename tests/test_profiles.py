@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
@@ -12,7 +12,6 @@ from visprof.prediction import reciprocal_ranks
 from visprof.profiles import DISTANCES, join_profiles, regress_out, user_profiles, whiten
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 30), st.integers(1, 5), st.integers(1, 6), st.integers(0, 1000))
 def test_equals_plain_loops_in_any_order(n, k, n_users, seed):
     rng = np.random.default_rng(seed)

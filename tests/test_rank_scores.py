@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest, permutation_test
 
@@ -134,7 +134,6 @@ def test_p_values_are_uniform_where_two_profiles_do_equally_well():
     assert kstest(p, "uniform").pvalue > 0.01
 
 
-@settings(max_examples=30, deadline=None)
 @given(n=st.integers(1, 7), seed=st.integers(0, 999), data=st.data())
 def test_fewer_users_equal_the_mean_over_all_subsets(n, seed, data):
     size = data.draw(st.integers(1, n))

@@ -6,7 +6,7 @@ import ast
 import textwrap
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from visprof import memo
@@ -560,7 +560,6 @@ def mutable(module, node):
     return found
 
 
-@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_any_other_constant_or_operator_in_reached_code_changes_the_version(real, data):
     step = STEPS[data.draw(st.sampled_from(sorted(STEPS)))]

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
@@ -56,7 +56,6 @@ def assert_matches_oracle(features, labels):
     assert got.mean_ap == pytest.approx(np.nanmean(ap), rel=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.integers(2, 25),
     st.integers(1, 4),
@@ -140,8 +139,8 @@ def test_one_positive_far_away_does_not_spoil_the_others():
 @pytest.mark.parametrize("distance", [1e2, 1e3, 1e4, 1e6])
 def test_groups_far_apart_keep_the_order_within(dtype, n_groups, distance):
     rng = np.random.default_rng(10)
-    labels, group = np.arange(120) % 3, np.repeat(np.arange(n_groups), 120 // n_groups)
-    x = rng.normal(size=(120, 6)) + labels[:, None] / 2
+    labels, group = np.arange(60) % 3, np.repeat(np.arange(n_groups), 60 // n_groups)
+    x = rng.normal(size=(60, 6)) + labels[:, None] / 2
     x = (x + distance * rng.normal(size=(n_groups, 6))[group]).astype(dtype)
     got = ranking_metrics(x, labels)
     expected, *_ = oracle(x.astype(float), labels)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from visprof.scaling import ORDINARY, near_one, scale_exponent, scaled
@@ -12,7 +12,6 @@ from visprof.scaling import ORDINARY, near_one, scale_exponent, scaled
 NUMBERS = st.lists(st.floats(1, 2**20) | st.floats(-(2**20), -1) | st.just(0.0), min_size=1)
 
 
-@settings(derandomize=True, max_examples=50)
 @given(numbers=NUMBERS, exponent=st.integers(-1000, 1000))
 def test_no_digit_changes(numbers, exponent):
     x = np.ldexp(np.array(numbers), exponent)
@@ -42,7 +41,6 @@ def test_magnitudes_too_far_apart_are_named():
         near_one(np.array([0.0, -1e300, 1e-320]), "points")
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=5),
     st.integers(-900, 900),

@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -120,7 +120,6 @@ def test_split_needs_its_columns():
         split_scenes(pd.DataFrame({"image": ["a.jpg"]}))
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(3, 9), min_size=2, max_size=5),
     st.integers(0, 3),

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -247,7 +247,6 @@ def test_a_share_of_missing_values_is_refused():
         pair_share_draws([np.nan, 3, 2.5], 3, 2)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
 @given(st.integers(1, 400), st.floats(0, 1))
 def test_the_interval_of_a_share_is_scipys(n, share):
     count = round(share * n)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -25,14 +25,12 @@ def loss_by_loop(x, y, similar, margin):
     return total / len(x)
 
 
-@settings(deadline=None)
 @given(vectors, vectors, st.lists(st.integers(0, 1), min_size=6, max_size=6), st.floats(0.1, 30))
 def test_loss_equals_equation_1(x, y, similar, margin):
     expected = loss_by_loop(x, y, similar, margin)
     assert contrastive_loss(x, y, similar, margin).item() == pytest.approx(expected, abs=1e-9)
 
 
-@settings(deadline=None)
 @given(vectors, vectors, st.lists(st.booleans(), min_size=6, max_size=6), st.floats(0.1, 30))
 def test_loss_is_symmetric_and_not_negative(x, y, similar, margin):
     loss = contrastive_loss(x, y, similar, margin).item()

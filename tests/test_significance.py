@@ -170,7 +170,6 @@ def plain_pvalues(assignments, users, pairs, background, alpha, n, variance, ses
     return np.array(p_values).T
 
 
-@settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     kind=st.sampled_from(["soft", "hard", "fractional"]),
@@ -200,7 +199,7 @@ def test_pvalues_equal_plain_loops(seed, kind, variance, by_session, unseen):
     np.testing.assert_array_equal(found.p_by_seed, [found.p_values])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 10**6),
     sizes=st.lists(st.integers(2, 7), min_size=1, max_size=4),
@@ -529,7 +528,6 @@ def plain_studentised(assignments, users, pairs, sessions, n, seed):
     return np.array(found).T
 
 
-@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10**6), kind=st.sampled_from(["soft", "hard", "signed"]))
 def test_studentised_pvalues_equal_plain_loops(seed, kind):
     rng = np.random.default_rng(seed)
@@ -568,7 +566,7 @@ def test_studentised_p_approaches_the_exact_one_over_all_deals():
     assert least_p[0] == pytest.approx(1 / 35, abs=0.005)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10**6), exponent=st.integers(-80, 80), shift=st.floats(-3, 3))
 def test_studentised_p_does_not_depend_on_order_names_scale_place_or_axes(seed, exponent, shift):
     rng = np.random.default_rng(seed)
@@ -673,7 +671,6 @@ def closed_testing(p, level):
     return m - max((len(of) for of in sets if not rejected(of)), default=0)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     p=st.lists(st.one_of(st.floats(0, 1), st.floats(0, 0.1)), min_size=1, max_size=9),
     level=st.sampled_from([0.01, 0.05, 0.3]),
@@ -682,7 +679,6 @@ def test_true_discoveries_are_those_of_closed_testing(p, level):
     assert true_discoveries(p, level) == closed_testing(p, level)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 10**6), m=st.integers(1, 200), level=st.floats(0.01, 0.5),
     power=st.floats(1, 6),

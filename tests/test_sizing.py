@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -155,7 +155,6 @@ def test_repeated_pictures_do_not_make_clusters():
     assert chosen(fit([], of=few))["n_clusters"] == (50, 17 // 5)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     sizes=st.lists(st.integers(1, 130), min_size=1, max_size=30),
     preset=st.sampled_from(["boards", "own", "tiny"]),

@@ -387,6 +387,7 @@ def test_folders_are_named_and_lie_within_the_data(name):
         Study("tiny", scenes_folder=name)
 
 
+@pytest.mark.slow
 def test_own_pictures_with_an_unreadable_one(own_pictures, tmp_path, caplog):
     boards = sorted(path for path in (own_pictures / "boards").iterdir())
     (boards[0] / "00000.jpg").write_bytes(b"broken")

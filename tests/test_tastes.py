@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import softmax
 from scipy.stats import chisquare
@@ -12,7 +12,6 @@ from scipy.stats import chisquare
 from visprof.sources.tastes import draw_items, draw_repeats, draw_taste
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
 @given(st.integers(1, 8), st.floats(0, 5), st.integers(0, 99))
 def test_tastes_are_softmaxes_around_the_populations(k, strength, seed):
     base = np.random.default_rng(seed + 1).normal(size=k)
@@ -37,7 +36,6 @@ def test_items_are_drawn_by_the_mixture_of_early_and_late(late):
     assert chisquare(drawn[there], 20_000 * expected[there]).pvalue > 0.001
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
 @given(st.integers(1, 30), st.floats(0, 1), st.integers(0, 99))
 def test_repeats_show_earlier_pictures_and_are_as_many_as_asked(n, share, seed):
     source = draw_repeats(n, share, np.random.default_rng(seed))

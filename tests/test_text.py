@@ -204,7 +204,7 @@ def test_inference_leaves_the_model_alone(fitted):
     np.testing.assert_array_equal(fitted.output_vectors_, before[1])
 
 
-@settings(derandomize=True, max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.permutations([*BEACH, *SNOW, "", "sea", "xylophone"]))
 def test_rows_of_vectors_follow_the_captions(fitted, captions):
     alone = np.concatenate([fitted.transform([caption]) for caption in captions])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from local_server import Answer, LocalServer, local_server, picture
 from PIL import Image
@@ -322,7 +322,6 @@ def test_an_odd_address_or_id_is_one_pin_less(tables, tmp_path, server):
         assert summary.left_out["bad address or answer (InvalidURL)"] == 1
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.data())
 def test_any_bytes_in_a_table_add_up_or_are_the_documented_error(tmp_path_factory, data):
     """Oracle: lines of a table without quotes are rows, or counted as none."""

@@ -63,7 +63,6 @@ def values(shares):
     return np.array([getattr(shares, name) for name in NAMES])
 
 
-@settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     sizes=st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=4), min_size=4, max_size=6),
@@ -90,7 +89,7 @@ def test_shares_equal_plain_loops(seed, sizes, single):
     assert tuple(found.interval()) == NAMES
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10**6), scale=st.floats(1e-3, 1e3), shift=st.floats(-5, 5))
 def test_shares_and_p_do_not_depend_on_order_names_scale_place_or_axes(seed, scale, shift):
     rng = np.random.default_rng(seed)

@@ -30,7 +30,7 @@ class TestSimulateEmbeddings:
         assert set(world.labels) <= set(range(4))
         assert set(world.styles) <= set(range(3))
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(
         class_taste=st.floats(0, 5),
         style_taste=st.floats(0, 5),
@@ -121,7 +121,6 @@ class TestSimulateEmbeddings:
 
 
 class TestSimulateCounts:
-    @settings(max_examples=25, deadline=None)
     @given(
         n_users=st.integers(1, 5),
         n_pins=st.integers(1, 50),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from visprof import cli, results, verify
@@ -122,7 +122,6 @@ def test_numbers_that_one_ledger_alone_has_are_told(tmp_path):
         )
 
 
-@settings(derandomize=True, max_examples=60, deadline=None)
 @given(st.floats(-1, 1), st.floats(1e-3, 1), st.floats(-1e-1, 1e-1))
 def test_difference_and_kind_are_those_of_a_plain_reckoning(value, width, moved):
     a = Estimate(value, value - width, value + width)

@@ -126,7 +126,6 @@ def test_vanishing_bandwidth_is_hard(pictures, bandwidth, dtype):
     np.testing.assert_array_equal(np.sort(words, axis=1), np.tile([0, 0, 1], (120, 1)))
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.floats(0, 100), st.floats(1e-6, 1e6), st.integers(0, 1000))
 def test_rows_are_distributions_however_far_the_picture(bandwidth, scale, seed):
     rng = np.random.default_rng(seed)
@@ -209,7 +208,6 @@ def test_entropy_refuses_what_is_no_distribution(rows):
         assignment_entropy(rows)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     st.lists(st.tuples(*[st.sampled_from([0.0, -0.0, 1.0, 1e-300])] * 2), min_size=1, max_size=30),
     st.integers(1, 20),
@@ -263,7 +261,7 @@ SETTINGS = [{}, {"normalised_assignments": False}, {"sigma_over": "centres"}, {"
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20)
 @given(st.integers(-900, 900), st.integers(0, 9))
 def test_assignments_do_not_depend_on_the_unit(setting, k, seed):
     x = np.random.default_rng(seed).normal(size=(40, 3)) + 1
@@ -371,7 +369,6 @@ def shared_rows(labels, others):
     ]
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 25), st.integers(0, 99))
 def test_matched_clusters_share_the_most_rows_of_all_matchings(k, k_others, n, seed):
     rng = np.random.default_rng(seed)
@@ -429,7 +426,6 @@ def test_rows_without_clusters_are_not_matched(labels, others, message):
         match_clusters(labels, others)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.integers(0, 12), st.integers(1, 4), st.integers(0, 1000))
 def test_nearest_first_is_the_order_of_a_plain_sort(n, d, seed):
     rng = np.random.default_rng(seed)

@@ -74,7 +74,6 @@ class TestDrawScene:
             assert picture.dtype == np.uint8
             assert picture.std() > 5
 
-    @settings(max_examples=25, deadline=None)
     @given(
         scene=st.sampled_from(SCENE_CLASSES),
         style=st.sampled_from(STYLES),
@@ -145,7 +144,7 @@ class TestSimulateWorld:
         assert set(world.pins["scene"]) <= set(SCENE_CLASSES)
         assert set(world.pins["style"]) <= set(STYLES)
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(
         class_taste=st.floats(0, 5),
         style_taste=st.floats(0, 5),

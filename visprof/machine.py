@@ -19,7 +19,6 @@ import numpy as np
 import psutil
 from threadpoolctl import threadpool_info
 
-from visprof._numba import NUMBA_NUM_THREADS  # of its pool, whether it runs yet or not
 from visprof.digests import digest
 
 __all__ = ["describe_hardware", "environment_version", "hardware", "machine_version"]
@@ -49,6 +48,9 @@ def hardware() -> dict[str, Any]:
         environment variables that keep libraries from some), ``threads`` (of a library's
         computation, at most), ``cores``, ``memory_bytes`` and ``system``.
     """
+    # of its pool, whether it runs yet or not; here, as who cites a number need not wait for numba
+    from visprof._numba import NUMBA_NUM_THREADS
+
     model, flags = _processor()
     pools = threadpool_info()
     taken = {"processor": " ".join(flags), "numpy": _of_numpy(), "blas": _of_blas(pools)}

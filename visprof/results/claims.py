@@ -92,6 +92,11 @@ class Condition:
         return [key for key in needed if key not in numbers]
 
     @property
+    def uses(self) -> set[str]:
+        """Keys that a verdict looks at, where they are among the numbers."""
+        return {self.number, self.bound if self._bound_is_key else self.number, self._adjusted}
+
+    @property
     def _adjusted(self) -> str:
         return f"{self.number}.p.holm"
 
@@ -171,10 +176,11 @@ class Claim:
 
         A number that is the same in all seeds (it is kept once) counts in each.
         """
-        keys = {c.number for c in self.rule} & numbers.keys()
-        n_seeds = max((len(numbers[key].by_seed) for key in keys), default=0)
+        ruled = {c.number for c in self.rule} & numbers.keys()
+        n_seeds = max((len(numbers[key].by_seed) for key in ruled), default=0)
+        used = {key for c in (*self.rule, *self.answerable) for key in c.uses} & numbers.keys()
         return [
-            self.verdict({key: number.of_seed(seed) for key, number in numbers.items()})
+            self.verdict({key: numbers[key].of_seed(seed) for key in used})
             for seed in range(n_seeds)
         ]
 
