@@ -120,7 +120,7 @@ def test_the_core_alone_runs_the_readmes_example_on_arrays(wheel, tmp_path):
     venv.create(environment, with_pip=True)
     python = environment / "bin" / "python"
     installed = run(
-        python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+        python, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check",
         "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path,
     )  # fmt: skip
     if re.search(r"ConnectionError|NewConnectionError|ReadTimeout", installed.stderr):
