@@ -18,6 +18,7 @@ def root(tmp_path: Path) -> Path:
     return write_book(tmp_path / "root")
 
 
+@pytest.mark.slow
 def test_a_changed_parameter_shows_in_the_output(root, tmp_path):
     target = tmp_path / "out" / "numbers.ipynb"
     source = root / "book" / "01-numbers.md"

@@ -34,6 +34,7 @@ def test_features_are_off_by_their_size_and_all_else_is_the_same(tiny):
         assert not np.array_equal(again, other)
 
 
+@pytest.mark.slow
 def test_what_follows_from_features_is_computed_again_and_not_kept(tiny):
     usual = tiny["pin_embedding"].stacked()
     before = set(tiny.home.rglob("*"))

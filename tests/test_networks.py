@@ -21,6 +21,7 @@ def test_fine_tuned_trunk_embeds_the_pictures_again(tiny, home):
     assert any(key.startswith("backbone.") for key in state)
 
 
+@pytest.mark.slow
 def test_other_data_add_to_the_store_of_features(tiny, home, tmp_path):
     data = tmp_path / "data"
     shutil.copytree(tiny["data_folder"], data, ignore=shutil.ignore_patterns("*.joblib", "lock"))

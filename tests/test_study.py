@@ -190,6 +190,7 @@ def test_none_leaves_the_presets_value():
     assert Study("tiny", n_clusters=None).n_clusters == PRESETS["tiny"]["n_clusters"]
 
 
+@pytest.mark.slow
 def test_headline_numbers_of_the_tiny_world(tiny):
     numbers = tiny.headline()
     assert numbers["mrr.random"].n == 8
