@@ -222,6 +222,7 @@ def test_same_seed_gives_the_same_numbers_in_another_home(tiny, tmp_path):
     assert again.headline() == tiny.headline()
 
 
+@pytest.mark.slow
 def test_nothing_is_computed_again_by_a_second_study(tiny, home, caplog):
     _, computed = steps_computed(Study("tiny", home=home), "mrr_numbers", caplog)
     assert computed == set()
