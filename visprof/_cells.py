@@ -25,8 +25,8 @@ class Groups:
     category: NDArray[np.int64]
     session: NDArray[np.int64]
     pins: NDArray[np.float64]
-    sums: NDArray[np.float64]  # from an origin
-    squares: NDArray[np.float64]  # of the pins' distances from the origin
+    sums: NDArray[np.float64]  # of rows less the mean of their category
+    squares: NDArray[np.float64]  # of their distances from that mean
 
     def of(self, chosen: NDArray) -> Groups:
         """Those chosen, by number or mask."""
@@ -39,12 +39,14 @@ class Cells:
 
     users: NDArray  # names
     n_left_out: int
-    rows: NDArray[np.float64]  # of all pins, from the origin
+    rows: NDArray[np.float64]  # of all pins, less the mean of their category
     codes: tuple[NDArray, NDArray, NDArray]  # of all pins: user (-1 if left out), category, session
     groups: Groups
     pins: NDArray[np.float64]  # (n, k)
     means: NDArray[np.float64]  # (n, k, d)
-    squares: NDArray[np.float64]  # mean squared distance of the pins from the origin
+    squares: NDArray[
+        np.float64
+    ]  # mean squared distance of the pins from the mean of their category
 
 
 def counted_cells(
@@ -81,10 +83,13 @@ def counted_cells(
         raise ValueError(f"pins: all are equal, of {n_users} users: there is no variance to part")
     rows = scaled(rows, scale_exponent(rows)).astype(np.float64)
     rows = rows - rows[used].mean(axis=0)
-    order = np.argsort(group, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    sums = np.add.reduceat(rows[order], starts)
-    squares = np.add.reduceat(np.einsum("nd,nd->n", rows, rows)[order], starts)
+    # each user weighs the same in the mean of a category
+    cells, place = np.unique(cell[used], return_inverse=True)
+    centres = np.zeros((k, rows.shape[1]))
+    np.add.at(centres, cells % k, _sums(rows[used], place) / n_pins.ravel()[cells, None])
+    rows = rows - (centres / np.maximum(counted.sum(axis=0), 1)[:, None])[category]
+    sums = _sums(rows, group)
+    squares = np.bincount(group, np.einsum("nd,nd->n", rows, rows))
     numbers = np.where(chosen, np.cumsum(chosen) - 1, -1)
     groups = Groups(
         numbers[of_cell // k], of_cell % k, keys % (session.max() + 1),
@@ -104,3 +109,9 @@ def counted_cells(
         names[chosen], n - n_users, rows, (numbers[own], category, session), groups, n_pins,
         means, squares / divisors,
     )  # fmt: skip
+
+
+def _sums(rows: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Sum of the rows of each group; all groups have some."""
+    order = np.argsort(group, kind="stable")
+    return np.add.reduceat(rows[order], np.flatnonzero(np.diff(group[order], prepend=-1)))

@@ -93,9 +93,11 @@ def carry_over(
     .. math:: V_t = \frac{D_4 - D_2}{2}, \quad V_t + V_d = \frac{D_3 - D_1}{2}, \quad
               V_s = \frac{D_1 - D_0}{2}, \quad V_e = \frac{D_0}{2}.
 
-    What two categories differ in is in both :math:`D_2` and :math:`D_4`, and cancels: so each
-    category is centred by the other users, and what they leave uncertain costs no bias. Variances
-    are means over all pairs of categories, each with the weight of its users less one.
+    What two categories differ in is in both :math:`D_2` and :math:`D_4`, and cancels: users are
+    compared with the other users of a category, and what these leave uncertain costs no bias. (Each
+    category is centred by its mean over users first; it is one number for all, and matters only
+    where a session holds pins of two categories.) Variances are means over all pairs of categories,
+    each with the weight of its users less one.
 
     A user counts in a category with at least `min_pins` pins there, and two effective sessions,
     :math:`n^2 / \sum_s n_s^2`. A user whose sessions all have one pin has no :math:`D_0`: it is the
