@@ -9,7 +9,14 @@ from visprof.intervals import Estimate
 
 __all__ = ["listed", "plain", "shown", "significant"]
 
-SHARES = ("duplicates.", "null.", "pairs.", "plane.", "yours.")  # of keys; written in per cent
+SHARES = (
+    "carry.level.",
+    "duplicates.",
+    "null.",
+    "pairs.",
+    "plane.",
+    "yours.",
+)  # of keys; written in per cent
 NO_SHARES = (".trust", "plane-embedding")  # of keys that begin so
 
 
