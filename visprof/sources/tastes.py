@@ -78,11 +78,13 @@ def draw_category_tastes(
     ndarray of shape (2, n_categories, k)
     """
     tastes = np.repeat(general[:, None], n_categories, axis=1)
+    if carry_over == 1:
+        return tastes
     rng = np.random.default_rng([*user.generate_state(4), 1])
-    for category in range(n_categories):
-        is_general = rng.random() < np.sqrt(carry_over)
+    is_own = rng.random(n_categories) >= np.sqrt(carry_over)
+    for category in range(n_categories):  # all are drawn, so that none depends on the carry-over
         own = draw_taste(base, strength, rng)
-        if not is_general:
+        if is_own[category]:
             tastes[:, category] = own
     return tastes
 
