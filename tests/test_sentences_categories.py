@@ -93,6 +93,33 @@ def test_more_users_than_were_simulated_may_be_needed():
     )
 
 
+@pytest.mark.parametrize(
+    ("rho", "said"),
+    [
+        (None, ""),
+        ((0.9, 0.7, 1.1), "0.90 (0.70 to 1.10), more than the truth"),
+        ((0.4, 0.3, 0.6), "0.40 (0.30 to 0.60), not told from the truth"),
+        (
+            (0.2, 0.1, 0.3),
+            "0.20 (0.10 to 0.30), less than the truth: a style that the network shows in its own "
+            "way in each kind of scene looks like a taste of the category",
+        ),
+    ],
+)  # fmt: skip
+def test_the_truth_of_simulated_users_stands_beside_the_estimate(rho, said):
+    numbers = {} if rho is None else {"carry.rho.within-classes": Estimate(*rho)}
+    said = f". Within classes the estimate is {said}" if said else ""
+    assert sentences.true_carry_over(numbers, "", 0.5)["carry.truth"] == (
+        "Here the users are simulated: of a taste over styles the share 0.5 carries over, and of a "
+        f"taste over classes none, since no class is in two categories{said}"
+    )
+
+
+def test_of_real_users_the_truth_is_not_known():
+    said = sentences.true_carry_over({}, "folder", 1.0)["carry.truth"]
+    assert said.startswith("Of real users the truth is not known")
+
+
 ABOVE, BELOW, OPEN = Estimate(0.1, 0.05, 0.2), Estimate(-0.1, -0.2, -0.05), Estimate(0, -0.1, 0.1)
 
 

@@ -12,7 +12,9 @@ from visprof.intervals import Estimate
 from visprof.results.verdicts import is_significant, verdict_above, verdict_of_lead
 from visprof.steps.categories import FEWEST_USERS
 
-__all__ = ["carried_over", "category_ranks", "known_carry_over", "source_or_taste"]
+__all__ = [
+    "carried_over", "category_ranks", "known_carry_over", "source_or_taste", "true_carry_over",
+]  # fmt: skip
 
 RESOLVED = 0.8  # share of worlds in which an interval should tell
 HALF = 0.5  # the carry-over of worlds that says how many users are needed
@@ -102,6 +104,39 @@ def carried_over(
         "carry": f"{shares}: a carry-over of {rho:.2f} (p of none: {p_general:.3f}). "
         f"{CARRIES[above, below]}{more}"
     }
+
+
+def true_carry_over(numbers: Mapping[str, Estimate], data: str, carried: float) -> dict[str, Any]:
+    """What is known of the truth, where the users are simulated.
+
+    Parameters
+    ----------
+    numbers : mapping of str to Estimate
+        The step ``carry_over_numbers``.
+    data : str
+        Folder of the study; empty where its users are simulated.
+    carried : float
+        The carry-over of simulated tastes over styles.
+    """
+    if data:
+        return {
+            "carry.truth": "Of real users the truth is not known; what an embedding shows in its "
+            "own way in each category counts as taste within the category"
+        }
+    said = (
+        f"Here the users are simulated: of a taste over styles the share {carried:g} carries over, "
+        "and of a taste over classes none, since no class is in two categories"
+    )
+    rho = numbers.get("carry.rho.within-classes")
+    if rho is None:
+        return {"carry.truth": said}
+    how = {
+        "holds": "more than the truth",
+        "does not hold": "less than the truth: a style that the network shows in its own way in "
+        "each kind of scene looks like a taste of the category",
+        "not resolved": "not told from the truth",
+    }[verdict_above(rho, carried)]
+    return {"carry.truth": f"{said}. Within classes the estimate is {rho:.2f}, {how}"}
 
 
 def category_ranks(numbers: Mapping[str, Estimate]) -> dict[str, Any]:
