@@ -111,6 +111,7 @@ def test_numbers_are_those_of_the_library(boards):
     assert (other, same) == pytest.approx((ranks.other.mean(), ranks.same.mean()))
     assert numbers["carry.mrr.same-other.embedding"].value == pytest.approx(same - other)
     assert numbers["carry.mrr.random"].value == pytest.approx(random_mrr(N_USERS))
+    assert numbers["carry.candidates"].value == N_USERS
     lead = numbers["carry.mrr.other.embedding-file-facts"]
     by_facts = numbers["carry.mrr.other.file-facts"].value
     assert lead.value == pytest.approx(other - by_facts)

@@ -143,11 +143,12 @@ def test_ranks_are_told_beside_chance_and_the_same_category(other, found, lost, 
     numbers = {
         "carry.mrr.other.embedding": other, "carry.mrr.same.embedding": Estimate(0.5, 0.4, 0.6),
         "carry.mrr.same-other.embedding": lost, "carry.mrr.random": Estimate(0.2),
+        "carry.candidates": Estimate(15.2),
     }  # fmt: skip
     assert sentences.category_ranks(numbers) == {
-        "carry.mrr": f"Of 20 users, what they collect in another category {found} (MRR "
-        f"{other:.3f}; random 0.200). {told}: with as many pins of the same category the MRR is "
-        f"0.500 (0.400 to 0.600), a difference of {lost:+.3f}"
+        "carry.mrr": "Of 20 users, each sought among 15 on average, what they collect in another "
+        f"category {found} (MRR {other:.3f}; random 0.200). {told}: with as many pins of the same "
+        f"category the MRR is 0.500 (0.400 to 0.600), a difference of {lost:+.3f}"
     }
 
 
@@ -204,6 +205,7 @@ def test_known_worlds_are_told_in_numbers():
     )  # fmt: skip
     assert sentences.known_carry_over(known, worlds) == {
         "known.worlds": 200, "known.most": 60, "known.off": "0.030",
+        "known.least": 15, "known.least.off": "0.100",
         "known.coverage": "93.1% to 96.0%", "known.taste": "5.0%", "known.needed": ENOUGH,
         "known.undefined": "50%",
     }  # fmt: skip

@@ -6,7 +6,7 @@ import pandas as pd
 
 from visprof._extras import needs
 from visprof.figures.figure import Figure
-from visprof.figures.style import CYCLE, DASHES, MARKERS, arms, legend_above, single_axes
+from visprof.figures.style import CYCLE, MARKERS, arms, legend_above, single_axes
 
 with needs("book"):
     from matplotlib.axes import Axes
@@ -73,23 +73,32 @@ def _rows(axis: Axes, table: pd.DataFrame, rows: str, marks: str) -> None:
 
 
 def known_carry_over(table: pd.DataFrame) -> Figure:
-    """Mean estimates of carry-over in simulated worlds, by the truth; on the diagonal: no bias.
+    """How far estimates of carry-over are off in simulated worlds, on average, by the truth.
 
     Parameters
     ----------
     table : DataFrame
         Columns carry_over (the truth), n_users, mean, low, high (of the mean over worlds).
+
+    Returns
+    -------
+    Figure
+        Its table has the columns carry_over, n_users, value (the mean less the truth), low, high.
     """
-    numbers = table[["carry_over", "n_users", "mean", "low", "high"]]
-    figure, axis = single_axes(numbers=numbers)
+    numbers = table[["carry_over", "n_users"]].assign(
+        value=table["mean"] - table["carry_over"], low=table["low"] - table["carry_over"],
+        high=table["high"] - table["carry_over"],
+    )  # fmt: skip
+    figure, axis = single_axes(height=3.4, numbers=numbers)
     sizes = list(numbers.groupby("n_users"))
     for place, (n_users, group) in enumerate(sizes):
         axis.errorbar(
-            group["carry_over"] + 0.02 * (place - (len(sizes) - 1) / 2), group["mean"],
-            arms(group.rename(columns={"mean": "value"})), color=CYCLE[place], ls=DASHES[place],
-            marker=MARKERS[place], ms=5, elinewidth=1.2, label=f"{n_users} users",
+            group["carry_over"] + 0.02 * (place - (len(sizes) - 1) / 2), group["value"],
+            arms(group), color=CYCLE[place], ls="none", marker=MARKERS[place], ms=6,
+            elinewidth=1.5, label=f"{n_users} users",
         )  # fmt: skip
-    axis.axline((0, 0), slope=1, color="black", lw=1, ls=":", label="no bias")
-    axis.set(xlabel="carry-over of the world", ylabel="mean estimate")
+    axis.axhline(0, color="black", lw=1, ls=":")
+    axis.set(xlabel="carry-over of the world", ylabel="mean estimate less the truth")
+    axis.set_xticks(sorted(set(numbers["carry_over"])))
     legend_above(axis)
     return figure

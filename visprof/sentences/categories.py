@@ -154,8 +154,9 @@ def category_ranks(numbers: Mapping[str, Estimate]) -> dict[str, Any]:
     )
     random = numbers["carry.mrr.random"]
     return {
-        "carry.mrr": f"Of {other.n} users, what they collect in another category "
-        f"{FOUND[verdict_above(other, random.value)]} (MRR {other:.3f}; random "
+        "carry.mrr": f"Of {other.n} users, each sought among "
+        f"{numbers['carry.candidates'].value:.0f} on average, what they collect in another "
+        f"category {FOUND[verdict_above(other, random.value)]} (MRR {other:.3f}; random "
         f"{random.value:.3f}). {LOST[verdict_above(lost, 0)]}: with as many pins of the same "
         f"category the MRR is {same:.3f}, a difference of {lost:+.3f}"
     }
@@ -196,15 +197,16 @@ def known_carry_over(known: pd.DataFrame, worlds: pd.DataFrame) -> dict[str, Any
     known, worlds : DataFrame
         The steps ``carry_over_known`` and ``carry_over_worlds``.
     """
-    most = known[known["n_users"] == known["n_users"].max()]
-    off = (most["mean"] - most["carry_over"]).abs()
+    off = (known["mean"] - known["carry_over"]).abs().groupby(known["n_users"]).max()
     taste = worlds.loc[worlds["carry_over"].notna(), "taste"]
     coverage = known["coverage"]
     null = worlds[worlds["carry_over"].isna()]
     return {
         "known.worlds": int(known["worlds"].max()),
-        "known.most": int(most["n_users"].iloc[0]),
-        "known.off": f"{off.max():.3f}",
+        "known.most": int(off.index[-1]),
+        "known.off": f"{off.iloc[-1]:.3f}",
+        "known.least": int(off.index[0]),
+        "known.least.off": f"{off.iloc[0]:.3f}",
         "known.coverage": f"{np.floor(1000 * coverage.min()) / 1000:.1%} to {coverage.max():.1%}",
         "known.taste": f"{taste.mean():.1%}",
         "known.needed": _needed(known),

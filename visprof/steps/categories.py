@@ -256,9 +256,10 @@ def carry_over_numbers(
     Keys ``carry.rho.embedding``, which is missing where there is no taste of which a share could be
     taken; ``carry.general.embedding``, ``.category.``, ``.taste.``, ``.session.`` and ``.pin.``, of
     the variance; ``carry.taste.embedding.p`` and ``carry.general.embedding.p``;
-    ``carry.mrr.other.embedding`` and ``carry.mrr.same.embedding``, ``carry.mrr.random``, and paired
-    by user ``carry.mrr.same-other.embedding`` and ``carry.mrr.other.embedding-file-facts``, the
-    latter with its p-value, of one comparison: ``.p`` and ``.p.holm``.
+    ``carry.mrr.other.embedding`` and ``carry.mrr.same.embedding``, ``carry.mrr.random``,
+    ``carry.candidates`` (users among whom one is sought, on average), and paired by user
+    ``carry.mrr.same-other.embedding`` and ``carry.mrr.other.embedding-file-facts``, the latter with
+    its p-value, of one comparison: ``.p`` and ``.p.holm``.
     """
     numbers: dict[str, Estimate] = {}
     for name, shares in carry_over_shares.items():
@@ -276,9 +277,9 @@ def carry_over_numbers(
             numbers[f"carry.mrr.{kind}.{slug(name)}"] = estimate
     if by_feature:
         first = next(iter(by_feature.values()))
-        numbers["carry.mrr.random"] = Estimate(
-            float(first["random"].mean()), n=len(first), unit="users"
-        )
+        for key, column in (("mrr.random", "random"), ("candidates", "n_candidates")):
+            mean = float(first[column].mean())
+            numbers[f"carry.{key}"] = Estimate(mean, n=len(first), unit="users")
     if {"embedding", "file facts"} <= by_feature.keys():
         both = by_feature["embedding"].merge(
             by_feature["file facts"], on="user", suffixes=("", "_facts")
