@@ -238,12 +238,11 @@ def test_what_is_dealt_is_the_statistic_of_the_shares():
     pins, users, categories, sessions = drawn(7)
     own = users * 1000 + categories * 100 + sessions  # no session in two categories
     cells = counted_cells(pins, users, categories, own, 8)
-    of = [
-        module._taste_of(cells.groups, groups, np.flatnonzero(np.diff(user, prepend=-1)))
-        for category in range(3)
-        for groups in [np.flatnonzero(cells.groups.category == category)]
-        for user in [cells.groups.user[groups]]
-    ]
+    of = []
+    for category in range(3):
+        groups = cells.groups.of(cells.groups.category == category)
+        sums = [groups.pins, groups.squares, groups.pins**2, module._within(groups)]
+        of.append(module._taste_of(np.vstack([*sums, groups.sums.T]), groups.user, 5))
     general, taste, *_ = module._variances(cells)[:, 0]
     assert np.mean(of) == pytest.approx(taste)  # all users have all categories
     means = cells.means

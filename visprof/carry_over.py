@@ -198,14 +198,17 @@ def taste_pvalue(
     rng = np.random.default_rng(random_state)
     dealt, scale = np.zeros(1 + n_permutations), 0.0
     for category in range(cells.pins.shape[1]):
-        groups = np.flatnonzero(cells.groups.category == category)
-        starts = np.flatnonzero(np.diff(cells.groups.user[groups], prepend=-1))
-        if len(starts) < 2:
+        groups = cells.groups.of(cells.groups.category == category)
+        owners = np.unique(groups.user, return_inverse=True)[1]
+        n = len(np.unique(owners))
+        if n < 2:
             continue
-        orders = [groups, *(rng.permutation(groups) for _ in range(n_permutations))]
-        found = [_taste_of(cells.groups, order, starts) for order in orders]
-        dealt += (len(starts) - 1) * np.array(found)
-        scale += cells.groups.squares[groups].sum()
+        columns = np.vstack(
+            [groups.pins, groups.squares, groups.pins**2, _within(groups), groups.sums.T]
+        )
+        orders = [owners, *(rng.permutation(owners) for _ in range(n_permutations))]
+        dealt += (n - 1) * np.array([_taste_of(columns, of, n) for of in orders])
+        scale += groups.squares.sum()
     reached = np.sum(dealt[1:] >= dealt[0] - TIE * scale)
     return float((1 + reached) / (1 + n_permutations))
 
@@ -387,16 +390,12 @@ def _variances(cells: Cells) -> NDArray[np.float64]:
     return sums
 
 
-def _taste_of(groups: Groups, order: NDArray, starts: NDArray) -> float:
-    """V_t + V_d of a category's sessions in an order: a user has those from a start on."""
-    dealt = groups.of(order)
-    pins, squares, squared, within = (
-        np.add.reduceat(of, starts)
-        for of in (dealt.pins, dealt.squares, dealt.pins**2, _within(dealt))
-    )
-    means = np.add.reduceat(dealt.sums, starts) / pins[:, None]
-    lengths = np.einsum("ud,ud->u", means, means)
+def _taste_of(columns: NDArray, owners: NDArray, n: int) -> float:
+    """V_t + V_d of a category's sessions, given to users: from what is summed over the sessions."""
+    pins, squares, squared, within, *sums = (np.bincount(owners, of, n) for of in columns)
+    means = np.array(sums) / pins  # (d, n)
+    lengths = np.einsum("du,du->u", means, means)
     close = (2 * pins * squares - 2 * pins**2 * lengths - within) / (pins**2 - squared)
-    n, total = len(starts), means.sum(axis=0)
+    total = means.sum(axis=1)
     others = 2 * np.mean(squares / pins) - 2 * (total @ total - lengths.sum()) / (n * (n - 1))
     return float(others - close.mean()) / 2
