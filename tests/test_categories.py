@@ -178,7 +178,8 @@ def test_known_worlds_are_summed_up_by_truth_and_users():
         "carry_over", "n_users", "world", "rho", "low", "high", "taste", "taste_p", "general_p",
     ]  # fmt: skip
     worlds = pd.DataFrame(rows, columns=columns)
-    known = steps.carry_over_known(worlds).set_index(["carry_over", "n_users"])
+    by_truth = steps.carry_over_known(worlds)
+    known = by_truth.set_index(["carry_over", "n_users"])
     half = known.loc[(0.5, 15)]
     assert half["worlds"] == 3
     assert half["defined"] == pytest.approx(2 / 3)
@@ -189,11 +190,13 @@ def test_known_worlds_are_summed_up_by_truth_and_users():
     assert half["half_width"] == pytest.approx(0.25)
     assert np.isnan(known.loc[(0.5, 30), "low"])  # one world tells nothing of others
     assert known.loc[(0.0, 30), "coverage"] == 0.5
-    levels = steps.carry_over_levels(worlds)
+    levels = steps.carry_over_levels(worlds, by_truth)
     assert {key: (of.value, of.n) for key, of in levels.items()} == {
         "carry.level.taste.null": (1.0, 2), "carry.level.general.null": (0.0, 2),
-        "carry.level.general.own": (0.5, 2),
+        "carry.level.general.own": (0.5, 2), "carry.known.bias.0": (0.1, 2),
+        "carry.known.coverage.0": (0.5, 2),
     }  # fmt: skip
+    assert levels["carry.known.bias.0"].high == pytest.approx(0.1 + 12.706204736 * 0.1)
 
 
 def test_worlds_without_any_defined_carry_over_have_no_mean():
@@ -213,7 +216,7 @@ def test_estimates_are_near_the_truth_and_tests_hold_their_level():
     assert ((known["mean"] - known["carry_over"]).abs() < 0.2).all()
     assert (known["coverage"] > 0.75).all()
     assert (known["defined"] > 0.8).all()
-    for level in steps.carry_over_levels(worlds).values():
-        assert level.low < 0.08
+    for key, level in steps.carry_over_levels(worlds, known).items():
+        assert level.low < 0.08 or "coverage" in key
     again = steps.carry_over_worlds(2, 1)
     pd.testing.assert_frame_equal(again, worlds[worlds["world"] < 2].reset_index(drop=True))

@@ -10,7 +10,7 @@ from visprof.intervals import Estimate
 __all__ = ["listed", "plain", "shown", "significant"]
 
 SHARES = (  # of keys; written in per cent
-    "carry.level.", "duplicates.", "null.", "pairs.", "plane.", "yours.",
+    "carry.known.coverage.", "carry.level.", "duplicates.", "null.", "pairs.", "plane.", "yours.",
 )  # fmt: skip
 NO_SHARES = (".trust", "plane-embedding")  # of keys that begin so
 

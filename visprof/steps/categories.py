@@ -370,11 +370,14 @@ def _mean(values: np.ndarray) -> tuple[float, float, float]:
 
 
 @step
-def carry_over_levels(carry_over_worlds: pd.DataFrame) -> dict[str, Estimate]:
-    """How often the tests at 5 % err, with intervals over worlds, and bias and coverage.
+def carry_over_levels(
+    carry_over_worlds: pd.DataFrame, carry_over_known: pd.DataFrame
+) -> dict[str, Estimate]:
+    """How often the tests at 5 % err, and bias and coverage, each with its interval over worlds.
 
     Keys ``carry.level.taste.null``, ``carry.level.general.null`` (no taste),
-    ``carry.level.general.own`` (tastes that are of one category only).
+    ``carry.level.general.own`` (tastes that are of one category only); and with the most users, by
+    the truth, ``carry.known.bias.0.5`` and ``carry.known.coverage.0.5``.
     """
     null = carry_over_worlds["carry_over"].isna()
     numbers = {}
@@ -383,7 +386,17 @@ def carry_over_levels(carry_over_worlds: pd.DataFrame) -> dict[str, Estimate]:
         ("general.own", "general_p", carry_over_worlds["carry_over"] == 0),
     ):  # fmt: skip
         p_values = carry_over_worlds.loc[worlds, test].dropna()
-        share = float(at_most(p_values.to_numpy(), LEVEL).mean())
-        interval = wilson_interval(share, len(p_values))
-        numbers[f"carry.level.{key}"] = Estimate(share, *interval, len(p_values), "worlds")
+        errs = at_most(p_values.to_numpy(), LEVEL)
+        numbers[f"carry.level.{key}"] = _share(float(errs.mean()), len(p_values))
+    most = carry_over_known["n_users"] == carry_over_known["n_users"].max()
+    for row in carry_over_known[most].itertuples():
+        n_defined = round(row.defined * row.worlds)
+        if n_defined > 1:
+            ends = (of - row.carry_over for of in (row.mean, row.low, row.high))
+            numbers[f"carry.known.bias.{row.carry_over:g}"] = Estimate(*ends, n_defined, "worlds")
+            numbers[f"carry.known.coverage.{row.carry_over:g}"] = _share(row.coverage, n_defined)
     return numbers
+
+
+def _share(share: float, n_worlds: int) -> Estimate:
+    return Estimate(share, *wilson_interval(share, n_worlds), n_worlds, "worlds")
