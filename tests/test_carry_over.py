@@ -190,10 +190,15 @@ def test_where_users_do_not_differ_there_is_no_carry_over():
 def test_too_few_users_and_equal_pins_are_refused():
     pins, users, categories, sessions = drawn(0)
     few = np.where(users < 2, categories, 0)
-    with pytest.raises(ValueError, match="users: expected at least 3 with two categories of at"):
+    with pytest.raises(
+        ValueError, match="users: expected at least 3 with the same two categories of"
+    ):
         carry_over(pins, users, few, sessions)
-    with pytest.raises(ValueError, match="got 0; 5 have fewer"):
+    with pytest.raises(ValueError, match="got 0; 5 of 5 users have no two"):
         carry_over(pins, users, categories, np.zeros(len(users)))
+    apart = np.array([[0, 1], [0, 1], [1, 2], [1, 2], [0, 2]])[users, np.arange(len(users)) % 2]
+    with pytest.raises(ValueError, match=r"same two categories of at least 8 pins .*, got 2; 0 of"):
+        carry_over(pins, users, apart, np.arange(len(users)))
     with pytest.raises(ValueError, match="all are equal, of 5 users"):
         carry_over(np.ones_like(pins), users, categories, sessions)
     with pytest.raises(ValueError, match="min_pins"):

@@ -145,6 +145,15 @@ def test_too_few_users_have_no_numbers(boards):
     assert list(transfer) == ["feature", "user", "other", "same", "random", "n_candidates"]
 
 
+def test_users_of_other_categories_each_have_no_numbers(boards):
+    split, pins, _ = boards
+    users = np.repeat(np.arange(N_USERS), N_PINS)
+    kinds = np.char.add("kind ", ((users // 2 + np.arange(len(pins)) % 2) % 4).astype(str))
+    census, shares, _, numbers = all_steps(split, {"embedding": pins}, kinds)
+    assert census["counts"].all()
+    assert (shares, numbers) == ({}, {})
+
+
 def test_features_that_are_all_equal_are_left_out(boards):
     split, pins, kinds = boards
     features = {"embedding": pins, "file facts": np.ones((len(pins), 2))}

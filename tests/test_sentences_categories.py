@@ -64,8 +64,8 @@ def test_what_carries_over_is_told_by_its_interval_and_test(rho, p, said):
 
 def test_too_few_users_cannot_answer():
     assert sentences.carried_over({}, CENSUS, KNOWN)["carry"] == (
-        "Here 2 users have two categories with pins enough, and at least 3 would have to: the "
-        f"question cannot be answered with these data; {ENOUGH}"
+        "Here 2 users have two categories with pins enough, and at least 3 would have to have "
+        f"the same two: the question cannot be answered with these data; {ENOUGH}"
     )
 
 

@@ -12,9 +12,9 @@ from visprof._deals import group_codes
 from visprof.checks import check_groups, check_whole
 from visprof.scaling import scale_exponent, scaled
 
-__all__ = ["Cells", "Groups", "counted_cells"]
+__all__ = ["FEWEST", "Cells", "Groups", "counted_cells"]
 
-_FEWEST = 3  # users: the jackknife leaves out one of them
+FEWEST = 3  # users with the same two categories: the jackknife leaves out one of them
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,15 @@ def counted_cells(
     counted = (n_pins >= min_pins) & (n_pins**2 >= 2 * n_squared)
     chosen = counted.sum(axis=1) >= 2
     n_users = int(chosen.sum())
-    if n_users < _FEWEST:
-        raise ValueError(
-            f"users: expected at least {_FEWEST} with two categories of at least {min_pins} pins "
-            f"and two effective sessions (n^2 / sum of n_s^2), got {n_users}; {n - n_users} have "
-            "fewer"
-        )
     counted &= chosen[:, None]
+    shared = counted.T.astype(int) @ counted
+    np.fill_diagonal(shared, 0)
+    if shared.max() < FEWEST:
+        raise ValueError(
+            f"users: expected at least {FEWEST} with the same two categories of at least "
+            f"{min_pins} pins and two effective sessions (n^2 / sum of n_s^2), got {shared.max()}; "
+            f"{n - n_users} of {n} users have no two"
+        )
     used = counted[own, category]
     if not (rows[used] != rows[used][0]).any():
         raise ValueError(f"pins: all are equal, of {n_users} users: there is no variance to part")

@@ -120,8 +120,8 @@ def carry_over(
     Raises
     ------
     ValueError
-        If shapes do not match, a value is not finite, a user, category or session is missing, fewer
-        than 3 users have two categories, or all pins of those who have are equal.
+        If shapes do not match, a value is not finite, a user, category or session is missing, no
+        two categories are of at least 3 users, or all pins of those who have two are equal.
     TypeError
         If users, categories or sessions are of several kinds, or `min_pins` is no whole number.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from visprof._cells import counted_cells
+from visprof._cells import FEWEST, counted_cells
 from visprof.checks import check_groups
 from visprof.held_out import session_halves
 from visprof.prediction import rank_users
@@ -54,12 +54,12 @@ def transfer_ranks(
 ) -> TransferRanks:
     """Train on one category, test on another: ranks of users, beside those within the category.
 
-    For each ordered pair of categories A and B, among the users who have both: the test profile is
-    the mean of the second half of a user's pins in B, whole sessions. It is sought by as many pins
-    of A and of the first half of B, as many as the fewer of both, spread evenly over their order;
-    sessions of the test pins are not among them. All profiles are less their mean over the users,
-    which takes away what the category shows of everyone. (The mean over the *other* users would
-    make all differences larger by the same factor, n / (n - 1), and no rank another.)
+    For each ordered pair of categories A and B that at least 3 users have, among these: the test
+    profile is the mean of the second half of a user's pins in B, whole sessions. It is sought by as
+    many pins of A and of the first half of B, as many as the fewer of both, spread evenly over
+    their order; sessions of the test pins are not among them. All profiles are less their mean over
+    the users, which takes away what the category shows of everyone. (The mean over the *other*
+    users would make all differences larger by the same factor, n / (n - 1), and no rank another.)
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def transfer_ranks(
         for a in (of for of in range(k) if of != b):
             of_a = _by_user(np.flatnonzero((category == a) & (own >= 0) & ~hidden), own, n)
             both = [u for u in np.flatnonzero(there[:, a] & there[:, b]) if len(of_a[u])]
-            if len(both) < 2:
+            if len(both) < FEWEST:
                 continue
             few = [min(len(of_a[u]), len(known[u])) for u in both]
             profiles = [

@@ -74,8 +74,8 @@ def carried_over(
     if "carry.general.embedding" not in numbers:
         return said | {
             "carry": f"Here {n_users} users have two categories with pins enough, and at least "
-            f"{FEWEST_USERS} would have to: the question cannot be answered with these data; "
-            f"{_needed(known)}"
+            f"{FEWEST_USERS} would have to have the same two: the question cannot be answered with "
+            f"these data; {_needed(known)}"
         }
     p_taste, p_general = (
         numbers[f"carry.{part}.embedding.p"].value for part in ("taste", "general")

@@ -27,7 +27,7 @@ __all__ = [
 ]  # fmt: skip
 
 COMPONENTS = 20  # principal components of the CNN's outputs, of the background
-FEWEST_USERS = 3  # with two categories
+FEWEST_USERS = 3  # with the same two categories: an interval needs as many
 DISTANCES = {
     "embedding": "cosine", "within classes": "cosine", "file facts": "euclidean",
     "embedding less file facts": "cosine",
@@ -155,7 +155,9 @@ def _asked(
     """Features that vary over the pins that count, none if users are too few; and their pins'."""
     users = board_split.analysed["board"].to_numpy()
     counted = category_census[category_census["counts"]]
-    if counted["user"].nunique() < FEWEST_USERS:
+    there = pd.crosstab(counted["user"], counted["category"]).to_numpy()
+    shared = there.T @ there
+    if not (np.triu(shared, 1) >= FEWEST_USERS).any():
         return {}, ()
     cells = pd.MultiIndex.from_frame(counted[["user", "category"]])
     used = pd.MultiIndex.from_arrays([users, pin_categories]).isin(cells)
@@ -176,7 +178,7 @@ def carry_over_shares(
     pin_sessions: np.ndarray | None,
     min_category_pins: int,
 ) -> dict[str, carry_over.CarryOver]:
-    """Shares of variance and carry-over, by feature; none where fewer than 3 users count."""
+    """Shares of variance and carry-over, by feature; none where users are too few."""
     asked, known = _asked(
         category_features, category_census, board_split, pin_categories, pin_sessions
     )
