@@ -207,6 +207,18 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
                  "value": [0.2, 0.8, 0.1], "low": [0.1, 0.7, -0.1], "high": [0.3, 0.9, 0.3]}
             ),
         ),
+        "taste_parts": (
+            scores(feature=["embedding"] * 2 + ["facts"] * 2, part=["general", "own"] * 2),
+        ),
+        "category_mrr": (
+            scores(feature=["embedding"] * 2 + ["facts"] * 2, trained=["other", "same"] * 2), 0.05,
+        ),
+        "known_carry_over": (
+            pd.DataFrame(
+                {"carry_over": [0.0, 1.0] * 2, "n_users": [15, 15, 30, 30],
+                 "mean": [0.1, 0.9, 0.0, 1.0], "low": 0.0, "high": 1.0}
+            ),
+        ),
         "chance_bars": (
             pd.DataFrame(
                 {"number": ["MRR", "mAP"], "sd_units": [0.05, 0.03], "sd_seeds": [0.0, 0.04]}

@@ -129,6 +129,9 @@ class Parameters:
     style_taste: float = _parameter(
         1.0, "how much tastes over styles differ; 0: not at all", least=0
     )
+    carry_over: float = _parameter(
+        1.0, "share of a taste over styles that shows in all groups of scenes", least=0, most=1
+    )
     drift: float = _parameter(
         0.0, "share of a taste that is replaced over a board's life", least=0, most=1
     )
@@ -250,6 +253,13 @@ class Parameters:
     n_repeats: int = _parameter(
         5, "repetitions of the ranking with other pins and background boards; 0: none", least=0
     )
+    # categories of pictures
+    min_category_pins: int = _parameter(
+        8, "pins of a user in a category, without which the user does not count there", least=2
+    )
+    n_known_worlds: int = _parameter(
+        200, "simulated worlds of each known truth that an estimate is checked in", least=1
+    )
     # the reader's own board
     board: str = _parameter("", "whose profile chapter 9 shows; empty: the board with most pins")
     # what pages show
@@ -329,6 +339,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "n_permutations": 99,
         "n_null_pairs": 40,
         "n_power_pairs": 20,
+        "min_category_pins": 4,
+        "n_known_worlds": 4,
     },
     # boards of wallpapers and labelled photographs from a folder, with a Places365 network
     "boards": {

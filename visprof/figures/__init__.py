@@ -4,6 +4,7 @@ A figure carries the table that it is drawn from, which is published below it. F
 without pyplot, so none is kept open and none is drawn twice in a notebook.
 """
 
+from visprof.figures.categories import category_mrr, known_carry_over, taste_parts
 from visprof.figures.chance import chance_bars
 from visprof.figures.data import (
     board_funnel,
@@ -47,6 +48,7 @@ __all__ = [
     "HTMLFigure",
     "board_funnel",
     "board_samples",
+    "category_mrr",
     "chance_bars",
     "class_mean_ap",
     "cluster_contrasts",
@@ -54,6 +56,7 @@ __all__ = [
     "framework",
     "grid_representatives",
     "interactive_map",
+    "known_carry_over",
     "labelled_pictures",
     "leakage_curves",
     "max_z_ecdf",
@@ -73,6 +76,7 @@ __all__ = [
     "share_intervals",
     "siamese_ablation",
     "siamese_network",
+    "taste_parts",
     "taste_recovery",
     "time_resolution",
     "training_curves",

@@ -1,6 +1,7 @@
 """What the text of the book says of numbers: every word that depends on a value is chosen here."""
 
 from visprof.sentences.baselines import *
+from visprof.sentences.categories import *
 from visprof.sentences.claims import *
 from visprof.sentences.data import *
 from visprof.sentences.deviations import *

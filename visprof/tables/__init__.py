@@ -1,6 +1,7 @@
 """Every table of the book: a module a subject, all of them to be called from here."""
 
 from visprof.tables.baselines import *
+from visprof.tables.categories import *
 from visprof.tables.claims import *
 from visprof.tables.data import *
 from visprof.tables.datasheet import *
