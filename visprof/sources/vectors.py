@@ -59,6 +59,7 @@ def simulate_embeddings(
     decay: float = 1.0,
     session_length: float = 1.0,
     repeat_share: float = 0.0,
+    styled_classes: int | None = None,
     random_state: int = 0,
 ) -> VectorWorld:
     r"""Draw users, their pins' classes and styles, and embeddings around these.
@@ -90,6 +91,9 @@ def simulate_embeddings(
         Mean length >= 1 of runs of pins that share class and style.
     repeat_share : float
         Share in [0, 1] of a user's pins that repeat an earlier one.
+    styled_classes : int or None
+        How many classes, the first ones, users have a taste in styles in; in the others all share
+        the population's styles. None: in all.
     random_state : int
         Seed >= 0.
 
@@ -117,6 +121,8 @@ def simulate_embeddings(
     ):  # fmt: skip
         check_number(value, name, least=0)
     check_number(repeat_share, "repeat_share", least=0, most=1)
+    if styled_classes is not None:
+        check_whole(styled_classes, "styled_classes", 0)
 
     population, *users = np.random.SeedSequence(random_state).spawn(1 + n_users)
     rng = np.random.default_rng(population)
@@ -142,6 +148,10 @@ def simulate_embeddings(
         early = np.zeros(session[-1] + 1)
         labels[u] = draw_items(classes, early, rng)[session]
         styles[u] = draw_items(looks, early, rng)[session]
+        if styled_classes is not None:  # drawn besides: classes stay as they are
+            everyones = draw_taste(style_base, 0.0, rng)
+            plain = labels[u] >= styled_classes
+            styles[u][plain] = draw_items(everyones, early, rng)[session][plain]
         pins = vectors[u]
         rng.standard_normal(out=pins, dtype=np.float32)
         pins *= scale

@@ -1,0 +1,455 @@
+"""Tastes at two levels: likelihoods, their maxima, bits a pin, and the deal of styles."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+from scipy.optimize import minimize
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from visprof.hierarchy import (
+    WEAKEST,
+    HierarchicalProfile,
+    deal_styles,
+    expected_bits,
+    fit_dirichlet_multinomial,
+    fit_strength,
+    log_probability,
+    rank_by_score,
+    session_weights,
+)
+
+
+@parametrize_with_checks([HierarchicalProfile()])
+def test_scikit_learn_contract(estimator, check):
+    assert check(estimator) is None
+
+
+COUNTS = arrays(np.int64, (4, 3), elements=st.integers(0, 30))
+ALPHA = arrays(np.float64, 3, elements=st.floats(0.01, 100))
+
+
+def draw(rng, n_users, n_pins, alpha, style_alpha):
+    """Counts of users of a world of the two levels, (n_users, n_categories * n_styles)."""
+    return np.array(
+        [
+            np.concatenate(
+                [
+                    rng.multinomial(m, rng.dirichlet(styles))
+                    for m, styles in zip(
+                        rng.multinomial(n_pins, rng.dirichlet(alpha)), style_alpha, strict=True
+                    )
+                ]
+            )
+            for _ in range(n_users)
+        ]
+    )
+
+
+# --- the likelihood
+
+
+@given(COUNTS, ALPHA)
+def test_the_likelihood_is_scipys_but_for_the_orders_of_pins(counts, alpha):
+    ours = log_probability(counts, alpha)
+    for own, row in zip(ours, counts, strict=True):
+        n = int(row.sum())
+        orders = stats.multinomial.logpmf(row, n, np.full(3, 1 / 3)) + n * np.log(3)
+        assert own + orders == pytest.approx(
+            stats.dirichlet_multinomial.logpmf(row, alpha, n), rel=1e-8, abs=1e-7
+        )
+
+
+@given(arrays(np.int64, 5, elements=st.integers(0, 2)), ALPHA)
+def test_the_likelihood_is_the_product_of_one_pin_after_the_other(pins, alpha):
+    own, expected = np.zeros(3), 0.0
+    for pin in pins:
+        expected += np.log((alpha[pin] + own[pin]) / (alpha.sum() + own.sum()))
+        own[pin] += 1
+    assert log_probability([own], alpha)[0] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("alpha", [[1.0, 0.0], [1.0, -1.0], [1.0, np.nan], [1.0, np.inf]])
+def test_parameters_are_above_0(alpha):
+    with pytest.raises(ValueError, match="alpha: expected finite parameters above 0"):
+        log_probability([[1, 2]], alpha)
+
+
+def test_counts_are_checked():
+    with pytest.raises(ValueError, match="counts: Negative values in data, at row 1"):
+        log_probability([[1, 2], [1, -1]], [1.0, 1.0])
+    with pytest.raises(ValueError, match="counts"):
+        log_probability([[1, np.nan]], [1.0, 1.0])
+    with pytest.raises(ValueError, match=r"alpha: expected shape \(2,\) or \(1, 2\), got \(3,\)"):
+        log_probability([[1, 2]], [1.0, 1.0, 1.0])
+
+
+# --- its maximum
+
+
+@pytest.mark.parametrize("strength", [2.0, 20.0])
+def test_the_maximum_is_that_of_a_general_search(strength):
+    rng = np.random.default_rng(0)
+    users = rng.dirichlet(strength * np.array([0.5, 0.3, 0.2]), 60)
+    counts = np.array([rng.multinomial(50, user) for user in users])
+    found = fit_dirichlet_multinomial(counts)
+    best = minimize(
+        lambda logs: -log_probability(counts, np.exp(logs)).sum(), np.log(found.alpha) + 0.3,
+        method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-10, "maxiter": 5000},
+    )  # fmt: skip
+    assert found.objective[-1] == pytest.approx(-best.fun, abs=1e-3)
+    np.testing.assert_allclose(found.alpha, np.exp(best.x), rtol=0.01)
+    assert found.strength == pytest.approx(strength, rel=0.5)
+
+
+@given(arrays(np.int64, (6, 3), elements=st.integers(0, 9)), st.floats(0, 2))
+def test_no_iteration_lowers_the_objective(counts, smoothing):
+    if not counts.sum() + smoothing:
+        return
+    found = fit_dirichlet_multinomial(counts, smoothing)
+    rises = np.diff(found.objective)
+    assert (rises >= -1e-8 * np.abs(found.objective).max()).all()
+    assert found.shares.sum() == pytest.approx(1)
+    assert (found.shares >= 0).all()
+    assert 0.01 <= found.strength <= WEAKEST
+    # no shares near by are better
+    at = found.objective[-1]
+    for one, other in itertools.permutations(range(3), 2):
+        moved = found.shares.copy()
+        step = min(1e-3, moved[one] / 2)
+        moved[one] -= step
+        moved[other] += step
+        if (moved > 0).all():
+            with_moved = log_probability(counts, found.strength * moved).sum()
+            assert with_moved + smoothing * np.log(moved).sum() <= at + 1e-3 + 1e-3 * abs(at)
+
+
+def test_users_who_do_not_differ_have_the_weakest_taste():
+    found = fit_dirichlet_multinomial([[10, 10], [9, 11], [10, 10]])
+    assert found.strength == WEAKEST
+    np.testing.assert_allclose(found.shares, [29 / 60, 31 / 60], rtol=1e-6)
+
+
+def test_an_item_that_nobody_has_has_no_share_but_for_smoothing():
+    counts = [[5, 3, 0], [2, 9, 0], [7, 0, 0]]
+    assert fit_dirichlet_multinomial(counts).shares[2] == 0
+    assert 0 < fit_dirichlet_multinomial(counts, 0.5).shares[2] < 0.05
+    with pytest.raises(ValueError, match="there is no pin, and no smoothing"):
+        fit_dirichlet_multinomial([[0, 0]])
+    nobody = fit_dirichlet_multinomial([[0, 0]], 1.0)
+    assert nobody.shares.tolist() == [0.5, 0.5]
+
+
+def test_users_without_pins_say_nothing():
+    counts = [[5, 3], [2, 9], [7, 0]]
+    one, other = (fit_dirichlet_multinomial(of) for of in (counts, [*counts, [0, 0]]))
+    assert one.strength == other.strength
+
+
+def test_a_shared_strength_is_the_best_for_all_groups_together():
+    rng = np.random.default_rng(1)
+    shares = [np.array([0.5, 0.5]), np.array([0.2, 0.3, 0.5])]
+    groups = [
+        np.array([rng.multinomial(30, rng.dirichlet(5 * share)) for _ in range(200)])
+        for share in shares
+    ]
+    found = fit_strength(groups, shares)
+    assert found == pytest.approx(5, rel=0.2)
+
+    def objective(strength):
+        return sum(
+            log_probability(of, strength * share).sum()
+            for of, share in zip(groups, shares, strict=True)
+        )
+
+    assert all(objective(found) >= objective(found * by) for by in (0.99, 1.01, 0.1, 10))
+    with pytest.raises(ValueError, match="one of each for each group, got 2 and 1"):
+        fit_strength(groups, shares[:1])
+
+
+# --- two levels
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    rng = np.random.default_rng(2)
+    style_alpha = np.array([[0.5, 0.5, 1.0], [30.0, 30.0, 30.0]])
+    counts = draw(rng, 60, 40, np.array([2.0, 2.0]), style_alpha)
+    return HierarchicalProfile(n_categories=2).fit(counts)
+
+
+@pytest.fixture(scope="module")
+def users():
+    rng = np.random.default_rng(3)
+    style_alpha = np.array([[0.5, 0.5, 1.0], [30.0, 30.0, 30.0]])
+    return [draw(rng, 8, n, np.array([2.0, 2.0]), style_alpha) for n in (20, 10)]
+
+
+def test_the_profile_is_the_posterior_mean_in_closed_form(fitted, users):
+    profiles = fitted.transform(users[0])
+    np.testing.assert_allclose(profiles.sum(axis=1), 1)
+    for row, profile in zip(users[0].reshape(-1, 2, 3), profiles.reshape(-1, 2, 3), strict=True):
+        n = row.sum()
+        for c, s in itertools.product(range(2), range(3)):
+            a = (fitted.strength_ * fitted.shares_[c] + row[c].sum()) / (fitted.strength_ + n)
+            strength = fitted.style_strengths_[c]
+            b = (strength * fitted.style_shares_[c, s] + row[c, s]) / (strength + row[c].sum())
+            assert profile[c, s] == pytest.approx(a * b)
+    prior = (fitted.shares_[:, None] * fitted.style_shares_).ravel()
+    np.testing.assert_allclose(fitted.transform(np.zeros((1, 6)))[0], prior)
+
+
+def test_bits_of_one_pin_are_those_of_the_profile(fitted, users):
+    prior = fitted.transform(np.zeros((1, 6)))[0]
+    profiles = fitted.transform(users[0])
+    found = fitted.bits(users[0], np.eye(6), pairs=True).fusion
+    np.testing.assert_allclose(found, np.log2(profiles / prior), atol=1e-9)
+
+
+def test_bits_are_log_ratios_of_scipys_probabilities(fitted, users):
+    train, test = users
+    found = fitted.bits(train, test)
+    alpha = fitted.strength_ * fitted.shares_
+    for u in range(len(train)):
+        one, later = train[u].reshape(2, 3), test[u].reshape(2, 3)
+
+        def bits(own, held, alpha):
+            n = held.sum()
+            of = [
+                stats.dirichlet_multinomial.logpmf(held, parameters, n)
+                for parameters in (alpha + own, alpha)
+            ]
+            return (of[0] - of[1]) / np.log(2) / later.sum()  # noqa: B023
+
+        assert found.inter[u] == pytest.approx(bits(one.sum(axis=1), later.sum(axis=1), alpha))
+        intra = sum(
+            bits(one[c], later[c], fitted.style_strengths_[c] * fitted.style_shares_[c])
+            for c in range(2)
+        )
+        assert found.intra[u] == pytest.approx(intra)
+        styles = bits(one.sum(axis=0), later.sum(axis=0), fitted.styles_.alpha)
+        assert found.styles[u] == pytest.approx(styles)
+        assert found.flat[u] == pytest.approx(bits(train[u], test[u], fitted.cells_.alpha))
+    np.testing.assert_allclose(
+        found.fusion, found.inter + found.styles + found.interaction, atol=1e-12
+    )
+
+
+def test_bits_of_pairs_hold_those_of_users(fitted, users):
+    of_pairs, own = fitted.bits(*users, pairs=True), fitted.bits(*users)
+    for part in ("inter", "intra", "styles", "flat", "fusion", "interaction"):
+        matrix = getattr(of_pairs, part)
+        assert matrix.shape == (8, 8)
+        np.testing.assert_allclose(np.diag(matrix), getattr(own, part), atol=1e-9)
+
+
+def test_strengths_of_categories_are_told_apart_and_shared_where_users_are_few(fitted):
+    strong, weak = fitted.style_strengths_
+    assert strong < 10 < weak
+    assert strong < fitted.shared_strength_ < weak
+    rng = np.random.default_rng(4)
+    counts = draw(rng, 9, 40, np.array([2.0, 2.0]), np.full((2, 3), 0.7))
+    few = HierarchicalProfile(n_categories=2).fit(counts)
+    assert set(few.style_strengths_) == {few.shared_strength_}
+    own = clone(few).set_params(min_users=2).fit(counts)
+    assert len(set(own.style_strengths_)) == 2
+
+
+@given(st.permutations(range(8)), st.permutations(range(60)))
+def test_the_order_of_users_does_not_matter(order, background):
+    rng = np.random.default_rng(5)
+    counts = draw(rng, 68, 30, np.array([1.0, 2.0]), np.full((2, 2), 0.5))
+    learnt, users = counts[:60], counts[60:]
+    profiles = [
+        HierarchicalProfile(n_categories=2).fit(of) for of in (learnt, learnt[list(background)])
+    ]
+    one, other = (
+        of.bits(users[rows], users[rows], pairs=True).fusion
+        for of, rows in zip(profiles, (list(range(8)), list(order)), strict=True)
+    )
+    np.testing.assert_allclose(other, one[np.ix_(order, order)], rtol=1e-5, atol=1e-6)
+
+
+def test_the_score_is_that_of_the_two_levels(fitted, users):
+    expected = [
+        log_probability([row.sum(axis=1)], fitted.strength_ * fitted.shares_)[0]
+        + sum(
+            log_probability([row[c]], fitted.style_strengths_[c] * fitted.style_shares_[c])[0]
+            for c in range(2)
+        )
+        for row in users[0].reshape(-1, 2, 3)
+    ]
+    np.testing.assert_allclose(fitted.score_samples(users[0]), expected)
+    assert fitted.score(users[0]) == pytest.approx(np.mean(expected))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "counts", "message"),
+    [
+        ({"n_categories": 2}, np.ones((3, 5)), "as many columns for each of n_categories=2"),
+        ({"n_categories": 0}, np.ones((3, 4)), "n_categories: expected a whole number"),
+        ({"n_categories": 2.0}, np.ones((3, 4)), "n_categories: expected a whole number"),
+        ({"smoothing": 0}, np.ones((3, 4)), "smoothing: expected a finite number above 0"),
+        ({"min_users": 0}, np.ones((3, 4)), "min_users: expected a whole number"),
+        ({}, -np.ones((3, 4)), "X: Negative values in data, at row 0"),
+        ({}, np.full((3, 4), np.nan), "NaN"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(parameters, counts, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        HierarchicalProfile(**parameters).fit(counts)
+
+
+def test_what_has_no_bits_is_refused(fitted, users):
+    with pytest.raises(ValueError, match="test: row 1 has no pin"):
+        fitted.bits(users[0][:2], [[1, 0, 0, 0, 0, 0], [0] * 6])
+    with pytest.raises(ValueError, match="train and test: 8 and 2 rows do not match"):
+        fitted.bits(users[0], users[1][:2])
+
+
+# --- ranks
+
+
+def test_ranks_are_those_of_plain_loops():
+    scores = np.random.default_rng(0).integers(0, 4, (9, 9)) / 3
+    ranks = rank_by_score(scores)
+    for user, row in enumerate(scores):
+        better = sum(row[other] > row[user] + 1e-6 for other in range(9))
+        as_good = sum(row[other] > row[user] - 1e-6 for other in range(9))
+        assert (ranks.optimistic[user], ranks.pessimistic[user]) == (better + 1, as_good)
+    with pytest.raises(ValueError, match="as many columns as users"):
+        rank_by_score(scores[:, :4])
+    with pytest.raises(ValueError, match="minimum of 2"):
+        rank_by_score([[1.0]])
+
+
+# --- what is known exactly
+
+
+def all_sequences(n_cells, n):
+    return itertools.product(range(n_cells), repeat=n)
+
+
+def test_expected_bits_are_those_of_all_pins_that_there_could_be():
+    alpha, styles = np.array([0.5, 1.5]), np.array([[0.4, 0.8], [2.0, 1.0]])
+
+    def levels(pins):
+        counts = np.bincount(np.array(pins, int), minlength=4).reshape(2, 2)
+        inter = log_probability([counts.sum(axis=1)], alpha)[0]
+        return inter, sum(log_probability([counts[c]], styles[c])[0] for c in range(2))
+
+    inter = intra = 0.0
+    for pins in all_sequences(4, 5):
+        whole, train, test = levels(pins), levels(pins[:3]), levels(pins[3:])
+        chance = np.exp(sum(whole))
+        inter += chance * (whole[0] - train[0] - test[0])
+        intra += chance * (whole[1] - train[1] - test[1])
+    found = expected_bits(alpha, styles, 3, 2)
+    assert found == pytest.approx((inter / 2 / np.log(2), intra / 2 / np.log(2)))
+
+
+def test_without_a_category_to_choose_styles_are_all_there_is():
+    inter, intra = expected_bits([3.0], [[0.5, 0.5]], 4, 3)
+    assert inter == pytest.approx(0)
+    assert intra == pytest.approx(expected_bits([0.5, 0.5], [[1.0], [1.0]], 4, 3)[0])
+    assert expected_bits([1.0, 1.0], [[1.0], [1.0]], 0, 3) == pytest.approx((0, 0))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"alpha": [1.0, 0.0]}, "alpha: expected finite"),
+        ({"style_alpha": [[1.0, 0.0]] * 2}, "style_alpha: expected finite"),
+        ({"style_alpha": [[1.0, 1.0]]}, "expected shapes"),
+        ({"n_train": -1}, "n_train: expected a whole number"),
+        ({"n_test": 0}, "n_test: expected a whole number"),
+        ({"n_test": 1.0}, "n_test: expected a whole number"),
+    ],
+)
+def test_what_has_no_expectation_is_refused(changed, message):
+    arguments = {
+        "alpha": [1.0, 1.0], "style_alpha": [[1.0, 1.0]] * 2, "n_train": 2, "n_test": 2,
+    }  # fmt: skip
+    with pytest.raises((TypeError, ValueError), match=message):
+        expected_bits(**arguments | changed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strength", [1.0, 8.0])
+def test_bits_of_many_users_are_those_expected(strength):
+    rng = np.random.default_rng(6)
+    alpha, styles = strength * np.full(3, 1 / 3), strength * np.full((3, 2), 1 / 2)
+    profile = HierarchicalProfile(n_categories=3).fit(draw(rng, 2000, 60, alpha, styles))
+    tastes = rng.dirichlet(alpha, 2000)
+    looks = [rng.dirichlet(of, 2000) for of in styles]
+    train, test = (
+        np.array(
+            [
+                np.concatenate(
+                    [rng.multinomial(m, looks[c][u]) for c, m in
+                     enumerate(rng.multinomial(n, tastes[u]))]
+                )
+                for u in range(2000)
+            ]
+        )
+        for n in (20, 10)
+    )  # fmt: skip
+    found, expected = profile.bits(train, test), expected_bits(alpha, styles, 20, 10)
+    for own, truth in zip((found.inter, found.intra), expected, strict=True):
+        assert own.mean() == pytest.approx(truth, abs=4 * own.std() / np.sqrt(2000))
+
+
+# --- sessions and the null
+
+
+def test_a_session_tells_as_much_as_its_effective_number_of_pins():
+    users, sessions = np.array(["a"] * 5 + ["b"] * 2), np.array([1, 1, 1, 2, 2, 1, 3])
+    for icc in (0.0, 0.3, 1.0):
+        weights = session_weights(users, sessions, icc)
+        for u, s, n in (("a", 1, 3), ("a", 2, 2), ("b", 1, 1), ("b", 3, 1)):
+            own = weights[(users == u) & (sessions == s)]
+            assert own.sum() == pytest.approx(n / (1 + (n - 1) * icc))
+    for icc in (-0.1, 1.1):
+        with pytest.raises(ValueError, match="icc: expected a finite number"):
+            session_weights(users, sessions, icc)
+    with pytest.raises(ValueError, match="sessions: expected shape"):
+        session_weights(users, sessions[:3], 0.5)
+
+
+@given(st.integers(0, 1000), st.booleans())
+def test_a_deal_keeps_categories_and_what_came_together(seed, in_blocks):
+    rng = np.random.default_rng(seed)
+    categories, styles = rng.integers(0, 3, 40), rng.integers(0, 50, 40)
+    blocks = rng.integers(0, 15, 40) if in_blocks else None
+    dealt = deal_styles(categories, styles, blocks, seed)
+    units = np.arange(40) if blocks is None else blocks
+    for category in range(3):
+        of = categories == category
+        assert sorted(dealt[of]) == sorted(styles[of])
+        before, after = (
+            sorted(tuple(given[of & (units == unit)]) for unit in np.unique(units[of]))
+            for given in (styles, dealt)
+        )
+        assert before == after
+    np.testing.assert_array_equal(dealt, deal_styles(categories, styles, blocks, seed))
+
+
+def test_each_deal_is_as_likely():
+    rng = np.random.default_rng(0)
+    deals = [tuple(deal_styles([0, 0, 0], [1, 2, 3], None, rng)) for _ in range(3000)]
+    counts = [deals.count(order) for order in itertools.permutations([1, 2, 3])]
+    assert stats.chisquare(counts).pvalue > 0.001
+
+
+def test_deals_of_other_shapes_are_refused():
+    with pytest.raises(ValueError, match="styles: expected shape"):
+        deal_styles([0, 1], [0], None, 0)
+    with pytest.raises(ValueError, match="blocks: expected shape"):
+        deal_styles([0, 1], [0, 1], [0], 0)
