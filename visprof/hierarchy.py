@@ -7,259 +7,32 @@ pins say of later ones is then a sum over the levels, in bits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
-from scipy.optimize import minimize_scalar
-from scipy.special import digamma, gammaln
+from scipy.special import gammaln
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from visprof.checks import check_groups, check_number, check_whole
+from visprof.dirichlet import (
+    WEAKEST,
+    check_counts,
+    count_chances,
+    expected_log_probability,
+    fit_dirichlet_multinomial,
+    fit_strength,
+    log_probability,
+)
 from visprof.prediction import Ranks
 from visprof.ties import TIE
 
 __all__ = [
-    "WEAKEST", "Bits", "DirichletMultinomial", "HierarchicalProfile", "deal_styles",
-    "expected_bits", "fit_dirichlet_multinomial", "fit_strength", "log_probability",
-    "rank_by_score", "session_weights",
+    "Bits", "HierarchicalProfile", "deal_styles", "expected_bits", "rank_by_score",
+    "session_weights",
 ]  # fmt: skip
-
-STRONGEST, WEAKEST = 1e-2, 1e6  # tastes: users who share nothing, and users who do not differ
-_GRID = 33  # strengths tried before the best is refined
-_MAX_ITER = 500
-_TOLERANCE = 1e-9  # of the objective, by how much there is of it
-
-
-# --- one level
-
-
-def log_probability(counts: ArrayLike, alpha: ArrayLike) -> NDArray[np.float64]:
-    r"""Log probability of pins, in the order in which they came, by a Dirichlet-multinomial.
-
-    .. math:: \log p(n) = \sum_k \log \frac{\Gamma(\alpha_k + n_k)}{\Gamma(\alpha_k)}
-                          - \log \frac{\Gamma(A + N)}{\Gamma(A)}, \quad
-              A = \sum_k \alpha_k, \; N = \sum_k n_k.
-
-    The probability of the counts, in whatever order (``scipy.stats.dirichlet_multinomial``), has
-    the multinomial coefficient besides; in ratios of two models it cancels.
-
-    Parameters
-    ----------
-    counts : array-like of shape (n, k)
-        Pins of each of n users by item; they may be tempered (see `session_weights`).
-    alpha : array-like of shape (k,) or (n, k)
-        Parameters, each above 0; those of a posterior are the prior's and a user's own counts.
-
-    Returns
-    -------
-    ndarray of shape (n,)
-        In nats.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not match, a count is negative or not finite, or a parameter is not above 0.
-
-    Examples
-    --------
-    >>> log_probability([[2, 0]], [1.0, 1.0]).round(3)  # 1/2, then 2/3
-    array([-1.099])
-    """
-    counts = _counts(counts, "counts")
-    alpha = np.asarray(alpha, np.float64)
-    if alpha.shape not in (counts.shape, counts.shape[1:]):
-        raise ValueError(
-            f"alpha: expected shape {counts.shape[1:]} or {counts.shape}, got {alpha.shape}"
-        )
-    if not (np.isfinite(alpha).all() and (alpha > 0).all()):
-        raise ValueError("alpha: expected finite parameters above 0")
-    return _log_probability(counts, alpha)
-
-
-def _log_probability(counts: NDArray, alpha: NDArray) -> NDArray[np.float64]:
-    whole = alpha.sum(axis=-1)
-    items = gammaln(alpha + counts) - gammaln(alpha)
-    return items.sum(axis=-1) - (gammaln(whole + counts.sum(axis=-1)) - gammaln(whole))
-
-
-@dataclass(frozen=True)
-class DirichletMultinomial:
-    """Strength and shares by maximum likelihood.
-
-    Attributes
-    ----------
-    strength : float
-        In pins: a user's own share of an item counts as much as the population's once the user has
-        so many. `WEAKEST` where users do not differ by more than chance.
-    shares : ndarray of shape (k,)
-        The population's; they sum to 1.
-    objective : ndarray of shape (n_iter,)
-        Log likelihood, with the smoothing's part, after each iteration: it never falls.
-    """
-
-    strength: float
-    shares: NDArray[np.float64]
-    objective: NDArray[np.float64]
-
-    @property
-    def alpha(self) -> NDArray[np.float64]:
-        """Parameters: the strength times the shares."""
-        return self.strength * self.shares
-
-
-def fit_strength(counts: Sequence[ArrayLike], shares: Sequence[ArrayLike]) -> float:
-    """Strength of taste that several groups of users have in common, by maximum likelihood.
-
-    Parameters
-    ----------
-    counts : sequence of array-like of shape (n, k)
-        Pins by user and item; each group has users and items of its own.
-    shares : sequence of array-like of shape (k,)
-        The population's shares in each group, all above 0.
-
-    Returns
-    -------
-    float
-        The best of a grid from 0.01 to `WEAKEST`, refined between its neighbours.
-
-    Raises
-    ------
-    ValueError
-        As `log_probability`, or if there is no group or not as many shares.
-
-    Examples
-    --------
-    >>> alike = [[5, 5], [6, 4], [4, 6], [5, 5]]
-    >>> fit_strength([alike], [[0.5, 0.5]]) == WEAKEST  # they differ by less than chance
-    True
-    """
-    if not len(counts) or len(counts) != len(shares):
-        raise ValueError(
-            f"counts and shares: expected one of each for each group, got {len(counts)} and "
-            f"{len(shares)}"
-        )
-    groups = []
-    for place, (of, share) in enumerate(zip(counts, shares, strict=True)):
-        log_probability(of, share)  # checks both
-        groups.append((_counts(of, f"counts[{place}]"), np.asarray(share, np.float64)))
-    return _best_strength(groups)
-
-
-def _best_strength(groups: Sequence[tuple[NDArray, NDArray]], near: float | None = None) -> float:
-    """The best strength: of a grid, or within a factor 8 of one that is known."""
-
-    def objective(log_strength: float) -> float:
-        alphas = [np.exp(log_strength) * shares for _, shares in groups]
-        return sum(
-            float(_log_probability(counts, alpha).sum())
-            for (counts, _), alpha in zip(groups, alphas, strict=True)
-        )
-
-    low, high = np.log(STRONGEST), np.log(WEAKEST)
-    if near is None:
-        grid = np.linspace(low, high, _GRID)
-        place = int(np.argmax([objective(at) for at in grid]))
-        start, ends = grid[place], (grid[max(place - 1, 0)], grid[min(place + 1, _GRID - 1)])
-    else:
-        start = np.log(near)
-        ends = max(low, start - np.log(8)), min(high, start + np.log(8))
-    found = minimize_scalar(lambda at: -objective(at), bounds=ends, method="bounded",
-                            options={"xatol": 1e-7})  # fmt: skip
-    best = max((start, float(found.x), *ends), key=objective)
-    reached = objective(best)
-    if objective(high) >= reached - TIE * max(1, abs(reached)):  # they differ by rounding
-        return WEAKEST
-    return float(np.clip(np.exp(best), STRONGEST, WEAKEST))
-
-
-def fit_dirichlet_multinomial(counts: ArrayLike, smoothing: float = 0.0) -> DirichletMultinomial:
-    r"""Strength and shares of a Dirichlet-multinomial by maximum likelihood.
-
-    Two steps in turn, of which neither lowers the likelihood: the shares by the fixed point of
-    Minka (2000, "Estimating a Dirichlet distribution"), for a given strength A
-
-    .. math:: \pi_k \propto \lambda + \sum_u A \pi_k
-              \left(\psi(A \pi_k + n_{uk}) - \psi(A \pi_k)\right),
-
-    and the strength by a search in one dimension. With the smoothing :math:`\lambda` what rises is
-    the likelihood times :math:`\prod_k \pi_k^\lambda`: an item that nobody of the background has
-    keeps a share.
-
-    Parameters
-    ----------
-    counts : array-like of shape (n, k)
-        Pins by user and item. Users without pins say nothing.
-    smoothing : float, default=0
-        Pins that each item is given, in all.
-
-    Returns
-    -------
-    DirichletMultinomial
-        Until the objective rises by less than 1e-9 of itself, at most 500 iterations. An item that
-        nobody has gets the share 0 without smoothing.
-
-    Raises
-    ------
-    ValueError
-        If a count is negative or not finite, there is no pin at all and no smoothing, or the
-        smoothing is negative.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> users = rng.dirichlet([2.0, 4.0, 6.0], 500)  # of strength 12
-    >>> found = fit_dirichlet_multinomial([rng.multinomial(100, user) for user in users])
-    >>> f"{found.strength:.1f}", found.shares.round(2).tolist()
-    ('12.2', [0.16, 0.33, 0.51])
-    """
-    counts = _counts(counts, "counts")
-    smoothing = check_number(smoothing, "smoothing", least=0)
-    counts = counts[counts.sum(axis=1) > 0]
-    totals = counts.sum(axis=0)
-    if not totals.sum() + smoothing:
-        raise ValueError("counts: there is no pin, and no smoothing to take its place")
-    there = totals + smoothing > 0
-    shares = np.zeros(len(totals))
-    shares[there], strength, objective = _alternate(counts[:, there], smoothing)
-    return DirichletMultinomial(strength, shares, np.array(objective))
-
-
-def _alternate(counts: NDArray, smoothing: float) -> tuple[NDArray, float, list[float]]:
-    """Shares, strength and objectives of items that all have a pin, or are given one."""
-    shares = counts.sum(axis=0) + smoothing
-    shares /= shares.sum()
-    if not len(counts) or len(shares) == 1:  # nobody, or nothing to choose
-        return shares, WEAKEST, [smoothing * float(np.log(shares).sum())]
-    strength = _best_strength([(counts, shares)])
-    objective: list[float] = []
-    for _ in range(_MAX_ITER):
-        alpha = strength * shares
-        shares = smoothing + (alpha * (digamma(alpha + counts) - digamma(alpha))).sum(axis=0)
-        shares = np.maximum(shares, np.finfo(float).tiny)
-        shares /= shares.sum()
-        strength = _best_strength([(counts, shares)], strength)
-        log_likelihood = float(_log_probability(counts, strength * shares).sum())
-        objective.append(log_likelihood + smoothing * float(np.log(shares).sum()))
-        if len(objective) > 1 and objective[-1] - objective[-2] <= _TOLERANCE * abs(objective[-1]):
-            break
-    return shares, strength, objective
-
-
-def _counts(counts: ArrayLike, name: str) -> NDArray[np.float64]:
-    array = check_array(counts, dtype=np.float64, input_name=name)
-    if array.min() < 0:
-        row = int(np.flatnonzero((array < 0).any(axis=1))[0])
-        # in the words of scikit-learn, whose checks ask for them
-        raise ValueError(f"{name}: Negative values in data, at row {row}; expected numbers of pins")
-    return array
-
-
-# --- two levels
 
 
 @dataclass(frozen=True)
@@ -387,7 +160,7 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         n_categories = check_whole(self.n_categories, "n_categories", 1)
         smoothing = check_number(self.smoothing, "smoothing", above=0)
         min_users = check_whole(self.min_users, "min_users", 1)
-        counts = _counts(validate_data(self, X, dtype=np.float64), "X")
+        counts = check_counts(validate_data(self, X, dtype=np.float64), "X")
         if counts.shape[1] % n_categories:
             raise ValueError(
                 f"X: expected as many columns for each of n_categories={n_categories}, got "
@@ -408,8 +181,7 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         ]
         shares = np.array([of.shares for of in alone])
         many = (cells.sum(axis=2) >= 2).sum(axis=0) >= min_users
-        groups = [(cells[:, category], share) for category, share in enumerate(shares)]
-        self.shared_strength_ = _best_strength(groups) if cells.shape[2] > 1 else WEAKEST
+        self.shared_strength_ = _shared_strength(cells, shares)
         own = np.array([of.strength for of in alone])
         self.style_strengths_ = np.where(many, own, self.shared_strength_)
         self.style_shares_ = shares
@@ -460,8 +232,11 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
             As `transform`.
         """
         cells = self._cells(X, "X")
-        found = _log_probability(cells.sum(axis=2), self.strength_ * self.shares_)
-        return found + _log_probability(cells, self._style_alpha()).sum(axis=1)
+        found = log_probability(cells.sum(axis=2), self.strength_ * self.shares_)
+        return found + sum(
+            log_probability(cells[:, category], alpha)
+            for category, alpha in enumerate(self._style_alpha())
+        )
 
     def score(self, X: ArrayLike, y: None = None) -> float:
         """Mean of `score_samples` over users.
@@ -530,13 +305,25 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
 
     def _cells(self, X: ArrayLike, name: str) -> NDArray[np.float64]:
         check_is_fitted(self)
-        counts = _counts(validate_data(self, X, dtype=np.float64, reset=False), name)
+        counts = check_counts(validate_data(self, X, dtype=np.float64, reset=False), name)
         return counts.reshape(len(counts), len(self.shares_), -1)
+
+
+def _shared_strength(cells: NDArray, shares: NDArray) -> float:
+    if cells.shape[2] == 1:  # there is no style to choose
+        return WEAKEST
+    return fit_strength([cells[:, category] for category in range(len(shares))], shares)
 
 
 def _own_gains(train: NDArray, test: NDArray, alpha: NDArray) -> NDArray[np.float64]:
     """Nats that each user's training counts tell of the same row of test counts, (n,)."""
-    return _log_probability(test, alpha + train) - _log_probability(test, alpha)
+
+    def log_chance(of: NDArray) -> NDArray:
+        whole = of.sum(axis=-1)
+        items = (gammaln(of + test) - gammaln(of)).sum(axis=1)
+        return items - gammaln(whole + test.sum(axis=1)) + gammaln(whole)
+
+    return log_chance(alpha + train) - log_chance(alpha)
 
 
 def _pair_gains(train: NDArray, test: NDArray, alpha: NDArray) -> NDArray[np.float64]:
@@ -552,7 +339,7 @@ def _pair_gains(train: NDArray, test: NDArray, alpha: NDArray) -> NDArray[np.flo
     gains = -rising(posterior.sum(axis=1), test.sum(axis=1))
     for item in range(test.shape[1]):
         gains += rising(posterior[:, item], test[:, item])
-    return gains - _log_probability(test, alpha)
+    return gains - log_probability(test, alpha)
 
 
 def rank_by_score(scores: ArrayLike) -> Ranks:
@@ -633,33 +420,17 @@ def expected_bits(
         if not (np.isfinite(of).all() and (of > 0).all()):
             raise ValueError(f"{name}: expected finite parameters above 0")
     sizes = (n_train + n_test, n_train, n_test)
-    whole, *parts = (_expected_log_probability(alpha, size) for size in sizes)
+    whole, *parts = (expected_log_probability(alpha, size) for size in sizes)
     inter = whole - sum(parts)
     intra = 0.0
     for of_category, of_styles in zip(alpha, styles, strict=True):
-        by_pins = np.array([_expected_log_probability(of_styles, m) for m in range(sizes[0] + 1)])
+        by_pins = np.array([expected_log_probability(of_styles, m) for m in range(sizes[0] + 1)])
         mean, *means = (
-            float(_count_chances(size, of_category, alpha.sum()) @ by_pins[: size + 1])
+            float(count_chances(size, of_category, alpha.sum()) @ by_pins[: size + 1])
             for size in sizes
         )
         intra += mean - sum(means)
     return float(inter / n_test / np.log(2)), float(intra / n_test / np.log(2))
-
-
-def _count_chances(n_pins: int, alpha: float, strength: float) -> NDArray[np.float64]:
-    """Chances of 0 to `n_pins` pins of one item."""
-    if alpha >= strength:  # there is no other
-        return np.eye(n_pins + 1)[n_pins]
-    return stats.betabinom.pmf(np.arange(n_pins + 1), n_pins, alpha, strength - alpha)
-
-
-def _expected_log_probability(alpha: NDArray, n_pins: int) -> float:
-    strength, numbers = alpha.sum(), np.arange(n_pins + 1)
-    items = [
-        float(_count_chances(n_pins, of, strength) @ (gammaln(of + numbers) - gammaln(of)))
-        for of in alpha
-    ]
-    return sum(items) - float(gammaln(strength + n_pins) - gammaln(strength))
 
 
 # --- sessions, and the null
