@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
-from scipy.optimize import minimize_scalar
-from scipy.special import digamma, gammaln
+from scipy.special import betaln, digamma, gammaln, zeta
 from sklearn.utils import check_array
 
 from visprof.checks import check_number, check_whole
@@ -21,8 +19,9 @@ __all__ = [
 ]  # fmt: skip
 
 STRONGEST, WEAKEST = 1e-2, 1e6  # tastes: users who share nothing, and users who do not differ
-_GRID = 33  # strengths tried before the best is refined
+_GRID = 13  # strengths tried before the best is refined
 _MAX_ITER = 500
+_SMALLEST_STEP = 1e-6  # of the logarithm of a strength
 _TOLERANCE = 1e-9  # of the objective, by how much there is of it
 
 
@@ -113,7 +112,8 @@ def fit_strength(counts: Sequence[ArrayLike], shares: Sequence[ArrayLike]) -> fl
     Returns
     -------
     float
-        The best of a grid from 0.01 to `WEAKEST`, refined between its neighbours.
+        The best of a grid from 0.01 to `WEAKEST`, refined by Newton's method; each step is halved
+        until the likelihood rises.
 
     Raises
     ------
@@ -138,31 +138,55 @@ def fit_strength(counts: Sequence[ArrayLike], shares: Sequence[ArrayLike]) -> fl
     return _best_strength(groups)
 
 
-def _best_strength(groups: Sequence[tuple[NDArray, NDArray]], near: float | None = None) -> float:
-    """The best strength: of a grid, or within a factor 8 of one that is known."""
+_Groups = Sequence[tuple[NDArray, NDArray]]  # counts and shares of each
 
-    def objective(log_strength: float) -> float:
-        alphas = [np.exp(log_strength) * shares for _, shares in groups]
-        return sum(
-            float(_log_probability(counts, alpha).sum())
-            for (counts, _), alpha in zip(groups, alphas, strict=True)
-        )
 
-    low, high = np.log(STRONGEST), np.log(WEAKEST)
-    if near is None:
-        grid = np.linspace(low, high, _GRID)
-        place = int(np.argmax([objective(at) for at in grid]))
-        start, ends = grid[place], (grid[max(place - 1, 0)], grid[min(place + 1, _GRID - 1)])
-    else:
-        start = np.log(near)
-        ends = max(low, start - np.log(8)), min(high, start + np.log(8))
-    found = minimize_scalar(lambda at: -objective(at), bounds=ends, method="bounded",
-                            options={"xatol": 1e-7})  # fmt: skip
-    best = max((start, float(found.x), *ends), key=objective)
-    reached = objective(best)
-    if objective(high) >= reached - TIE * max(1, abs(reached)):  # they differ by rounding
+def _best_strength(groups: _Groups) -> float:
+    grid = np.linspace(np.log(STRONGEST), np.log(WEAKEST), _GRID)
+    reached = [_objective(groups, at) for at in grid]
+    best = float(grid[int(np.argmax(reached))])
+    for _ in range(_MAX_ITER):
+        following = _newton_step(groups, best)
+        if abs(following - best) < _SMALLEST_STEP:
+            break
+        best = following
+    return _strength(groups, best)
+
+
+def _strength(groups: _Groups, log_strength: float) -> float:
+    """The strength; `WEAKEST` where that is as likely, but for rounding."""
+    reached = _objective(groups, log_strength)
+    if _objective(groups, np.log(WEAKEST)) >= reached - TIE * max(1, abs(reached)):
         return WEAKEST
-    return float(np.clip(np.exp(best), STRONGEST, WEAKEST))
+    return float(np.clip(np.exp(log_strength), STRONGEST, WEAKEST))
+
+
+def _objective(groups: _Groups, log_strength: float) -> float:
+    strength = np.exp(log_strength)
+    return sum(float(_log_probability(of, strength * shares).sum()) for of, shares in groups)
+
+
+def _newton_step(groups: _Groups, log_strength: float) -> float:
+    """A logarithm of the strength with which the likelihood is at least as high."""
+    strength = np.exp(log_strength)
+    slope = curvature = 0.0
+    for counts, shares in groups:
+        alpha, totals = strength * shares, counts.sum(axis=1)
+        slope += float(((digamma(alpha + counts) - digamma(alpha)) @ shares).sum())
+        slope -= float((digamma(strength + totals) - digamma(strength)).sum())
+        curvature += float(((zeta(2, alpha + counts) - zeta(2, alpha)) @ shares**2).sum())
+        curvature -= float((zeta(2, strength + totals) - zeta(2, strength)).sum())
+    slope, curvature = strength * slope, strength**2 * curvature + strength * slope  # of the log
+    step = -slope / curvature if curvature < 0 else np.sign(slope)
+    step = float(np.clip(step, -2, 2))
+    before = _objective(groups, log_strength)
+    ends = np.log(STRONGEST), np.log(WEAKEST)
+    while abs(step) >= _SMALLEST_STEP:
+        following = float(np.clip(log_strength + step, *ends))
+        if _objective(groups, following) > before:
+            return following
+        step /= 2
+    return log_strength
 
 
 def fit_dirichlet_multinomial(counts: ArrayLike, smoothing: float = 0.0) -> DirichletMultinomial:
@@ -174,9 +198,9 @@ def fit_dirichlet_multinomial(counts: ArrayLike, smoothing: float = 0.0) -> Diri
     .. math:: \pi_k \propto \lambda + \sum_u A \pi_k
               \left(\psi(A \pi_k + n_{uk}) - \psi(A \pi_k)\right),
 
-    and the strength by a search in one dimension. With the smoothing :math:`\lambda` what rises is
-    the likelihood times :math:`\prod_k \pi_k^\lambda`: an item that nobody of the background has
-    keeps a share.
+    and the strength by a step of Newton's, halved until the likelihood rises. With the smoothing
+    :math:`\lambda` what rises is the likelihood times :math:`\prod_k \pi_k^\lambda`: an item that
+    nobody of the background has keeps a share.
 
     Parameters
     ----------
@@ -223,19 +247,19 @@ def _alternate(counts: NDArray, smoothing: float) -> tuple[NDArray, float, list[
     shares /= shares.sum()
     if not len(counts) or len(shares) == 1:  # nobody, or nothing to choose
         return shares, WEAKEST, [smoothing * float(np.log(shares).sum())]
-    strength = _best_strength([(counts, shares)])
+    log_strength = np.log(_best_strength([(counts, shares)]))
     objective: list[float] = []
     for _ in range(_MAX_ITER):
-        alpha = strength * shares
+        alpha = np.exp(log_strength) * shares
         shares = smoothing + (alpha * (digamma(alpha + counts) - digamma(alpha))).sum(axis=0)
         shares = np.maximum(shares, np.finfo(float).tiny)
         shares /= shares.sum()
-        strength = _best_strength([(counts, shares)], strength)
-        log_likelihood = float(_log_probability(counts, strength * shares).sum())
+        log_strength = _newton_step([(counts, shares)], log_strength)
+        log_likelihood = _objective([(counts, shares)], log_strength)
         objective.append(log_likelihood + smoothing * float(np.log(shares).sum()))
         if len(objective) > 1 and objective[-1] - objective[-2] <= _TOLERANCE * abs(objective[-1]):
             break
-    return shares, strength, objective
+    return shares, _strength([(counts, shares)], log_strength), objective
 
 
 def count_chances(n_pins: int, alpha: float, strength: float) -> NDArray[np.float64]:
@@ -268,7 +292,10 @@ def count_chances(n_pins: int, alpha: float, strength: float) -> NDArray[np.floa
     alpha = check_number(alpha, "alpha", above=0, most=strength)
     if alpha == strength:  # there is no other item
         return np.eye(n_pins + 1)[n_pins]
-    return stats.betabinom.pmf(np.arange(n_pins + 1), n_pins, alpha, strength - alpha)
+    numbers, other = np.arange(n_pins + 1), strength - alpha
+    orders = gammaln(n_pins + 1) - gammaln(numbers + 1) - gammaln(n_pins - numbers + 1)
+    logs = orders + betaln(numbers + alpha, n_pins - numbers + other) - betaln(alpha, other)
+    return np.exp(logs)
 
 
 def expected_log_probability(alpha: ArrayLike, n_pins: int) -> float:

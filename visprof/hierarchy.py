@@ -422,11 +422,14 @@ def expected_bits(
     sizes = (n_train + n_test, n_train, n_test)
     whole, *parts = (expected_log_probability(alpha, size) for size in sizes)
     inter = whole - sum(parts)
+    different, places = np.unique(styles, axis=0, return_inverse=True)
+    by_pins = [
+        np.array([expected_log_probability(of, m) for m in range(sizes[0] + 1)]) for of in different
+    ]
     intra = 0.0
-    for of_category, of_styles in zip(alpha, styles, strict=True):
-        by_pins = np.array([expected_log_probability(of_styles, m) for m in range(sizes[0] + 1)])
+    for of_category, place in zip(alpha.tolist(), places.ravel().tolist(), strict=True):
         mean, *means = (
-            float(count_chances(size, of_category, alpha.sum()) @ by_pins[: size + 1])
+            float(count_chances(size, of_category, float(alpha.sum())) @ by_pins[place][: size + 1])
             for size in sizes
         )
         intra += mean - sum(means)

@@ -250,6 +250,16 @@ class Parameters:
     n_repeats: int = _parameter(
         5, "repetitions of the ranking with other pins and background boards; 0: none", least=0
     )
+    # categories and styles (chapter 11)
+    n_categories: int = _parameter(
+        6, "groups of scenes: of true classes where known, else clusters of CNN outputs", least=2
+    )
+    n_style_clusters: int = _parameter(
+        8, "styles: clusters of what is left of the embedding within categories", least=2
+    )
+    n_known_worlds: int = _parameter(
+        200, "simulated worlds of known truth, for bias and coverage", least=1
+    )
     # the reader's own board
     board: str = _parameter("", "whose profile chapter 9 shows; empty: the board with most pins")
     # what pages show
@@ -329,6 +339,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "n_permutations": 99,
         "n_null_pairs": 40,
         "n_power_pairs": 20,
+        "n_categories": 3,
+        "n_style_clusters": 3,
+        "n_known_worlds": 4,
     },
     # boards of wallpapers and labelled photographs from a folder, with a Places365 network
     "boards": {

@@ -1,0 +1,412 @@
+"""Steps: what categories, and styles within them, say of a user's later pins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
+
+from visprof import boards, profiles, variation
+from visprof.embedding import Features
+from visprof.hierarchy import (
+    Bits,
+    HierarchicalProfile,
+    deal_styles,
+    rank_by_score,
+    session_weights,
+)
+from visprof.intervals import Estimate, mean_over_seeds
+from visprof.rank_scores import holm, random_mrr, randomisation_test
+from visprof.steps.data import BoardSplit, PinArrays
+from visprof.steps.pin_parts import as_codes
+from visprof.steps.profile_kinds import drawn_pins
+from visprof.steps.registry import step
+from visprof.steps.user_ranking import by_user, slug, with_most_pins
+from visprof.vocabulary import VisualVocabulary
+
+__all__ = [
+    "BASELINES", "BITS", "MODELS", "FusionScores", "PinCategories", "cell_counts", "fused",
+    "fusion_numbers", "fusion_scores", "fusion_table", "group_classes", "intra_pvalue",
+    "pin_categories", "pin_styles", "session_icc", "style_clusters",
+]  # fmt: skip
+
+# what ranks users: by the bits of `visprof.hierarchy.Bits` of this name
+MODELS = {
+    "fusion": "fusion", "categories": "inter", "styles within categories": "intra",
+    "styles alone": "styles", "flat cells": "flat",
+}  # fmt: skip
+BITS = ("fusion", "inter", "intra", "styles", "interaction", "flat")
+BASELINES = ("image", "mean embedding", "whitened", "within-class residual", "file facts")
+UNTEMPERED = "fusion, sessions ignored"
+MOST_DEALS = 199
+
+
+# --- categories and styles of pins
+
+
+@dataclass(frozen=True)
+class PinCategories:
+    """Category of each pin by number, the background's first, and the categories' names."""
+
+    codes: np.ndarray
+    names: tuple[str, ...]
+
+
+@step
+def pin_categories(
+    pin_truth: pd.DataFrame | None,
+    pin_features: Features | None,
+    pin_embedding: PinArrays,
+    board_split: BoardSplit,
+    n_categories: int,
+    start: int,
+) -> PinCategories:
+    """Groups of scenes: of the true classes that look alike, or clusters of the CNN's outputs.
+
+    True classes are joined by Ward's method on the means of their pins of the background.
+    """
+    outputs = pin_embedding.stacked() if pin_features is None else np.float64(pin_features.outputs)
+    if pin_truth is not None:
+        return group_classes(pin_truth["scene"], board_split, outputs, n_categories)
+    of_background = board_split.arrays(outputs).background
+    words = VisualVocabulary(n_categories, bandwidth=0, random_state=start).fit(of_background)
+    codes = words.transform(outputs).argmax(axis=1)
+    return PinCategories(codes, tuple(f"group {number + 1}" for number in range(n_categories)))
+
+
+def group_classes(
+    classes: ArrayLike, board_split: BoardSplit, outputs: NDArray, n_groups: int
+) -> PinCategories:
+    """Groups of classes whose pins of the background look alike, named by the classes."""
+    names = np.unique(np.asarray(classes))
+    of_class = board_split.arrays(as_codes(classes))
+    of_background = board_split.arrays(outputs).background
+    means = np.tile(of_background.mean(axis=0), (len(names), 1))
+    there, sums = profiles.user_profiles(of_background, of_class.background, counts=True)
+    means[there] = sums / np.bincount(of_class.background)[there, None]
+    if len(names) > n_groups:
+        groups = fcluster(linkage(means, "ward"), n_groups, "maxclust")
+    else:
+        groups = np.arange(len(names))
+    groups = pd.factorize(groups)[0]  # in the order of their first class
+    members = [[str(name) for name in names[groups == of]] for of in range(groups.max() + 1)]
+    return PinCategories(groups[as_codes(classes)], tuple(", ".join(of) for of in members))
+
+
+@step
+def pin_styles(
+    pin_embedding: PinArrays,
+    pin_categories: PinCategories,
+    board_split: BoardSplit,
+    n_components: int,
+    n_style_clusters: int,
+    start: int,
+) -> np.ndarray:
+    """Style of each pin by number, the background's first (see `style_clusters`)."""
+    return style_clusters(
+        pin_embedding.stacked(), pin_categories.codes, len(board_split.background),
+        n_components, n_style_clusters, start,
+    )  # fmt: skip
+
+
+def style_clusters(
+    embedded: NDArray,
+    categories: NDArray,
+    n_background: int,
+    n_components: int,
+    n_styles: int,
+    random_state: int,
+) -> NDArray[np.int64]:
+    """Clusters of what is left of embeddings within categories, learned on the background.
+
+    Less the mean of their category over the background, which comes first, embeddings are taken in
+    its principal components, each of unit variance, and go wholly to the nearest centre. A category
+    that the background lacks has the mean of all.
+    """
+    embedded = np.float64(embedded)
+    of_background = embedded[:n_background]
+    means = np.tile(of_background.mean(axis=0), (categories.max() + 1, 1))
+    there, sums = profiles.user_profiles(of_background, categories[:n_background], counts=True)
+    means[there] = sums / np.bincount(categories[:n_background])[there, None]
+    left = embedded - means[categories]
+    left = profiles.whiten(left, left[:n_background], n_components)
+    words = VisualVocabulary(n_styles, bandwidth=0, random_state=random_state)
+    return words.fit(left[:n_background]).transform(left).argmax(axis=1)
+
+
+def cell_counts(
+    users: NDArray, cells: NDArray, n_cells: int, weights: NDArray | None = None
+) -> NDArray[np.float64]:
+    """Pins of each user, sorted, by cell, (n_users, n_cells); each pin counts its weight."""
+    names, codes = np.unique(users, return_inverse=True)
+    found = np.bincount(codes * n_cells + cells, weights, len(names) * n_cells)
+    return found.reshape(len(names), n_cells).astype(np.float64)
+
+
+# --- sessions
+
+
+def session_icc(cells: NDArray, users: NDArray, sessions: NDArray | None) -> float:
+    """How alike pins of one session are beyond their user's, 0 to 1; 0 without sessions.
+
+    The intraclass correlation of cells, from `visprof.variation.variance_shares`. It is 1, so that
+    a session counts as one pin, where fewer than two users have two effective sessions.
+    """
+    if sessions is None:
+        return 0.0
+    sizes = pd.Series(users).groupby([users, sessions]).size()
+    effective = sizes.groupby(level=0).sum() ** 2 / (sizes**2).groupby(level=0).sum()
+    if (effective >= 2).sum() < 2:
+        return 1.0
+    shares = variation.variance_shares(np.eye(cells.max() + 1)[cells], users, sessions)
+    within_user = shares.session + shares.pin
+    # NaN where no session has two pins
+    correlation = shares.session / within_user if within_user > 0 else 1.0
+    return float(np.clip(np.nan_to_num(correlation), 0, 1))
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Counts of users by cell: the background's, and those of training and test pins.
+
+    Weights are of the pins that are evidence; test pins, which are to be told, count whole.
+    """
+
+    background: NDArray
+    train: NDArray
+    test: NDArray
+
+
+# --- the study's boards
+
+
+@dataclass(frozen=True)
+class FusionScores:
+    """Of one seed: bits a pin and reciprocal ranks by model, and how alike sessions' pins are.
+
+    `bits` goes by the names `BITS` and holds a value a user, `untempered` is the same without
+    sessions; `ranks` goes by model. `p_value` is of intra bits.
+    """
+
+    users: np.ndarray
+    bits: dict[str, np.ndarray]
+    untempered: dict[str, np.ndarray]
+    ranks: dict[str, np.ndarray]
+    icc: float
+    p_value: float
+
+
+def bits_by_name(bits: Bits) -> dict[str, np.ndarray]:
+    """Values of each of `BITS`."""
+    return {name: getattr(bits, name) for name in BITS}
+
+
+def fused(
+    background: NDArray, train: NDArray, test: NDArray, n_categories: int
+) -> tuple[Bits, HierarchicalProfile]:
+    """Bits of all pairs of users and test pins, by a profile fitted to background users."""
+    profile = HierarchicalProfile(n_categories).fit(background)
+    return profile.bits(train, test, pairs=True), profile
+
+
+@step
+def fusion_scores(
+    pin_categories: PinCategories,
+    pin_styles: np.ndarray,
+    board_split: BoardSplit,
+    pin_sessions: np.ndarray | None,
+    session_rule: str,
+    n_pins: int,
+    n_test: int,
+    train_sizes: tuple[int, ...],
+    n_permutations: int,
+    n_style_clusters: int,
+    seed: int,
+) -> FusionScores:
+    """Bits and ranks of users' last pins by their first ones, the most that there are.
+
+    Pins, and so users and splits, are those of chapter 6. Where background boards are analysed,
+    too, each user's last pins are scored by a population without that user.
+    """
+    n_cells = len(pin_categories.names) * n_style_clusters
+    cells = board_split.arrays(pin_categories.codes * n_style_clusters + pin_styles)
+    sample = drawn_pins(board_split.analysed, n_pins, seed)
+    rows, users = sample.index.to_numpy(), sample["board"].to_numpy()
+    first, last = boards.split_pins(sample, max(train_sizes), n_test)
+    owners = board_split.background["board"].to_numpy()
+    all_users = board_split.analysed["board"].to_numpy()
+    icc = session_icc(cells.analysed, all_users, pin_sessions)
+    sessions = None if pin_sessions is None else pin_sessions[rows]
+
+    def counted(icc: float) -> _Counts:
+        weights, of_background = None, None
+        if sessions is not None:
+            weights = session_weights(users[first], sessions[first], icc)
+            times = board_split.background["time"].to_numpy()
+            found = boards.sessions(owners, times, session_rule)
+            of_background = session_weights(owners, found, icc)
+        of = cells.analysed[rows]
+        return _Counts(
+            cell_counts(owners, cells.background, n_cells, of_background),
+            cell_counts(users[first], of[first], n_cells, weights),
+            cell_counts(users[last], of[last], n_cells),
+        )
+
+    names, n_categories = np.unique(users), len(pin_categories.names)
+    counts = counted(icc)
+    bits = _bits_of_pairs(counts, np.unique(owners), names, n_categories)
+    plain = bits
+    if icc > 0:
+        plain = _bits_of_pairs(counted(0.0), np.unique(owners), names, n_categories)
+    ranks = {name: 1 / rank_by_score(getattr(bits, of)).middle for name, of in MODELS.items()}
+    if sessions is not None:
+        ranks[UNTEMPERED] = 1 / rank_by_score(plain.fusion).middle
+    profile = HierarchicalProfile(n_categories).fit(counts.background)
+    weights = np.ones(len(sample))
+    if sessions is not None:
+        weights[first] = session_weights(users[first], sessions[first], icc)
+    p_value = intra_pvalue(
+        profile, cells.analysed[rows], users, first, last, sessions, weights,
+        min(MOST_DEALS, n_permutations), seed,
+    )  # fmt: skip
+    own = {name: np.diag(values) for name, values in bits_by_name(bits).items()}
+    own_plain = {name: np.diag(values) for name, values in bits_by_name(plain).items()}
+    return FusionScores(names, own, own_plain, ranks, icc, p_value)
+
+
+def _bits_of_pairs(counts: _Counts, owners: NDArray, users: NDArray, n_categories: int) -> Bits:
+    """Bits of all pairs; each user's test pins by a background that the user is not of."""
+    if not np.isin(users, owners).any():
+        return fused(counts.background, counts.train, counts.test, n_categories)[0]
+    columns = [
+        fused(counts.background[owners != user], counts.train, counts.test[[place]], n_categories)[
+            0
+        ]
+        for place, user in enumerate(users)
+    ]
+    parts = (
+        np.hstack([getattr(of, part) for of in columns])
+        for part in ("inter", "intra", "styles", "flat")
+    )
+    return Bits(*parts)
+
+
+def intra_pvalue(
+    profile: HierarchicalProfile,
+    cells: NDArray,
+    users: NDArray,
+    first: NDArray,
+    last: NDArray,
+    sessions: NDArray | None,
+    weights: NDArray,
+    n_deals: int,
+    random_state: int,
+) -> float:
+    """p-value of the mean intra bits: styles are dealt within categories over users.
+
+    Whole sessions' pins of a category stay together (see `visprof.hierarchy.deal_styles`). Where
+    the population was learned from the same users, it was from what they were before the deal, and
+    the p-value is only near.
+    """
+    n_cells = profile.n_features_in_
+    n_styles = n_cells // profile.n_categories
+    categories, styles = np.divmod(cells, n_styles)
+    blocks = None
+    if sessions is not None:  # the same name with two users means two sessions
+        blocks = as_codes(users) * (np.max(sessions) + 1) + sessions
+
+    def mean_bits(styles: NDArray) -> float:
+        of = categories * n_styles + styles
+        train = cell_counts(users[first], of[first], n_cells, weights[first])
+        return float(profile.bits(train, cell_counts(users[last], of[last], n_cells)).intra.mean())
+
+    rng = np.random.default_rng(random_state)
+    observed = mean_bits(styles) - 1e-12  # equal deals may differ in rounding
+    reached = sum(
+        mean_bits(deal_styles(categories, styles, blocks, rng)) >= observed for _ in range(n_deals)
+    )
+    return (1 + reached) / (1 + n_deals)
+
+
+# --- numbers
+
+
+@step
+def fusion_table(
+    every_fusion_scores: list[FusionScores],
+    every_reciprocal_ranks: list[pd.DataFrame],
+    seed: int,
+) -> pd.DataFrame:
+    """MRR by model and baseline: columns profile, value, low, high, lead, p, p_holm, estimate.
+
+    `lead` is what fusion has more, paired by user, with a p-value, and one that is adjusted for
+    the number of the others. All are ranked on the same pins, with the most training pins.
+    """
+    names, ranks = _ranks(every_fusion_scores, every_reciprocal_ranks)
+    found = mean_over_seeds(ranks, "users", random_state=seed)
+    leads = mean_over_seeds(ranks[..., :1] - ranks[..., 1:], "users", random_state=seed)
+    usual = ranks.mean(axis=0)
+    fusion = np.repeat(usual[:, :1], len(names) - 1, axis=1)
+    chances = randomisation_test(fusion, usual[:, 1:], random_state=seed)
+    return pd.DataFrame({
+        "profile": names,
+        "value": [of.value for of in found],
+        "low": [of.low for of in found],
+        "high": [of.high for of in found],
+        "lead": [None, *leads],
+        "p": [np.nan, *chances],
+        "p_holm": [np.nan, *holm(chances)],
+        "estimate": found,
+    })  # fmt: skip
+
+
+def _ranks(
+    every_fusion_scores: list[FusionScores], every_reciprocal_ranks: list[pd.DataFrame]
+) -> tuple[list[str], np.ndarray]:
+    """Names of models and baselines, fusion first, and reciprocal ranks (S, n, m)."""
+    names = list(every_fusion_scores[0].ranks)
+    models = [np.column_stack([of.ranks[name] for name in names]) for of in every_fusion_scores]
+    keys, ranks = by_user(with_most_pins(every_reciprocal_ranks), "reciprocal_rank")
+    there = {name: place for place, (name, _) in enumerate(keys)}
+    others = [name for name in BASELINES if name in there]
+    baselines = ranks[..., [there[name] for name in others]]
+    return names + others, np.concatenate([np.stack(models), baselines], axis=2)
+
+
+@step
+def fusion_numbers(
+    every_fusion_scores: list[FusionScores], fusion_table: pd.DataFrame, seed: int
+) -> dict[str, Estimate]:
+    """Bits a pin and MRR by model: keys such as ``fusion.bits.intra`` and ``fusion.mrr.fusion``.
+
+    ``fusion.bits.untempered.intra`` is that of pins that count whole, and
+    ``fusion.mrr.fusion-image`` what fusion has more than a baseline, with ``.p`` and ``.p.holm``.
+    ``fusion.bits.intra.p`` is the p-value of the deal of styles: twice the median over seeds, which
+    is one however they depend on each other (Rueger 1978).
+    """
+    n, unit = len(every_fusion_scores[0].users), "users"
+    numbers = {"fusion.mrr.random": Estimate(random_mrr(n), n=n, unit=unit)}
+    for prefix, part in (("", "bits"), ("untempered.", "untempered")):
+        values = [
+            np.column_stack([getattr(of, part)[name] for name in BITS])
+            for of in every_fusion_scores
+        ]
+        for name, found in zip(BITS, mean_over_seeds(values, unit, random_state=seed), strict=True):
+            numbers[f"fusion.bits.{prefix}{name}"] = found
+    gains = [(of.bits["fusion"] - of.bits["flat"])[:, None] for of in every_fusion_scores]
+    (numbers["fusion.bits.fusion-flat"],) = mean_over_seeds(gains, unit, random_state=seed)
+    p_values = [of.p_value for of in every_fusion_scores]
+    p_value = p_values[0] if len(p_values) == 1 else min(1.0, 2 * float(np.median(p_values)))
+    numbers["fusion.bits.intra.p"] = Estimate(p_value, n=n, unit=unit)
+    numbers["fusion.icc"] = Estimate(float(np.mean([of.icc for of in every_fusion_scores])))
+    for row in fusion_table.itertuples():
+        numbers[f"fusion.mrr.{slug(row.profile)}"] = row.estimate
+        if row.profile != "fusion":
+            key = f"fusion.mrr.fusion-{slug(row.profile)}"
+            numbers[key] = row.lead
+            numbers[f"{key}.p"] = Estimate(float(row.p), n=n, unit=unit)
+            numbers[f"{key}.p.holm"] = Estimate(float(row.p_holm), n=n, unit=unit)
+    return numbers
