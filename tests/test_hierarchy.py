@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -76,48 +77,62 @@ def test_the_profile_is_the_posterior_mean_in_closed_form(fitted, users):
     np.testing.assert_allclose(fitted.transform(np.zeros((1, 6)))[0], prior)
 
 
-def test_bits_of_one_pin_are_those_of_the_profile(fitted, users):
-    prior = fitted.transform(np.zeros((1, 6)))[0]
-    profiles = fitted.transform(users[0])
-    found = fitted.bits(users[0], np.eye(6), pairs=True).fusion
-    np.testing.assert_allclose(found, np.log2(profiles / prior), atol=1e-9)
-
-
-def test_bits_are_log_ratios_of_scipys_probabilities(fitted, users):
+def test_bits_are_those_of_each_pin_by_the_profile(fitted, users):
     train, test = users
     found = fitted.bits(train, test)
-    alpha = fitted.strength_ * fitted.shares_
-    for u in range(len(train)):
-        one, later = train[u].reshape(2, 3), test[u].reshape(2, 3)
-
-        def bits(own, held, alpha):
-            n = held.sum()
-            of = [
-                stats.dirichlet_multinomial.logpmf(held, parameters, n)
-                for parameters in (alpha + own, alpha)
-            ]
-            return (of[0] - of[1]) / np.log(2) / later.sum()  # noqa: B023
-
-        assert found.inter[u] == pytest.approx(bits(one.sum(axis=1), later.sum(axis=1), alpha))
-        intra = sum(
-            bits(one[c], later[c], fitted.style_strengths_[c] * fitted.style_shares_[c])
-            for c in range(2)
-        )
-        assert found.intra[u] == pytest.approx(intra)
-        styles = bits(one.sum(axis=0), later.sum(axis=0), fitted.styles_.alpha)
-        assert found.styles[u] == pytest.approx(styles)
-        assert found.flat[u] == pytest.approx(bits(train[u], test[u], fitted.cells_.alpha))
+    prior, profiles = fitted.transform(np.zeros((1, 6)))[0], fitted.transform(train)
+    by_category, of_all = (of.reshape(-1, 2, 3).sum(axis=2) for of in (profiles, prior))
+    for u, row in enumerate(test):
+        pins = np.repeat(np.arange(6), row)
+        whole = np.log2(profiles[u, pins] / prior[pins])
+        inter = np.log2(by_category[u, pins // 3] / of_all[0, pins // 3])
+        assert found.fusion[u] == pytest.approx(whole.mean())
+        assert found.inter[u] == pytest.approx(inter.mean())
+        assert found.intra[u] == pytest.approx((whole - inter).mean())
+        own = train[u].reshape(2, 3).sum(axis=0) + fitted.styles_.alpha
+        styles = np.log2(own[pins % 3] / own.sum() / fitted.styles_.shares[pins % 3])
+        assert found.styles[u] == pytest.approx(styles.mean())
+        cells = train[u] + fitted.cells_.alpha
+        flat = np.log2(cells[pins] / cells.sum() / fitted.cells_.shares[pins])
+        assert found.flat[u] == pytest.approx(flat.mean())
     np.testing.assert_allclose(
         found.fusion, found.inter + found.styles + found.interaction, atol=1e-12
     )
 
 
-def test_bits_of_pairs_hold_those_of_users(fitted, users):
-    of_pairs, own = fitted.bits(*users, pairs=True), fitted.bits(*users)
+def test_evidence_is_the_log_ratio_of_scipys_probabilities(fitted, users):
+    train, test = users
+    found = fitted.evidence(train, test)
+    for u, v in itertools.product(range(8), range(8)):
+        one, later = train[u].reshape(2, 3), test[v].reshape(2, 3)
+
+        def bits(own, held, alpha):
+            of = [
+                stats.dirichlet_multinomial.logpmf(held, parameters, held.sum())
+                for parameters in (alpha + own, alpha)
+            ]
+            return (of[0] - of[1]) / np.log(2) / later.sum()  # noqa: B023
+
+        alpha = fitted.strength_ * fitted.shares_
+        inter = bits(one.sum(axis=1), later.sum(axis=1), alpha)
+        intra = sum(
+            bits(one[c], later[c], fitted.style_strengths_[c] * fitted.style_shares_[c])
+            for c in range(2)
+        )
+        assert found.inter[u, v] == pytest.approx(inter)
+        assert found.intra[u, v] == pytest.approx(intra)
+        styles = bits(one.sum(axis=0), later.sum(axis=0), fitted.styles_.alpha)
+        assert found.styles[u, v] == pytest.approx(styles)
+        assert found.flat[u, v] == pytest.approx(bits(train[u], test[v], fitted.cells_.alpha))
+
+
+def test_of_one_pin_evidence_is_what_it_gains(fitted, users):
+    one = np.eye(6, dtype=int)[[0, 1, 2, 3, 4, 5, 0, 1]]
+    bits, evidence = fitted.bits(users[0], one), fitted.evidence(users[0], one)
     for part in ("inter", "intra", "styles", "flat", "fusion", "interaction"):
-        matrix = getattr(of_pairs, part)
+        matrix = getattr(evidence, part)
         assert matrix.shape == (8, 8)
-        np.testing.assert_allclose(np.diag(matrix), getattr(own, part), atol=1e-9)
+        np.testing.assert_allclose(np.diag(matrix), getattr(bits, part), atol=1e-9)
 
 
 def test_strengths_of_categories_are_told_apart_and_shared_where_users_are_few(fitted):
@@ -141,7 +156,7 @@ def test_the_order_of_users_does_not_matter(order, background):
         HierarchicalProfile(n_categories=2).fit(of) for of in (learnt, learnt[list(background)])
     ]
     one, other = (
-        of.bits(users[rows], users[rows], pairs=True).fusion
+        of.evidence(users[rows], users[rows]).fusion
         for of, rows in zip(profiles, (list(range(8)), list(order)), strict=True)
     )
     np.testing.assert_allclose(other, one[np.ix_(order, order)], rtol=1e-5, atol=1e-6)
@@ -209,27 +224,30 @@ def all_sequences(n_cells, n):
 
 def test_expected_bits_are_those_of_all_pins_that_there_could_be():
     alpha, styles = np.array([0.5, 1.5]), np.array([[0.4, 0.8], [2.0, 1.0]])
-
-    def levels(pins):
-        counts = np.bincount(np.array(pins, int), minlength=4).reshape(2, 2)
-        inter = log_probability([counts.sum(axis=1)], alpha)[0]
-        return inter, sum(log_probability([counts[c]], styles[c])[0] for c in range(2))
-
-    inter = intra = 0.0
+    profile = HierarchicalProfile(2)
+    profile.strength_, profile.shares_ = alpha.sum(), alpha / alpha.sum()
+    profile.style_strengths_ = styles.sum(axis=1)
+    profile.style_shares_ = styles / profile.style_strengths_[:, None]
+    profile.styles_ = profile.cells_ = SimpleNamespace(alpha=np.ones(4), shares=np.full(4, 0.25))
+    profile.styles_ = SimpleNamespace(alpha=np.ones(2))
+    profile.n_features_in_ = 4
+    inter = intra = total = 0.0
     for pins in all_sequences(4, 5):
-        whole, train, test = levels(pins), levels(pins[:3]), levels(pins[3:])
-        chance = np.exp(sum(whole))
-        inter += chance * (whole[0] - train[0] - test[0])
-        intra += chance * (whole[1] - train[1] - test[1])
-    found = expected_bits(alpha, styles, 3, 2)
-    assert found == pytest.approx((inter / 2 / np.log(2), intra / 2 / np.log(2)))
+        counts = np.array([np.bincount(np.array(of, int), minlength=4) for of in (pins[:4], pins)])
+        chance = np.exp(profile.score_samples(counts[1:]))[0]
+        bits = profile.bits(counts[:1], np.diff(counts, axis=0))
+        inter += chance * bits.inter[0]
+        intra += chance * bits.intra[0]
+        total += chance
+    assert total == pytest.approx(1)
+    assert expected_bits(alpha, styles, 4) == pytest.approx((inter, intra))
 
 
 def test_without_a_category_to_choose_styles_are_all_there_is():
-    inter, intra = expected_bits([3.0], [[0.5, 0.5]], 4, 3)
+    inter, intra = expected_bits([3.0], [[0.5, 0.5]], 4)
     assert inter == pytest.approx(0)
-    assert intra == pytest.approx(expected_bits([0.5, 0.5], [[1.0], [1.0]], 4, 3)[0])
-    assert expected_bits([1.0, 1.0], [[1.0], [1.0]], 0, 3) == pytest.approx((0, 0))
+    assert intra == pytest.approx(expected_bits([0.5, 0.5], [[1.0], [1.0]], 4)[0])
+    assert expected_bits([1.0, 1.0], [[1.0], [1.0]], 0) == pytest.approx((0, 0))
 
 
 @pytest.mark.parametrize(
@@ -239,14 +257,11 @@ def test_without_a_category_to_choose_styles_are_all_there_is():
         ({"style_alpha": [[1.0, 0.0]] * 2}, "style_alpha: expected finite"),
         ({"style_alpha": [[1.0, 1.0]]}, "expected shapes"),
         ({"n_train": -1}, "n_train: expected a whole number"),
-        ({"n_test": 0}, "n_test: expected a whole number"),
-        ({"n_test": 1.0}, "n_test: expected a whole number"),
+        ({"n_train": 1.0}, "n_train: expected a whole number"),
     ],
 )
 def test_what_has_no_expectation_is_refused(changed, message):
-    arguments = {
-        "alpha": [1.0, 1.0], "style_alpha": [[1.0, 1.0]] * 2, "n_train": 2, "n_test": 2,
-    }  # fmt: skip
+    arguments = {"alpha": [1.0, 1.0], "style_alpha": [[1.0, 1.0]] * 2, "n_train": 2}
     with pytest.raises((TypeError, ValueError), match=message):
         expected_bits(**arguments | changed)
 
@@ -271,7 +286,7 @@ def test_bits_of_many_users_are_those_expected(strength):
         )
         for n in (20, 10)
     )  # fmt: skip
-    found, expected = profile.bits(train, test), expected_bits(alpha, styles, 20, 10)
+    found, expected = profile.bits(train, test), expected_bits(alpha, styles, 20)
     for own, truth in zip((found.inter, found.intra), expected, strict=True):
         assert own.mean() == pytest.approx(truth, abs=4 * own.std() / np.sqrt(2000))
 

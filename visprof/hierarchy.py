@@ -7,6 +7,7 @@ pins say of later ones is then a sum over the levels, in bits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +40,7 @@ __all__ = [
 class Bits:
     """What users' pins say of later ones, in bits a pin beyond what the population says.
 
-    All of n users' own test pins, (n,), or of every pair of a user and test pins, (n, m).
+    Of n users' own test pins, (n,), or of every pair of a user and test pins, (n, m).
 
     Attributes
     ----------
@@ -121,7 +122,7 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
     >>> profile.transform([[0, 3, 0, 0]]).round(2)  # three pins of one cell
     array([[0.2 , 0.77, 0.01, 0.01]])
     >>> profile.bits([[0, 3, 0, 0]], [[0, 2, 0, 0]]).fusion.round(2)
-    array([1.28])
+    array([2.06])
     """
 
     def __init__(self, n_categories: int = 1, smoothing: float = 0.5, min_users: int = 10) -> None:
@@ -253,52 +254,82 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         """
         return float(self.score_samples(X).mean())
 
-    def bits(self, train: ArrayLike, test: ArrayLike, *, pairs: bool = False) -> Bits:
-        r"""What training pins say of test pins: :math:`\log_2 p(S \mid n_u) - \log_2 p(S)`, a pin.
+    def bits(self, train: ArrayLike, test: ArrayLike) -> Bits:
+        r"""What training pins say of each test pin: :math:`\log_2 p(x \mid n_u) - \log_2 p(x)`.
+
+        Of a pin x by the user's profile and by the population's, as a mean over the test pins. In
+        each part both tell the same, so that parts can be compared. If users do not differ, no
+        part is above 0 in expectation, whatever was fitted.
 
         Parameters
         ----------
         train : array-like of shape (n, n_categories * n_styles)
             Training pins of each user by cell; they may be tempered.
-        test : array-like of shape (m, n_categories * n_styles)
-            Test pins by cell, at least one in each row; row i is user i's unless `pairs`.
-        pairs : bool, default=False
-            Of all users with all rows of test pins, (n, m).
+        test : array-like of shape (n, n_categories * n_styles)
+            Test pins of the same users by cell, at least one in each row.
 
         Returns
         -------
         Bits
+            Of shape (n,).
 
         Raises
         ------
         ValueError
             As `transform`, or if a row of test pins is empty, or rows do not match.
         """
-        train, test = self._cells(train, "train"), self._cells(test, "test")
-        n_test = test.sum(axis=(1, 2))
-        if not n_test.all():
-            raise ValueError(
-                f"test: row {int(np.flatnonzero(n_test == 0)[0])} has no pin to be told of"
-            )
-        if not pairs and len(train) != len(test):
+        train, test = self._train_and_test(train, test)
+        if len(train) != len(test):
             raise ValueError(f"train and test: {len(train)} and {len(test)} rows do not match")
+        return self._by_part(train, test, _predicted)
 
-        def gain(own: NDArray, later: NDArray, alpha: NDArray) -> NDArray:
-            score = _pair_gains if pairs else _own_gains
-            return score(own, later, alpha) / (n_test * np.log(2))
+    def evidence(self, train: ArrayLike, test: ArrayLike) -> Bits:
+        r"""How much likelier test pins S are of a user: :math:`\log_2 p(S \mid n_u) - \log_2 p(S)`.
 
-        styles = self._style_alpha()
-        return Bits(
+        Of all test pins at once, and of somebody's, so that S may be told by what S has in common:
+        the logarithm of the Bayes factor that both are of one user, not of two. It ranks users; its
+        parts cannot be compared, since each has a p(S) of its own.
+
+        Parameters
+        ----------
+        train : array-like of shape (n, n_categories * n_styles)
+            Training pins of each user by cell; they may be tempered.
+        test : array-like of shape (m, n_categories * n_styles)
+            Test pins by cell, at least one in each row.
+
+        Returns
+        -------
+        Bits
+            A pin, of shape (n, m): of every user with every row of test pins.
+
+        Raises
+        ------
+        ValueError
+            As `transform`, or if a row of test pins is empty.
+        """
+        return self._by_part(*self._train_and_test(train, test), _evidence)
+
+    def _train_and_test(self, train: ArrayLike, test: ArrayLike) -> tuple[NDArray, NDArray]:
+        train, test = self._cells(train, "train"), self._cells(test, "test")
+        empty = np.flatnonzero(test.sum(axis=(1, 2)) == 0)
+        if len(empty):
+            raise ValueError(f"test: row {int(empty[0])} has no pin to be told of")
+        return train, test
+
+    def _by_part(
+        self, train: NDArray, test: NDArray, gain: Callable[[NDArray, NDArray, NDArray], NDArray]
+    ) -> Bits:
+        parts = (
             gain(train.sum(axis=2), test.sum(axis=2), self.strength_ * self.shares_),
             sum(
                 gain(train[:, category], test[:, category], alpha)
-                for category, alpha in enumerate(styles)
+                for category, alpha in enumerate(self._style_alpha())
             ),
             gain(train.sum(axis=1), test.sum(axis=1), self.styles_.alpha),
-            gain(
-                train.reshape(len(train), -1), test.reshape(len(test), -1), self.cells_.alpha
-            ),
-        )  # fmt: skip
+            gain(train.reshape(len(train), -1), test.reshape(len(test), -1), self.cells_.alpha),
+        )
+        n_test = test.sum(axis=(1, 2))
+        return Bits(*(part / (n_test * np.log(2)) for part in parts))
 
     def _style_alpha(self) -> NDArray[np.float64]:
         return self.style_strengths_[:, None] * self.style_shares_
@@ -315,19 +346,15 @@ def _shared_strength(cells: NDArray, shares: NDArray) -> float:
     return fit_strength([cells[:, category] for category in range(len(shares))], shares)
 
 
-def _own_gains(train: NDArray, test: NDArray, alpha: NDArray) -> NDArray[np.float64]:
-    """Nats that each user's training counts tell of the same row of test counts, (n,)."""
-
-    def log_chance(of: NDArray) -> NDArray:
-        whole = of.sum(axis=-1)
-        items = (gammaln(of + test) - gammaln(of)).sum(axis=1)
-        return items - gammaln(whole + test.sum(axis=1)) + gammaln(whole)
-
-    return log_chance(alpha + train) - log_chance(alpha)
+def _predicted(train: NDArray, test: NDArray, alpha: NDArray) -> NDArray[np.float64]:
+    """Nats that each user's training counts gain on the same row of test counts, (n,)."""
+    posterior = alpha + train
+    own = posterior / posterior.sum(axis=1, keepdims=True)
+    return (test * np.log(own / (alpha / alpha.sum()))).sum(axis=1)
 
 
-def _pair_gains(train: NDArray, test: NDArray, alpha: NDArray) -> NDArray[np.float64]:
-    """The same of all rows with all, (n, m), added item by item: in one order on any machine."""
+def _evidence(train: NDArray, test: NDArray, alpha: NDArray) -> NDArray[np.float64]:
+    """Log Bayes factors of all rows with all, (n, m), added item by item: in one order anywhere."""
     posterior = alpha + train
 
     def rising(of: NDArray, counts: NDArray) -> NDArray:
@@ -374,13 +401,12 @@ def rank_by_score(scores: ArrayLike) -> Ranks:
     return Ranks(better + 1, (scores >= own - slack).sum(axis=1))
 
 
-def expected_bits(
-    alpha: ArrayLike, style_alpha: ArrayLike, n_train: int, n_test: int
-) -> tuple[float, float]:
-    r"""What training pins say of test pins in a world of the two levels, exactly.
+def expected_bits(alpha: ArrayLike, style_alpha: ArrayLike, n_train: int) -> tuple[float, float]:
+    r"""What training pins say of a later pin in a world of the two levels, exactly.
 
     If m pins of a user have the expected log probability H(m), which a finite sum over
-    beta-binomial counts gives, n pins tell of t others on average :math:`H(n + t) - H(n) - H(t)`.
+    beta-binomial counts gives, n pins gain :math:`H(n + 1) - H(n) - H(1)` on the next. Of styles
+    it is the mean over how many pins of the next pin's category there are.
 
     Parameters
     ----------
@@ -388,8 +414,8 @@ def expected_bits(
         Strength times shares of categories, in truth.
     style_alpha : array-like of shape (n_categories, n_styles)
         The same of styles in each.
-    n_train, n_test : int
-        Training and test pins of each user, at least 0 and 1.
+    n_train : int
+        Training pins of each user, at least 0.
 
     Returns
     -------
@@ -405,11 +431,11 @@ def expected_bits(
 
     Examples
     --------
-    >>> inter, intra = expected_bits([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]], 20, 10)
+    >>> inter, intra = expected_bits([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]], 20)
     >>> f"{inter:.2f} {intra:.2f}"
-    '0.13 0.15'
+    '0.41 0.39'
     """
-    n_train, n_test = check_whole(n_train, "n_train", 0), check_whole(n_test, "n_test", 1)
+    n_train = check_whole(n_train, "n_train", 0)
     alpha, styles = np.asarray(alpha, np.float64), np.asarray(style_alpha, np.float64)
     if alpha.ndim != 1 or styles.ndim != 2 or len(styles) != len(alpha) or not alpha.size:
         raise ValueError(
@@ -419,21 +445,21 @@ def expected_bits(
     for name, of in (("alpha", alpha), ("style_alpha", styles)):
         if not (np.isfinite(of).all() and (of > 0).all()):
             raise ValueError(f"{name}: expected finite parameters above 0")
-    sizes = (n_train + n_test, n_train, n_test)
-    whole, *parts = (expected_log_probability(alpha, size) for size in sizes)
-    inter = whole - sum(parts)
+    inter = _gains(alpha, n_train)[n_train]
     different, places = np.unique(styles, axis=0, return_inverse=True)
-    by_pins = [
-        np.array([expected_log_probability(of, m) for m in range(sizes[0] + 1)]) for of in different
-    ]
+    by_pins = [_gains(of, n_train) for of in different]
+    strength, numbers = float(alpha.sum()), np.arange(n_train + 1)
     intra = 0.0
-    for of_category, place in zip(alpha.tolist(), places.ravel().tolist(), strict=True):
-        mean, *means = (
-            float(count_chances(size, of_category, float(alpha.sum())) @ by_pins[place][: size + 1])
-            for size in sizes
-        )
-        intra += mean - sum(means)
-    return float(inter / n_test / np.log(2)), float(intra / n_test / np.log(2))
+    for of, place in zip(alpha.tolist(), places.ravel().tolist(), strict=True):
+        again = (of + numbers) / (strength + n_train)  # the next pin is of the category
+        intra += float(count_chances(n_train, of, strength) @ (again * by_pins[place]))
+    return float(inter / np.log(2)), float(intra / np.log(2))
+
+
+def _gains(alpha: NDArray, most: int) -> NDArray[np.float64]:
+    """Expected gain on the next pin of 0 to `most` pins, in nats."""
+    logs = np.array([expected_log_probability(alpha, m) for m in range(most + 2)])
+    return np.diff(logs) - logs[1]
 
 
 # --- sessions, and the null

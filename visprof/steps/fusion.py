@@ -161,11 +161,11 @@ def session_icc(cells: NDArray, users: NDArray, sessions: NDArray | None) -> flo
     effective = sizes.groupby(level=0).sum() ** 2 / (sizes**2).groupby(level=0).sum()
     if (effective >= 2).sum() < 2:
         return 1.0
+    if (sizes < 2).all():  # no session has two pins
+        return 0.0
     shares = variation.variance_shares(np.eye(cells.max() + 1)[cells], users, sessions)
     within_user = shares.session + shares.pin
-    # NaN where no session has two pins
-    correlation = shares.session / within_user if within_user > 0 else 1.0
-    return float(np.clip(np.nan_to_num(correlation), 0, 1))
+    return float(np.clip(shares.session / within_user, 0, 1)) if within_user > 0 else 1.0
 
 
 @dataclass(frozen=True)
@@ -206,10 +206,10 @@ def bits_by_name(bits: Bits) -> dict[str, np.ndarray]:
 
 def fused(
     background: NDArray, train: NDArray, test: NDArray, n_categories: int
-) -> tuple[Bits, HierarchicalProfile]:
-    """Bits of all pairs of users and test pins, by a profile fitted to background users."""
+) -> tuple[Bits, Bits]:
+    """Bits of users' own test pins, and evidence of all pairs, by a population that is given."""
     profile = HierarchicalProfile(n_categories).fit(background)
-    return profile.bits(train, test, pairs=True), profile
+    return profile.bits(train, test), profile.evidence(train, test)
 
 
 @step
@@ -257,13 +257,13 @@ def fusion_scores(
 
     names, n_categories = np.unique(users), len(pin_categories.names)
     counts = counted(icc)
-    bits = _bits_of_pairs(counts, np.unique(owners), names, n_categories)
-    plain = bits
+    bits, evidence = _told(counts, np.unique(owners), names, n_categories)
+    plain, plain_evidence = bits, evidence
     if icc > 0:
-        plain = _bits_of_pairs(counted(0.0), np.unique(owners), names, n_categories)
-    ranks = {name: 1 / rank_by_score(getattr(bits, of)).middle for name, of in MODELS.items()}
+        plain, plain_evidence = _told(counted(0.0), np.unique(owners), names, n_categories)
+    ranks = {name: 1 / rank_by_score(getattr(evidence, of)).middle for name, of in MODELS.items()}
     if sessions is not None:
-        ranks[UNTEMPERED] = 1 / rank_by_score(plain.fusion).middle
+        ranks[UNTEMPERED] = 1 / rank_by_score(plain_evidence.fusion).middle
     profile = HierarchicalProfile(n_categories).fit(counts.background)
     weights = np.ones(len(sample))
     if sessions is not None:
@@ -272,26 +272,24 @@ def fusion_scores(
         profile, cells.analysed[rows], users, first, last, sessions, weights,
         min(MOST_DEALS, n_permutations), seed,
     )  # fmt: skip
-    own = {name: np.diag(values) for name, values in bits_by_name(bits).items()}
-    own_plain = {name: np.diag(values) for name, values in bits_by_name(plain).items()}
-    return FusionScores(names, own, own_plain, ranks, icc, p_value)
+    return FusionScores(names, bits_by_name(bits), bits_by_name(plain), ranks, icc, p_value)
 
 
-def _bits_of_pairs(counts: _Counts, owners: NDArray, users: NDArray, n_categories: int) -> Bits:
-    """Bits of all pairs; each user's test pins by a background that the user is not of."""
+def _told(counts: _Counts, owners: NDArray, users: NDArray, n_categories: int) -> tuple[Bits, Bits]:
+    """Bits and evidence; each user's test pins by a background that the user is not of."""
     if not np.isin(users, owners).any():
-        return fused(counts.background, counts.train, counts.test, n_categories)[0]
-    columns = [
-        fused(counts.background[owners != user], counts.train, counts.test[[place]], n_categories)[
-            0
-        ]
-        for place, user in enumerate(users)
-    ]
-    parts = (
-        np.hstack([getattr(of, part) for of in columns])
-        for part in ("inter", "intra", "styles", "flat")
+        return fused(counts.background, counts.train, counts.test, n_categories)
+    own, columns = [], []
+    for place, user in enumerate(users):
+        profile = HierarchicalProfile(n_categories).fit(counts.background[owners != user])
+        test = counts.test[[place]]
+        own.append(profile.bits(counts.train[[place]], test))
+        columns.append(profile.evidence(counts.train, test))
+    parts = ("inter", "intra", "styles", "flat")
+    return (
+        Bits(*(np.concatenate([getattr(of, part) for of in own]) for part in parts)),
+        Bits(*(np.hstack([getattr(of, part) for of in columns]) for part in parts)),
     )
-    return Bits(*parts)
 
 
 def intra_pvalue(

@@ -123,9 +123,11 @@ def _of_world(
     first, last = place < n_train, place >= n_pins - n_test
     first[:cut] = last[:cut] = False
     counted = [cell_counts(world.users[of], cells[of], n_cells) for of in (first, last)]
-    bits, _ = fused(cell_counts(world.users[:cut], cells[:cut], n_cells), *counted, N_CLASSES)
+    learnt = cell_counts(world.users[:cut], cells[:cut], n_cells)
+    bits, evidence = fused(learnt, *counted, N_CLASSES)
     found = {
-        ("MRR", name): 1 / rank_by_score(getattr(bits, of)).middle for name, of in MODELS.items()
+        ("MRR", name): 1 / rank_by_score(getattr(evidence, of)).middle
+        for name, of in MODELS.items()
     }
     background = np.float64(world.vectors[:cut])
     words.fit(background)
@@ -143,7 +145,7 @@ def _of_world(
     for part in ("categories", "styles within categories"):
         found["MRR", f"fusion less {part}"] = found["MRR", "fusion"] - found["MRR", part]
     for name, values in bits_by_name(bits).items():
-        found["bits", name] = np.diag(values)
+        found["bits", name] = values
     return pd.DataFrame(found)
 
 
@@ -183,7 +185,7 @@ def fusion_recovery(
     for number, strength in enumerate(KNOWN_STRENGTHS):
         alpha = np.full(n_categories, strength / n_categories)
         styles = np.full(LEVELS, strength / n_styles)
-        truths = expected_bits(alpha, styles, n_train, n_test)
+        truths = expected_bits(alpha, styles, n_train)
         found: list[list[Estimate]] = []
         strengths = []
         for world in range(n_known_worlds):
