@@ -125,7 +125,7 @@ def fusion_levels(level: pd.DataFrame) -> dict[str, Any]:
     return {
         "level.held": said, "level.bits": bits,
         "level.untempered": f"{last['untempered']:.3f}", "level.tempered": f"{last['bits']:.3f}",
-        "level.session": f"{last['session_pins']}",
+        "level.session": f"{last['session_pins']:g}",
     }  # fmt: skip
 
 
