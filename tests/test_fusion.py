@@ -14,7 +14,7 @@ from visprof import rank_scores
 from visprof.boards import sample_pins, sessions
 from visprof.hierarchy import HierarchicalProfile, deal_styles, rank_by_score, session_weights
 from visprof.sources.vectors import simulate_embeddings
-from visprof.steps import fusion, fusion_taste, fusion_worlds
+from visprof.steps import fusion, fusion_grain, fusion_taste, fusion_worlds
 from visprof.steps.data import BoardSplit
 from visprof.steps.fusion import PinCategories
 from visprof.study import Study
@@ -96,13 +96,13 @@ def test_without_truth_categories_are_clusters_of_the_cnns_outputs():
 
 def test_styles_are_what_is_left_within_categories():
     world = simulate_embeddings(60, 100, 64, n_classes=3, class_spread=8)
-    found = fusion.style_clusters(world.vectors, world.labels, 5000, 64, 8, 0)
+    found = fusion.style_clusters(world.vectors, world.labels, 5000, 8, 0)
     shared = pd.crosstab(found, world.styles).to_numpy()
-    assert shared.max(axis=1).sum() / shared.sum() > 0.8
+    assert shared.max(axis=1).sum() / shared.sum() > 0.7
     split = BoardSplit(table(50, 100), table(10, 100), pd.DataFrame())
     of_step = fusion.pin_styles(
         pin_arrays(world.vectors[:5000], world.vectors[5000:]), PinCategories(world.labels, ()),
-        split, n_components=64, n_style_clusters=8, start=0,
+        split, n_style_clusters=8, start=0,
     )  # fmt: skip
     np.testing.assert_array_equal(of_step, found)
 
@@ -110,7 +110,7 @@ def test_styles_are_what_is_left_within_categories():
 def test_a_category_that_the_background_lacks_has_styles_too():
     rng = np.random.default_rng(0)
     embedded, categories = rng.normal(size=(60, 4)), np.repeat([0, 2, 1], 20)
-    found = fusion.style_clusters(embedded, categories, 40, 4, 2, 0)
+    found = fusion.style_clusters(embedded, categories, 40, 2, 0)
     assert set(found) <= {0, 1}
     assert len(found) == 60
 
@@ -294,6 +294,52 @@ def test_numbers_are_means_over_users_and_seeds():
     assert numbers["fusion.bits.intra.p"].value == pytest.approx(expected)
     one = fusion.fusion_numbers(scores[:1], found, 0)
     assert one["fusion.bits.intra.p"].value == scores[0].p_value
+
+
+# --- how fine categories are
+
+
+def test_what_clusters_tell_is_a_share_of_what_is_uncertain():
+    categories = np.repeat([0, 1], 40)
+    truth = np.tile([0, 1, 2, 3], 20) + 4 * categories
+    assert fusion_grain.told_of(truth, truth, categories) == pytest.approx(1)
+    assert fusion_grain.told_of(categories, truth, categories) == pytest.approx(0)
+    assert fusion_grain.told_of(truth % 2, truth, categories) == pytest.approx(0.5)
+    assert fusion_grain.told_of(truth, truth, truth) == 0  # nothing is uncertain
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_scores_by_grain_are_those_of_such_categories(known):
+    categories, styles, split = study_of()
+    rng = np.random.default_rng(0)
+    classes = 10 * categories.codes + rng.integers(0, 10, len(styles))
+    embedded = np.eye(3)[categories.codes] * 30
+    embedded = np.hstack([embedded, np.eye(30)[classes] * 5, np.eye(2)[styles] * 3])
+    embedded += 0.1 * rng.normal(size=embedded.shape)
+    cut = len(split.background)
+    truth = pd.DataFrame({"scene": classes, "style": styles}) if known else None
+    features = None if known else SimpleNamespace(outputs=embedded)
+    arguments = {
+        "pin_truth": truth, "pin_features": features,
+        "pin_embedding": pin_arrays(embedded[:cut], embedded[cut:]), "board_split": split,
+    }  # fmt: skip
+    found = fusion_grain.grain_scores(
+        **arguments, pin_sessions=None, session_rule="day", n_categories=3, start=1,
+        n_style_clusters=N_STYLES, seed=3, **SPLIT,
+    )  # fmt: skip
+    assert list(found) == [3, 20]
+    coarse = fusion.pin_categories(**arguments, n_categories=3, start=1)
+    of = fusion.style_clusters(embedded, coarse.codes, cut, N_STYLES, 1)
+    expected = scores_of(coarse, of, split)
+    np.testing.assert_allclose(found[3]["intra"], expected.bits["intra"])
+    np.testing.assert_allclose(found[3]["mrr"], expected.ranks["fusion"])
+    assert ("told_class" in found[3]) == known
+    shown = fusion_grain.grain_table([found, found], 0)
+    assert shown["categories"].tolist() == [3, 20]
+    assert shown["intra"][0].value == pytest.approx(expected.bits["intra"].mean())
+    assert shown["told_style"].isna().all() != known
+    numbers = fusion_grain.grain_numbers(shown)
+    assert numbers["fusion.grain.3.intra"] == shown["intra"][0]
 
 
 # --- one user

@@ -193,3 +193,23 @@ def test_the_answer_says_what_the_data_do_not(intra, said):
         "fusion.mrr.fusion-categories.p.holm": Estimate(1.0),
     }  # fmt: skip
     assert sentences.fusion_answer(numbers)["answer"] == said
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_grains_are_told(known):
+    found = pd.DataFrame({
+        "categories": [6, 20], "intra": [ABOVE, OPEN], "mrr": [Estimate(0.5), Estimate(0.75)],
+        "told_class": [0.5, 0.0] if known else [float("nan")] * 2,
+        "told_style": [0.125, 0.25] if known else [float("nan")] * 2,
+    })  # fmt: skip
+    said = sentences.fusion_grain(found)["grain"]
+    assert said.startswith(
+        "With 6 categories styles give 0.100 (0.050 to 0.200) bits a pin and fusion an MRR of "
+        "0.500; with 20 categories styles give 0.050 (-0.150 to 0.250) bits a pin and fusion an "
+        "MRR of 0.750. Here "
+    )
+    assert said.endswith(
+        "within 6 categories tell 50% of what is uncertain of a pin's class and 12% of its true "
+        "style, and within 20 they tell 0% and 25%." if known
+        else "so the first explanation of intra bits is that they are."
+    )  # fmt: skip

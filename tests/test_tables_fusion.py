@@ -112,3 +112,12 @@ def test_one_users_taste_has_a_row_a_category():
     assert shown(tables.fusion_user(taste))[1] == [
         "sea", "1,200", "40.0%", "10.0%", "darker", "50.0%", "25.0%",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_grains_have_a_row_each_and_the_truth_where_it_is_known(known):
+    told = (0.75, 0.5) if known else (np.nan, np.nan)
+    parts = dict.fromkeys(("inter", "intra", "interaction", "fusion", "mrr"), Estimate(0.25))
+    row = {"categories": 6, **parts, "told_class": told[0], "told_style": told[1]}
+    found = shown(tables.fusion_grain(pd.DataFrame([row])))[1]
+    assert found == ["6", *["0.250"] * 5, *(["75%", "50%"] if known else [])]

@@ -21,8 +21,8 @@ from visprof.steps.fusion_worlds import N_BACKGROUND, N_CLASSES, N_KNOWN_USERS
 from visprof.steps.user_ranking import slug
 
 __all__ = [
-    "fusion_answer", "fusion_known", "fusion_levels", "fusion_parts", "fusion_ranks",
-    "fusion_sessions", "fusion_taste", "fusion_tastes",
+    "fusion_answer", "fusion_grain", "fusion_known", "fusion_levels", "fusion_parts",
+    "fusion_ranks", "fusion_sessions", "fusion_taste", "fusion_tastes",
 ]  # fmt: skip
 
 TELLS = {
@@ -211,6 +211,36 @@ def fusion_taste(taste: pd.DataFrame, board: str) -> dict[str, Any]:
         f"against {first['everyone']:.0%}), and of these the style “{first['style']}” "
         f"({first['own_style']:.0%} against {first['everyone_style']:.0%})",
     }  # fmt: skip
+
+
+def fusion_grain(found: pd.DataFrame) -> dict[str, Any]:
+    """What styles are, by how fine categories are.
+
+    Parameters
+    ----------
+    found : DataFrame
+        The step ``grain_table``.
+    """
+    rows = found.to_dict("records")
+    said = [
+        f"with {row['categories']} categories styles give {row['intra']:.3f} bits a pin and fusion "
+        f"an MRR of {row['mrr']:.3f}"
+        for row in rows
+    ]
+    told = (
+        "Here no truth is known that would tell whether styles are finer categories, so the first "
+        "explanation of intra bits is that they are."
+    )
+    if not found["told_style"].isna().any():
+        first, last = rows[0], rows[-1]
+        told = (
+            f"Here the truth is known: styles within {first['categories']} categories tell "
+            f"{first['told_class']:.0%} of what is uncertain of a pin's class and "
+            f"{first['told_style']:.0%} of its true style, and within {last['categories']} they "
+            f"tell {last['told_class']:.0%} and {last['told_style']:.0%}."
+        )
+    sentence = "; ".join(said)
+    return {"grain": f"{sentence[0].upper()}{sentence[1:]}. {told}"}
 
 
 def fusion_answer(numbers: Mapping[str, Estimate]) -> dict[str, Any]:

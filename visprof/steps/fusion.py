@@ -25,7 +25,7 @@ from visprof.steps.pin_parts import as_codes
 from visprof.steps.profile_kinds import drawn_pins
 from visprof.steps.registry import step
 from visprof.steps.user_ranking import by_user, slug, with_most_pins
-from visprof.vocabulary import VisualVocabulary
+from visprof.vocabulary import VisualVocabulary, count_distinct
 
 __all__ = [
     "BASELINES", "BITS", "MODELS", "FusionScores", "PinCategories", "cell_counts", "fused",
@@ -42,6 +42,8 @@ BITS = ("fusion", "inter", "intra", "styles", "interaction", "flat")
 BASELINES = ("image", "mean embedding", "whitened", "within-class residual", "file facts")
 UNTEMPERED = "fusion, sessions ignored"
 MOST_DEALS = 199
+STYLE_COMPONENTS = 20  # principal components that styles are clustered in
+FINE = 20  # categories, at most, beside those that the study asks for
 
 
 # --- categories and styles of pins
@@ -71,10 +73,15 @@ def pin_categories(
     outputs = pin_embedding.stacked() if pin_features is None else np.float64(pin_features.outputs)
     if pin_truth is not None:
         return group_classes(pin_truth["scene"], board_split, outputs, n_categories)
-    of_background = board_split.arrays(outputs).background
-    words = VisualVocabulary(n_categories, bandwidth=0, random_state=start).fit(of_background)
-    codes = words.transform(outputs).argmax(axis=1)
+    codes = _clusters(outputs, len(board_split.background), n_categories, start)
     return PinCategories(codes, tuple(f"group {number + 1}" for number in range(n_categories)))
+
+
+def _clusters(rows: NDArray, n_background: int, n: int, random_state: int) -> NDArray[np.int64]:
+    """Nearest of `n` centres, or of as many as the background's rows differ, which come first."""
+    learnt = rows[:n_background]
+    words = VisualVocabulary(count_distinct(learnt, n), bandwidth=0, random_state=random_state)
+    return words.fit(learnt).transform(rows).argmax(axis=1)
 
 
 def group_classes(
@@ -101,14 +108,13 @@ def pin_styles(
     pin_embedding: PinArrays,
     pin_categories: PinCategories,
     board_split: BoardSplit,
-    n_components: int,
     n_style_clusters: int,
     start: int,
 ) -> np.ndarray:
     """Style of each pin by number, the background's first (see `style_clusters`)."""
     return style_clusters(
         pin_embedding.stacked(), pin_categories.codes, len(board_split.background),
-        n_components, n_style_clusters, start,
+        n_style_clusters, start,
     )  # fmt: skip
 
 
@@ -116,7 +122,6 @@ def style_clusters(
     embedded: NDArray,
     categories: NDArray,
     n_background: int,
-    n_components: int,
     n_styles: int,
     random_state: int,
 ) -> NDArray[np.int64]:
@@ -132,9 +137,8 @@ def style_clusters(
     there, sums = profiles.user_profiles(of_background, categories[:n_background], counts=True)
     means[there] = sums / np.bincount(categories[:n_background])[there, None]
     left = embedded - means[categories]
-    left = profiles.whiten(left, left[:n_background], n_components)
-    words = VisualVocabulary(n_styles, bandwidth=0, random_state=random_state)
-    return words.fit(left[:n_background]).transform(left).argmax(axis=1)
+    left = profiles.whiten(left, left[:n_background], STYLE_COMPONENTS)
+    return _clusters(left, n_background, n_styles, random_state)
 
 
 def cell_counts(
@@ -212,6 +216,50 @@ def fused(
     return profile.bits(train, test), profile.evidence(train, test)
 
 
+@dataclass(frozen=True)
+class _Sample:
+    """The pins of chapter 6, of the largest training size, with their sessions, if any."""
+
+    rows: NDArray
+    users: NDArray
+    first: NDArray
+    last: NDArray
+    sessions: NDArray | None
+
+
+def _sampled(
+    board_split: BoardSplit,
+    pin_sessions: NDArray | None,
+    n_pins: int,
+    n_test: int,
+    n_train: int,
+    seed: int,
+) -> _Sample:
+    sample = drawn_pins(board_split.analysed, n_pins, seed)
+    rows = sample.index.to_numpy()
+    return _Sample(
+        rows, sample["board"].to_numpy(), *boards.split_pins(sample, n_train, n_test),
+        None if pin_sessions is None else pin_sessions[rows],
+    )  # fmt: skip
+
+
+def _counted(
+    cells: PinArrays, n_cells: int, sample: _Sample, board_split: BoardSplit, rule: str, icc: float
+) -> _Counts:
+    owners, weights, of_background = board_split.background["board"].to_numpy(), None, None
+    users, first, last = sample.users, sample.first, sample.last
+    if sample.sessions is not None:
+        weights = session_weights(users[first], sample.sessions[first], icc)
+        found = boards.sessions(owners, board_split.background["time"].to_numpy(), rule)
+        of_background = session_weights(owners, found, icc)
+    of = cells.analysed[sample.rows]
+    return _Counts(
+        cell_counts(owners, cells.background, n_cells, of_background),
+        cell_counts(users[first], of[first], n_cells, weights),
+        cell_counts(users[last], of[last], n_cells),
+    )
+
+
 @step
 def fusion_scores(
     pin_categories: PinCategories,
@@ -231,45 +279,29 @@ def fusion_scores(
     Pins, and so users and splits, are those of chapter 6. Where background boards are analysed,
     too, each user's last pins are scored by a population without that user.
     """
-    n_cells = len(pin_categories.names) * n_style_clusters
+    n_categories = len(pin_categories.names)
+    n_cells = n_categories * n_style_clusters
     cells = board_split.arrays(pin_categories.codes * n_style_clusters + pin_styles)
-    sample = drawn_pins(board_split.analysed, n_pins, seed)
-    rows, users = sample.index.to_numpy(), sample["board"].to_numpy()
-    first, last = boards.split_pins(sample, max(train_sizes), n_test)
-    owners = board_split.background["board"].to_numpy()
+    sample = _sampled(board_split, pin_sessions, n_pins, n_test, max(train_sizes), seed)
     all_users = board_split.analysed["board"].to_numpy()
     icc = session_icc(cells.analysed, all_users, pin_sessions)
-    sessions = None if pin_sessions is None else pin_sessions[rows]
-
-    def counted(icc: float) -> _Counts:
-        weights, of_background = None, None
-        if sessions is not None:
-            weights = session_weights(users[first], sessions[first], icc)
-            times = board_split.background["time"].to_numpy()
-            found = boards.sessions(owners, times, session_rule)
-            of_background = session_weights(owners, found, icc)
-        of = cells.analysed[rows]
-        return _Counts(
-            cell_counts(owners, cells.background, n_cells, of_background),
-            cell_counts(users[first], of[first], n_cells, weights),
-            cell_counts(users[last], of[last], n_cells),
-        )
-
-    names, n_categories = np.unique(users), len(pin_categories.names)
-    counts = counted(icc)
-    bits, evidence = _told(counts, np.unique(owners), names, n_categories)
+    names = np.unique(sample.users)
+    owners = np.unique(board_split.background["board"].to_numpy())
+    counts = _counted(cells, n_cells, sample, board_split, session_rule, icc)
+    bits, evidence = _told(counts, owners, names, n_categories)
     plain, plain_evidence = bits, evidence
     if icc > 0:
-        plain, plain_evidence = _told(counted(0.0), np.unique(owners), names, n_categories)
+        whole = _counted(cells, n_cells, sample, board_split, session_rule, 0.0)
+        plain, plain_evidence = _told(whole, owners, names, n_categories)
     ranks = {name: 1 / rank_by_score(getattr(evidence, of)).middle for name, of in MODELS.items()}
-    if sessions is not None:
+    weights = np.ones(len(sample.rows))
+    if sample.sessions is not None:
         ranks[UNTEMPERED] = 1 / rank_by_score(plain_evidence.fusion).middle
-    profile = HierarchicalProfile(n_categories).fit(counts.background)
-    weights = np.ones(len(sample))
-    if sessions is not None:
-        weights[first] = session_weights(users[first], sessions[first], icc)
+        first = sample.first
+        weights[first] = session_weights(sample.users[first], sample.sessions[first], icc)
     p_value = intra_pvalue(
-        profile, cells.analysed[rows], users, first, last, sessions, weights,
+        HierarchicalProfile(n_categories).fit(counts.background), cells.analysed[sample.rows],
+        sample.users, sample.first, sample.last, sample.sessions, weights,
         min(MOST_DEALS, n_permutations), seed,
     )  # fmt: skip
     return FusionScores(names, bits_by_name(bits), bits_by_name(plain), ranks, icc, p_value)

@@ -115,9 +115,7 @@ def _of_world(
 ) -> pd.DataFrame:
     """Reciprocal ranks and bits of each user of a world: columns (measure, model)."""
     cut = N_BACKGROUND * n_pins
-    styles = style_clusters(
-        world.vectors, world.labels, cut, min(n_components, N_DIMS), n_styles, seed
-    )
+    styles = style_clusters(world.vectors, world.labels, cut, n_styles, seed)
     cells, n_cells = world.labels * n_styles + styles, N_CLASSES * n_styles
     place = np.tile(np.arange(n_pins), len(world.users) // n_pins)
     first, last = place < n_train, place >= n_pins - n_test

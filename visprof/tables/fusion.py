@@ -11,8 +11,8 @@ from visprof.steps.fusion_worlds import FUSION_TASTES
 from visprof.tables.style import Styler, table
 
 __all__ = [
-    "fusion_bits", "fusion_by_hand", "fusion_level", "fusion_mrr", "fusion_recovery",
-    "fusion_tastes", "fusion_user", "style_clusters",
+    "fusion_bits", "fusion_by_hand", "fusion_grain", "fusion_level", "fusion_mrr",
+    "fusion_recovery", "fusion_tastes", "fusion_user", "style_clusters",
 ]  # fmt: skip
 
 NAMED_BITS = {
@@ -144,6 +144,31 @@ def fusion_mrr(found: pd.DataFrame) -> Styler:
         for row in found.itertuples()
     ]  # fmt: skip
     return table(pd.DataFrame(rows))
+
+
+def fusion_grain(found: pd.DataFrame) -> Styler:
+    """Bits and MRR by how fine categories are, and what styles are then.
+
+    Parameters
+    ----------
+    found : DataFrame
+        The step ``grain_table``.
+    """
+    rows = [
+        {
+            "categories": f"{row['categories']}",
+            "inter": f"{row['inter']:.3f}", "intra": f"{row['intra']:.3f}",
+            "interaction": f"{row['interaction']:.3f}", "fusion": f"{row['fusion']:.3f}",
+            "MRR of fusion": f"{row['mrr']:.3f}",
+            "of the class within": f"{row['told_class']:.0%}",
+            "of the true style": f"{row['told_style']:.0%}",
+        }
+        for row in found.to_dict("records")
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows)
+    if found["told_style"].isna().all():
+        frame = frame.drop(columns=["of the class within", "of the true style"])
+    return table(frame)
 
 
 def style_clusters(styles: pd.DataFrame) -> Styler:
