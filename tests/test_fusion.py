@@ -80,11 +80,16 @@ def test_without_truth_categories_are_clusters_of_the_cnns_outputs():
     rng = np.random.default_rng(0)
     kinds = rng.integers(0, 3, 120)
     outputs = np.eye(3)[kinds] * 9 + rng.normal(size=(120, 3))
-    split = BoardSplit(table(2, 30), table(2, 30), pd.DataFrame())
+    background = table(2, 30).assign(caption=np.where(kinds[:60] == 1, "Old boats", "no 7"))
+    split = BoardSplit(background, table(2, 30), pd.DataFrame())
     found = fusion.pin_categories(
         None, SimpleNamespace(outputs=np.float32(outputs)), None, split, n_categories=3, start=0
     )
-    assert found.names == ("group 1", "group 2", "group 3")
+    boats, others = found.codes[:60][kinds[:60] == 1][0], {0, 1, 2}
+    assert found.names[boats] == f"group {boats + 1}: boats, old"
+    assert all(found.names[of] == f"group {of + 1}" for of in others - {boats}) or all(
+        found.names[of] in (f"group {of + 1}", f"group {of + 1}: no") for of in others - {boats}
+    )
     together = found.codes[:, None] == found.codes[None]
     np.testing.assert_array_equal(together, kinds[:, None] == kinds[None])
     embedded = pin_arrays(outputs[:60], outputs[60:])
@@ -92,6 +97,18 @@ def test_without_truth_categories_are_clusters_of_the_cnns_outputs():
     known = fusion.pin_categories(truth, None, embedded, split, n_categories=9, start=0)
     assert known.names == ("0", "1", "2")
     np.testing.assert_array_equal(known.codes, kinds)
+
+
+def test_words_that_captions_share_name_no_category():
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 3, 300)
+    captions = ["a sea" if draw else "a hill" for draw in rng.random(300) < 0.5]
+    assert fusion.category_words(codes, captions, 4) == [[], [], [], []]
+    told = [
+        f"{caption} boats" if code == 2 else caption
+        for code, caption in zip(codes, captions, strict=True)
+    ]
+    assert fusion.category_words(codes, told, 3) == [[], [], ["boats"]]
 
 
 def test_styles_are_what_is_left_within_categories():
@@ -319,6 +336,7 @@ def test_scores_by_grain_are_those_of_such_categories(known):
     cut = len(split.background)
     truth = pd.DataFrame({"scene": classes, "style": styles}) if known else None
     features = None if known else SimpleNamespace(outputs=embedded)
+    split = dataclasses.replace(split, background=split.background.assign(caption=""))
     arguments = {
         "pin_truth": truth, "pin_features": features,
         "pin_embedding": pin_arrays(embedded[:cut], embedded[cut:]), "board_split": split,
@@ -477,6 +495,7 @@ def test_bits_of_known_worlds_are_recovered():
     assert level["untempered"].iloc[1] < -0.02  # sessions taken for tastes mislead
 
 
+@pytest.mark.slow
 def test_the_study_has_what_the_chapter_asks_without_pictures(tmp_path):
     study = Study("tiny", home=tmp_path, drawn=False, n_known_worlds=1)
     assert study["pin_categories"].names == tuple(study["pin_categories"].names)

@@ -147,6 +147,7 @@ def test_strengths_of_categories_are_told_apart_and_shared_where_users_are_few(f
     assert len(set(own.style_strengths_)) == 2
 
 
+@pytest.mark.slow
 @given(st.permutations(range(8)), st.permutations(range(60)))
 def test_the_order_of_users_does_not_matter(order, background):
     rng = np.random.default_rng(5)

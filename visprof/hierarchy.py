@@ -258,8 +258,8 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         r"""What training pins say of each test pin: :math:`\log_2 p(x \mid n_u) - \log_2 p(x)`.
 
         Of a pin x by the user's profile and by the population's, as a mean over the test pins. In
-        each part both tell the same, so that parts can be compared. If users do not differ, no
-        part is above 0 in expectation, whatever was fitted.
+        each part both tell the same pin, so that parts can be compared. Of users who are as the
+        population that was fitted, no part is above 0 in expectation, whatever the strengths.
 
         Parameters
         ----------

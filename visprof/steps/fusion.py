@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,9 +27,11 @@ from visprof.steps.profile_kinds import drawn_pins
 from visprof.steps.registry import step
 from visprof.steps.user_ranking import by_user, slug, with_most_pins
 from visprof.vocabulary import VisualVocabulary, count_distinct
+from visprof.words import words
 
 __all__ = [
-    "BASELINES", "BITS", "MODELS", "FusionScores", "PinCategories", "cell_counts", "fused",
+    "BASELINES", "BITS", "MODELS", "FusionScores", "PinCategories", "category_words", "cell_counts",
+    "fused",
     "fusion_numbers", "fusion_scores", "fusion_table", "group_classes", "intra_pvalue",
     "pin_categories", "pin_styles", "session_icc", "style_clusters",
 ]  # fmt: skip
@@ -43,6 +46,7 @@ BASELINES = ("image", "mean embedding", "whitened", "within-class residual", "fi
 UNTEMPERED = "fusion, sessions ignored"
 MOST_DEALS = 199
 STYLE_COMPONENTS = 20  # principal components that styles are clustered in
+CLEAR_WORD = 3.0  # standard errors: of hundreds of words, few are so far off by chance
 FINE = 20  # categories, at most, beside those that the study asks for
 
 
@@ -74,14 +78,43 @@ def pin_categories(
     if pin_truth is not None:
         return group_classes(pin_truth["scene"], board_split, outputs, n_categories)
     codes = _clusters(outputs, len(board_split.background), n_categories, start)
-    return PinCategories(codes, tuple(f"group {number + 1}" for number in range(n_categories)))
+    captions = board_split.background["caption"].to_list()
+    told = category_words(board_split.arrays(codes).background, captions, n_categories)
+    names = (
+        f"group {number}{': ' if of else ''}{', '.join(of)}" for number, of in enumerate(told, 1)
+    )
+    return PinCategories(codes, tuple(names))
+
+
+def category_words(codes: NDArray, captions: list[str], n_categories: int) -> list[list[str]]:
+    """Words by which captions of each category tell it from the others: two, or fewer.
+
+    Those of the largest log ratios of shares in units of their standard errors, if above
+    `CLEAR_WORD`; none where captions do not tell.
+    """
+    found = [set(words(caption)) for caption in captions]
+    own = [Counter[str]() for _ in range(n_categories)]
+    for code, of in zip(codes.tolist(), found, strict=True):
+        own[code].update(of)
+    everywhere = sum(own, Counter())
+    sizes = np.bincount(codes, minlength=n_categories)
+    chosen = []
+    for counts, size in zip(own, sizes.tolist(), strict=True):
+        scores = {}
+        for word, count in counts.items():
+            here, elsewhere = count + 0.5, everywhere[word] - count + 0.5
+            ratio = here / (size + 1) * (len(codes) - size + 1) / elsewhere
+            scores[word] = float(np.log(ratio) / np.sqrt(1 / here + 1 / elsewhere))
+        best = sorted(scores, key=lambda word: (-round(scores[word], 9), word))[:2]
+        chosen.append([word for word in best if scores[word] > CLEAR_WORD])
+    return chosen
 
 
 def _clusters(rows: NDArray, n_background: int, n: int, random_state: int) -> NDArray[np.int64]:
     """Nearest of `n` centres, or of as many as the background's rows differ, which come first."""
     learnt = rows[:n_background]
-    words = VisualVocabulary(count_distinct(learnt, n), bandwidth=0, random_state=random_state)
-    return words.fit(learnt).transform(rows).argmax(axis=1)
+    centres = VisualVocabulary(count_distinct(learnt, n), bandwidth=0, random_state=random_state)
+    return centres.fit(learnt).transform(rows).argmax(axis=1)
 
 
 def group_classes(
