@@ -69,9 +69,9 @@ class Bits:
         """What knowing the category adds to a style: ``intra - styles``.
 
         So that ``fusion = inter + styles + interaction``, as of McGill's interaction information
-        (1954). It is above 0 where a taste in styles differs from category to category, and below
-        where it is the same in all, which single categories learn slower; or where styles tell what
-        categories have told already.
+        (1954). It is above 0 where a taste in styles differs from category to category, or a style
+        is another thing in each. It is below 0 where the taste is the same in all categories, which
+        single ones learn slower, or where styles tell what categories have told already.
         """
         return self.intra - self.styles
 

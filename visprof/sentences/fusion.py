@@ -31,7 +31,8 @@ TELLS = {
     NOT_RESOLVED: "cannot be shown to say anything of later pins",
 }
 INTERACTS = {
-    HOLDS: "a taste in styles differs from category to category, or shows in some only",
+    HOLDS: "a taste in styles differs from category to category, or a style is another thing in "
+    "each",
     DOES_NOT_HOLD: "a taste in styles is much the same in all categories, which single categories "
     "learn slower, or styles repeat what categories have told",
     NOT_RESOLVED: "the data do not tell whether a taste in styles depends on the category",
