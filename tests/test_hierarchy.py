@@ -13,7 +13,7 @@ from scipy import stats
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from visprof.dirichlet import log_probability
+from visprof.dirichlet import WEAKEST, log_probability
 from visprof.hierarchy import (
     HierarchicalProfile,
     deal_styles,
@@ -133,6 +133,18 @@ def test_of_one_pin_evidence_is_what_it_gains(fitted, users):
         matrix = getattr(evidence, part)
         assert matrix.shape == (8, 8)
         np.testing.assert_allclose(np.diag(matrix), getattr(bits, part), atol=1e-9)
+
+
+def test_where_users_do_not_differ_nothing_is_told(users):
+    counts = np.tile([[4, 4, 0, 2, 2, 2], [3, 5, 0, 2, 2, 2]], (20, 1))
+    alike = HierarchicalProfile(n_categories=2).fit(counts)
+    assert alike.strength_ == alike.shared_strength_ == WEAKEST
+    profiles = alike.transform([*users[0], [0] * 6])
+    np.testing.assert_array_equal(profiles, np.tile(profiles[-1], (9, 1)))
+    bits, evidence = alike.bits(*users), alike.evidence(*users)
+    for part in ("inter", "intra", "styles", "flat", "fusion", "interaction"):
+        assert not getattr(bits, part).any()
+        assert not getattr(evidence, part).any()
 
 
 def test_strengths_of_categories_are_told_apart_and_shared_where_users_are_few(fitted):

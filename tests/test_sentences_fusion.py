@@ -96,6 +96,10 @@ def test_sessions_are_told():
     assert sentences.fusion_sessions({"fusion.icc": Estimate(0.456)}, [1])["icc"] == (
         "Here pins of one session have an intraclass correlation of 0.46."
     )
+    assert sentences.fusion_sessions({"fusion.icc": Estimate(1.0)}, [1])["icc"] == (
+        "Here pins of one session have an intraclass correlation of 1.00, so that a session counts "
+        "as one pin."
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,7 +170,8 @@ def test_a_users_taste_is_told(own, more):
 )  # fmt: skip
 def test_the_answer_says_what_styles_add(lead, p, said):
     numbers = {
-        "fusion.bits.intra": ABOVE, "fusion.mrr.fusion-categories": lead,
+        "fusion.bits.intra": ABOVE, "fusion.bits.intra.p": Estimate(0.05),
+        "fusion.mrr.fusion-categories": lead,
         "fusion.mrr.fusion-categories.p.holm": Estimate(p),
     }  # fmt: skip
     assert sentences.fusion_answer(numbers)["answer"] == (
@@ -182,6 +187,8 @@ def test_the_answer_says_what_styles_add(lead, p, said):
         (OPEN, "Whether styles within categories add to what categories tell cannot be answered "
                "with these 100 users; if the true value were the estimated one, about 1,600 users "
                "would be needed."),
+        (ABOVE, "Whether styles within categories add to what categories tell cannot be answered "
+                "with these users: styles that are dealt within categories may tell as much."),
         (Estimate(0.0, -0.1, 0.1, 100), "Whether styles within categories add to what categories "
                "tell cannot be answered with these 100 users; if the true value were the estimated "
                "one, more users than can be said would be needed."),
@@ -189,7 +196,8 @@ def test_the_answer_says_what_styles_add(lead, p, said):
 )  # fmt: skip
 def test_the_answer_says_what_the_data_do_not(intra, said):
     numbers = {
-        "fusion.bits.intra": intra, "fusion.mrr.fusion-categories": OPEN,
+        "fusion.bits.intra": intra, "fusion.bits.intra.p": Estimate(0.06),
+        "fusion.mrr.fusion-categories": OPEN,
         "fusion.mrr.fusion-categories.p.holm": Estimate(1.0),
     }  # fmt: skip
     assert sentences.fusion_answer(numbers)["answer"] == said

@@ -83,7 +83,8 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
 
     are the categories of a user's pins and the styles of those in category c, with shares
     :math:`\pi, q_c` of the population and strengths :math:`A, B_c`: the fewer pins, the more users
-    differ. All are fitted to background users by maximum likelihood.
+    differ. All are fitted to background users by maximum likelihood. At a level where these do not
+    differ by more than chance, everybody has the population's shares, and pins tell nothing.
 
     Users stand in rows, and cells in columns: all styles of the first category, then those of the
     next.
@@ -210,9 +211,9 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         """
         cells = self._cells(X, "X")
         of_category = cells.sum(axis=2)
-        shares = self.strength_ * self.shares_ + of_category
+        shares = self.strength_ * self.shares_ + of_category * _differ(self.strength_)
         shares /= shares.sum(axis=1, keepdims=True)
-        styles = self._style_alpha() + cells
+        styles = self._style_alpha() + cells * _differ(self.style_strengths_)[:, None]
         styles /= styles.sum(axis=2, keepdims=True)
         return (shares[:, :, None] * styles).reshape(len(cells), -1)
 
@@ -319,14 +320,18 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
     def _by_part(
         self, train: NDArray, test: NDArray, gain: Callable[[NDArray, NDArray, NDArray], NDArray]
     ) -> Bits:
+        def told(own: NDArray, later: NDArray, alpha: NDArray) -> NDArray:
+            found = gain(own, later, alpha)
+            return found if _differ(alpha.sum()) else np.zeros_like(found)
+
         parts = (
-            gain(train.sum(axis=2), test.sum(axis=2), self.strength_ * self.shares_),
+            told(train.sum(axis=2), test.sum(axis=2), self.strength_ * self.shares_),
             sum(
-                gain(train[:, category], test[:, category], alpha)
+                told(train[:, category], test[:, category], alpha)
                 for category, alpha in enumerate(self._style_alpha())
             ),
-            gain(train.sum(axis=1), test.sum(axis=1), self.styles_.alpha),
-            gain(train.reshape(len(train), -1), test.reshape(len(test), -1), self.cells_.alpha),
+            told(train.sum(axis=1), test.sum(axis=1), self.styles_.alpha),
+            told(train.reshape(len(train), -1), test.reshape(len(test), -1), self.cells_.alpha),
         )
         n_test = test.sum(axis=(1, 2))
         return Bits(*(part / (n_test * np.log(2)) for part in parts))
@@ -338,6 +343,11 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         check_is_fitted(self)
         counts = check_counts(validate_data(self, X, dtype=np.float64, reset=False), name)
         return counts.reshape(len(counts), len(self.shares_), -1)
+
+
+def _differ(strengths: ArrayLike) -> NDArray[np.bool_]:
+    """Whether users differ at all: what they have is no taste otherwise, and tells nothing."""
+    return np.asarray(strengths) < (1 - TIE) * WEAKEST
 
 
 def _shared_strength(cells: NDArray, shares: NDArray) -> float:

@@ -142,10 +142,9 @@ def fusion_sessions(numbers: Mapping[str, Estimate], sessions: object | None) ->
     """
     if sessions is None:
         return {"icc": "Here pins have no sessions, so that each counts whole."}
-    return {
-        "icc": f"Here pins of one session have an intraclass correlation of "
-        f"{numbers['fusion.icc'].value:.2f}."
-    }
+    icc = numbers["fusion.icc"].value
+    whole = ", so that a session counts as one pin" if f"{icc:.2f}" == "1.00" else ""
+    return {"icc": f"Here pins of one session have an intraclass correlation of {icc:.2f}{whole}."}
 
 
 def fusion_parts(numbers: Mapping[str, Estimate]) -> dict[str, Any]:
@@ -253,6 +252,11 @@ def fusion_answer(numbers: Mapping[str, Estimate]) -> dict[str, Any]:
         The step ``fusion_numbers``.
     """
     intra = verdict_above(numbers["fusion.bits.intra"], 0)
+    if intra == HOLDS and not is_significant(numbers["fusion.bits.intra.p"].value):
+        return {
+            "answer": "Whether styles within categories add to what categories tell cannot be "
+            "answered with these users: styles that are dealt within categories may tell as much."
+        }
     key = f"fusion.mrr.fusion-{slug('categories')}"
     lead = verdict_of_lead(numbers[key], numbers[f"{key}.p.holm"].value)
     n = numbers["fusion.bits.intra"].n
