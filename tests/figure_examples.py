@@ -179,6 +179,17 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
         "mrr_intervals": (
             scores(taste=["none", "none", "both", "both"], **repeated), "taste", 0.05, "profile",
         ),
+        "bits_by_part": (
+            scores(taste=["none", "none", "both", "both"], model=["inter", "intra"] * 2),
+        ),
+        "taste_levels": (
+            pd.DataFrame({
+                "category": ["sea, $ lake", "hill"], "pins": [9, 2], "own": [0.4, 0.2],
+                "everyone": [0.1, 0.15], "style": ["lighter", "darker"], "own_style": [0.5, 0.3],
+                "everyone_style": [0.25, 0.2], "own_images": [images[:3], images[:1]],
+                "other_images": [images[3:], []],
+            }),
+        ),
         "mrr_leads": (scores(other=["text", "text", "palette", "palette"], n_train=[10, 20] * 2),),
         "recency_curves": (
             scores(pins=["first", "last"] * 2, profile=["image"] * 2 + ["mean embedding"] * 2,

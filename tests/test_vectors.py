@@ -10,6 +10,14 @@ from scipy.stats import chi2_contingency
 
 from visprof.sources.vectors import simulate_counts, simulate_embeddings
 
+# of the world of `test_without_styled_classes_a_world_is_what_it_was`, as it was before there were
+LABELS = [2, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1]
+STYLES = [0, 0, 0, 0, 0, 1, 1, 1, 1, 0, 1, 0]
+VECTORS = [
+    "0x1.39b5e80000000p-3", "-0x1.f8fa880000000p-3", "-0x1.0021f60000000p-2",
+    "0x1.3a1ffe0000000p-1", "0x1.b9f22c0000000p-4", "0x1.9c44b40000000p-2",
+]  # fmt: skip
+
 
 def _class_share(world, n_users: int) -> np.ndarray:
     """Count classes by user in a plain loop."""
@@ -148,13 +156,48 @@ class TestSimulateEmbeddings:
         np.testing.assert_array_equal(world.labels, world.labels[index][inverse])
         np.testing.assert_array_equal(world.users, world.users[index][inverse])
 
+    def test_styles_are_a_matter_of_taste_in_the_first_classes_alone(self):
+        world = simulate_embeddings(40, 2_000, 1, n_classes=3, n_styles=2, styled_classes=1)
+        users = np.repeat(np.arange(40), 2_000)
+        for label in range(3):
+            of = world.labels == label
+            counts = np.zeros((40, 2))
+            np.add.at(counts, (users[of], world.styles[of]), 1)
+            different = chi2_contingency(counts).pvalue
+            assert different < 1e-6 if label == 0 else different > 0.001
+        shares = counts[:, 0].sum() / counts.sum()  # of the last class: the population's
+        null = simulate_embeddings(40, 2_000, 1, n_classes=3, n_styles=2, style_taste=0)
+        assert shares == pytest.approx(null.style_taste[0, 0], abs=0.01)
+
+    @pytest.mark.parametrize("repeat_share", [0.0, 0.3])
+    def test_where_all_classes_or_none_are_asked_for_classes_stay_as_they_are(self, repeat_share):
+        arguments = {"n_classes": 3, "repeat_share": repeat_share, "random_state": 1}
+        plain = simulate_embeddings(4, 60, 3, **arguments)
+        for styled_classes in (0, 1, 3):
+            world = simulate_embeddings(4, 60, 3, **arguments, styled_classes=styled_classes)
+            if not repeat_share:
+                np.testing.assert_array_equal(world.labels, plain.labels)
+            np.testing.assert_array_equal(world.class_taste, plain.class_taste)
+            np.testing.assert_array_equal(world.style_taste, plain.style_taste)
+            if styled_classes == 3 and not repeat_share:
+                np.testing.assert_array_equal(world.styles, plain.styles)
+
+    def test_without_styled_classes_a_world_is_what_it_was(self):
+        """Bit by bit: published numbers rest on it."""
+        world = simulate_embeddings(
+            2, 6, 3, n_classes=3, n_styles=2, session_length=2.0, repeat_share=0.2, random_state=7
+        )
+        assert world.labels.tolist() == LABELS
+        assert world.styles.tolist() == STYLES
+        assert [value.hex() for value in world.vectors[:2].astype(float).ravel()] == VECTORS
+
     @pytest.mark.parametrize(
         ("name", "value"),
         [
             ("n_users", 0), ("n_pins", 0), ("n_dims", 0), ("n_classes", 0), ("n_styles", 0),
             ("class_taste", -1), ("style_taste", float("nan")), ("class_spread", -1),
             ("style_spread", -0.5), ("decay", -1), ("session_length", 0), ("repeat_share", 1.1),
-            ("random_state", -1), ("n_categories", 0), ("carry_over", 1.5),
+            ("random_state", -1), ("n_categories", 0), ("carry_over", 1.5), ("styled_classes", -1),
         ],
     )  # fmt: skip
     def test_bad_input_names_the_parameter(self, name, value):

@@ -257,8 +257,14 @@ class Parameters:
     min_category_pins: int = _parameter(
         8, "pins of a user in a category, without which the user does not count there", least=2
     )
+    n_categories: int = _parameter(
+        6, "groups of scenes: of true classes where known, else clusters of CNN outputs", least=2
+    )
+    n_style_clusters: int = _parameter(
+        8, "styles: clusters of what is left of the embedding within categories", least=2
+    )
     n_known_worlds: int = _parameter(
-        200, "simulated worlds of each known truth that an estimate is checked in", least=1
+        200, "simulated worlds of known truth, for bias and coverage", least=1
     )
     # the reader's own board
     board: str = _parameter("", "whose profile chapter 9 shows; empty: the board with most pins")
@@ -340,6 +346,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "n_null_pairs": 40,
         "n_power_pairs": 20,
         "min_category_pins": 4,
+        "n_categories": 3,
+        "n_style_clusters": 3,
         "n_known_worlds": 4,
     },
     # boards of wallpapers and labelled photographs from a folder, with a Places365 network

@@ -21,6 +21,7 @@ from visprof.figures.error_rates import (
     share_intervals,
 )
 from visprof.figures.figure import Figure
+from visprof.figures.fusion import bits_by_part, taste_levels
 from visprof.figures.interactive import HTMLFigure, interactive_map
 from visprof.figures.pairs import (
     cluster_contrasts,
@@ -46,6 +47,7 @@ __all__ = [
     "COLOURS",
     "Figure",
     "HTMLFigure",
+    "bits_by_part",
     "board_funnel",
     "board_samples",
     "category_mrr",
@@ -76,6 +78,7 @@ __all__ = [
     "share_intervals",
     "siamese_ablation",
     "siamese_network",
+    "taste_levels",
     "taste_parts",
     "taste_recovery",
     "time_resolution",

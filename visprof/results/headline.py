@@ -13,7 +13,7 @@ OF_SCENES = (
 )  # fmt: skip
 OF_USERS = (
     "variance.image.user", "pairs.differ", "pairs.distance.true", "pairs.distance.ceiling",
-    "days.at-least-8.image",
+    "days.at-least-8.image", "fusion.bits.intra", "fusion.mrr.fusion",
 )  # fmt: skip
 PROFILES = (
     "image", "file-facts", "image-less-file-facts", "text", "bag-of-words", "mean-embedding",

@@ -6,6 +6,7 @@ from visprof.sentences.claims import *
 from visprof.sentences.data import *
 from visprof.sentences.deviations import *
 from visprof.sentences.error_rates import *
+from visprof.sentences.fusion import *
 from visprof.sentences.leakage import *
 from visprof.sentences.numerals import *
 from visprof.sentences.own_board import *

@@ -76,6 +76,7 @@ def simulate_embeddings(
     repeat_share: float = 0.0,
     n_categories: int = 1,
     carry_over: float = 1.0,
+    styled_classes: int | None = None,
     random_state: int = 0,
 ) -> VectorWorld:
     r"""Draw users, their pins' classes and styles, and embeddings around these.
@@ -114,6 +115,9 @@ def simulate_embeddings(
         category a user's taste is the general one with probability :math:`\sqrt\rho`, and else one
         of its own, drawn likewise: so tastes vary as much at every rho, and those in two categories
         have the share rho of that in common.
+    styled_classes : int or None
+        How many classes, the first ones, users have a taste in styles in; in the others all share
+        the population's styles. None: in all.
     random_state : int
         Seed >= 0.
 
@@ -144,6 +148,8 @@ def simulate_embeddings(
         check_number(value, name, least=0)
     for name, share in (("repeat_share", repeat_share), ("carry_over", carry_over)):
         check_number(share, name, least=0, most=1)
+    if styled_classes is not None:
+        check_whole(styled_classes, "styled_classes", 0)
 
     population, *users = np.random.SeedSequence(random_state).spawn(1 + n_users)
     rng = np.random.default_rng(population)
@@ -173,6 +179,10 @@ def simulate_embeddings(
         chosen = draw_items(classes, early, rng)
         labels[u] = chosen[session]
         styles[u] = draw_items(looks[:, category_of[chosen]], early, rng)[session]
+        if styled_classes is not None:  # drawn besides: classes stay as they are
+            everyones = draw_taste(style_base, 0.0, rng)
+            plain = labels[u] >= styled_classes
+            styles[u][plain] = draw_items(everyones, early, rng)[session][plain]
         pins = vectors[u]
         rng.standard_normal(out=pins, dtype=np.float32)
         pins *= scale

@@ -6,6 +6,7 @@ from visprof.tables.claims import *
 from visprof.tables.data import *
 from visprof.tables.datasheet import *
 from visprof.tables.error_rates import *
+from visprof.tables.fusion import *
 from visprof.tables.leakage import *
 from visprof.tables.own_board import *
 from visprof.tables.pair_tests import *
