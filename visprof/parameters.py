@@ -230,6 +230,9 @@ class Parameters:
     n_tested_pairs: int = _parameter(2000, "pairs of users that are tested, at most", least=1)
     n_null_pairs: int = _parameter(2000, "simulated pairs without a difference", least=1)
     n_power_pairs: int = _parameter(200, "simulated pairs of each taste", least=1)
+    n_known_worlds: int = _parameter(
+        200, "simulated worlds whose truth is known, in which an estimate is tried", least=1
+    )
     # prediction
     n_pins: int = _parameter(100, "pins sampled of each board", least=1)
     n_test: int = _parameter(50, "held-out pins per board (the most recent)", least=1)
@@ -329,6 +332,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "n_permutations": 99,
         "n_null_pairs": 40,
         "n_power_pairs": 20,
+        "n_known_worlds": 4,
     },
     # boards of wallpapers and labelled photographs from a folder, with a Places365 network
     "boards": {

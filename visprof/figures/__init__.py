@@ -5,6 +5,7 @@ without pyplot, so none is kept open and none is drawn twice in a notebook.
 """
 
 from visprof.figures.chance import chance_bars
+from visprof.figures.cold_start import transfer_curves
 from visprof.figures.data import (
     board_funnel,
     board_samples,
@@ -77,6 +78,7 @@ __all__ = [
     "time_resolution",
     "training_curves",
     "training_losses",
+    "transfer_curves",
     "use_book_style",
     "user_shares",
 ]
