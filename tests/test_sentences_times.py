@@ -92,7 +92,7 @@ def test_what_sessions_and_drift_cost_is_told(cost, said):
     assert sentences.board_halves(numbers) == {
         "halves.fewest": 8,
         "halves": "These are 1,200 users (random: 0.250). For the image profile, that sessions "
-        f"stay whole {said}; that the halves are early and late ones {said}."
+        f"stay whole {said}; that the halves are early and late ones {said}.",
     }
 
 

@@ -49,7 +49,7 @@ def posterior_mean(
     Parameters
     ----------
     own, prior : array-like of shape (m, k)
-        Mean p of each user's own pins (whatever stands there if there are none), and prior mean q.
+        Mean p of each user's own pins (anything if there are none), and prior mean q.
     n_effective : array-like of shape (m,)
         Effective number n >= 0 of own pins; 0 gives the prior.
     kappa : array-like of shape (m,) or float
@@ -289,10 +289,8 @@ def cross_fit(
     between : TwoPlatforms
     kind : str
         As of `fit_alignment`.
-    n_folds : int, default=5
-        At least 3, and at most as many as users.
-    random_state : int, default=0
-        Seed of the folds.
+    n_folds, random_state : int
+        At least 3 folds, and at most as many as users; the seed of the folds.
 
     Returns
     -------
@@ -351,10 +349,9 @@ def cold_start_scores(
 ) -> dict[int, NDArray[np.float64]]:
     """How well profiles on the second platform find their user's held-out pins there.
 
-    Profiles and pins are compared by the cosine of what they differ in from the mean of other users
-    (`CrossFit.centre`). A profile that leans on a prior is shorter the less is known, and by the
-    Euclidean distance the nearest to a short one is whoever is like everybody; the cosine does not
-    look at lengths.
+    Profiles and pins are compared by the cosine of what they differ in from the mean of other
+    users. A profile that leans on a prior is short, and by the Euclidean distance the nearest to a
+    short one is whoever is like everybody.
 
     Parameters
     ----------
@@ -434,10 +431,8 @@ def shuffled_sources(n_users: int, n_shuffles: int, random_state: int = 0) -> ND
 
     Parameters
     ----------
-    n_users, n_shuffles : int
-        At least 1.
-    random_state : int, default=0
-        Seed.
+    n_users, n_shuffles, random_state : int
+        At least 1, and a seed of at least 0.
 
     Returns
     -------
@@ -463,9 +458,8 @@ def transfer_pvalue(
 ) -> float:
     """Permutation test of transfer before any pin is known: do sources say whose pins these are?
 
-    Source profiles are shuffled among users, and all is fitted again. The p-value is
-    (1 + #{shuffled >= observed}) / (1 + n_permutations) of the mean reciprocal rank with no pin of
-    the second platform. It is exact if users are exchangeable.
+    Source profiles are shuffled among users, and all is fitted again. It is exact if users are
+    exchangeable.
 
     Parameters
     ----------
@@ -477,7 +471,7 @@ def transfer_pvalue(
     Returns
     -------
     float
-        Never 0.
+        (1 + #{shuffled >= observed}) / (1 + n_permutations), of mean reciprocal ranks.
 
     Raises
     ------
@@ -515,8 +509,7 @@ def pins_saved(curve: ArrayLike, level: ArrayLike, sizes: Sequence[int]) -> NDAr
     Returns
     -------
     ndarray of shape (...)
-        At least the first of sizes, and at most the last: a curve that never reaches the level is
-        censored there (its value is that size, and means "at least").
+        At least the first of sizes; the last where the curve never reaches the level (censored).
 
     Raises
     ------
@@ -579,7 +572,7 @@ def pins_saved_estimate(
     Raises
     ------
     TypeError, ValueError
-        As `pins_saved` and `visprof.intervals.mean_over_seeds`.
+        As `pins_saved` and `mean_over_seeds`.
 
     Examples
     --------

@@ -183,8 +183,8 @@ def known_platforms(n_known_worlds: int, seed: int) -> pd.DataFrame:
 
     Worlds are draws of users of the same two platforms: the users of one large world in groups. The
     truth of each is that of all other groups together, whose mean scores vary by a share of 1 /
-    sqrt(n) of one group's. Columns n_users, common, quantity, truth (of all groups), mean, median, coverage,
-    low, high, n_worlds.
+    sqrt(n) of one group's. Columns n_users, common, quantity, truth (of all groups), mean, median,
+    coverage, low, high, n_worlds.
     """
     rows = []
     for n_users, common in KNOWN:
