@@ -133,7 +133,7 @@ def _covered(found: pd.DataFrame) -> str:
         enough = (of["high"] >= 1 - LEVEL).all()
         told = "as they should, but for chance" if enough else "too seldom somewhere"
         said.append(f"those of {name} in {least:.0%} to {most:.0%} of the worlds ({told})")
-    return f"intervals cover the truth: {listed(said)}"
+    return f"intervals cover the truth: {' and '.join(said)}"
 
 
 def _needed(tests: pd.DataFrame) -> str:
