@@ -112,6 +112,14 @@ def two_platforms(
         If shapes do not match, a value is missing or not finite, sizes do not increase from 0 to at
         least 1, or a user has no pin on the first platform, or fewer on the second than the largest
         size and n_held together (they are named).
+
+    Examples
+    --------
+    >>> pins, users = [[0.0], [1.0], [3.0], [8.0]] * 2, [*"aaaabbbb"]
+    >>> second = [False, True, True, True] * 2
+    >>> found = two_platforms(pins, users, second, range(8), (0, 1, 2), n_held=1)
+    >>> found.source.ravel().tolist(), found.own[2].ravel().tolist(), found.held.ravel().tolist()
+    ([0.0, 0.0], [2.0, 2.0], [8.0, 8.0])
     """
     values = check_array(pins, dtype=[np.float64, np.float32], input_name="pins")
     n = len(values)

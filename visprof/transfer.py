@@ -366,9 +366,10 @@ def cold_start_scores(
     Returns
     -------
     dict of int to ndarray of shape (m, 2)
-        By known pins: each user's reciprocal rank among all (Eq. 8; tied ones share the mean of
-        their ranks), and the chance that a held-out pin of their own is nearer to the profile than
-        one of another user's (AUC; ties count one half).
+        By known pins: each user's reciprocal rank among all (Eq. 8; expected where ties are broken
+        at random, so that profiles which say nothing are at the random value), and the chance that
+        a held-out pin of their own is nearer to the profile than another user's (AUC; ties count
+        one half).
     """
     m = len(between.users)
     scores = {}
@@ -410,10 +411,11 @@ def _cosines(
 
 
 def _own_ranks(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Reciprocal rank of the own held-out profile, (m,), of cosines (m, m)."""
+    """Expected reciprocal rank of the own held-out profile, (m,), of cosines (m, m)."""
     own = np.diagonal(cosines)[:, None]
     nearer, tied = (cosines > own + TIE).sum(axis=1), (np.abs(cosines - own) <= TIE).sum(axis=1)
-    return 1 / (nearer + (1 + tied) / 2)
+    harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, len(cosines) + 1))])
+    return (harmonic[nearer + tied] - harmonic[nearer]) / tied
 
 
 def _own_aucs(cosines: NDArray[np.float64], between: TwoPlatforms) -> NDArray[np.float64]:
@@ -518,7 +520,7 @@ def pins_saved(curve: ArrayLike, level: ArrayLike, sizes: Sequence[int]) -> NDAr
 
     Examples
     --------
-    >>> pins_saved([0.1, 0.2, 0.4], 0.3, [0, 1, 5]).tolist()
+    >>> pins_saved([0.0, 0.25, 0.75], 0.5, [0, 1, 5]).tolist()
     3.0
     >>> pins_saved([[0.1, 0.2, 0.4]] * 2, [0.05, 0.5], [0, 1, 5]).tolist()  # none, and at least 5
     [0.0, 5.0]
@@ -578,7 +580,7 @@ def pins_saved_estimate(
     --------
     >>> own = {0: [[0.2, 0.3, 0.2, 0.3]], 1: [[0.6, 0.5, 0.5, 0.6]], 5: [[1.0, 0.9, 1.0, 0.9]]}
     >>> f"{pins_saved_estimate(own, [[0.7, 0.8, 0.8, 0.7]]):.1f}"
-    '3.0 (2.5 to 3.5)'
+    '3.0 (2.1 to 3.7)'
     """
     sizes = sorted(own)
     scores = np.stack([np.asarray(own[size], np.float64) for size in sizes], axis=-1)
