@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-import re
 import logging
+import re
 import shutil
 from collections import Counter
 

@@ -561,10 +561,8 @@ def pins_saved_estimate(
         Scores of m users by each of S seeds, by the number of own pins, without the source.
     transferred : array-like of shape (S, m)
         Scores with the source and no own pin. The same draws of users serve both.
-    n_resamples : int, default=2000
-        Number of bootstrap draws.
-    random_state : int, default=0
-        Seed of the draws.
+    n_resamples, random_state : int
+        Number of bootstrap draws, and their seed.
 
     Returns
     -------
