@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from visprof.accounts import two_platforms
@@ -87,3 +90,17 @@ def test_sources_of_others_leave_the_rest():
 def test_bad_input_is_named(changes, error, message):
     with pytest.raises(error, match=message):
         two_platforms(**ARGUMENTS | changes)
+
+
+def test_an_index_of_its_own_does_not_matter():
+    index = np.random.default_rng(1).permutation(N)
+    tables = {
+        name: pd.DataFrame(of, index=index) if of.ndim == 2 else pd.Series(of, index=index)
+        for name, of in ARGUMENTS.items()
+        if isinstance(of, np.ndarray)
+    }
+    plain, found = (two_platforms(**ARGUMENTS | of) for of in ({}, tables))
+    for part in dataclasses.fields(plain):
+        one, other = (getattr(of, part.name) for of in (plain, found))
+        for key in one if isinstance(one, dict) else (...,):
+            np.testing.assert_array_equal(one[key], other[key])

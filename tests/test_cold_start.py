@@ -228,6 +228,16 @@ def test_numbers_of_worlds_are_differences_of_their_scores(worlds):
     assert 0 <= numbers["transfer.an-offset-a-user.mrr.saved"].value <= SIZES[-1]
 
 
+def test_other_pairs_of_platforms_have_a_row_each(monkeypatch):
+    monkeypatch.setattr(cold_start, "N_SHOWN", 12)
+    monkeypatch.setattr(cold_start, "N_PAIRS", 3)
+    found = cold_start.other_platforms(0)
+    assert len(found) == found["gain"].nunique() == 3
+    assert found["saved"].between(0, SIZES[-1]).all()
+    assert (found.loc[found["gain"] <= 0, "saved"] == 0).all()
+    pd.testing.assert_frame_equal(found, cold_start.other_platforms(0))
+
+
 def test_recovery_compares_each_world_with_the_others(monkeypatch):
     monkeypatch.setattr(cold_start, "KNOWN", ((12, 0.5), (15, 1.0)))
     found = cold_start.known_platforms(3, 0)

@@ -170,3 +170,12 @@ def test_what_is_found_on_boards_stands_beside_facts_of_files(p, found, lead, fa
         f"(p = {p:.3f}; gain in MRR +0.100 (+0.050 to +0.200)), and is worth at least 10 (1.0 to "
         f"at least 10) pins{facts}. For files of the two most frequent formats this cannot"
     )
+
+
+@pytest.mark.parametrize(("last", "said"), [(12.25, "12.2"), (20.0, "at least 20")])
+def test_other_pairs_of_platforms_are_told_by_their_range(last, said):
+    found = pd.DataFrame({"gain": [0.05, 0.1, -0.02], "saved": [1.0, 3.0, last]})
+    assert sentences.other_platforms(found)["transfer.others"] == (
+        "In 3 other pairs of platforms, with other users, the gain with no pin is -0.020 to +0.100 "
+        f"(median +0.050), and 1.0 to {said} pins are saved (median 3.0)"
+    )

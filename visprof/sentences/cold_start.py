@@ -22,7 +22,12 @@ from visprof.steps.cold_start import (
 )
 
 __all__ = [
-    "known_truth", "on_pseudo_platforms", "saved_pins", "shuffled_level", "transfer_settings",
+    "known_truth",
+    "on_pseudo_platforms",
+    "other_platforms",
+    "saved_pins",
+    "shuffled_level",
+    "transfer_settings",
     "two_platforms",
 ]  # fmt: skip
 
@@ -97,6 +102,24 @@ def two_platforms(numbers: Mapping[str, Estimate]) -> dict[str, Any]:
         f"{saved_pins(numbers[f'{key}.auc.saved'], most)} by AUC",
         "transfer.control": f"the gain with no pin is {left} ({of_user:+.3f}), and the source is "
         f"worth {saved_pins(numbers[f'{control}.mrr.saved'], most)} pins",
+    }
+
+
+def other_platforms(found: pd.DataFrame) -> dict[str, Any]:
+    """How far other pairs of platforms differ.
+
+    Parameters
+    ----------
+    found : DataFrame
+        The step ``other_platforms``.
+    """
+    gain, saved = found["gain"], found["saved"]
+    most = SIZES[-1]
+    last = f"at least {most}" if saved.max() >= most else f"{saved.max():.1f}"
+    return {
+        "transfer.others": f"In {len(found)} other pairs of platforms, with other users, the gain "
+        f"with no pin is {gain.min():+.3f} to {gain.max():+.3f} (median {gain.median():+.3f}), and "
+        f"{saved.min():.1f} to {last} pins are saved (median {saved.median():.1f})"
     }
 
 

@@ -22,8 +22,8 @@ from visprof.steps.user_ranking import slug
 __all__ = [
     "GAP_DAYS", "IN_FIGURE", "METRICS", "OWN_PINS", "PRIMARY", "SPLITS", "board_transfer",
     "board_transfer_pvalues", "board_transfer_table", "known_platforms", "no_pseudo_formats",
-    "platform_table", "platform_worlds", "pseudo_formats", "pseudo_platforms", "transfer_numbers",
-    "transfer_tests", "transfer_world_numbers",
+    "other_platforms", "platform_table", "platform_worlds", "pseudo_formats", "pseudo_platforms",
+    "transfer_numbers", "transfer_tests", "transfer_world_numbers",
 ]  # fmt: skip
 
 OWN_PINS, SHUFFLED = "own pins only", "shuffled sources"
@@ -44,6 +44,7 @@ WORLDS = {
 # users of a world whose truth is known, and share of their taste that is the same on both
 KNOWN = ((60, 0.25), (60, 0.5), (60, 1.0), (20, 0.5))
 KNOWN_DRAWS = 500  # bootstrap draws of each such world
+N_PAIRS = 20  # other pairs of platforms
 N_SHUFFLES = 5  # of sources, whose mean is shown
 CALIBRATING = 19  # shuffles of each test of a world: its level is exactly 1 in 20
 TESTED = ((20, 0.0), (10, 1.0), (20, 1.0), (40, 1.0))  # users, and share that is common
@@ -172,6 +173,22 @@ def transfer_world_numbers(
         )
         numbers[f"{key}.p"] = Estimate(p, n=N_SHOWN, unit="users")
     return numbers
+
+
+@step
+def other_platforms(seed: int) -> pd.DataFrame:
+    """Gain in MRR with no pin, and pins saved, in other pairs of platforms with other users."""
+    rows = []
+    for number in np.random.SeedSequence(seed).generate_state(N_PAIRS) % 2**31:
+        between = _simulated(N_SHOWN, int(number), **APART)
+        fitted = transfer.cross_fit(between, PRIMARY, random_state=seed)
+        own, with_source = (
+            _stacked(transfer.cold_start_scores(between, fitted, source)).mean(axis=0)[:, 0]
+            for source in (False, True)
+        )
+        saved = float(transfer.pins_saved(own, with_source[0], SIZES))
+        rows.append({"gain": with_source[0] - own[0], "saved": saved})
+    return pd.DataFrame(rows)
 
 
 # --- worlds whose truth is known
