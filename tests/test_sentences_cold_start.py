@@ -74,6 +74,13 @@ def test_the_simulated_platforms_are_told_without_and_with_pins(first, gains, la
     )
 
 
+def test_a_range_of_coverage_has_both_ends():
+    found = known(0.96)
+    found.loc[found["quantity"] == "mrr.saved", "coverage"] = [0.85, 0.95]
+    found["n_users"] = 60
+    assert "pins saved in 85% to 95% of" in sentences.known_truth(found)["known.coverage"]
+
+
 def known(high):
     rows = [
         (n, quantity, 2.0, 3.0, 2.5, 0.9, high, 1200)
@@ -86,12 +93,12 @@ def known(high):
 
 @pytest.mark.parametrize(
     ("high", "told"),
-    [(0.96, "as they should, but for chance"), (0.94, "too seldom somewhere")],
+    [(0.96, "as they should, but for chance"), (0.94, "for some, too seldom")],
 )
 def test_bias_and_coverage_are_told_by_number_of_users(high, told):
     each = (
-        f"intervals cover the truth: those of pins saved in 90% to 90% of the worlds ({told}) and "
-        f"those of gains in 90% to 90% of the worlds ({told})."
+        f"intervals cover the truth: those of pins saved in 90% of the worlds ({told}) and "
+        f"those of gains in 90% of the worlds ({told})."
     )
     assert sentences.known_truth(known(high)) == {
         "known.worlds": "1,200",
@@ -120,7 +127,7 @@ def test_the_level_is_told_with_its_interval(null, told):
     assert found["test.level"] == (
         f"In {share} of 200 worlds the test finds transfer where there is none; {told}"
     )
-    assert found["test.needed"] == "about 20 users"
+    assert (found["test.needed"], found["test.power"]) == ("about 20 users", "80%")
     found = sentences.shuffled_level(rates_of(null, [(10, 0.5), (40, 0.7)]))
     assert found["test.needed"] == "more than 40 users"
 

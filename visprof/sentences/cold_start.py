@@ -152,10 +152,10 @@ def _covered(found: pd.DataFrame) -> str:
     said = []
     is_saved = found["quantity"].str.endswith("saved")
     for name, of in (("pins saved", found[is_saved]), ("gains", found[~is_saved])):
-        least, most = of["coverage"].min(), of["coverage"].max()
+        ends = dict.fromkeys(f"{end:.0%}" for end in (of["coverage"].min(), of["coverage"].max()))
         enough = (of["high"] >= 1 - LEVEL).all()
-        told = "as they should, but for chance" if enough else "too seldom somewhere"
-        said.append(f"those of {name} in {least:.0%} to {most:.0%} of the worlds ({told})")
+        told = "as they should, but for chance" if enough else "for some, too seldom"
+        said.append(f"those of {name} in {' to '.join(ends)} of the worlds ({told})")
     return f"intervals cover the truth: {' and '.join(said)}"
 
 
@@ -186,6 +186,7 @@ def shuffled_level(tests: pd.DataFrame) -> dict[str, Any]:
         "test.level": f"In {share:.1%} of {null.n_worlds:,} worlds the test finds transfer where "
         f"there is none; {held}",
         "test.needed": f"{_needed(tests)} users",
+        "test.power": f"{POWER:.0%}",
     }
 
 

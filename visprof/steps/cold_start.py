@@ -47,7 +47,7 @@ KNOWN_DRAWS = 500  # bootstrap draws of each such world
 N_PAIRS = 20  # other pairs of platforms
 N_SHUFFLES = 5  # of sources, whose mean is shown
 CALIBRATING = 19  # shuffles of each test of a world: its level is exactly 1 in 20
-TESTED = ((20, 0.0), (10, 1.0), (20, 1.0), (40, 1.0))  # users, and share that is common
+TESTED = ((20, 0.0), (10, 1.0), (20, 1.0), (30, 1.0), (40, 1.0))  # users, and share that is common
 LEVEL, POWER = 0.05, 0.8
 
 # pseudo-platforms inside a board
