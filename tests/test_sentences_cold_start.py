@@ -149,7 +149,7 @@ def test_too_few_users_cannot_answer(n, have):
 @pytest.mark.parametrize(
     ("p", "found"),
     [
-        (0.01, "says more of their later pins than shuffled profiles do"),
+        (0.01, "says more of the pins on the second than shuffled profiles do"),
         (0.06, "is not told from shuffled profiles, which is the bad sign"),
     ],
 )
@@ -157,9 +157,10 @@ def test_too_few_users_cannot_answer(n, have):
     ("lead", "facts"),
     [
         (ABOVE, "; with no pin it is ahead of the facts of the files (+0.100 (+0.050 to +0.200))"),
-        (BELOW, "; with no pin it is behind the facts of the files (-0.100 (-0.200 to -0.050))"),
+        (BELOW, "; with no pin it is behind the facts of the files (-0.100 (-0.200 to -0.050)), "
+               "a bad sign"),
         (OPEN, "; with no pin it is not told from the facts of the files "
-               "(+0.000 (-0.100 to +0.100))"),
+               "(+0.000 (-0.100 to +0.100)), a bad sign"),
         (None, ""),
     ],
 )  # fmt: skip
@@ -186,3 +187,23 @@ def test_other_pairs_of_platforms_are_told_by_their_range(last, said):
         "In 3 other pairs of platforms, with other users, the gain with no pin is -0.020 to +0.100 "
         f"(median +0.050), and 1.0 to {said} pins are saved (median 3.0)"
     )
+
+
+@pytest.mark.parametrize(
+    ("without", "left"),
+    [
+        (ABOVE, "still gains (+0.100 (+0.050 to +0.200))"),
+        (BELOW, "loses (-0.100 (-0.200 to -0.050))"),
+        (OPEN, "has no gain that the data resolve (+0.000 (-0.100 to +0.100))"),
+    ],
+)
+def test_what_is_left_without_facts_of_files_is_told(without, left):
+    numbers = {
+        "transfer.gap.users": Estimate(17.0), "transfer.format.users": Estimate(1.0),
+        "transfer.gap.image.p": Estimate(0.01), "transfer.gap.image.mrr.gain.0": ABOVE,
+        "transfer.gap.image.mrr.saved": Estimate(10.0, 1.0, 10.0),
+        "transfer.gap.image-file-facts.mrr.0": ABOVE,
+        "transfer.gap.whitened-less-file-facts.mrr.gain.0": without,
+    }  # fmt: skip
+    said = sentences.on_pseudo_platforms(numbers, TESTS)["pseudo"]
+    assert f"; the whitened profile, these regressed out, {left}. For files" in said

@@ -213,7 +213,7 @@ def on_pseudo_platforms(numbers: Mapping[str, Estimate], tests: pd.DataFrame) ->
             continue
         p, gain = numbers[f"{key}.p"].value, numbers[f"{key}.mrr.gain.0"]
         found = (
-            "says more of their later pins than shuffled profiles do"
+            "says more of the pins on the second than shuffled profiles do"
             if is_significant(p)
             else "is not told from shuffled profiles, which is the bad sign"
         )
@@ -232,6 +232,15 @@ def _facts(numbers: Mapping[str, Estimate], split: str) -> str:
     if lead is None:
         return ""
     stands = {
-        "holds": "is ahead of", "does not hold": "is behind", "not resolved": "is not told from",
-    }[verdict_above(lead, 0)]  # fmt: skip
-    return f"; with no pin it {stands} the facts of the files ({lead:+.3f})"
+        "holds": "is ahead of the facts of the files ({lead})",
+        "does not hold": "is behind the facts of the files ({lead}), a bad sign",
+        "not resolved": "is not told from the facts of the files ({lead}), a bad sign",
+    }[verdict_above(lead, 0)]
+    said = "; with no pin it " + stands.format(lead=f"{lead:+.3f}")
+    without = numbers.get(f"transfer.{split}.whitened-less-file-facts.mrr.gain.0")
+    if without is None:
+        return said
+    left = {
+        "holds": "still gains", "does not hold": "loses", "not resolved": "has no gain that the data resolve",
+    }[verdict_above(without, 0)]  # fmt: skip
+    return f"{said}; the whitened profile, these regressed out, {left} ({without:+.3f})"
