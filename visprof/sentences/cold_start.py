@@ -241,6 +241,7 @@ def _facts(numbers: Mapping[str, Estimate], split: str) -> str:
     if without is None:
         return said
     left = {
-        "holds": "still gains", "does not hold": "loses", "not resolved": "has no gain that the data resolve",
+        "holds": "still gains", "does not hold": "loses",
+        "not resolved": "has no gain that the data resolve",
     }[verdict_above(without, 0)]  # fmt: skip
     return f"{said}; the whitened profile, these regressed out, {left} ({without:+.3f})"
