@@ -212,6 +212,19 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
                           "high": [0.3, 1]}),
             0.5,
         ),
+        "transfer_curves": (
+            pd.concat(
+                [
+                    scores(profile=[profile] * 4, n_known=[0, 1, 5, 20])
+                    .assign(world=world, metric=metric)
+                    for world in ("two platforms", "one")
+                    for profile in ("own", "none", "left out")
+                    for metric in ("mrr", "auc")
+                ]
+            ),
+            ["own", "none"],
+            0.05,
+        ),
         "user_shares": (
             pd.DataFrame(
                 {"profile": ["image", "image", "palette"], "share": ["user", "pin", "user"],

@@ -232,6 +232,9 @@ EXPECTED = {
     "training_losses": lambda logs: pd.concat(
         [pd.DataFrame(log).assign(training=name) for name, log in logs.items()]
     ),
+    "transfer_curves": lambda table, profiles, _: table[
+        (table["metric"] == "mrr") & table["profile"].isin(profiles)
+    ],
     "user_shares": lambda table: table[table["share"] == "user"].drop(columns="share"),
 }
 

@@ -233,6 +233,9 @@ class Parameters:
     n_tested_pairs: int = _parameter(2000, "pairs of users that are tested, at most", least=1)
     n_null_pairs: int = _parameter(2000, "simulated pairs without a difference", least=1)
     n_power_pairs: int = _parameter(200, "simulated pairs of each taste", least=1)
+    n_known_worlds: int = _parameter(
+        200, "simulated worlds whose truth is known, in which an estimate is tried", least=1
+    )
     # prediction
     n_pins: int = _parameter(100, "pins sampled of each board", least=1)
     n_test: int = _parameter(50, "held-out pins per board (the most recent)", least=1)
@@ -262,9 +265,6 @@ class Parameters:
     )
     n_style_clusters: int = _parameter(
         8, "styles: clusters of what is left of the embedding within categories", least=2
-    )
-    n_known_worlds: int = _parameter(
-        200, "simulated worlds of known truth, for bias and coverage", least=1
     )
     # the reader's own board
     board: str = _parameter("", "whose profile chapter 9 shows; empty: the board with most pins")

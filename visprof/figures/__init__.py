@@ -6,6 +6,7 @@ without pyplot, so none is kept open and none is drawn twice in a notebook.
 
 from visprof.figures.categories import category_mrr, known_carry_over, taste_parts
 from visprof.figures.chance import chance_bars
+from visprof.figures.cold_start import transfer_curves
 from visprof.figures.data import (
     board_funnel,
     board_samples,
@@ -84,6 +85,7 @@ __all__ = [
     "time_resolution",
     "training_curves",
     "training_losses",
+    "transfer_curves",
     "use_book_style",
     "user_shares",
 ]

@@ -3,6 +3,7 @@
 from visprof.sentences.baselines import *
 from visprof.sentences.categories import *
 from visprof.sentences.claims import *
+from visprof.sentences.cold_start import *
 from visprof.sentences.data import *
 from visprof.sentences.deviations import *
 from visprof.sentences.error_rates import *

@@ -3,6 +3,7 @@
 from visprof.tables.baselines import *
 from visprof.tables.categories import *
 from visprof.tables.claims import *
+from visprof.tables.cold_start import *
 from visprof.tables.data import *
 from visprof.tables.datasheet import *
 from visprof.tables.error_rates import *
