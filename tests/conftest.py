@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 # A machine that is slow or busy is no failure, and every run tries the same examples; where a test
 # does not say how many, fewer with the tests of seconds than with all of them.
-settings.register_profile("all", deadline=None, derandomize=True, max_examples=60)
+settings.register_profile("all", deadline=None, derandomize=True, max_examples=100)
 settings.register_profile("fast", settings.get_profile("all"), max_examples=10)
 
 

@@ -40,7 +40,7 @@ def svg(figure):
     drawn = io.StringIO()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        figure.savefig(drawn, format="svg")
+        figure.savefig(drawn, format="svg", bbox_inches="tight")
     return drawn.getvalue()
 
 

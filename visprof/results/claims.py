@@ -94,7 +94,7 @@ class Condition:
     @property
     def uses(self) -> set[str]:
         """Keys that a verdict looks at, where they are among the numbers."""
-        return {self.number, self.bound if self._bound_is_key else self.number, self._adjusted}
+        return {self.number, self.bound, self._adjusted}
 
     @property
     def _adjusted(self) -> str:
