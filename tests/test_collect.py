@@ -649,8 +649,9 @@ def test_no_entry_of_a_folder_ends_a_collection_and_all_are_counted(
         expected[None] += 1
     for number, (place, name, kind) in enumerate(entries):
         content, suffix, reason = ENTRIES[kind]
-        name = {"hidden": "._" + name, "hidden folder": "." + name, "bytes": name + "\udcff"}.get(
-            kind, name.lstrip(".")
+        bare = name.lstrip(".")
+        name = {"hidden": "._" + name, "hidden folder": "." + name, "bytes": bare + "\udcff"}.get(
+            kind, bare
         )
         make_entry(root, root / place / f"{name}{number}{suffix}", kind, content)
         expected[reason] += reason != ""
