@@ -179,6 +179,17 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
         "mrr_intervals": (
             scores(taste=["none", "none", "both", "both"], **repeated), "taste", 0.05, "profile",
         ),
+        "bits_by_part": (
+            scores(taste=["none", "none", "both", "both"], model=["inter", "intra"] * 2),
+        ),
+        "taste_levels": (
+            pd.DataFrame({
+                "category": ["sea, $ lake", "hill"], "pins": [9, 2], "own": [0.4, 0.2],
+                "everyone": [0.1, 0.15], "style": ["lighter", "darker"], "own_style": [0.5, 0.3],
+                "everyone_style": [0.25, 0.2], "own_images": [images[:3], images[:1]],
+                "other_images": [images[3:], []],
+            }),
+        ),
         "mrr_leads": (scores(other=["text", "text", "palette", "palette"], n_train=[10, 20] * 2),),
         "recency_curves": (
             scores(pins=["first", "last"] * 2, profile=["image"] * 2 + ["mean embedding"] * 2,
@@ -201,10 +212,35 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
                           "high": [0.3, 1]}),
             0.5,
         ),
+        "transfer_curves": (
+            pd.concat(
+                [
+                    scores(profile=[profile] * 4, n_known=[0, 1, 5, 20])
+                    .assign(world=world, metric=metric)
+                    for world in ("two platforms", "one")
+                    for profile in ("own", "none", "left out")
+                    for metric in ("mrr", "auc")
+                ]
+            ),
+            ["own", "none"],
+            0.05,
+        ),
         "user_shares": (
             pd.DataFrame(
                 {"profile": ["image", "image", "palette"], "share": ["user", "pin", "user"],
                  "value": [0.2, 0.8, 0.1], "low": [0.1, 0.7, -0.1], "high": [0.3, 0.9, 0.3]}
+            ),
+        ),
+        "taste_parts": (
+            scores(feature=["embedding"] * 2 + ["facts"] * 2, part=["general", "own"] * 2),
+        ),
+        "category_mrr": (
+            scores(feature=["embedding"] * 2 + ["facts"] * 2, trained=["other", "same"] * 2), 0.05,
+        ),
+        "known_carry_over": (
+            pd.DataFrame(
+                {"carry_over": [0.0, 1.0] * 2, "n_users": [15, 15, 30, 30],
+                 "mean": [0.1, 0.9, 0.0, 1.0], "low": 0.0, "high": 1.0}
             ),
         ),
         "chance_bars": (

@@ -15,6 +15,8 @@ import pytest
 from scipy import sparse
 
 from visprof import (
+    carry_over,
+    category_ranks,
     intervals,
     logodds,
     maps,
@@ -29,8 +31,8 @@ from visprof import (
 from visprof.sources import pin_bank
 
 MODULES = (
-    intervals, logodds, maps, pin_bank, profiles, retrieval, scene_table, shares, significance,
-    ties, variation,
+    carry_over, category_ranks, intervals, logodds, maps, pin_bank, profiles, retrieval,
+    scene_table, shares, significance, ties, variation,
 )  # fmt: skip
 
 N, D, K = 24, 5, 6  # rows, features, clusters
@@ -39,6 +41,7 @@ FEATURES = RNG.normal(size=(N, D))
 ASSIGNMENTS = RNG.dirichlet(np.ones(K), N)
 LABELS = RNG.permutation(np.arange(N) % 4)
 SESSIONS = np.arange(N) // 3
+CATEGORIES = pd.Series(LABELS).groupby(LABELS).cumcount().to_numpy() % 2
 BACKGROUND = RNG.gamma(1.0, 50, K)
 COUNTS = RNG.gamma(1.0, 5, (4, K))
 PAIRS = np.array([[0, 1], [0, 2], [1, 3]])
@@ -203,6 +206,31 @@ CASES = [
             (variation.permutation_pvalue, "pins", {}),
             (variation.global_pvalue, "assignments", {"min_pins": 1}),
         )
+    ),
+    *(
+        Case(
+            function,
+            {
+                "pins": FEATURES, "users": LABELS, "categories": CATEGORIES,
+                "sessions": np.arange(N), "min_pins": 2, **more,
+            },
+            groups=("users", "categories", "sessions"), numbers=("pins",),
+            counts=("min_pins", *more), scaled=("pins",),
+        )
+        for function, more in (
+            (carry_over.carry_over, {}),
+            (carry_over.taste_pvalue, {"n_permutations": 19, "random_state": 1}),
+            (carry_over.general_taste_pvalue, {"n_permutations": 19, "random_state": 1}),
+        )
+    ),
+    Case(
+        category_ranks.transfer_ranks,
+        {
+            "pins": FEATURES, "categories": CATEGORIES, "sessions": np.arange(N),
+            "order": np.arange(N), "min_pins": 2,
+        },
+        groups=("categories", "sessions", "order"), numbers=("pins",), counts=("min_pins",),
+        scaled=("pins",), fixed={"users": LABELS},  # it names them
     ),
     Case(
         shares.sampled_share,

@@ -364,9 +364,13 @@ CASES = {
         {
             "n_users": 2, "n_pins": 3, "n_dims": 4, "n_classes": 3, "n_styles": 2,
             "class_taste": 1.0, "style_taste": 1.0, "class_spread": 1.0, "style_spread": 1.0,
-            "decay": 1.0, "session_length": 2.0, "repeat_share": 0.1, "random_state": 1,
+            "decay": 1.0, "session_length": 2.0, "repeat_share": 0.1, "styled_classes": 2,
+            "random_state": 1,
         },
-        counts=("n_users", "n_pins", "n_dims", "n_classes", "n_styles", "random_state"),
+        counts=(
+            "n_users", "n_pins", "n_dims", "n_classes", "n_styles", "styled_classes",
+            "random_state",
+        ),
         numbers=(
             "class_taste", "style_taste", "class_spread", "style_spread", "decay",
             "session_length", "repeat_share",

@@ -160,7 +160,8 @@ def _bounds(of, number):
     """What the claim's conditions compare with, at 0; small numbers where small is asked."""
     conditions = [*of.rule, *of.answerable]
     bounds = {c.bound: Estimate(0.0) for c in conditions if c.bound in c.missing({})}
-    small = {c.number: Estimate(-number.value) for c in conditions if c.how in ("at most", None)}
+    small = {c.number: Estimate(-number.value) for c in of.rule if c.how in ("at most", None)}
+    small |= {c.number: Estimate(-9.0) for c in of.answerable if c.how == "at most"}
     large = {c.number: Estimate(9.0, 8.0, 10.0) for c in of.answerable if c.how != "at most"}
     return bounds | small | large
 

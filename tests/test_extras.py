@@ -27,8 +27,9 @@ DISTRIBUTIONS = {
 }
 # modules that a study of arrays, or the citing of a number, calls
 CORE = {
-    "alike", "boards", "cli", "datasheet", "duplicates", "intervals", "logodds", "manifests",
-    "memo", "parameters", "prediction", "profiles", "rank_scores", "results.cite",
+    "alike", "boards", "carry_over", "category_ranks", "cli", "datasheet", "duplicates",
+    "intervals", "logodds", "manifests", "memo", "parameters", "prediction", "profiles",
+    "rank_scores", "results.cite",
     "results.claims", "results.ledger", "results.verdicts", "retrieval", "scenes", "shares",
     "significance", "text", "variation", "vocabulary",
 }  # fmt: skip

@@ -187,6 +187,13 @@ def _of_leakage(by_share, null, randoms):
     return pd.concat(tables)
 
 
+def _of_bias(table):
+    """Means over worlds, less the truth."""
+    truth = table["carry_over"]
+    off = {"value": table["mean"] - truth, "low": table["low"] - truth}
+    return table[["carry_over", "n_users"]].assign(**off, high=table["high"] - truth)
+
+
 def _of_z(distributions):
     """Steps at every value: as many as are drawn, the last always."""
     tables = []
@@ -209,6 +216,7 @@ def _of_z(distributions):
 # what a figure computes or orders before it draws, done again
 EXPECTED = {
     "class_mean_ap": _of_classes,
+    "known_carry_over": _of_bias,
     "leakage_curves": _of_leakage,
     "max_z_ecdf": _of_z,
     "mrr_curves": _of_seeds,
@@ -224,6 +232,9 @@ EXPECTED = {
     "training_losses": lambda logs: pd.concat(
         [pd.DataFrame(log).assign(training=name) for name, log in logs.items()]
     ),
+    "transfer_curves": lambda table, profiles, _: table[
+        (table["metric"] == "mrr") & table["profile"].isin(profiles)
+    ],
     "user_shares": lambda table: table[table["share"] == "user"].drop(columns="share"),
 }
 

@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import json
 import logging
+import re
 import shutil
 from collections import Counter
 
@@ -203,7 +204,8 @@ def test_headline_numbers_of_the_tiny_world(tiny):
     lacking = {
         key for claim in claims for condition in claim.rule for key in condition.missing(numbers)
     }
-    assert {key for key in lacking if "file-facts" not in key} == set()  # its files are all alike
+    # its files are all alike, and no user pauses for half a year
+    assert {key for key in lacking if not re.search("file-facts|transfer.gap", key)} == set()
 
 
 def test_what_is_computed_is_told_to_whoever_waits_for_the_page(tmp_path):

@@ -10,6 +10,14 @@ from scipy.stats import chi2_contingency
 
 from visprof.sources.vectors import simulate_counts, simulate_embeddings
 
+# of the world of `test_without_styled_classes_a_world_is_what_it_was`, as it was before there were
+LABELS = [2, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1]
+STYLES = [0, 0, 0, 0, 0, 1, 1, 1, 1, 0, 1, 0]
+VECTORS = [
+    "0x1.39b5e80000000p-3", "-0x1.f8fa880000000p-3", "-0x1.0021f60000000p-2",
+    "0x1.3a1ffe0000000p-1", "0x1.b9f22c0000000p-4", "0x1.9c44b40000000p-2",
+]  # fmt: skip
+
 
 def _class_share(world, n_users: int) -> np.ndarray:
     """Count classes by user in a plain loop."""
@@ -86,6 +94,48 @@ class TestSimulateEmbeddings:
         noise = (world.vectors - means[kinds]).var(axis=0)
         np.testing.assert_allclose(noise, weights / weights.sum(), rtol=0.05)
 
+    def test_categories_are_runs_of_classes_and_change_nothing_if_all_carries_over(self):
+        plain = simulate_embeddings(6, 40, 5, n_classes=7, session_length=3, repeat_share=0.2)
+        world = simulate_embeddings(
+            6, 40, 5, n_classes=7, session_length=3, repeat_share=0.2, n_categories=3
+        )
+        for name in ("vectors", "labels", "styles", "sessions", "class_taste"):
+            np.testing.assert_array_equal(getattr(world, name), getattr(plain, name))
+        assert not plain.categories.any()
+        np.testing.assert_array_equal(plain.category_taste[:, 0], plain.style_taste)
+        of_class = dict(zip(world.labels.tolist(), world.categories.tolist(), strict=True))
+        assert {label: label * 3 // 7 for label in of_class} == of_class
+
+    def test_tastes_of_categories_change_styles_and_nothing_else(self):
+        worlds = [
+            simulate_embeddings(4, 4000, 2, n_classes=4, n_categories=2, carry_over=rho)
+            for rho in (1.0, 0.0)
+        ]
+        for name in ("labels", "class_taste", "users", "sessions", "categories"):
+            np.testing.assert_array_equal(getattr(worlds[0], name), getattr(worlds[1], name))
+        own = worlds[1]
+        for user in range(4):
+            for category in range(2):
+                rows = (own.users == user) & (own.categories == category)
+                shares = np.bincount(own.styles[rows], minlength=8) / rows.sum()
+                np.testing.assert_allclose(shares, own.category_taste[user, category], atol=0.06)
+        assert np.abs(np.diff(own.category_taste, axis=1)).max(axis=(1, 2)).min() > 0.05
+        np.testing.assert_allclose(own.style_taste, own.category_taste.mean(axis=1))
+
+    def test_sessions_are_numbered_and_of_one_kind(self):
+        world = simulate_embeddings(3, 200, 2, session_length=4)
+        for user in range(3):
+            rows = world.users == user
+            steps = np.diff(world.sessions[rows])
+            assert world.sessions[rows][0] == 0
+            assert set(steps) == {0, 1}
+            kinds = world.labels[rows] * 10 + world.styles[rows]
+            assert not np.diff(kinds)[steps == 0].any()
+
+    def test_more_categories_than_classes_are_refused(self):
+        with pytest.raises(ValueError, match="n_categories=4 is more than n_classes=3"):
+            simulate_embeddings(2, 2, 2, n_classes=3, n_categories=4)
+
     def test_no_spread_leaves_no_trace_of_the_class(self):
         world = simulate_embeddings(5, 4_000, 3, n_classes=2, class_spread=0, style_spread=0)
         means = [world.vectors[world.labels == k].mean(axis=0) for k in (0, 1)]
@@ -106,13 +156,48 @@ class TestSimulateEmbeddings:
         np.testing.assert_array_equal(world.labels, world.labels[index][inverse])
         np.testing.assert_array_equal(world.users, world.users[index][inverse])
 
+    def test_styles_are_a_matter_of_taste_in_the_first_classes_alone(self):
+        world = simulate_embeddings(40, 2_000, 1, n_classes=3, n_styles=2, styled_classes=1)
+        users = np.repeat(np.arange(40), 2_000)
+        for label in range(3):
+            of = world.labels == label
+            counts = np.zeros((40, 2))
+            np.add.at(counts, (users[of], world.styles[of]), 1)
+            different = chi2_contingency(counts).pvalue
+            assert different < 1e-6 if label == 0 else different > 0.001
+        shares = counts[:, 0].sum() / counts.sum()  # of the last class: the population's
+        null = simulate_embeddings(40, 2_000, 1, n_classes=3, n_styles=2, style_taste=0)
+        assert shares == pytest.approx(null.style_taste[0, 0], abs=0.01)
+
+    @pytest.mark.parametrize("repeat_share", [0.0, 0.3])
+    def test_where_all_classes_or_none_are_asked_for_classes_stay_as_they_are(self, repeat_share):
+        arguments = {"n_classes": 3, "repeat_share": repeat_share, "random_state": 1}
+        plain = simulate_embeddings(4, 60, 3, **arguments)
+        for styled_classes in (0, 1, 3):
+            world = simulate_embeddings(4, 60, 3, **arguments, styled_classes=styled_classes)
+            if not repeat_share:
+                np.testing.assert_array_equal(world.labels, plain.labels)
+            np.testing.assert_array_equal(world.class_taste, plain.class_taste)
+            np.testing.assert_array_equal(world.style_taste, plain.style_taste)
+            if styled_classes == 3 and not repeat_share:
+                np.testing.assert_array_equal(world.styles, plain.styles)
+
+    def test_without_styled_classes_a_world_is_what_it_was(self):
+        """Bit by bit: published numbers rest on it."""
+        world = simulate_embeddings(
+            2, 6, 3, n_classes=3, n_styles=2, session_length=2.0, repeat_share=0.2, random_state=7
+        )
+        assert world.labels.tolist() == LABELS
+        assert world.styles.tolist() == STYLES
+        assert [value.hex() for value in world.vectors[:2].astype(float).ravel()] == VECTORS
+
     @pytest.mark.parametrize(
         ("name", "value"),
         [
             ("n_users", 0), ("n_pins", 0), ("n_dims", 0), ("n_classes", 0), ("n_styles", 0),
             ("class_taste", -1), ("style_taste", float("nan")), ("class_spread", -1),
             ("style_spread", -0.5), ("decay", -1), ("session_length", 0), ("repeat_share", 1.1),
-            ("random_state", -1),
+            ("random_state", -1), ("n_categories", 0), ("carry_over", 1.5), ("styled_classes", -1),
         ],
     )  # fmt: skip
     def test_bad_input_names_the_parameter(self, name, value):

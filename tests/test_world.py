@@ -24,6 +24,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from visprof.backbones import load_backbone
+from visprof.scene_groups import scene_groups
 from visprof.sources import world as world_module
 from visprof.sources.world import (
     SCENE_CLASSES,
@@ -196,6 +197,20 @@ class TestSimulateWorld:
             shares = shares.reindex(SCENE_CLASSES, fill_value=0)
             np.testing.assert_allclose(shares, world.class_taste[number], atol=0.015)
 
+    def test_tastes_that_do_not_carry_over_change_styles_and_nothing_else(self):
+        whole, own = (simulate_world(2, 8000, carry_over=rho, drift=0.4) for rho in (1.0, 0.0))
+        for column in ("board", "scene", "time", "seed"):
+            assert whole.pins[column].equals(own.pins[column])
+        groups = scene_groups(own.pins["scene"])
+        spreads = []
+        for world in (whole, own):
+            shares = pd.crosstab(
+                [world.pins["board"], groups], world.pins["style"], normalize="index"
+            )
+            spreads.append(shares.groupby(level=0).std().to_numpy().mean())
+        assert spreads[0] < 0.03 < 0.05 < spreads[1]
+        np.testing.assert_allclose(own.style_taste.sum(axis=1), 1)
+
     def test_drift_moves_the_taste(self):
         def halves_differ(drift):
             scenes = simulate_world(1, 20_000, drift=drift).pins["scene"]
@@ -280,7 +295,7 @@ class TestSimulateWorld:
             ("n_users", 0), ("n_pins", 0), ("class_taste", -0.1), ("style_taste", float("nan")),
             ("drift", 1.5), ("session_length", 0.5), ("repeat_share", -0.1),
             ("shared_share", 1.1),
-            ("caption_words", 2), ("random_state", -1),
+            ("caption_words", 2), ("random_state", -1), ("carry_over", -0.5),
         ],
     )  # fmt: skip
     def test_bad_input_names_the_parameter(self, name, value):

@@ -129,6 +129,9 @@ class Parameters:
     style_taste: float = _parameter(
         1.0, "how much tastes over styles differ; 0: not at all", least=0
     )
+    carry_over: float = _parameter(
+        1.0, "share of a taste over styles that shows in all groups of scenes", least=0, most=1
+    )
     drift: float = _parameter(
         0.0, "share of a taste that is replaced over a board's life", least=0, most=1
     )
@@ -230,6 +233,9 @@ class Parameters:
     n_tested_pairs: int = _parameter(2000, "pairs of users that are tested, at most", least=1)
     n_null_pairs: int = _parameter(2000, "simulated pairs without a difference", least=1)
     n_power_pairs: int = _parameter(200, "simulated pairs of each taste", least=1)
+    n_known_worlds: int = _parameter(
+        200, "simulated worlds whose truth is known, in which an estimate is tried", least=1
+    )
     # prediction
     n_pins: int = _parameter(100, "pins sampled of each board", least=1)
     n_test: int = _parameter(50, "held-out pins per board (the most recent)", least=1)
@@ -249,6 +255,16 @@ class Parameters:
     )
     n_repeats: int = _parameter(
         5, "repetitions of the ranking with other pins and background boards; 0: none", least=0
+    )
+    # categories of pictures
+    min_category_pins: int = _parameter(
+        8, "pins of a user in a category, without which the user does not count there", least=2
+    )
+    n_categories: int = _parameter(
+        6, "groups of scenes: of true classes where known, else clusters of CNN outputs", least=2
+    )
+    n_style_clusters: int = _parameter(
+        8, "styles: clusters of what is left of the embedding within categories", least=2
     )
     # the reader's own board
     board: str = _parameter("", "whose profile chapter 9 shows; empty: the board with most pins")
@@ -329,6 +345,10 @@ PRESETS: dict[str, dict[str, Any]] = {
         "n_permutations": 99,
         "n_null_pairs": 40,
         "n_power_pairs": 20,
+        "min_category_pins": 4,
+        "n_categories": 3,
+        "n_style_clusters": 3,
+        "n_known_worlds": 4,
     },
     # boards of wallpapers and labelled photographs from a folder, with a Places365 network
     "boards": {

@@ -39,7 +39,7 @@ log = logging.getLogger("visprof")
 NAMES = frozenset(parameter.name for parameter in dataclasses.fields(Parameters))
 HEADLINE = (  # steps whose numbers the claims rest on
     "map_numbers", "pair_numbers", "significance_numbers", "variance_numbers", "mrr_numbers",
-    "days_numbers",
+    "days_numbers", "carry_over_numbers", "fusion_numbers", "transfer_numbers",
 )  # fmt: skip
 
 

@@ -4,7 +4,9 @@ A figure carries the table that it is drawn from, which is published below it. F
 without pyplot, so none is kept open and none is drawn twice in a notebook.
 """
 
+from visprof.figures.categories import category_mrr, known_carry_over, taste_parts
 from visprof.figures.chance import chance_bars
+from visprof.figures.cold_start import transfer_curves
 from visprof.figures.data import (
     board_funnel,
     board_samples,
@@ -20,6 +22,7 @@ from visprof.figures.error_rates import (
     share_intervals,
 )
 from visprof.figures.figure import Figure
+from visprof.figures.fusion import bits_by_part, taste_levels
 from visprof.figures.interactive import HTMLFigure, interactive_map
 from visprof.figures.pairs import (
     cluster_contrasts,
@@ -45,8 +48,10 @@ __all__ = [
     "COLOURS",
     "Figure",
     "HTMLFigure",
+    "bits_by_part",
     "board_funnel",
     "board_samples",
+    "category_mrr",
     "chance_bars",
     "class_mean_ap",
     "cluster_contrasts",
@@ -54,6 +59,7 @@ __all__ = [
     "framework",
     "grid_representatives",
     "interactive_map",
+    "known_carry_over",
     "labelled_pictures",
     "leakage_curves",
     "max_z_ecdf",
@@ -73,10 +79,13 @@ __all__ = [
     "share_intervals",
     "siamese_ablation",
     "siamese_network",
+    "taste_levels",
+    "taste_parts",
     "taste_recovery",
     "time_resolution",
     "training_curves",
     "training_losses",
+    "transfer_curves",
     "use_book_style",
     "user_shares",
 ]

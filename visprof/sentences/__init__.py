@@ -1,10 +1,13 @@
 """What the text of the book says of numbers: every word that depends on a value is chosen here."""
 
 from visprof.sentences.baselines import *
+from visprof.sentences.categories import *
 from visprof.sentences.claims import *
+from visprof.sentences.cold_start import *
 from visprof.sentences.data import *
 from visprof.sentences.deviations import *
 from visprof.sentences.error_rates import *
+from visprof.sentences.fusion import *
 from visprof.sentences.leakage import *
 from visprof.sentences.numerals import *
 from visprof.sentences.own_board import *

@@ -9,7 +9,9 @@ from visprof.intervals import Estimate
 
 __all__ = ["listed", "plain", "shown", "significant"]
 
-SHARES = ("duplicates.", "null.", "pairs.", "plane.", "yours.")  # of keys; written in per cent
+SHARES = (  # of keys; written in per cent
+    "carry.known.coverage.", "carry.level.", "duplicates.", "null.", "pairs.", "plane.", "yours.",
+)  # fmt: skip
 NO_SHARES = (".trust", "plane-embedding")  # of keys that begin so
 
 

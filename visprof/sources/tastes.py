@@ -6,7 +6,7 @@ import numpy as np
 
 from visprof.checks import check_finite
 
-__all__ = ["BASE_SPREAD", "draw_items", "draw_repeats", "draw_taste"]
+__all__ = ["BASE_SPREAD", "draw_category_tastes", "draw_items", "draw_repeats", "draw_taste"]
 
 BASE_SPREAD = 0.4  # sd of the population's log-preferences
 
@@ -45,13 +45,57 @@ def draw_taste(base: np.ndarray, strength: float, rng: np.random.Generator) -> n
     return weights / weights.sum(axis=1, keepdims=True)
 
 
+def draw_category_tastes(
+    general: np.ndarray,
+    base: np.ndarray,
+    strength: float,
+    n_categories: int,
+    carry_over: float,
+    user: np.random.SeedSequence,
+) -> np.ndarray:
+    r"""Draw a user's taste in each category: the general one, or one of its own.
+
+    It is the general one with probability :math:`\sqrt\rho` in each category, so the covariance of
+    the tastes in two is rho times the variance of one. (Mixed log-preferences would not do: of a
+    half each in common, the probabilities have less than a half.)
+
+    Parameters
+    ----------
+    general : ndarray of shape (2, k)
+        The user's general taste, early and late, as of `draw_taste`.
+    base, strength
+        What it was drawn with.
+    n_categories : int
+        At least 1.
+    carry_over : float
+        The carry-over rho, 0 to 1.
+    user : numpy.random.SeedSequence
+        The user's. Draws are of a stream of their own, so all else about a user is the same at
+        every rho.
+
+    Returns
+    -------
+    ndarray of shape (2, n_categories, k)
+    """
+    tastes = np.repeat(general[:, None], n_categories, axis=1)
+    if carry_over == 1:
+        return tastes
+    rng = np.random.default_rng([*user.generate_state(4), 1])
+    is_own = rng.random(n_categories) >= np.sqrt(carry_over)
+    for category in range(n_categories):  # all are drawn, so that none depends on the carry-over
+        own = draw_taste(base, strength, rng)
+        if is_own[category]:
+            tastes[:, category] = own
+    return tastes
+
+
 def draw_items(taste: np.ndarray, late: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw items by inversion, by a taste that changes from early to late.
 
     Parameters
     ----------
-    taste : ndarray of shape (2, k)
-        Early and late, as of `draw_taste`.
+    taste : ndarray of shape (2, k) or (2, n, k)
+        Early and late, as of `draw_taste`; of each draw, where they differ.
     late : ndarray of shape (n,)
         Weight of the late taste in each draw, 0 to 1.
     rng : numpy.random.Generator

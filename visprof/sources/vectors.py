@@ -14,7 +14,13 @@ import numpy as np
 
 from visprof.checks import check_finite, check_number, check_whole
 from visprof.sources.painters import SCENE_CLASSES, STYLES
-from visprof.sources.tastes import BASE_SPREAD, draw_items, draw_repeats, draw_taste
+from visprof.sources.tastes import (
+    BASE_SPREAD,
+    draw_category_tastes,
+    draw_items,
+    draw_repeats,
+    draw_taste,
+)
 
 __all__ = ["VectorWorld", "simulate_counts", "simulate_embeddings"]
 
@@ -34,7 +40,13 @@ class VectorWorld:
     class_taste : ndarray, shape (n_users, n_classes)
         Probability that a user picks each class.
     style_taste : ndarray, shape (n_users, n_styles)
-        The same for styles.
+        The same for styles; where tastes are of categories, the mean over these.
+    sessions : ndarray of int, shape (n,)
+        Session of each pin, from 0 for each user.
+    categories : ndarray of int, shape (n,)
+        Category of each pin's class: those of n classes are m runs of about as many.
+    category_taste : ndarray, shape (n_users, n_categories, n_styles)
+        Probability that a user picks each style in each category.
     """
 
     users: np.ndarray
@@ -43,6 +55,9 @@ class VectorWorld:
     styles: np.ndarray
     class_taste: np.ndarray
     style_taste: np.ndarray
+    sessions: np.ndarray
+    categories: np.ndarray
+    category_taste: np.ndarray
 
 
 def simulate_embeddings(
@@ -59,6 +74,9 @@ def simulate_embeddings(
     decay: float = 1.0,
     session_length: float = 1.0,
     repeat_share: float = 0.0,
+    n_categories: int = 1,
+    carry_over: float = 1.0,
+    styled_classes: int | None = None,
     random_state: int = 0,
 ) -> VectorWorld:
     r"""Draw users, their pins' classes and styles, and embeddings around these.
@@ -90,6 +108,16 @@ def simulate_embeddings(
         Mean length >= 1 of runs of pins that share class and style.
     repeat_share : float
         Share in [0, 1] of a user's pins that repeat an earlier one.
+    n_categories : int
+        Categories that the classes are grouped into, at most as many as classes.
+    carry_over : float
+        Carry-over rho in [0, 1] of tastes over styles from one category to another. In each
+        category a user's taste is the general one with probability :math:`\sqrt\rho`, and else one
+        of its own, drawn likewise: so tastes vary as much at every rho, and those in two categories
+        have the share rho of that in common.
+    styled_classes : int or None
+        How many classes, the first ones, users have a taste in styles in; in the others all share
+        the population's styles. None: in all.
     random_state : int
         Seed >= 0.
 
@@ -106,9 +134,11 @@ def simulate_embeddings(
     """
     for name, count in (
         ("n_users", n_users), ("n_pins", n_pins), ("n_dims", n_dims), ("n_classes", n_classes),
-        ("n_styles", n_styles),
+        ("n_styles", n_styles), ("n_categories", n_categories),
     ):  # fmt: skip
         check_whole(count, name, 1)
+    if n_categories > n_classes:
+        raise ValueError(f"n_categories={n_categories!r} is more than n_classes={n_classes!r}")
     check_whole(random_state, "random_state", 0)
     check_number(session_length, "session_length", least=1)
     for name, value in (
@@ -116,7 +146,10 @@ def simulate_embeddings(
         ("style_spread", style_spread), ("decay", decay),
     ):  # fmt: skip
         check_number(value, name, least=0)
-    check_number(repeat_share, "repeat_share", least=0, most=1)
+    for name, share in (("repeat_share", repeat_share), ("carry_over", carry_over)):
+        check_number(share, name, least=0, most=1)
+    if styled_classes is not None:
+        check_whole(styled_classes, "styled_classes", 0)
 
     population, *users = np.random.SeedSequence(random_state).spawn(1 + n_users)
     rng = np.random.default_rng(population)
@@ -131,17 +164,25 @@ def simulate_embeddings(
     check_finite(farthest, "class_spread and style_spread: vectors")
 
     vectors = np.empty((n_users, n_pins, n_dims), np.float32)
-    labels, styles = np.empty((2, n_users, n_pins), int)
-    class_tastes, style_tastes = np.empty((n_users, n_classes)), np.empty((n_users, n_styles))
+    labels, styles, sessions = np.empty((3, n_users, n_pins), int)
+    class_tastes = np.empty((n_users, n_classes))
+    category_tastes = np.empty((n_users, n_categories, n_styles))
+    category_of = np.arange(n_classes) * n_categories // n_classes
     for u, user in enumerate(users):
         rng = np.random.default_rng(user)
         classes = draw_taste(class_base, class_taste, rng)
         looks = draw_taste(style_base, style_taste, rng)
+        looks = draw_category_tastes(looks, style_base, style_taste, n_categories, carry_over, user)
         session = np.cumsum(rng.random(n_pins) < 1 / session_length)
         session -= session[0]
         early = np.zeros(session[-1] + 1)
-        labels[u] = draw_items(classes, early, rng)[session]
-        styles[u] = draw_items(looks, early, rng)[session]
+        chosen = draw_items(classes, early, rng)
+        labels[u] = chosen[session]
+        styles[u] = draw_items(looks[:, category_of[chosen]], early, rng)[session]
+        if styled_classes is not None:  # drawn besides: classes stay as they are
+            everyones = draw_taste(style_base, 0.0, rng)
+            plain = labels[u] >= styled_classes
+            styles[u][plain] = draw_items(everyones, early, rng)[session][plain]
         pins = vectors[u]
         rng.standard_normal(out=pins, dtype=np.float32)
         pins *= scale
@@ -151,14 +192,17 @@ def simulate_embeddings(
             source = draw_repeats(n_pins, repeat_share, rng)
             for array in (pins, labels[u], styles[u]):
                 array[:] = array[source]
-        class_tastes[u], style_tastes[u] = classes[0], looks[0]
+        class_tastes[u], category_tastes[u], sessions[u] = classes[0], looks[0], session
     return VectorWorld(
         users=np.repeat(np.arange(n_users), n_pins),
         vectors=vectors.reshape(-1, n_dims),
         labels=labels.ravel(),
         styles=styles.ravel(),
         class_taste=class_tastes,
-        style_taste=style_tastes,
+        style_taste=category_tastes.mean(axis=1),
+        sessions=sessions.ravel(),
+        categories=category_of[labels.ravel()],
+        category_taste=category_tastes,
     )
 
 

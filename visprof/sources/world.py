@@ -24,8 +24,15 @@ from tqdm import tqdm
 from visprof._extras import needs
 from visprof.checks import check_number, check_table, check_whole, listed
 from visprof.files import naming, remove_unfinished, write_whole
+from visprof.scene_groups import scene_groups
 from visprof.sources.painters import SCENE_CLASSES, STYLES, draw_scene
-from visprof.sources.tastes import BASE_SPREAD, draw_items, draw_repeats, draw_taste
+from visprof.sources.tastes import (
+    BASE_SPREAD,
+    draw_category_tastes,
+    draw_items,
+    draw_repeats,
+    draw_taste,
+)
 
 with needs("nets"):
     import cv2
@@ -120,6 +127,7 @@ def simulate_world(
     repeat_share: float = 0.0,
     shared_share: float = 0.0,
     caption_words: float = 0.7,
+    carry_over: float = 1.0,
     random_state: int = 0,
 ) -> World:
     r"""Simulate users of known taste and the boards that they fill.
@@ -156,6 +164,10 @@ def simulate_world(
     caption_words : float
         Share in [0, 1] of captions that name the scene (half of them the style too); the others
         say nothing.
+    carry_over : float
+        Share rho in [0, 1] of a taste over styles that shows in all groups of scenes
+        (`visprof.scene_groups`). In each group the taste is the user's general one with
+        probability :math:`\sqrt\rho`, and else one of its own, drawn likewise.
     random_state : int
         Seed >= 0.
 
@@ -184,7 +196,7 @@ def simulate_world(
         check_number(strength, name, least=0)
     for name, share in (
         ("drift", drift), ("repeat_share", repeat_share), ("shared_share", shared_share),
-        ("caption_words", caption_words),
+        ("caption_words", caption_words), ("carry_over", carry_over),
     ):  # fmt: skip
         check_number(share, name, least=0, most=1)
     if repeat_share + shared_share > 1:
@@ -199,19 +211,24 @@ def simulate_world(
     rng = np.random.default_rng(population)
     class_base = BASE_SPREAD * rng.standard_normal(len(SCENE_CLASSES))
     style_base = BASE_SPREAD * rng.standard_normal(len(STYLES))
+    groups, group_of = np.unique(scene_groups(SCENE_CLASSES), return_inverse=True)
     digits = max(3, len(str(n_users - 1)))
     boards, sources, class_tastes, style_tastes = [], [], [], []
     for number, user in enumerate(users):
         rng = np.random.default_rng(user)
         classes = draw_taste(class_base, class_taste, rng)
         styles = draw_taste(style_base, style_taste, rng)
+        styles = draw_category_tastes(
+            styles, style_base, style_taste, len(groups), carry_over, user
+        )
         session = np.cumsum(rng.random(n_pins) < 1 / session_length)
         session -= session[0]
         day = _draw_days(session[-1] + 1, rng)[session]
         first_pins = np.flatnonzero(np.diff(session, prepend=-1))
         late = drift * first_pins / max(n_pins - 1, 1)
-        scene = draw_items(classes, late, rng)[session]
-        style = draw_items(styles, late, rng)[session]
+        scene = draw_items(classes, late, rng)
+        style = draw_items(styles[:, group_of[scene]], late, rng)[session]
+        scene = scene[session]
         seed = rng.integers(2**62, size=n_pins)
         source = draw_repeats(n_pins, repeat_share, rng)
         scene, style, seed = scene[source], style[source], seed[source]
@@ -229,7 +246,8 @@ def simulate_world(
         }))  # fmt: skip
         late_share = drift / 2  # the mean of drift * t over the board's life
         class_tastes.append((1 - late_share) * classes[0] + late_share * classes[1])
-        style_tastes.append((1 - late_share) * styles[0] + late_share * styles[1])
+        by_group = (1 - late_share) * styles[0] + late_share * styles[1]
+        style_tastes.append(by_group[0] if carry_over == 1 else by_group.mean(axis=0))
     pins = pd.concat(boards, ignore_index=True)
     if shared_share:
         count = round(shared_share * n_pins)

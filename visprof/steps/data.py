@@ -25,6 +25,7 @@ __all__ = [
 
 log = logging.getLogger("visprof")
 
+N_CATEGORIES = 5  # of the classes of pins without pictures, as of drawn ones
 FIRST_DAY = "2014-07-01"  # of the pins without pictures: every board is active since
 
 
@@ -36,6 +37,7 @@ def data_folder(
     n_simulated_pins: int,
     class_taste: float,
     style_taste: float,
+    carry_over: float,
     drift: float,
     session_length: float,
     repeat_share: float,
@@ -59,6 +61,7 @@ def data_folder(
         n_simulated_pins,
         class_taste=class_taste,
         style_taste=style_taste,
+        carry_over=carry_over,
         drift=drift,
         session_length=session_length,
         repeat_share=repeat_share,
@@ -77,6 +80,7 @@ def vector_world(
     n_simulated_pins: int,
     class_taste: float,
     style_taste: float,
+    carry_over: float,
     session_length: float,
     repeat_share: float,
     seed: int,
@@ -87,6 +91,8 @@ def vector_world(
         "n_pins": n_simulated_pins,
         "class_taste": class_taste,
         "style_taste": style_taste,
+        "carry_over": carry_over,
+        "n_categories": N_CATEGORIES,
         "session_length": session_length,
         "repeat_share": repeat_share,
         "random_state": seed,

@@ -1,10 +1,13 @@
 """Every table of the book: a module a subject, all of them to be called from here."""
 
 from visprof.tables.baselines import *
+from visprof.tables.categories import *
 from visprof.tables.claims import *
+from visprof.tables.cold_start import *
 from visprof.tables.data import *
 from visprof.tables.datasheet import *
 from visprof.tables.error_rates import *
+from visprof.tables.fusion import *
 from visprof.tables.leakage import *
 from visprof.tables.own_board import *
 from visprof.tables.pair_tests import *

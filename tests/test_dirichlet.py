@@ -1,0 +1,184 @@
+"""The Dirichlet-multinomial: its likelihood, the maximum of it, and what is expected of it."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+from scipy.optimize import minimize
+
+from visprof.dirichlet import (
+    WEAKEST,
+    count_chances,
+    expected_log_probability,
+    fit_dirichlet_multinomial,
+    fit_strength,
+    log_probability,
+)
+
+COUNTS = arrays(np.int64, (4, 3), elements=st.integers(0, 30))
+ALPHA = arrays(np.float64, 3, elements=st.floats(0.01, 100))
+
+
+# --- the likelihood
+
+
+@given(COUNTS, ALPHA)
+def test_the_likelihood_is_scipys_but_for_the_orders_of_pins(counts, alpha):
+    ours = log_probability(counts, alpha)
+    for own, row in zip(ours, counts, strict=True):
+        n = int(row.sum())
+        orders = stats.multinomial.logpmf(row, n, np.full(3, 1 / 3)) + n * np.log(3)
+        assert own + orders == pytest.approx(
+            stats.dirichlet_multinomial.logpmf(row, alpha, n), rel=1e-8, abs=1e-7
+        )
+
+
+@given(arrays(np.int64, 5, elements=st.integers(0, 2)), ALPHA)
+def test_the_likelihood_is_the_product_of_one_pin_after_the_other(pins, alpha):
+    own, expected = np.zeros(3), 0.0
+    for pin in pins:
+        expected += np.log((alpha[pin] + own[pin]) / (alpha.sum() + own.sum()))
+        own[pin] += 1
+    assert log_probability([own], alpha)[0] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("alpha", [[1.0, 0.0], [1.0, -1.0], [1.0, np.nan], [1.0, np.inf]])
+def test_parameters_are_above_0(alpha):
+    with pytest.raises(ValueError, match="alpha: expected finite parameters above 0"):
+        log_probability([[1, 2]], alpha)
+
+
+def test_counts_are_checked():
+    with pytest.raises(ValueError, match="counts: Negative values in data, at row 1"):
+        log_probability([[1, 2], [1, -1]], [1.0, 1.0])
+    with pytest.raises(ValueError, match="counts"):
+        log_probability([[1, np.nan]], [1.0, 1.0])
+    with pytest.raises(ValueError, match=r"alpha: expected shape \(2,\) or \(1, 2\), got \(3,\)"):
+        log_probability([[1, 2]], [1.0, 1.0, 1.0])
+
+
+# --- its maximum
+
+
+@pytest.mark.parametrize("strength", [2.0, 20.0])
+def test_the_maximum_is_that_of_a_general_search(strength):
+    rng = np.random.default_rng(0)
+    users = rng.dirichlet(strength * np.array([0.5, 0.3, 0.2]), 60)
+    counts = np.array([rng.multinomial(50, user) for user in users])
+    found = fit_dirichlet_multinomial(counts)
+    best = minimize(
+        lambda logs: -log_probability(counts, np.exp(logs)).sum(), np.log(found.alpha) + 0.3,
+        method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-10, "maxiter": 5000},
+    )  # fmt: skip
+    assert found.objective[-1] == pytest.approx(-best.fun, abs=1e-3)
+    np.testing.assert_allclose(found.alpha, np.exp(best.x), rtol=0.01)
+    assert found.strength == pytest.approx(strength, rel=0.5)
+
+
+@given(arrays(np.int64, (6, 3), elements=st.integers(0, 9)), st.floats(0, 2))
+def test_no_iteration_lowers_the_objective(counts, smoothing):
+    if not counts.sum() + smoothing:
+        return
+    found = fit_dirichlet_multinomial(counts, smoothing)
+    rises = np.diff(found.objective)
+    assert (rises >= -1e-8 * np.abs(found.objective).max()).all()
+    assert found.shares.sum() == pytest.approx(1)
+    assert (found.shares >= 0).all()
+    assert 0.01 <= found.strength <= WEAKEST
+    # no shares near by are better
+    at = found.objective[-1]
+    for one, other in itertools.permutations(range(3), 2):
+        moved = found.shares.copy()
+        step = min(1e-3, moved[one] / 2)
+        moved[one] -= step
+        moved[other] += step
+        if (moved > 0).all():
+            with_moved = log_probability(counts, found.strength * moved).sum()
+            assert with_moved + smoothing * np.log(moved).sum() <= at + 1e-3 + 1e-3 * abs(at)
+
+
+def test_users_who_do_not_differ_have_the_weakest_taste():
+    found = fit_dirichlet_multinomial([[10, 10], [9, 11], [10, 10]])
+    assert found.strength == WEAKEST
+    np.testing.assert_allclose(found.shares, [29 / 60, 31 / 60], rtol=1e-6)
+
+
+def test_an_item_that_nobody_has_has_no_share_but_for_smoothing():
+    counts = [[5, 3, 0], [2, 9, 0], [7, 0, 0]]
+    assert fit_dirichlet_multinomial(counts).shares[2] == 0
+    assert 0 < fit_dirichlet_multinomial(counts, 0.5).shares[2] < 0.05
+    with pytest.raises(ValueError, match="there is no pin, and no smoothing"):
+        fit_dirichlet_multinomial([[0, 0]])
+    nobody = fit_dirichlet_multinomial([[0, 0]], 1.0)
+    assert nobody.shares.tolist() == [0.5, 0.5]
+
+
+def test_users_without_pins_say_nothing():
+    counts = [[5, 3], [2, 9], [7, 0]]
+    one, other = (fit_dirichlet_multinomial(of) for of in (counts, [*counts, [0, 0]]))
+    assert one.strength == other.strength
+
+
+def test_a_shared_strength_is_the_best_for_all_groups_together():
+    rng = np.random.default_rng(1)
+    shares = [np.array([0.5, 0.5]), np.array([0.2, 0.3, 0.5])]
+    groups = [
+        np.array([rng.multinomial(30, rng.dirichlet(5 * share)) for _ in range(200)])
+        for share in shares
+    ]
+    found = fit_strength(groups, shares)
+    assert found == pytest.approx(5, rel=0.2)
+
+    def objective(strength):
+        return sum(
+            log_probability(of, strength * share).sum()
+            for of, share in zip(groups, shares, strict=True)
+        )
+
+    assert all(objective(found) >= objective(found * by) for by in (0.99, 1.01, 0.1, 10))
+    with pytest.raises(ValueError, match="one of each for each group, got 2 and 1"):
+        fit_strength(groups, shares[:1])
+
+
+# --- what is expected
+
+
+@pytest.mark.parametrize("n_pins", [0, 1, 6])
+def test_chances_are_those_of_two_items(n_pins):
+    found = count_chances(n_pins, 0.7, 2.0)
+    expected = [
+        stats.dirichlet_multinomial.pmf([n, n_pins - n], [0.7, 1.3], n_pins)
+        for n in range(n_pins + 1)
+    ]
+    np.testing.assert_allclose(found, expected)
+    assert count_chances(n_pins, 2.0, 2.0).tolist() == [0.0] * n_pins + [1.0]
+
+
+def test_the_expectation_is_over_all_pins_that_there_could_be():
+    alpha = np.array([0.5, 1.0, 2.0])
+    counts = [
+        np.bincount(np.array(pins), minlength=3) for pins in itertools.product(range(3), repeat=4)
+    ]
+    logs = log_probability(counts, alpha)
+    assert expected_log_probability(alpha, 4) == pytest.approx(np.exp(logs) @ logs)
+    assert expected_log_probability(alpha, 0) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((-1, 1.0, 2.0), "n_pins: expected a whole number"),
+        ((2.0, 1.0, 2.0), "n_pins: expected a whole number"),
+        ((2, 0.0, 2.0), "alpha: expected a finite number"),
+        ((2, 3.0, 2.0), "alpha: expected a finite number"),
+    ],
+)
+def test_what_has_no_chances_is_refused(arguments, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        count_chances(*arguments)

@@ -1,0 +1,223 @@
+"""Sentences of categories and styles, each branch."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pandas as pd
+import pytest
+
+from visprof import sentences
+from visprof.intervals import Estimate
+
+ABOVE, BELOW = Estimate(0.1, 0.05, 0.2, 1200), Estimate(-0.1, -0.2, -0.05, 1200)
+OPEN = Estimate(0.05, -0.15, 0.25, 100)
+PARTS = ("categories", "styles within categories")
+
+
+def worlds(level, last):
+    rows = []
+    for taste in ("classes only", "styles only", "both", "styles in one class"):
+        leads = last if taste == "styles in one class" else level
+        for part, value, lead in zip(PARTS, (0.6, 0.4), leads, strict=True):
+            value = 1 - value if taste == "styles only" else value
+            rows.append((taste, "MRR", part, Estimate(value)))
+            rows.append((taste, "MRR", f"fusion less {part}", lead))
+            rows.append((taste, "bits", part, Estimate(9.0)))
+    columns = ["taste", "measure", "model", "estimate"]
+    return pd.DataFrame(rows, columns=columns).assign(n_users=1234)
+
+
+def test_worlds_are_told_as_expected():
+    said = sentences.fusion_tastes(worlds((OPEN, OPEN), (ABOVE, ABOVE)))
+    assert said["fusion.worlds"] == (
+        "In none of the first three worlds with taste is fusion behind its better part; where "
+        "users have styles in one class only, fusion is ahead of both parts."
+    )
+    assert said["fusion.worlds.users"] == "1,234"
+
+
+def test_worlds_are_told_where_they_are_not_as_expected():
+    said = sentences.fusion_tastes(worlds((BELOW, ABOVE), (OPEN, ABOVE)))["fusion.worlds"]
+    lead = "-0.100 (-0.200 to -0.050) against categories"
+    assert said == (
+        "Against what was expected, fusion is behind its better part in classes only "
+        f"({lead}) and both ({lead}); where users have styles in one class only, fusion was to be "
+        "ahead of both parts, and is not shown to be ahead of categories (+0.050 (-0.150 to "
+        "+0.250))."
+    )
+
+
+@pytest.mark.parametrize(
+    ("high", "told"),
+    [
+        (0.97, "No interval of the coverage lies below 95 %"),
+        (0.94, "In 1 of the 2 rows the intervals cover too seldom: they are of the draw of users, "
+               "and not of the background that strengths are learned from"),
+    ],
+)  # fmt: skip
+def test_coverage_is_told(high, told):
+    recovery = pd.DataFrame({
+        "covered": [0.95, 0.9], "high": [0.98, high], "bias": [0.01, -0.02], "n_worlds": 1000,
+    })  # fmt: skip
+    said = sentences.fusion_known(recovery)
+    assert said["known.told"] == told
+    assert (said["known.worlds"], said["known.bias"]) == ("1,000", "0.0200")
+    assert said["known.covered"] == "90.0% to 95.0%"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.02, 0.09, "keeps its level: 5 % lies inside each interval"),
+        (0.0, 0.04, "errs less often than 5 % where 5 % lies outside an interval: it is cautious"),
+        (0.06, 0.2, "does not keep its level: 5 % lies outside an interval"),
+    ],
+)
+@pytest.mark.parametrize("bits_low", [-0.1, 0.1])
+def test_levels_are_told(low, high, said, bits_low):
+    level = pd.DataFrame({
+        "session_pins": [1, 5], "low": [0.02, low], "high": [0.09, high],
+        "bits_low": [-0.1, bits_low], "bits": [0.0, -0.001], "untempered": [0.0, -0.3],
+    })  # fmt: skip
+    found = sentences.fusion_levels(level)
+    assert found["level.held"] == said
+    assert found["level.bits"] == (
+        "feigned: their mean lies above 0" if bits_low > 0 else "at most 0, up to their interval"
+    )
+    assert (found["level.untempered"], found["level.tempered"]) == ("-0.300", "-0.001")
+    assert found["level.session"] == "5"
+
+
+def test_sessions_are_told():
+    assert sentences.fusion_sessions({}, None)["icc"] == (
+        "Here pins have no sessions, so that each counts whole."
+    )
+    assert sentences.fusion_sessions({"fusion.icc": Estimate(0.456)}, [1])["icc"] == (
+        "Here pins of one session have an intraclass correlation of 0.46."
+    )
+    assert sentences.fusion_sessions({"fusion.icc": Estimate(1.0)}, [1])["icc"] == (
+        "Here pins of one session have an intraclass correlation of 1.00, so that a session counts "
+        "as one pin."
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "tells", "interacts"),
+    [
+        (ABOVE, "say more of later pins than the population does", "differs from category to"),
+        (BELOW, "say less of later pins than the population does, so", "is much the same in all"),
+        (OPEN, "cannot be shown to say anything of later pins", "the data do not tell whether"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("p", "found"), [(0.05, "more than a deal gives"), (0.06, "not told from a deal")]
+)
+def test_parts_are_told(number, tells, interacts, p, found):
+    parts = ("inter", "intra", "interaction", "fusion")
+    numbers = {f"fusion.bits.{part}": number for part in parts}
+    numbers["fusion.bits.intra.p"] = Estimate(p)
+    said = sentences.fusion_parts(numbers)["bits"]
+    assert said.startswith(f"Categories {tells}")
+    assert f"Styles within categories {tells}" in said
+    assert f"p = {p:.3f} ({found})" in said
+    assert interacts in said
+
+
+@pytest.mark.parametrize("facts", [True, False])
+def test_ranks_are_told(facts):
+    profiles = ["fusion", "a", "b", "c", *(["file facts"] if facts else [])]
+    found = pd.DataFrame({
+        "profile": profiles, "estimate": [Estimate(0.5)] * len(profiles),
+        "lead": [None, ABOVE, BELOW, OPEN, OPEN][: len(profiles)],
+        "p_holm": [1.0] * len(profiles),
+    })  # fmt: skip
+    said = sentences.fusion_ranks(found, Estimate(0.1, n=1200))
+    rest = " and file facts" if facts else ""
+    told = (
+        "Facts of the files, which know no pixel, have 0.500." if facts
+        else "Facts of the files do not vary here."
+    )  # fmt: skip
+    assert said == {
+        "ranks": "Fusion has 0.500 (random: 0.100): it is ahead of a; it is behind b; the data do "
+        f"not decide between it and c{rest}. {told}",
+        "fusion.users": "1,200",
+    }
+
+
+@pytest.mark.parametrize(("own", "more"), [(0.4, "more"), (0.1, "not more")])
+def test_a_users_taste_is_told(own, more):
+    taste = pd.DataFrame([{
+        "category": "sea", "own": own, "everyone": 0.2, "style": "darker", "own_style": 0.5,
+        "everyone_style": 0.25,
+    }])  # fmt: skip
+    assert sentences.fusion_taste(taste, "ann") == {
+        "taste.board": "ann",
+        "taste": f"of “sea” {more} than everyone ({own:.0%} of pins against 20%), and of these the "
+        "style “darker” (50% against 25%)",
+    }
+
+
+@pytest.mark.parametrize(
+    ("lead", "p", "said"),
+    [
+        (ABOVE, 1.0, "and finding users gains by it"),
+        (BELOW, 1.0, "and yet finding users loses by it"),
+        (OPEN, 1.0, "though the data do not show that finding users gains by it"),
+        (dataclasses.replace(ABOVE, n=20), 0.2, "though the data do not show that finding users "
+                                                "gains by it"),
+    ],
+)  # fmt: skip
+def test_the_answer_says_what_styles_add(lead, p, said):
+    numbers = {
+        "fusion.bits.intra": ABOVE, "fusion.bits.intra.p": Estimate(0.05),
+        "fusion.mrr.fusion-categories": lead,
+        "fusion.mrr.fusion-categories.p.holm": Estimate(p),
+    }  # fmt: skip
+    assert sentences.fusion_answer(numbers)["answer"] == (
+        f"Styles within categories add to what categories tell, {said}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("intra", "said"),
+    [
+        (BELOW, "The bad sign is there: styles within categories take away from what categories "
+                "tell."),
+        (OPEN, "Whether styles within categories add to what categories tell cannot be answered "
+               "with these 100 users; if the true value were the estimated one, about 1,600 users "
+               "would be needed."),
+        (ABOVE, "Whether styles within categories add to what categories tell cannot be answered "
+                "with these users: styles that are dealt within categories may tell as much."),
+        (Estimate(0.0, -0.1, 0.1, 100), "Whether styles within categories add to what categories "
+               "tell cannot be answered with these 100 users; if the true value were the estimated "
+               "one, more users than can be said would be needed."),
+    ],
+)  # fmt: skip
+def test_the_answer_says_what_the_data_do_not(intra, said):
+    numbers = {
+        "fusion.bits.intra": intra, "fusion.bits.intra.p": Estimate(0.06),
+        "fusion.mrr.fusion-categories": OPEN,
+        "fusion.mrr.fusion-categories.p.holm": Estimate(1.0),
+    }  # fmt: skip
+    assert sentences.fusion_answer(numbers)["answer"] == said
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_grains_are_told(known):
+    found = pd.DataFrame({
+        "categories": [6, 20], "intra": [ABOVE, OPEN], "mrr": [Estimate(0.5), Estimate(0.75)],
+        "told_class": [0.5, 0.0] if known else [float("nan")] * 2,
+        "told_style": [0.125, 0.25] if known else [float("nan")] * 2,
+    })  # fmt: skip
+    said = sentences.fusion_grain(found)["grain"]
+    assert said.startswith(
+        "With 6 categories styles give 0.100 (0.050 to 0.200) bits a pin and fusion an MRR of "
+        "0.500; with 20 categories styles give 0.050 (-0.150 to 0.250) bits a pin and fusion an "
+        "MRR of 0.750. Here "
+    )
+    assert said.endswith(
+        "within 6 categories tell 50% of what is uncertain of a pin's class and 12% of its true "
+        "style, and within 20 they tell 0% and 25%." if known
+        else "so the first explanation of intra bits is that they are."
+    )  # fmt: skip

@@ -1,0 +1,362 @@
+"""The Dirichlet-multinomial: counts of users whose shares differ, and its maximum likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaln, digamma, gammaln, zeta
+from sklearn.utils import check_array
+
+from visprof.checks import check_number, check_whole
+from visprof.ties import TIE
+
+__all__ = [
+    "WEAKEST", "DirichletMultinomial", "check_counts", "count_chances", "expected_log_probability",
+    "fit_dirichlet_multinomial", "fit_strength", "log_probability",
+]  # fmt: skip
+
+STRONGEST, WEAKEST = 1e-2, 1e6  # tastes: users who share nothing, and users who do not differ
+_GRID = 13  # strengths tried before the best is refined
+_MAX_ITER = 500
+_SMALLEST_STEP = 1e-6  # of the logarithm of a strength
+_TOLERANCE = 1e-9  # of the objective, by how much there is of it
+
+
+def log_probability(counts: ArrayLike, alpha: ArrayLike) -> NDArray[np.float64]:
+    r"""Log probability of pins, in the order in which they came, by a Dirichlet-multinomial.
+
+    .. math:: \log p(n) = \sum_k \log \frac{\Gamma(\alpha_k + n_k)}{\Gamma(\alpha_k)}
+                          - \log \frac{\Gamma(A + N)}{\Gamma(A)}, \quad
+              A = \sum_k \alpha_k, \; N = \sum_k n_k.
+
+    The probability of the counts, in whatever order (``scipy.stats.dirichlet_multinomial``), has
+    the multinomial coefficient besides; in ratios of two models it cancels.
+
+    Parameters
+    ----------
+    counts : array-like of shape (n, k)
+        Pins of each of n users by item; they may be tempered (see `session_weights`).
+    alpha : array-like of shape (k,) or (n, k)
+        Parameters, each above 0; those of a posterior are the prior's and a user's own counts.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        In nats.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, a count is negative or not finite, or a parameter is not above 0.
+
+    Examples
+    --------
+    >>> log_probability([[2, 0]], [1.0, 1.0]).round(3)  # 1/2, then 2/3
+    array([-1.099])
+    """
+    counts = check_counts(counts, "counts")
+    alpha = np.asarray(alpha, np.float64)
+    if alpha.shape not in (counts.shape, counts.shape[1:]):
+        raise ValueError(
+            f"alpha: expected shape {counts.shape[1:]} or {counts.shape}, got {alpha.shape}"
+        )
+    if not (np.isfinite(alpha).all() and (alpha > 0).all()):
+        raise ValueError("alpha: expected finite parameters above 0")
+    return _log_probability(counts, alpha)
+
+
+def _log_probability(counts: NDArray, alpha: NDArray) -> NDArray[np.float64]:
+    whole = alpha.sum(axis=-1)
+    items = gammaln(alpha + counts) - gammaln(alpha)
+    return items.sum(axis=-1) - (gammaln(whole + counts.sum(axis=-1)) - gammaln(whole))
+
+
+@dataclass(frozen=True)
+class DirichletMultinomial:
+    """Strength and shares by maximum likelihood.
+
+    Attributes
+    ----------
+    strength : float
+        In pins: a user's own share of an item counts as much as the population's once the user has
+        so many. `WEAKEST` where users do not differ by more than chance.
+    shares : ndarray of shape (k,)
+        The population's; they sum to 1.
+    objective : ndarray of shape (n_iter,)
+        Log likelihood, with the smoothing's part, after each iteration: it never falls.
+    """
+
+    strength: float
+    shares: NDArray[np.float64]
+    objective: NDArray[np.float64]
+
+    @property
+    def alpha(self) -> NDArray[np.float64]:
+        """Parameters: the strength times the shares."""
+        return self.strength * self.shares
+
+
+def fit_strength(counts: Sequence[ArrayLike], shares: Sequence[ArrayLike]) -> float:
+    """Strength of taste that several groups of users have in common, by maximum likelihood.
+
+    Parameters
+    ----------
+    counts : sequence of array-like of shape (n, k)
+        Pins by user and item; each group has users and items of its own.
+    shares : sequence of array-like of shape (k,)
+        The population's shares in each group, all above 0.
+
+    Returns
+    -------
+    float
+        The best of a grid from 0.01 to `WEAKEST`, refined by Newton's method; each step is halved
+        until the likelihood rises.
+
+    Raises
+    ------
+    ValueError
+        As `log_probability`, or if there is no group or not as many shares.
+
+    Examples
+    --------
+    >>> alike = [[5, 5], [6, 4], [4, 6], [5, 5]]
+    >>> fit_strength([alike], [[0.5, 0.5]]) == WEAKEST  # they differ by less than chance
+    True
+    """
+    if not len(counts) or len(counts) != len(shares):
+        raise ValueError(
+            f"counts and shares: expected one of each for each group, got {len(counts)} and "
+            f"{len(shares)}"
+        )
+    groups = []
+    for place, (of, share) in enumerate(zip(counts, shares, strict=True)):
+        log_probability(of, share)  # checks both
+        groups.append((check_counts(of, f"counts[{place}]"), np.asarray(share, np.float64)))
+    return _best_strength(groups)
+
+
+_Groups = Sequence[tuple[NDArray, NDArray]]  # counts and shares of each
+
+
+def _best_strength(groups: _Groups) -> float:
+    grid = np.linspace(np.log(STRONGEST), np.log(WEAKEST), _GRID)
+    reached = [_objective(groups, at) for at in grid]
+    best = float(grid[int(np.argmax(reached))])
+    for _ in range(_MAX_ITER):
+        following = _newton_step(groups, best)
+        if abs(following - best) < _SMALLEST_STEP:
+            break
+        best = following
+    return _strength(groups, best)
+
+
+def _strength(groups: _Groups, log_strength: float) -> float:
+    """The strength; `WEAKEST` where that is as likely, but for rounding."""
+    reached = _objective(groups, log_strength)
+    if _objective(groups, np.log(WEAKEST)) >= reached - TIE * max(1, abs(reached)):
+        return WEAKEST
+    return float(np.clip(np.exp(log_strength), STRONGEST, WEAKEST))
+
+
+def _objective(groups: _Groups, log_strength: float) -> float:
+    strength = np.exp(log_strength)
+    return sum(float(_log_probability(of, strength * shares).sum()) for of, shares in groups)
+
+
+def _newton_step(groups: _Groups, log_strength: float) -> float:
+    """A logarithm of the strength with which the likelihood is at least as high."""
+    strength = np.exp(log_strength)
+    slope = curvature = 0.0
+    for counts, shares in groups:
+        alpha, totals = strength * shares, counts.sum(axis=1)
+        slope += float(((digamma(alpha + counts) - digamma(alpha)) @ shares).sum())
+        slope -= float((digamma(strength + totals) - digamma(strength)).sum())
+        curvature += float(((zeta(2, alpha + counts) - zeta(2, alpha)) @ shares**2).sum())
+        curvature -= float((zeta(2, strength + totals) - zeta(2, strength)).sum())
+    slope, curvature = strength * slope, strength**2 * curvature + strength * slope  # of the log
+    step = -slope / curvature if curvature < 0 else np.sign(slope)
+    step = float(np.clip(step, -2, 2))
+    before = _objective(groups, log_strength)
+    ends = np.log(STRONGEST), np.log(WEAKEST)
+    while abs(step) >= _SMALLEST_STEP:
+        following = float(np.clip(log_strength + step, *ends))
+        if _objective(groups, following) > before:
+            return following
+        step /= 2
+    return log_strength
+
+
+def fit_dirichlet_multinomial(counts: ArrayLike, smoothing: float = 0.0) -> DirichletMultinomial:
+    r"""Strength and shares of a Dirichlet-multinomial by maximum likelihood.
+
+    Two steps in turn, of which neither lowers the likelihood: the shares by the fixed point of
+    Minka (2000, "Estimating a Dirichlet distribution"), for a given strength A
+
+    .. math:: \pi_k \propto \lambda + \sum_u A \pi_k
+              \left(\psi(A \pi_k + n_{uk}) - \psi(A \pi_k)\right),
+
+    and the strength by a step of Newton's, halved until the likelihood rises. With the smoothing
+    :math:`\lambda` what rises is the likelihood times :math:`\prod_k \pi_k^\lambda`: an item that
+    nobody of the background has keeps a share.
+
+    Parameters
+    ----------
+    counts : array-like of shape (n, k)
+        Pins by user and item. Users without pins say nothing.
+    smoothing : float, default=0
+        Pins that each item is given, in all.
+
+    Returns
+    -------
+    DirichletMultinomial
+        Until the objective rises by less than 1e-9 of itself, at most 500 iterations. An item that
+        nobody has gets the share 0 without smoothing.
+
+    Raises
+    ------
+    ValueError
+        If a count is negative or not finite, there is no pin at all and no smoothing, or the
+        smoothing is negative.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> users = rng.dirichlet([2.0, 4.0, 6.0], 500)  # of strength 12
+    >>> found = fit_dirichlet_multinomial([rng.multinomial(100, user) for user in users])
+    >>> f"{found.strength:.1f}", found.shares.round(2).tolist()
+    ('12.2', [0.16, 0.33, 0.51])
+    """
+    counts = check_counts(counts, "counts")
+    smoothing = check_number(smoothing, "smoothing", least=0)
+    counts = counts[counts.sum(axis=1) > 0]
+    totals = counts.sum(axis=0)
+    if not totals.sum() + smoothing:
+        raise ValueError("counts: there is no pin, and no smoothing to take its place")
+    there = totals + smoothing > 0
+    shares = np.zeros(len(totals))
+    shares[there], strength, objective = _alternate(counts[:, there], smoothing)
+    return DirichletMultinomial(strength, shares, np.array(objective))
+
+
+def _alternate(counts: NDArray, smoothing: float) -> tuple[NDArray, float, list[float]]:
+    """Shares, strength and objectives of items that all have a pin, or are given one."""
+    shares = counts.sum(axis=0) + smoothing
+    shares /= shares.sum()
+    if not len(counts) or len(shares) == 1:  # nobody, or nothing to choose
+        return shares, WEAKEST, [smoothing * float(np.log(shares).sum())]
+    log_strength = np.log(_best_strength([(counts, shares)]))
+    objective: list[float] = []
+    for _ in range(_MAX_ITER):
+        alpha = np.exp(log_strength) * shares
+        shares = smoothing + (alpha * (digamma(alpha + counts) - digamma(alpha))).sum(axis=0)
+        shares = np.maximum(shares, np.finfo(float).tiny)
+        shares /= shares.sum()
+        log_strength = _newton_step([(counts, shares)], log_strength)
+        log_likelihood = _objective([(counts, shares)], log_strength)
+        objective.append(log_likelihood + smoothing * float(np.log(shares).sum()))
+        if len(objective) > 1 and objective[-1] - objective[-2] <= _TOLERANCE * abs(objective[-1]):
+            break
+    return shares, _strength([(counts, shares)], log_strength), objective
+
+
+def count_chances(n_pins: int, alpha: float, strength: float) -> NDArray[np.float64]:
+    """Chances that a user has 0, 1, ... or all of some pins of one item (beta-binomial).
+
+    Parameters
+    ----------
+    n_pins : int
+        At least 0.
+    alpha, strength : float
+        The item's parameter, and the sum of all.
+
+    Returns
+    -------
+    ndarray of shape (n_pins + 1,)
+
+    Raises
+    ------
+    TypeError
+        If `n_pins` is no whole number.
+    ValueError
+        If it is negative, or not 0 < alpha <= strength.
+
+    Examples
+    --------
+    >>> count_chances(2, 1.0, 2.0).round(3).tolist()
+    [0.333, 0.333, 0.333]
+    """
+    n_pins = check_whole(n_pins, "n_pins", 0)
+    alpha = check_number(alpha, "alpha", above=0, most=strength)
+    if alpha == strength:  # there is no other item
+        return np.eye(n_pins + 1)[n_pins]
+    numbers, other = np.arange(n_pins + 1), strength - alpha
+    orders = gammaln(n_pins + 1) - gammaln(numbers + 1) - gammaln(n_pins - numbers + 1)
+    logs = orders + betaln(numbers + alpha, n_pins - numbers + other) - betaln(alpha, other)
+    return np.exp(logs)
+
+
+def expected_log_probability(alpha: ArrayLike, n_pins: int) -> float:
+    """Mean of `log_probability` over users of a Dirichlet-multinomial, exactly.
+
+    Parameters
+    ----------
+    alpha : array-like of shape (k,)
+        Parameters, each above 0.
+    n_pins : int
+        Pins of each user, at least 0.
+
+    Returns
+    -------
+    float
+        In nats.
+
+    Raises
+    ------
+    TypeError
+        If `n_pins` is no whole number.
+    ValueError
+        If it is negative, or a parameter is not above 0.
+
+    Examples
+    --------
+    >>> round(expected_log_probability([1.0, 1.0], 1), 3)  # of one pin: log(1/2)
+    -0.693
+    """
+    alpha = np.asarray(alpha, np.float64)
+    numbers = np.arange(check_whole(n_pins, "n_pins", 0) + 1)
+    strength = float(alpha.sum())
+    items = [
+        float(count_chances(n_pins, float(of), max(strength, float(of))) @ rising)
+        for of, rising in zip(alpha, gammaln(alpha[:, None] + numbers) - gammaln(alpha)[:, None],
+                              strict=True)
+    ]  # fmt: skip
+    return sum(items) - float(gammaln(strength + n_pins) - gammaln(strength))
+
+
+def check_counts(counts: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Check numbers of pins, of users (rows) by item (columns).
+
+    Parameters
+    ----------
+    counts : array-like of shape (n, k)
+    name : str
+        What they are, for messages.
+
+    Returns
+    -------
+    ndarray of shape (n, k), float64
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, or a number is negative or not finite.
+    """
+    array = check_array(counts, dtype=np.float64, input_name=name)
+    if array.min() < 0:
+        row = int(np.flatnonzero((array < 0).any(axis=1))[0])
+        # in the words of scikit-learn, whose checks ask for them
+        raise ValueError(f"{name}: Negative values in data, at row {row}; expected numbers of pins")
+    return array

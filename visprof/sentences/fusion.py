@@ -1,0 +1,284 @@
+"""Sentences of categories and styles in one model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from visprof.intervals import Estimate
+from visprof.results.verdicts import (
+    DOES_NOT_HOLD,
+    HOLDS,
+    NOT_RESOLVED,
+    is_significant,
+    verdict_above,
+    verdict_of_lead,
+)
+from visprof.sentences.numerals import listed
+from visprof.steps.fusion_worlds import N_BACKGROUND, N_CLASSES, N_KNOWN_USERS
+from visprof.steps.user_ranking import slug
+
+__all__ = [
+    "fusion_answer", "fusion_grain", "fusion_known", "fusion_levels", "fusion_parts",
+    "fusion_ranks", "fusion_sessions", "fusion_taste", "fusion_tastes",
+]  # fmt: skip
+
+TELLS = {
+    HOLDS: "say more of later pins than the population does",
+    DOES_NOT_HOLD: "say less of later pins than the population does, so they mislead",
+    NOT_RESOLVED: "cannot be shown to say anything of later pins",
+}
+INTERACTS = {
+    HOLDS: "a taste in styles differs from category to category, or a style is another thing in "
+    "each",
+    DOES_NOT_HOLD: "a taste in styles is much the same in all categories, which single categories "
+    "learn slower, or styles repeat what categories have told",
+    NOT_RESOLVED: "the data do not tell whether a taste in styles depends on the category",
+}
+AGAINST = {
+    HOLDS: "it is ahead of", DOES_NOT_HOLD: "it is behind",
+    NOT_RESOLVED: "the data do not decide between it and",
+}  # fmt: skip
+PARTS = ("categories", "styles within categories")
+
+
+def fusion_tastes(worlds: pd.DataFrame) -> dict[str, Any]:
+    """Whether fusion does in worlds of known taste what it was expected to.
+
+    Parameters
+    ----------
+    worlds : DataFrame
+        The step ``fusion_worlds``.
+    """
+    found = worlds[worlds["measure"] == "MRR"].set_index(["taste", "model"])["estimate"]
+    level = []
+    for taste in ("classes only", "styles only", "both"):
+        better = max(PARTS, key=lambda part: found[taste, part].value)
+        lead = found[taste, f"fusion less {better}"]
+        level.append((taste, better, lead, verdict_above(lead, 0)))
+    behind = [
+        f"{taste} ({lead:+.3f} against {better})"
+        for taste, better, lead, verdict in level
+        if verdict == DOES_NOT_HOLD
+    ]
+    said = "In none of the first three worlds with taste is fusion behind its better part"
+    if behind:
+        said = f"Against what was expected, fusion is behind its better part in {listed(behind)}"
+    last = "styles in one class"
+    leads = {part: found[last, f"fusion less {part}"] for part in PARTS}
+    short = [part for part, lead in leads.items() if verdict_above(lead, 0) != HOLDS]
+    one = "where users have styles in one class only, fusion is ahead of both parts"
+    if short:
+        one = (
+            "where users have styles in one class only, fusion was to be ahead of both parts, and "
+            f"is not shown to be ahead of {listed(short)} "
+            f"({listed([f'{leads[part]:+.3f}' for part in short])})"
+        )
+    return {
+        "fusion.worlds": f"{said}; {one}.", "fusion.worlds.users": f"{worlds['n_users'].iloc[0]:,}",
+        "fusion.worlds.background": N_BACKGROUND, "fusion.worlds.classes": N_CLASSES,
+    }  # fmt: skip
+
+
+def fusion_known(recovery: pd.DataFrame) -> dict[str, Any]:
+    """Bias and coverage of bits a pin.
+
+    Parameters
+    ----------
+    recovery : DataFrame
+        The step ``fusion_recovery``.
+    """
+    covered, bias = recovery["covered"], recovery["bias"].abs()
+    low = recovery[recovery["high"] < 0.95]
+    told = "No interval of the coverage lies below 95 %"
+    if len(low):
+        told = (
+            f"In {len(low)} of the {len(recovery)} rows the intervals cover too seldom: they are "
+            "of the draw of users, and not of the background that strengths are learned from"
+        )
+    return {
+        "known.worlds": f"{recovery['n_worlds'].iloc[0]:,}", "known.users": N_KNOWN_USERS,
+        "known.covered": f"{covered.min():.1%} to {covered.max():.1%}",
+        "known.bias": f"{bias.max():.4f}", "known.told": told,
+    }  # fmt: skip
+
+
+def fusion_levels(level: pd.DataFrame) -> dict[str, Any]:
+    """Whether the deal of styles keeps its level, and what sessions would feign.
+
+    Parameters
+    ----------
+    level : DataFrame
+        The step ``fusion_level``.
+    """
+    held = level[(level["low"] <= 0.05) & (level["high"] >= 0.05)]
+    below = level[level["high"] < 0.05]
+    said = "keeps its level: 5 % lies inside each interval"
+    if len(held) < len(level):
+        said = "does not keep its level: 5 % lies outside an interval"
+        if len(held) + len(below) == len(level):
+            said = "errs less often than 5 % where 5 % lies outside an interval: it is cautious"
+    feigned = bool((level["bits_low"] > 0).any())
+    bits = "feigned: their mean lies above 0" if feigned else "at most 0, up to their interval"
+    last = level.iloc[-1]
+    return {
+        "level.held": said, "level.bits": bits,
+        "level.untempered": f"{last['untempered']:.3f}", "level.tempered": f"{last['bits']:.3f}",
+        "level.session": f"{last['session_pins']:g}",
+    }  # fmt: skip
+
+
+def fusion_sessions(numbers: Mapping[str, Estimate], sessions: object | None) -> dict[str, Any]:
+    """How alike pins of a session are here.
+
+    Parameters
+    ----------
+    numbers : mapping of str to Estimate
+        The step ``fusion_numbers``.
+    sessions : object or None
+        The step ``pin_sessions``.
+    """
+    if sessions is None:
+        return {"icc": "Here pins have no sessions, so that each counts whole."}
+    icc = numbers["fusion.icc"].value
+    whole = ", so that a session counts as one pin" if f"{icc:.2f}" == "1.00" else ""
+    return {"icc": f"Here pins of one session have an intraclass correlation of {icc:.2f}{whole}."}
+
+
+def fusion_parts(numbers: Mapping[str, Estimate]) -> dict[str, Any]:
+    """What categories, styles and their interaction tell, in bits a pin.
+
+    Parameters
+    ----------
+    numbers : mapping of str to Estimate
+        The step ``fusion_numbers``.
+    """
+    inter, intra, interaction, fusion = (
+        numbers[f"fusion.bits.{part}"] for part in ("inter", "intra", "interaction", "fusion")
+    )
+    p_value = numbers["fusion.bits.intra.p"].value
+    found = "more than a deal gives" if is_significant(p_value) else "not told from a deal"
+    return {
+        "bits": f"Categories {TELLS[verdict_above(inter, 0)]}: {inter:.3f} bits a pin. Styles "
+        f"within categories {TELLS[verdict_above(intra, 0)]}: {intra:.3f}; where styles are dealt "
+        f"within categories, p = {p_value:.3f} ({found}). Both together give {fusion:.3f}. The "
+        f"interaction is {interaction:.3f}: {INTERACTS[verdict_above(interaction, 0)]}.",
+    }
+
+
+def fusion_ranks(found: pd.DataFrame, random: Estimate) -> dict[str, Any]:
+    """What fusion is ahead of, behind, or not told from.
+
+    Parameters
+    ----------
+    found : DataFrame
+        The step ``fusion_table``.
+    random : Estimate
+        MRR of a random ranking.
+    """
+    names: dict[str, list[str]] = {verdict: [] for verdict in AGAINST}
+    for row in found[1:].itertuples():
+        names[verdict_of_lead(row.lead, row.p_holm)].append(row.profile)
+    words = [f"{AGAINST[verdict]} {listed(others)}" for verdict, others in names.items() if others]
+    facts = "Facts of the files do not vary here."
+    if "file facts" in set(found["profile"]):
+        of = found.set_index("profile")["estimate"]["file facts"]
+        facts = f"Facts of the files, which know no pixel, have {of:.3f}."
+    return {
+        "ranks": f"Fusion has {found['estimate'].iloc[0]:.3f} (random: {random.value:.3f}): "
+        f"{'; '.join(words)}. {facts}",
+        "fusion.users": f"{random.n:,}",
+    }  # fmt: skip
+
+
+def fusion_taste(taste: pd.DataFrame, board: str) -> dict[str, Any]:
+    """One user's taste in a sentence.
+
+    Parameters
+    ----------
+    taste : DataFrame
+        The step ``fusion_taste``.
+    board : str
+        The user.
+    """
+    first = taste.iloc[0]
+    more = "more" if first["own"] > first["everyone"] else "not more"
+    return {
+        "taste.board": board,
+        "taste": f"of “{first['category']}” {more} than everyone ({first['own']:.0%} of pins "
+        f"against {first['everyone']:.0%}), and of these the style “{first['style']}” "
+        f"({first['own_style']:.0%} against {first['everyone_style']:.0%})",
+    }  # fmt: skip
+
+
+def fusion_grain(found: pd.DataFrame) -> dict[str, Any]:
+    """What styles are, by how fine categories are.
+
+    Parameters
+    ----------
+    found : DataFrame
+        The step ``grain_table``.
+    """
+    rows = found.to_dict("records")
+    said = [
+        f"with {row['categories']} categories styles give {row['intra']:.3f} bits a pin and fusion "
+        f"an MRR of {row['mrr']:.3f}"
+        for row in rows
+    ]
+    told = (
+        "Here no truth is known that would tell whether styles are finer categories, so the first "
+        "explanation of intra bits is that they are."
+    )
+    if not found["told_style"].isna().any():
+        first, last = rows[0], rows[-1]
+        told = (
+            f"Here the truth is known: styles within {first['categories']} categories tell "
+            f"{first['told_class']:.0%} of what is uncertain of a pin's class and "
+            f"{first['told_style']:.0%} of its true style, and within {last['categories']} they "
+            f"tell {last['told_class']:.0%} and {last['told_style']:.0%}."
+        )
+    sentence = "; ".join(said)
+    return {"grain": f"{sentence[0].upper()}{sentence[1:]}. {told}"}
+
+
+def fusion_answer(numbers: Mapping[str, Estimate]) -> dict[str, Any]:
+    """Does fusion of both levels help, in a sentence.
+
+    Parameters
+    ----------
+    numbers : mapping of str to Estimate
+        The step ``fusion_numbers``.
+    """
+    intra = verdict_above(numbers["fusion.bits.intra"], 0)
+    if intra == HOLDS and not is_significant(numbers["fusion.bits.intra.p"].value):
+        return {
+            "answer": "Whether styles within categories add to what categories tell cannot be "
+            "answered with these users: styles that are dealt within categories may tell as much."
+        }
+    key = f"fusion.mrr.fusion-{slug('categories')}"
+    lead = verdict_of_lead(numbers[key], numbers[f"{key}.p.holm"].value)
+    n = numbers["fusion.bits.intra"].n
+    arm = (numbers["fusion.bits.intra"].high - numbers["fusion.bits.intra"].low) / 2
+    if intra == HOLDS:
+        ranks = {
+            HOLDS: "and finding users gains by it",
+            DOES_NOT_HOLD: "and yet finding users loses by it",
+            NOT_RESOLVED: "though the data do not show that finding users gains by it",
+        }[lead]
+        return {"answer": f"Styles within categories add to what categories tell, {ranks}."}
+    if intra == DOES_NOT_HOLD:
+        return {
+            "answer": "The bad sign is there: styles within categories take away from what "
+            "categories tell."
+        }
+    value = abs(numbers["fusion.bits.intra"].value)
+    needed = "more users than can be said"
+    if value > 0:
+        needed = f"about {max(n + 1, round(n * (arm / value) ** 2)):,} users"
+    return {
+        "answer": "Whether styles within categories add to what categories tell cannot be "
+        f"answered with these {n:,} users; if the true value were the estimated one, {needed} "
+        "would be needed."
+    }

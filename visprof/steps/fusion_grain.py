@@ -1,0 +1,108 @@
+"""Steps: how what categories and styles tell depends on how fine categories are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import mutual_info_score
+
+from visprof.embedding import Features
+from visprof.intervals import Estimate, mean_over_seeds
+from visprof.steps.data import BoardSplit, PinArrays
+from visprof.steps.fusion import FINE, fusion_scores, scene_categories, style_clusters
+from visprof.steps.pin_parts import as_codes
+from visprof.steps.registry import step
+
+__all__ = ["GRAIN_PARTS", "grain_numbers", "grain_scores", "grain_table", "told_of"]
+
+GRAIN_PARTS = ("inter", "intra", "interaction", "fusion", "mrr")
+
+
+@step
+def grain_scores(
+    pin_truth: pd.DataFrame | None,
+    pin_features: Features | None,
+    pin_embedding: PinArrays,
+    board_split: BoardSplit,
+    pin_sessions: np.ndarray | None,
+    session_rule: str,
+    n_categories: int,
+    n_style_clusters: int,
+    n_pins: int,
+    n_test: int,
+    train_sizes: tuple[int, ...],
+    seed: int,
+    start: int,
+) -> dict[int, dict[str, np.ndarray]]:
+    """Of each user, bits by part and the reciprocal rank by fusion, by the number of categories.
+
+    Those of the study, and up to `FINE`. Where the truth is known, also ``told_class`` and
+    ``told_style`` (see `told_of`).
+    """
+    found: dict[int, dict[str, np.ndarray]] = {}
+    for grain in sorted({n_categories, FINE}):
+        categories = scene_categories(
+            pin_truth, pin_features, pin_embedding, board_split, grain, start
+        )
+        styles = style_clusters(
+            pin_embedding.stacked(), categories.codes, len(board_split.background),
+            n_style_clusters, start,
+        )  # fmt: skip
+        scores = fusion_scores(
+            categories, styles, board_split, pin_sessions, session_rule, n_pins, n_test,
+            train_sizes, 1, n_style_clusters, seed,
+        )  # fmt: skip
+        own = {part: scores.bits[part] for part in GRAIN_PARTS if part != "mrr"}
+        own["mrr"] = scores.ranks["fusion"]
+        if pin_truth is not None:
+            for name, column in (("told_class", "scene"), ("told_style", "style")):
+                truth = as_codes(pin_truth[column])
+                own[name] = np.array(told_of(styles, truth, categories.codes))
+        found[len(categories.names)] = own
+    return found
+
+
+def told_of(clusters: NDArray, truth: NDArray, categories: NDArray) -> float:
+    """Share of what is uncertain of a truth within categories that clusters tell.
+
+    The mutual information given the category, by the entropy given it; 0 where nothing is
+    uncertain.
+    """
+    told = uncertain = 0.0
+    for category in np.unique(categories):
+        of = categories == category
+        told += of.mean() * mutual_info_score(clusters[of], truth[of])
+        uncertain += of.mean() * mutual_info_score(truth[of], truth[of])
+    return float(told / uncertain) if uncertain > 1e-9 else 0.0
+
+
+@step
+def grain_table(
+    every_grain_scores: list[dict[int, dict[str, np.ndarray]]], seed: int
+) -> pd.DataFrame:
+    """Means over users and seeds: columns categories, the parts, told_class and told_style.
+
+    The parts are estimates; the shares told are means over seeds, NaN where no truth is known.
+    """
+    rows = []
+    for grain in every_grain_scores[0]:
+        of_seeds = [of[grain] for of in every_grain_scores]
+        values = [np.column_stack([of[part] for part in GRAIN_PARTS]) for of in of_seeds]
+        estimates = mean_over_seeds(values, "users", random_state=seed)
+        told = {
+            name: float(np.mean([of.get(name, np.nan) for of in of_seeds]))
+            for name in ("told_class", "told_style")
+        }
+        rows.append({"categories": grain, **dict(zip(GRAIN_PARTS, estimates, strict=True)), **told})
+    return pd.DataFrame(rows)
+
+
+@step
+def grain_numbers(grain_table: pd.DataFrame) -> dict[str, Estimate]:
+    """Parts by the number of categories: keys such as ``fusion.grain.20.intra``."""
+    return {
+        f"fusion.grain.{row['categories']}.{part}": row[part]
+        for row in grain_table.to_dict("records")
+        for part in GRAIN_PARTS
+    }
