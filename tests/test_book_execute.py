@@ -47,6 +47,7 @@ def test_an_unknown_parameter_lists_the_known_ones(root, tmp_path):
     assert not target.exists()
 
 
+@pytest.mark.slow
 def test_a_failing_cell_is_named_and_leaves_no_notebook(tmp_path):
     source = chapter(tmp_path, cell("1 + 1", "fine") + "\n" + cell("1 / 0", "wrong"))
     target = tmp_path / "out" / "chapter.ipynb"

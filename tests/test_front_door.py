@@ -60,6 +60,7 @@ assert seconds < 0.3, seconds
     assert told.stdout.strip() == "['visprof']"
 
 
+@pytest.mark.slow
 def test_readme_goes_from_a_folder_of_pictures_to_how_two_boards_differ(
     tmp_path, monkeypatch, capsys
 ):

@@ -81,6 +81,7 @@ def halves_of(parts, split, sessions, n_repeats=3):
     return lifetime.half_numbers(ranks, seed=0)
 
 
+@pytest.mark.slow
 def test_drift_and_sessions_are_told_apart():
     steady, turning = halves_of(*drifting(0.0)), halves_of(*drifting(1.0))
     for name in ("image", "mean-embedding"):

@@ -128,6 +128,7 @@ def test_stronger_prior_shrinks_and_four_terms_shrink():
     assert (pairwise_max_z(counts, g, 0.01, "four-term") < weak).all()
 
 
+@pytest.mark.slow
 def test_four_terms_are_calibrated_on_a_large_cluster():
     rng = np.random.default_rng(0)
     share = np.array([0.33, 0.33, 0.34])

@@ -85,6 +85,7 @@ def test_plane_takes_a_seed_that_its_generator_has(groups):
         maps.tsne_plane(groups[0], 6, random_state=2**32)
 
 
+@pytest.mark.slow
 def test_the_last_places_of_features_do_not_move_the_plane():
     """What another processor's sums change; the descent alone would make another map of it."""
     rng = np.random.default_rng(0)

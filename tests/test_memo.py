@@ -194,6 +194,7 @@ def changed(before):
     return {name for name, version in versions().items() if version != before[name]}
 
 
+@pytest.mark.slow
 def test_code_version_follows_what_a_step_reaches_in_other_modules(sources):
     before = versions()
     sources("visprof.logodds", "def _sum_of_others(", "def _sum_of_others(_=0, *, ")
@@ -259,6 +260,7 @@ def longest_text(function, kind):
     return max((of for of in texts if isinstance(of, str) and of in source), key=len)
 
 
+@pytest.mark.slow
 def test_rewording_makes_no_step_anew_and_another_setting_of_k_means_does(sources):
     """A claim of the paper, the message of an error, a docstring; then the method itself."""
     before = keys()

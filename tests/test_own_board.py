@@ -58,6 +58,7 @@ def test_a_few_boards_are_enough(own):
     assert numbers["yours.first"].n == 10
 
 
+@pytest.mark.slow
 def test_a_folder_of_boards_is_taken_for_what_it_is(own, home, folder):
     bare = Study("own", home=home, data=str(folder / "boards"), **SMALL)
     assert bare["pins"].readable.equals(own["pins"].readable)
@@ -65,6 +66,7 @@ def test_a_folder_of_boards_is_taken_for_what_it_is(own, home, folder):
     assert bare["data_digest"]
 
 
+@pytest.mark.slow
 def test_pictures_that_the_most_alike_has_too_are_counted(own, home, folder, tmp_path):
     assert own["own_numbers"]["yours.shared"].value == 0
     shutil.copytree(folder / "boards", tmp_path / "boards")

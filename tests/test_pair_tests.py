@@ -105,6 +105,7 @@ def test_distances_are_tested_in_all_vocabularies_side_by_side():
     assert (unknown.by_distance.least_p <= tests.by_distance.least_p).all()
 
 
+@pytest.mark.slow
 def test_pins_of_a_world_without_sessions_have_none(tmp_path):
     assert Study("tiny", home=tmp_path)["pin_sessions"] is None
     assert find_step("pin_sessions", Study("tiny", session_length=3.0)) is pin_sessions

@@ -278,6 +278,7 @@ def test_the_trunk_alone_runs_in_the_precision_asked_for(tmp_path, monkeypatch):
     assert 0 < (rounded - exact).norm() < 0.03 * exact.norm()
 
 
+@pytest.mark.slow
 def test_training_does_not_depend_on_the_order_of_sums(classes):
     """Columns in another order are the same features: only rounding differs, and stays so."""
     features, labels = classes
@@ -325,6 +326,7 @@ def test_resumed_training_equals_an_uninterrupted_one(classes, tmp_path, monkeyp
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
+@pytest.mark.slow
 def test_resumed_training_of_the_trunk_equals_an_uninterrupted_one(tmp_path, monkeypatch):
     options = {"lr_rest": 1e-3, "n_iterations": 4, "log_every": 2}
     whole, log = train_with_trunk(tmp_path, **options)

@@ -311,6 +311,7 @@ def test_starts_begin_with_the_seed_and_go_on_as_they_began(seed):
     assert set(starts[50]).isdisjoint(Study("tiny", seed=seed ^ 1, n_seeds=50).starts)
 
 
+@pytest.mark.slow
 def test_a_parameter_recomputes_only_what_follows_from_it(tiny, home, caplog):
     changed = Study("tiny", home=home, distance="hellinger")
     _, computed = steps_computed(changed, "mrr_numbers", caplog)

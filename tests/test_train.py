@@ -98,6 +98,7 @@ def test_the_last_layer_alone_leaves_the_others(lesson, trunk):
     assert trunk.fingerprint() == before
 
 
+@pytest.mark.slow
 def test_a_stopped_training_goes_on_to_the_same_bits(lesson, tmp_path, monkeypatch):
     def trained(checkpoint):
         network = load_backbone("squeezenet-places365", "random", SIDE)
@@ -148,6 +149,7 @@ def test_a_stopped_classifier_goes_on_to_the_same_bits(lesson, classifier, tmp_p
     assert log.equals(log_again)
 
 
+@pytest.mark.slow
 def test_a_classifier_learns(lesson, classifier):
     codes = np.unique(lesson[2], return_inverse=True)[1]
     log = train_classifier(

@@ -6,6 +6,7 @@ import logging
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from visprof.sources.vectors import simulate_embeddings
 from visprof.study import Study
@@ -36,6 +37,7 @@ def test_a_world_that_is_not_drawn_needs_no_picture(tmp_path, caplog):
     assert study["text_assignments"] is None
 
 
+@pytest.mark.slow
 def test_a_world_that_is_not_drawn_has_all_that_the_chapters_ask(tmp_path):
     study = Study("tiny", home=tmp_path, drawn=False, repeat_share=0.1)
     assert study["pin_features"] is None

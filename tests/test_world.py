@@ -111,6 +111,7 @@ class TestDrawScene:
 
         assert spread("monochrome") < 8 < spread("vivid_noon")
 
+    @pytest.mark.slow
     def test_mean_colour_tells_the_style_but_not_the_class(self):
         pictures, scene, style = _pictures(per_class=24)
         colour = pictures.reshape(len(pictures), -1, 3).mean(axis=1)
