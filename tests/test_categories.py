@@ -14,6 +14,7 @@ from visprof.category_ranks import transfer_ranks
 from visprof.profiles import regress_out, whiten
 from visprof.rank_scores import random_mrr
 from visprof.steps import categories as steps
+from visprof.steps.pin_categories import named_categories
 from visprof.study import Study
 
 N_USERS, N_PINS = 8, 40
@@ -39,17 +40,6 @@ def all_steps(split, features, kinds, sessions=None, min_pins=8):
     return census, shares, transfer, steps.carry_over_numbers(shares, p_values, transfer, 0)
 
 
-def test_classes_are_true_ones_or_the_likeliest_of_a_probe():
-    split = split_of(table(1, 3))
-    scenes = SimpleNamespace(train=pd.DataFrame({"label": ["street", "coast", "lake", "lake"]}))
-    probed = np.array([[0.2, 0.5, 0.3], [0.8, 0.1, 0.1], [0.1, 0.1, 0.8]])  # coast, lake, street
-    found = steps.pin_categories(split, None, scenes, probed)
-    assert found.tolist() == ["water", "water", "town"]
-    truth = pd.DataFrame({"scene": [*["coast"] * 5, "street", "temple", "street"]})
-    found = steps.pin_categories(split, truth, scenes, probed)
-    assert found.tolist() == ["town", "landmarks", "town"]
-
-
 def test_features_are_components_of_the_networks_outputs_and_what_facts_leave():
     rng = np.random.default_rng(0)
     split = split_of(table(2, 30))
@@ -66,6 +56,24 @@ def test_features_are_components_of_the_networks_outputs_and_what_facts_leave():
     assert list(steps.category_features(embedded, classes, None, split)) == [
         "embedding", "within classes",
     ]  # fmt: skip
+
+
+def test_each_rule_has_the_numbers_of_its_categories(boards):
+    split, pins, kinds = boards
+    n = len(split.background)
+    embedding = split.arrays(np.vstack([np.zeros((n, 4)), pins]))
+    scenes = named_categories(np.concatenate([np.repeat("sea", n), kinds]))
+    few = named_categories(np.concatenate([np.repeat("a", n), np.repeat("b", len(kinds))]))
+    found = steps.carry_over_by_rule(scenes, None, few, embedding, split, None, 8, 99, 0)
+    _, shares, _, numbers = all_steps(split, {"embedding": pins}, kinds)
+    for part in ("general", "category", "taste", "rho", "taste.p", "general.p"):
+        key = f"carry.{part}.embedding" if ".p" not in part else f"carry.{part[:-2]}.embedding.p"
+        assert found[f"carry.by-scenes.{part}"] == numbers[key]
+    assert found["carry.by-scenes.users"].value == shares["embedding"].n_users
+    assert found["carry.by-scenes.n"].value == 2
+    assert {key: of.value for key, of in found.items() if "scenes" not in key} == {
+        "carry.by-words.users": 0
+    }
 
 
 def test_users_count_in_categories_of_pins_and_sessions_enough(boards):
@@ -164,7 +172,7 @@ def test_features_that_are_all_equal_are_left_out(boards):
 
 def test_a_study_without_pictures_has_numbers_too(tmp_path):
     study = Study("tiny", home=tmp_path, drawn=False, n_users=20, n_simulated_pins=60)
-    assert set(study["pin_categories"]) == set("01234")
+    assert set(study["analysed_categories"]) == set("01234")
     assert study["category_embedding"].analysed.shape[1] == steps.COMPONENTS
     assert study["carry_over_numbers"]["carry.general.embedding"].n > 5
 

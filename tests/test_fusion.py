@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,11 +11,17 @@ from pin_tables import pin_arrays, table
 
 from visprof import rank_scores
 from visprof.boards import sample_pins, sessions
-from visprof.hierarchy import HierarchicalProfile, deal_styles, rank_by_score, session_weights
+from visprof.hierarchy import (
+    HierarchicalProfile,
+    deal_styles,
+    expected_bits,
+    rank_by_score,
+    session_weights,
+)
 from visprof.sources.vectors import simulate_embeddings
 from visprof.steps import fusion, fusion_grain, fusion_taste, fusion_worlds
 from visprof.steps.data import BoardSplit
-from visprof.steps.fusion import PinCategories
+from visprof.steps.pin_categories import PinCategories, named_categories
 from visprof.study import Study
 from visprof.vocabulary import VisualVocabulary
 
@@ -59,56 +64,6 @@ def counts_of(users, cells, n_cells, weights=None):
 
 
 # --- categories and styles
-
-
-def test_classes_that_look_alike_are_one_group_named_by_them():
-    rng = np.random.default_rng(0)
-    classes = np.repeat(["sea", "lake", "street", "tower"], 30)
-    centres = {"sea": 0.0, "lake": 0.3, "street": 9.0, "tower": 9.3}
-    outputs = np.array([centres[of] for of in classes])[:, None] + 0.1 * rng.normal(size=(120, 2))
-    split = BoardSplit(table(2, 30), table(2, 30), pd.DataFrame())
-    order = rng.permutation(120)  # the background has all classes
-    groups = fusion.group_classes(classes[order], split, outputs[order], 2)
-    assert groups.names == ("lake, sea", "street, tower")
-    expected = np.isin(classes[order], ["street", "tower"]).astype(int)
-    np.testing.assert_array_equal(groups.codes, expected)
-    each = fusion.group_classes(classes[order], split, outputs[order], 9)
-    assert each.names == ("lake", "sea", "street", "tower")
-
-
-def test_without_truth_categories_are_clusters_of_the_cnns_outputs():
-    rng = np.random.default_rng(0)
-    kinds = rng.integers(0, 3, 120)
-    outputs = np.eye(3)[kinds] * 9 + rng.normal(size=(120, 3))
-    background = table(2, 30).assign(caption=np.where(kinds[:60] == 1, "Old boats", "no 7"))
-    split = BoardSplit(background, table(2, 30), pd.DataFrame())
-    found = fusion.scene_categories(
-        None, SimpleNamespace(outputs=np.float32(outputs)), None, split, n_categories=3, start=0
-    )
-    boats, others = found.codes[:60][kinds[:60] == 1][0], {0, 1, 2}
-    assert found.names[boats] == f"group {boats + 1}: boats, old"
-    assert all(found.names[of] == f"group {of + 1}" for of in others - {boats}) or all(
-        found.names[of] in (f"group {of + 1}", f"group {of + 1}: no") for of in others - {boats}
-    )
-    together = found.codes[:, None] == found.codes[None]
-    np.testing.assert_array_equal(together, kinds[:, None] == kinds[None])
-    embedded = pin_arrays(outputs[:60], outputs[60:])
-    truth = pd.DataFrame({"scene": kinds})
-    known = fusion.scene_categories(truth, None, embedded, split, n_categories=9, start=0)
-    assert known.names == ("0", "1", "2")
-    np.testing.assert_array_equal(known.codes, kinds)
-
-
-def test_words_that_captions_share_name_no_category():
-    rng = np.random.default_rng(0)
-    codes = rng.integers(0, 3, 300)
-    captions = ["a sea" if draw else "a hill" for draw in rng.random(300) < 0.5]
-    assert fusion.category_words(codes, captions, 4) == [[], [], [], []]
-    told = [
-        f"{caption} boats" if code == 2 else caption
-        for code, caption in zip(codes, captions, strict=True)
-    ]
-    assert fusion.category_words(codes, told, 3) == [[], [], ["boats"]]
 
 
 def test_styles_are_what_is_left_within_categories():
@@ -335,26 +290,23 @@ def test_scores_by_grain_are_those_of_such_categories(known):
     embedded += 0.1 * rng.normal(size=embedded.shape)
     cut = len(split.background)
     truth = pd.DataFrame({"scene": classes, "style": styles}) if known else None
-    features = None if known else SimpleNamespace(outputs=embedded)
-    split = dataclasses.replace(split, background=split.background.assign(caption=""))
-    arguments = {
-        "pin_truth": truth, "pin_features": features,
-        "pin_embedding": pin_arrays(embedded[:cut], embedded[cut:]), "board_split": split,
-    }  # fmt: skip
     found = fusion_grain.grain_scores(
-        **arguments, pin_sessions=None, session_rule="day", n_categories=3, start=1,
-        n_style_clusters=N_STYLES, seed=3, **SPLIT,
+        categories, classes, truth, pin_arrays(embedded[:cut], embedded[cut:]), split, None, "day",
+        n_style_clusters=N_STYLES, start=1, seed=3, **SPLIT,
     )  # fmt: skip
-    assert list(found) == [3, 20]
-    coarse = fusion.scene_categories(**arguments, n_categories=3, start=1)
-    of = fusion.style_clusters(embedded, coarse.codes, cut, N_STYLES, 1)
-    expected = scores_of(coarse, of, split)
-    np.testing.assert_allclose(found[3]["intra"], expected.bits["intra"])
-    np.testing.assert_allclose(found[3]["mrr"], expected.ranks["fusion"])
-    assert ("told_class" in found[3]) == known
+    n_fine = len(np.unique(classes))
+    assert list(found) == [3, n_fine]
+    for grain in (categories, named_categories(classes)):
+        of = fusion.style_clusters(embedded, grain.codes, cut, N_STYLES, 1)
+        expected, own = scores_of(grain, of, split), found[len(grain.names)]
+        np.testing.assert_allclose(own["intra"], expected.bits["intra"])
+        np.testing.assert_allclose(own["mrr"], expected.ranks["fusion"])
+        assert ("told_class" in own) == known
+    if known:
+        assert found[n_fine]["told_class"] == 0  # a category is one class
     shown = fusion_grain.grain_table([found, found], 0)
-    assert shown["categories"].tolist() == [3, 20]
-    assert shown["intra"][0].value == pytest.approx(expected.bits["intra"].mean())
+    assert shown["categories"].tolist() == [3, n_fine]
+    assert shown["intra"][1].value == pytest.approx(expected.bits["intra"].mean())
     assert shown["told_style"].isna().all() != known
     numbers = fusion_grain.grain_numbers(shown)
     assert numbers["fusion.grain.3.intra"] == shown["intra"][0]
@@ -372,10 +324,7 @@ def test_a_users_taste_is_told_at_both_levels():
     )
     names = pd.DataFrame({"name": ["dark", "light"]})
     board = split.analysed["board"].iloc[0]
-    scores = SimpleNamespace(icc=0.5)
-    found = fusion_taste.fusion_taste(
-        board, categories, styles, names, split, None, scores, N_STYLES
-    )
+    found = fusion_taste.fusion_taste(board, categories, styles, names, split, None, N_STYLES)
     assert len(found) == 3
     cells = categories.codes * N_STYLES + styles
     profile = HierarchicalProfile(N_CATEGORIES).fit(
@@ -399,10 +348,10 @@ def test_a_users_taste_is_told_at_both_levels():
             assert (categories.codes[at], styles[at]) == (category, style)
         assert all(int(image.removesuffix(".jpg")) < cut for image in row.other_images)
         assert max(len(row.own_images), len(row.other_images)) <= 6
-    tempered = fusion_taste.fusion_taste(
-        board, categories, styles, names, split, np.arange(N_USERS * N_PINS) // 4, scores, N_STYLES
-    )
-    weights = session_weights(np.zeros(24, int), np.arange(24) // 4, 0.5)
+    of = np.arange(N_USERS * N_PINS) // 4
+    tempered = fusion_taste.fusion_taste(board, categories, styles, names, split, of, N_STYLES)
+    icc = fusion.session_icc(cells[cut:], split.analysed["board"].to_numpy(), of)
+    weights = session_weights(np.zeros(24, int), np.arange(24) // 4, icc)
     one = fusion.cell_counts(np.zeros(24, int), cells[cut : cut + N_PINS], 6, weights)
     assert tempered["own"].sum() == pytest.approx(profile.transform(one).sum())
     largest = profile.transform(one).reshape(3, 2).sum(axis=1)
@@ -413,9 +362,7 @@ def test_without_pictures_none_are_shown():
     categories, styles, split = study_of()
     names = pd.DataFrame({"name": ["dark", "light"]})
     board = split.analysed["board"].iloc[0]
-    found = fusion_taste.fusion_taste(
-        board, categories, styles, names, split, None, SimpleNamespace(icc=0), N_STYLES
-    )
+    found = fusion_taste.fusion_taste(board, categories, styles, names, split, None, N_STYLES)
     assert found["own_images"].tolist() == found["other_images"].tolist() == [[], [], []]
 
 
@@ -489,6 +436,15 @@ def test_bits_of_known_worlds_are_recovered():
     assert (found["bias"].abs() < 0.01 + 0.1 * found["truth"]).all()
     assert (found["covered"] > 0.8).all()
     assert (found["recovered"] / found["strength"]).between(0.7, 1.5).all()
+    power = fusion_worlds.fusion_power(**arguments)
+    shares = power.pivot_table(index="strength", columns="n_users", values="found").to_numpy()
+    assert (np.diff(shares, axis=0) <= 0.15).all()  # the weaker, the harder
+    assert shares[0].min() == 1  # strong tastes take ten users
+    assert shares[-1, -1] > shares[-1, 0]
+    np.testing.assert_allclose(
+        power["truth"].unique(), [expected_bits(np.full(4, a / 4), np.full((4, 4), a / 4), 20)[1]
+                                  for a in fusion_worlds.POWER_STRENGTHS],
+    )  # fmt: skip
     level = fusion_worlds.fusion_level(**arguments)
     assert (level["low"] <= 0.05).all()
     assert (level["bits"] < 0.002).all()
@@ -498,7 +454,6 @@ def test_bits_of_known_worlds_are_recovered():
 @pytest.mark.slow
 def test_the_study_has_what_the_chapter_asks_without_pictures(tmp_path):
     study = Study("tiny", home=tmp_path, drawn=False, n_known_worlds=1)
-    assert study["scene_categories"].names == tuple(study["scene_categories"].names)
     assert study["fusion_numbers"]["fusion.bits.intra"].n == 8
     taste = study["fusion_taste"]
     assert (taste["own_images"].map(len) == 0).all()

@@ -209,3 +209,18 @@ def test_known_worlds_are_told_in_numbers():
         "known.coverage": "93.1% to 96.0%", "known.taste": "5.0%", "known.needed": ENOUGH,
         "known.undefined": "50%",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rule", "data", "said"),
+    [
+        ("scenes", "", "the group of its class of scenes, of the true class"),
+        ("scenes", "mine", "the group of its class of scenes, of the class that a linear probe of "
+                           "the CNN's features finds likeliest"),
+        ("folders", "mine", "the sub-folder that it lies in, within the board's"),
+        ("words", "", "the first word, in its caption, of those that captions of most boards have"),
+    ],
+)  # fmt: skip
+def test_what_a_category_is_is_told(rule, data, said):
+    found = sentences.category_rule(rule, data, ("sea", "town", "(none)"))
+    assert found == {"categories": f"A pin's category is {said}: sea, town and (none)."}

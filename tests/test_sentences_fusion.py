@@ -12,6 +12,13 @@ from visprof.intervals import Estimate
 
 ABOVE, BELOW = Estimate(0.1, 0.05, 0.2, 1200), Estimate(-0.1, -0.2, -0.05, 1200)
 OPEN = Estimate(0.05, -0.15, 0.25, 100)
+POWER = pd.DataFrame({
+    "truth": [0.25, 0.25, 0.01, 0.01], "n_users": [20, 10, 10, 20], "found": [0.9, 0.8, 0.1, 0.79],
+})  # fmt: skip
+NEEDED = (
+    "in simulated worlds it takes 10 users where they tell 0.250 bits a pin and more than 20 users "
+    "where they tell 0.010 bits a pin"
+)
 PARTS = ("categories", "styles within categories")
 
 
@@ -174,7 +181,7 @@ def test_the_answer_says_what_styles_add(lead, p, said):
         "fusion.mrr.fusion-categories": lead,
         "fusion.mrr.fusion-categories.p.holm": Estimate(p),
     }  # fmt: skip
-    assert sentences.fusion_answer(numbers)["answer"] == (
+    assert sentences.fusion_answer(numbers, POWER)["answer"] == (
         f"Styles within categories add to what categories tell, {said}."
     )
 
@@ -185,13 +192,10 @@ def test_the_answer_says_what_styles_add(lead, p, said):
         (BELOW, "The bad sign is there: styles within categories take away from what categories "
                 "tell."),
         (OPEN, "Whether styles within categories add to what categories tell cannot be answered "
-               "with these 100 users; if the true value were the estimated one, about 1,600 users "
-               "would be needed."),
+               f"with these 100 users; {NEEDED}."),
         (ABOVE, "Whether styles within categories add to what categories tell cannot be answered "
-                "with these users: styles that are dealt within categories may tell as much."),
-        (Estimate(0.0, -0.1, 0.1, 100), "Whether styles within categories add to what categories "
-               "tell cannot be answered with these 100 users; if the true value were the estimated "
-               "one, more users than can be said would be needed."),
+                "with these 1,200 users: styles that are dealt within categories may tell as "
+                "much."),
     ],
 )  # fmt: skip
 def test_the_answer_says_what_the_data_do_not(intra, said):
@@ -200,7 +204,9 @@ def test_the_answer_says_what_the_data_do_not(intra, said):
         "fusion.mrr.fusion-categories": OPEN,
         "fusion.mrr.fusion-categories.p.holm": Estimate(1.0),
     }  # fmt: skip
-    assert sentences.fusion_answer(numbers)["answer"] == said
+    assert sentences.fusion_answer(numbers, POWER) == {
+        "answer": said, "power": f"I{NEEDED[1:]}.",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -47,6 +47,22 @@ def test_parts_and_carry_over_stand_in_a_row_and_say_what_is_not_defined():
     ]  # fmt: skip
 
 
+def test_each_rule_of_categories_has_a_row():
+    numbers = {
+        "carry.by-scenes.users": Estimate(20), "carry.by-scenes.n": Estimate(3),
+        "carry.by-scenes.general": Estimate(0.02, 0.01, 0.03),
+        "carry.by-scenes.general.p": Estimate(0.01),
+        "carry.by-scenes.category": Estimate(0.03, -0.01, 0.07),
+        "carry.by-scenes.taste.p": Estimate(0.002),
+        "carry.by-scenes.rho": Estimate(0.4, 0.1, 0.7), "carry.by-words.users": Estimate(2),
+    }  # fmt: skip
+    assert shown(tables.carry_over_by_rule(numbers))[1:] == [
+        ["a group of scenes", "20", "3", "2.0% (1.0% to 3.0%)", "0.010", "3.0% (-1.0% to 7.0%)",
+         "0.002", "0.40 (0.10 to 0.70)"],
+        ["a word of the caption", "2", *["not defined"] * 6],
+    ]  # fmt: skip
+
+
 def test_ranks_by_another_category_stand_beside_those_by_the_same():
     assert shown(tables.category_mrr(NUMBERS))[1:] == [
         ["embedding", "0.300 (0.200 to 0.400)", "0.500 (0.400 to 0.600)",

@@ -58,6 +58,17 @@ def test_known_strengths_have_bias_and_coverage():
     ]
 
 
+def test_power_has_a_column_for_each_number_of_users():
+    power = pd.DataFrame({
+        "strength": [4.0, 4.0, 16.0, 16.0], "truth": [0.123, 0.123, 0.01, 0.01],
+        "n_users": [10, 20, 10, 20], "found": [0.5, 1.0, 0.05, 0.8],
+    })  # fmt: skip
+    assert shown(tables.fusion_power(power)) == [
+        ["strength (pins)", "true bits a pin", "10 users", "20 users"],
+        ["4", "0.1230", "50%", "100%"], ["16", "0.0100", "5%", "80%"],
+    ]  # fmt: skip
+
+
 def test_levels_are_shown_by_pins_of_a_session():
     row = {
         "session_pins": 5, "rejected": 0.05, "low": 0.02, "high": 0.09, "bits": -0.001,

@@ -25,6 +25,7 @@ __all__ = [
 BACKBONES = ("efficientnet-lite0", "squeezenet-places365", "alexnet", "resnet18", "resnet50")
 BACKGROUND_SOURCES = ("active", "rest", "all")
 DISTANCES = ("euclidean", "hellinger", "cosine")
+CATEGORY_RULES = ("scenes", "folders", "words")
 PRECISIONS = ("fp32", "bf16", "auto")
 LARGEST_SEED = 2**31 - 1  # draws of one study take seeds a little above it, of 32 bits at most
 
@@ -260,8 +261,11 @@ class Parameters:
     min_category_pins: int = _parameter(
         8, "pins of a user in a category, without which the user does not count there", least=2
     )
-    n_categories: int = _parameter(
-        6, "groups of scenes: of true classes where known, else clusters of CNN outputs", least=2
+    category_rule: str = _parameter(
+        "scenes",
+        "what a pin's category is: its group of scenes, its sub-folder (folders), or a word of its "
+        "caption (words)",
+        choices=CATEGORY_RULES,
     )
     n_style_clusters: int = _parameter(
         8, "styles: clusters of what is left of the embedding within categories", least=2
@@ -288,6 +292,11 @@ class Parameters:
             raise ValueError(
                 f"train_sizes end at {self.train_sizes[-1]}, which with n_test={self.n_test} makes "
                 f"more than n_pins={self.n_pins} pins of a board: raise n_pins or lower the others"
+            )
+        if self.category_rule != "scenes" and not self.drawn:
+            raise ValueError(
+                f"category_rule is {self.category_rule!r}, and simulated embeddings (drawn=False) "
+                "have neither folders nor captions: pass 'scenes'"
             )
         if self.bandwidth == 0 and not self.normalised_assignments:
             raise ValueError(
@@ -346,7 +355,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "n_null_pairs": 40,
         "n_power_pairs": 20,
         "min_category_pins": 4,
-        "n_categories": 3,
         "n_style_clusters": 3,
         "n_known_worlds": 4,
     },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,12 @@ import pandas as pd
 
 from visprof.intervals import Estimate
 from visprof.results.verdicts import is_significant, verdict_above, verdict_of_lead
+from visprof.sentences.numerals import listed
 from visprof.steps.categories import FEWEST_USERS
 
 __all__ = [
-    "carried_over", "category_ranks", "known_carry_over", "source_or_taste", "true_carry_over",
+    "carried_over", "category_ranks", "category_rule", "known_carry_over", "source_or_taste",
+    "true_carry_over",
 ]  # fmt: skip
 
 RESOLVED = 0.8  # share of worlds in which an interval should tell
@@ -39,6 +41,31 @@ AGAINST = {
     "does not hold": "finds users across categories worse than file facts, which is the bad sign",
     "not resolved": "is not told from file facts across categories, which is the bad sign",
 }
+
+
+def category_rule(rule: str, data: str, names: Sequence[str]) -> dict[str, Any]:
+    """What a category is on this page, in a sentence that names them.
+
+    Parameters
+    ----------
+    rule : str
+        The parameter of this name.
+    data : str
+        Folder of the study; empty where its users are simulated.
+    names : sequence of str
+        Of the categories.
+    """
+    of_class = (
+        "of the class that a linear probe of the CNN's features finds likeliest"
+        if data
+        else "of the true class"
+    )
+    what = {
+        "scenes": f"the group of its class of scenes, {of_class}",
+        "folders": "the sub-folder that it lies in, within the board's",
+        "words": "the first word, in its caption, of those that captions of most boards have",
+    }[rule]
+    return {"categories": f"A pin's category is {what}: {listed(names)}."}
 
 
 def _needed(known: pd.DataFrame) -> str:

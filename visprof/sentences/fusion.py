@@ -42,6 +42,7 @@ AGAINST = {
     NOT_RESOLVED: "the data do not decide between it and",
 }  # fmt: skip
 PARTS = ("categories", "styles within categories")
+RESOLVED = 0.8  # share of worlds in which an interval should tell
 
 
 def fusion_tastes(worlds: pd.DataFrame) -> dict[str, Any]:
@@ -243,42 +244,48 @@ def fusion_grain(found: pd.DataFrame) -> dict[str, Any]:
     return {"grain": f"{sentence[0].upper()}{sentence[1:]}. {told}"}
 
 
-def fusion_answer(numbers: Mapping[str, Estimate]) -> dict[str, Any]:
-    """Does fusion of both levels help, in a sentence.
+def _needed(power: pd.DataFrame) -> str:
+    """How many users it takes, by what styles tell, in simulated worlds."""
+    said = []
+    for truth, of in power.sort_values("n_users").groupby("truth"):
+        enough = of.loc[of["found"] >= RESOLVED, "n_users"]
+        n = f"{enough.iloc[0]} users" if len(enough) else f"more than {of['n_users'].max()} users"
+        said.append(f"{n} where they tell {truth:.3f} bits a pin")
+    return f"in simulated worlds it takes {listed(said[::-1])}"
+
+
+def fusion_answer(numbers: Mapping[str, Estimate], power: pd.DataFrame) -> dict[str, Any]:
+    """Does fusion of both levels help, in a sentence, and how many users an answer takes.
 
     Parameters
     ----------
     numbers : mapping of str to Estimate
         The step ``fusion_numbers``.
+    power : DataFrame
+        The step ``fusion_power``.
     """
-    intra = verdict_above(numbers["fusion.bits.intra"], 0)
-    if intra == HOLDS and not is_significant(numbers["fusion.bits.intra.p"].value):
-        return {
-            "answer": "Whether styles within categories add to what categories tell cannot be "
-            "answered with these users: styles that are dealt within categories may tell as much."
-        }
-    key = f"fusion.mrr.fusion-{slug('categories')}"
-    lead = verdict_of_lead(numbers[key], numbers[f"{key}.p.holm"].value)
-    n = numbers["fusion.bits.intra"].n
-    arm = (numbers["fusion.bits.intra"].high - numbers["fusion.bits.intra"].low) / 2
-    if intra == HOLDS:
-        ranks = {
-            HOLDS: "and finding users gains by it",
-            DOES_NOT_HOLD: "and yet finding users loses by it",
-            NOT_RESOLVED: "though the data do not show that finding users gains by it",
-        }[lead]
-        return {"answer": f"Styles within categories add to what categories tell, {ranks}."}
-    if intra == DOES_NOT_HOLD:
-        return {
+    needed = _needed(power)
+    said = {"power": f"{needed[0].upper()}{needed[1:]}."}
+    intra = numbers["fusion.bits.intra"]
+    verdict = verdict_above(intra, 0)
+    if verdict == DOES_NOT_HOLD:
+        return said | {
             "answer": "The bad sign is there: styles within categories take away from what "
             "categories tell."
         }
-    value = abs(numbers["fusion.bits.intra"].value)
-    needed = "more users than can be said"
-    if value > 0:
-        needed = f"about {max(n + 1, round(n * (arm / value) ** 2)):,} users"
-    return {
-        "answer": "Whether styles within categories add to what categories tell cannot be "
-        f"answered with these {n:,} users; if the true value were the estimated one, {needed} "
-        "would be needed."
-    }
+    open_ = "Whether styles within categories add to what categories tell cannot be answered"
+    if verdict == NOT_RESOLVED:
+        return said | {"answer": f"{open_} with these {intra.n:,} users; {needed}."}
+    if not is_significant(numbers["fusion.bits.intra.p"].value):
+        return said | {
+            "answer": f"{open_} with these {intra.n:,} users: styles that are dealt within "
+            "categories may tell as much."
+        }
+    key = f"fusion.mrr.fusion-{slug('categories')}"
+    lead = verdict_of_lead(numbers[key], numbers[f"{key}.p.holm"].value)
+    ranks = {
+        HOLDS: "and finding users gains by it",
+        DOES_NOT_HOLD: "and yet finding users loses by it",
+        NOT_RESOLVED: "though the data do not show that finding users gains by it",
+    }[lead]
+    return said | {"answer": f"Styles within categories add to what categories tell, {ranks}."}

@@ -9,21 +9,21 @@ from visprof import carry_over, category_ranks, profiles
 from visprof.embedding import Features
 from visprof.intervals import Estimate, jackknife_over_seeds, mean_over_seeds
 from visprof.rank_scores import holm, randomisation_test
-from visprof.scene_groups import scene_groups
 from visprof.shares import wilson_interval
 from visprof.sources import vectors
-from visprof.steps.data import BoardSplit, PinArrays, SceneSplit
+from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.error_rates import LEVEL
+from visprof.steps.pin_categories import PinCategories, analysed_categories
 from visprof.steps.pin_parts import within_class
 from visprof.steps.registry import step, variant
 from visprof.steps.user_ranking import slug
 from visprof.ties import at_most
 
 __all__ = [
-    "CARRIED", "COMPONENTS", "KNOWN_PERMUTATIONS", "KNOWN_USERS", "KNOWN_WORLD", "carry_over_known",
-    "carry_over_levels", "carry_over_numbers", "carry_over_pvalues", "carry_over_shares",
-    "carry_over_worlds", "category_census", "category_embedding", "category_features",
-    "category_transfer", "pin_categories", "vector_categories", "vector_category_embedding",
+    "CARRIED", "COMPONENTS", "KNOWN_PERMUTATIONS", "KNOWN_USERS", "KNOWN_WORLD",
+    "carry_over_by_rule", "carry_over_known", "carry_over_levels", "carry_over_numbers",
+    "carry_over_pvalues", "carry_over_shares", "carry_over_worlds", "category_census",
+    "category_embedding", "category_features", "category_transfer", "vector_category_embedding",
 ]  # fmt: skip
 
 COMPONENTS = 20  # principal components of the CNN's outputs, of the background
@@ -41,31 +41,6 @@ KNOWN_WORLD = {  # of taste about as strong as users' on real boards
     "n_pins": 48, "n_dims": 8, "n_classes": 6, "n_categories": 3, "class_taste": 0.0,
     "class_spread": 0.5, "style_spread": 1.5, "session_length": 2.0,
 }  # fmt: skip
-
-
-@step
-def pin_categories(
-    board_split: BoardSplit,
-    pin_truth: pd.DataFrame | None,
-    scene_split: SceneSplit,
-    probe_histogram: np.ndarray | None,
-) -> np.ndarray:
-    """Category of each analysed pin, (n_analysed,) of str: the group of its scene's class.
-
-    The true class where it is known, or else the one that a probe of the CNN's features finds
-    likeliest among those of the labelled scenes.
-    """
-    if pin_truth is not None:
-        return scene_groups(board_split.arrays(pin_truth["scene"].to_numpy()).analysed)
-    names = np.unique(scene_split.train["label"])
-    return scene_groups(names)[probe_histogram.argmax(axis=1)]
-
-
-@variant("pin_categories", drawn=False)
-def vector_categories(board_split: BoardSplit, vector_world: dict[str, float]) -> np.ndarray:
-    """Category of each analysed pin: the number of its class's group, as text."""
-    world = vectors.simulate_embeddings(**vector_world)
-    return world.categories[board_split.analysed["row"].to_numpy()].astype(str)
 
 
 @step(kept=False)
@@ -114,7 +89,7 @@ def category_features(
 @step
 def category_census(
     board_split: BoardSplit,
-    pin_categories: np.ndarray,
+    analysed_categories: np.ndarray,
     pin_sessions: np.ndarray | None,
     min_category_pins: int,
 ) -> pd.DataFrame:
@@ -126,7 +101,7 @@ def category_census(
     pins = pd.DataFrame(
         {
             "user": board_split.analysed["board"].to_numpy(),
-            "category": pin_categories,
+            "category": analysed_categories,
             "session": _sessions(board_split, pin_sessions),
         }
     )
@@ -149,7 +124,7 @@ def _asked(
     category_features: dict[str, np.ndarray],
     category_census: pd.DataFrame,
     board_split: BoardSplit,
-    pin_categories: np.ndarray,
+    analysed_categories: np.ndarray,
     pin_sessions: np.ndarray | None,
 ) -> tuple[dict[str, np.ndarray], tuple[np.ndarray, ...]]:
     """Features that vary over the pins that count, none if users are too few; and their pins'."""
@@ -160,13 +135,13 @@ def _asked(
     if not (np.triu(shared, 1) >= FEWEST_USERS).any():
         return {}, ()
     cells = pd.MultiIndex.from_frame(counted[["user", "category"]])
-    used = pd.MultiIndex.from_arrays([users, pin_categories]).isin(cells)
+    used = pd.MultiIndex.from_arrays([users, analysed_categories]).isin(cells)
     varied = {
         name: values
         for name, values in category_features.items()
         if (values[used] != values[used][0]).any()
     }
-    return varied, (users, pin_categories, _sessions(board_split, pin_sessions))
+    return varied, (users, analysed_categories, _sessions(board_split, pin_sessions))
 
 
 @step
@@ -174,13 +149,13 @@ def carry_over_shares(
     category_features: dict[str, np.ndarray],
     category_census: pd.DataFrame,
     board_split: BoardSplit,
-    pin_categories: np.ndarray,
+    analysed_categories: np.ndarray,
     pin_sessions: np.ndarray | None,
     min_category_pins: int,
 ) -> dict[str, carry_over.CarryOver]:
     """Shares of variance and carry-over, by feature; none where users are too few."""
     asked, known = _asked(
-        category_features, category_census, board_split, pin_categories, pin_sessions
+        category_features, category_census, board_split, analysed_categories, pin_sessions
     )
     return {
         name: carry_over.carry_over(values, *known, min_category_pins)
@@ -193,7 +168,7 @@ def carry_over_pvalues(
     category_features: dict[str, np.ndarray],
     category_census: pd.DataFrame,
     board_split: BoardSplit,
-    pin_categories: np.ndarray,
+    analysed_categories: np.ndarray,
     pin_sessions: np.ndarray | None,
     min_category_pins: int,
     n_permutations: int,
@@ -201,7 +176,7 @@ def carry_over_pvalues(
 ) -> dict[str, tuple[float, float]]:
     """p-values of taste, and of general taste, by feature."""
     asked, known = _asked(
-        category_features, category_census, board_split, pin_categories, pin_sessions
+        category_features, category_census, board_split, analysed_categories, pin_sessions
     )
     return {
         name: tuple(
@@ -213,11 +188,52 @@ def carry_over_pvalues(
 
 
 @step
+def carry_over_by_rule(
+    scene_categories: PinCategories,
+    folder_categories: PinCategories | None,
+    word_categories: PinCategories | None,
+    category_embedding: PinArrays,
+    board_split: BoardSplit,
+    pin_sessions: np.ndarray | None,
+    min_category_pins: int,
+    n_permutations: int,
+    seed: int,
+) -> dict[str, Estimate]:
+    """What carries over, by what a category is; of the embedding.
+
+    Keys ``carry.by-words.rho`` and so on, as those of `carry_over_numbers`, ``carry.by-words.n``
+    (categories in which users count) and ``carry.by-words.users``; where these are too few, that
+    alone. Nothing of a rule that the data have no categories by.
+    """
+    numbers: dict[str, Estimate] = {}
+    features = {"embedding": category_embedding.analysed}
+    for rule, categories in (
+        ("scenes", scene_categories), ("folders", folder_categories), ("words", word_categories),
+    ):  # fmt: skip
+        if categories is None:
+            continue
+        key = f"carry.by-{rule}"
+        own = analysed_categories(categories, board_split)
+        census = category_census(board_split, own, pin_sessions, min_category_pins)
+        counted = census[census["counts"]]
+        n_users = counted["user"].nunique()
+        numbers[f"{key}.users"] = Estimate(float(n_users), n=n_users, unit="users")
+        known = features, census, board_split, own, pin_sessions, min_category_pins
+        for shares in carry_over_shares(*known).values():
+            numbers |= {f"{key}.{part}": of for part, of in shares.estimates().items()}
+            numbers[f"{key}.n"] = Estimate(float(counted["category"].nunique()))
+        for p_values in carry_over_pvalues(*known, n_permutations, seed).values():
+            for part, p_value in zip(("taste", "general"), p_values, strict=True):
+                numbers[f"{key}.{part}.p"] = Estimate(p_value, n=n_users, unit="users")
+    return numbers
+
+
+@step
 def category_transfer(
     category_features: dict[str, np.ndarray],
     category_census: pd.DataFrame,
     board_split: BoardSplit,
-    pin_categories: np.ndarray,
+    analysed_categories: np.ndarray,
     pin_sessions: np.ndarray | None,
     min_category_pins: int,
 ) -> pd.DataFrame:
@@ -227,7 +243,7 @@ def category_transfer(
     `visprof.category_ranks.TransferRanks`), of users who have a pair of categories.
     """
     asked, known = _asked(
-        category_features, category_census, board_split, pin_categories, pin_sessions
+        category_features, category_census, board_split, analysed_categories, pin_sessions
     )
     times = board_split.analysed["time"].to_numpy()
     columns = ["feature", "user", "other", "same", "random", "n_candidates"]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
+from numpy.typing import NDArray
 
 from visprof import boards, profiles, variation
-from visprof.embedding import Features
 from visprof.hierarchy import (
     Bits,
     HierarchicalProfile,
@@ -22,29 +19,25 @@ from visprof.hierarchy import (
 from visprof.intervals import Estimate, mean_over_seeds
 from visprof.rank_scores import holm, random_mrr, randomisation_test
 from visprof.steps.data import BoardSplit, PinArrays
+from visprof.steps.pin_categories import PinCategories
 from visprof.steps.pin_parts import as_codes
 from visprof.steps.profile_kinds import drawn_pins
 from visprof.steps.registry import step
 from visprof.steps.user_ranking import by_user, slug, with_most_pins
 from visprof.vocabulary import VisualVocabulary, count_distinct
-from visprof.words import words
 
 __all__ = [
     "BASELINES",
     "BITS",
     "MODELS",
     "FusionScores",
-    "PinCategories",
-    "category_words",
     "cell_counts",
     "fused",
     "fusion_numbers",
     "fusion_scores",
     "fusion_table",
-    "group_classes",
     "intra_pvalue",
     "pin_styles",
-    "scene_categories",
     "session_icc",
     "style_clusters",
 ]  # fmt: skip
@@ -59,107 +52,22 @@ BASELINES = ("image", "mean embedding", "whitened", "within-class residual", "fi
 UNTEMPERED = "fusion, sessions ignored"
 MOST_DEALS = 199
 STYLE_COMPONENTS = 20  # principal components that styles are clustered in
-CLEAR_WORD = 3.0  # standard errors: of hundreds of words, few are so far off by chance
-FINE = 20  # categories, at most, beside those that the study asks for
 
 
-# --- categories and styles of pins
-
-
-@dataclass(frozen=True)
-class PinCategories:
-    """Category of each pin by number, the background's first, and the categories' names."""
-
-    codes: np.ndarray
-    names: tuple[str, ...]
-
-
-@step
-def scene_categories(
-    pin_truth: pd.DataFrame | None,
-    pin_features: Features | None,
-    pin_embedding: PinArrays,
-    board_split: BoardSplit,
-    n_categories: int,
-    start: int,
-) -> PinCategories:
-    """Groups of scenes: of the true classes that look alike, or clusters of the CNN's outputs.
-
-    True classes are joined by Ward's method on the means of their pins of the background.
-    """
-    outputs = pin_embedding.stacked() if pin_features is None else np.float64(pin_features.outputs)
-    if pin_truth is not None:
-        return group_classes(pin_truth["scene"], board_split, outputs, n_categories)
-    codes = _clusters(outputs, len(board_split.background), n_categories, start)
-    captions = board_split.background["caption"].to_list()
-    told = category_words(board_split.arrays(codes).background, captions, n_categories)
-    names = (
-        f"group {number}{': ' if of else ''}{', '.join(of)}" for number, of in enumerate(told, 1)
-    )
-    return PinCategories(codes, tuple(names))
-
-
-def category_words(codes: NDArray, captions: list[str], n_categories: int) -> list[list[str]]:
-    """Words by which captions of each category tell it from the others: two, or fewer.
-
-    Those of the largest log ratios of shares in units of their standard errors, if above
-    `CLEAR_WORD`; none where captions do not tell.
-    """
-    found = [set(words(caption)) for caption in captions]
-    own = [Counter[str]() for _ in range(n_categories)]
-    for code, of in zip(codes.tolist(), found, strict=True):
-        own[code].update(of)
-    everywhere = sum(own, Counter())
-    sizes = np.bincount(codes, minlength=n_categories)
-    chosen = []
-    for counts, size in zip(own, sizes.tolist(), strict=True):
-        scores = {}
-        for word, count in counts.items():
-            here, elsewhere = count + 0.5, everywhere[word] - count + 0.5
-            ratio = here / (size + 1) * (len(codes) - size + 1) / elsewhere
-            scores[word] = float(np.log(ratio) / np.sqrt(1 / here + 1 / elsewhere))
-        best = sorted(scores, key=lambda word: (-round(scores[word], 9), word))[:2]
-        chosen.append([word for word in best if scores[word] > CLEAR_WORD])
-    return chosen
-
-
-def _clusters(rows: NDArray, n_background: int, n: int, random_state: int) -> NDArray[np.int64]:
-    """Nearest of `n` centres, or of as many as the background's rows differ, which come first."""
-    learnt = rows[:n_background]
-    centres = VisualVocabulary(count_distinct(learnt, n), bandwidth=0, random_state=random_state)
-    return centres.fit(learnt).transform(rows).argmax(axis=1)
-
-
-def group_classes(
-    classes: ArrayLike, board_split: BoardSplit, outputs: NDArray, n_groups: int
-) -> PinCategories:
-    """Groups of classes whose pins of the background look alike, named by the classes."""
-    names = np.unique(np.asarray(classes))
-    of_class = board_split.arrays(as_codes(classes))
-    of_background = board_split.arrays(outputs).background
-    means = np.tile(of_background.mean(axis=0), (len(names), 1))
-    there, sums = profiles.user_profiles(of_background, of_class.background, counts=True)
-    means[there] = sums / np.bincount(of_class.background)[there, None]
-    if len(names) > n_groups:
-        groups = fcluster(linkage(means, "ward"), n_groups, "maxclust")
-    else:
-        groups = np.arange(len(names))
-    groups = pd.factorize(groups)[0]  # in the order of their first class
-    members = [[str(name) for name in names[groups == of]] for of in range(groups.max() + 1)]
-    return PinCategories(groups[as_codes(classes)], tuple(", ".join(of) for of in members))
+# --- styles of pins
 
 
 @step
 def pin_styles(
     pin_embedding: PinArrays,
-    scene_categories: PinCategories,
+    pin_categories: PinCategories,
     board_split: BoardSplit,
     n_style_clusters: int,
     start: int,
 ) -> np.ndarray:
     """Style of each pin by number, the background's first (see `style_clusters`)."""
     return style_clusters(
-        pin_embedding.stacked(), scene_categories.codes, len(board_split.background),
+        pin_embedding.stacked(), pin_categories.codes, len(board_split.background),
         n_style_clusters, start,
     )  # fmt: skip
 
@@ -184,7 +92,10 @@ def style_clusters(
     means[there] = sums / np.bincount(categories[:n_background])[there, None]
     left = embedded - means[categories]
     left = profiles.whiten(left, left[:n_background], STYLE_COMPONENTS)
-    return _clusters(left, n_background, n_styles, random_state)
+    learnt = left[:n_background]
+    n_styles = count_distinct(learnt, n_styles)
+    centres = VisualVocabulary(n_styles, bandwidth=0, random_state=random_state).fit(learnt)
+    return centres.transform(left).argmax(axis=1)
 
 
 def cell_counts(
@@ -308,7 +219,7 @@ def _counted(
 
 @step
 def fusion_scores(
-    scene_categories: PinCategories,
+    pin_categories: PinCategories,
     pin_styles: np.ndarray,
     board_split: BoardSplit,
     pin_sessions: np.ndarray | None,
@@ -325,9 +236,9 @@ def fusion_scores(
     Pins, and so users and splits, are those of chapter 6. Where background boards are analysed,
     too, each user's last pins are scored by a population without that user.
     """
-    n_categories = len(scene_categories.names)
+    n_categories = len(pin_categories.names)
     n_cells = n_categories * n_style_clusters
-    cells = board_split.arrays(scene_categories.codes * n_style_clusters + pin_styles)
+    cells = board_split.arrays(pin_categories.codes * n_style_clusters + pin_styles)
     sample = _sampled(board_split, pin_sessions, n_pins, n_test, max(train_sizes), seed)
     all_users = board_split.analysed["board"].to_numpy()
     icc = session_icc(cells.analysed, all_users, pin_sessions)

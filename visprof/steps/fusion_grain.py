@@ -7,10 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import mutual_info_score
 
-from visprof.embedding import Features
 from visprof.intervals import Estimate, mean_over_seeds
 from visprof.steps.data import BoardSplit, PinArrays
-from visprof.steps.fusion import FINE, fusion_scores, scene_categories, style_clusters
+from visprof.steps.fusion import fusion_scores, style_clusters
+from visprof.steps.pin_categories import PinCategories, named_categories
 from visprof.steps.pin_parts import as_codes
 from visprof.steps.registry import step
 
@@ -21,13 +21,13 @@ GRAIN_PARTS = ("inter", "intra", "interaction", "fusion", "mrr")
 
 @step
 def grain_scores(
+    pin_categories: PinCategories,
+    scene_classes: np.ndarray,
     pin_truth: pd.DataFrame | None,
-    pin_features: Features | None,
     pin_embedding: PinArrays,
     board_split: BoardSplit,
     pin_sessions: np.ndarray | None,
     session_rule: str,
-    n_categories: int,
     n_style_clusters: int,
     n_pins: int,
     n_test: int,
@@ -37,14 +37,11 @@ def grain_scores(
 ) -> dict[int, dict[str, np.ndarray]]:
     """Of each user, bits by part and the reciprocal rank by fusion, by the number of categories.
 
-    Those of the study, and up to `FINE`. Where the truth is known, also ``told_class`` and
+    Those of the study, and classes of scenes. Where the truth is known, also ``told_class`` and
     ``told_style`` (see `told_of`).
     """
     found: dict[int, dict[str, np.ndarray]] = {}
-    for grain in sorted({n_categories, FINE}):
-        categories = scene_categories(
-            pin_truth, pin_features, pin_embedding, board_split, grain, start
-        )
+    for categories in (pin_categories, named_categories(scene_classes)):
         styles = style_clusters(
             pin_embedding.stacked(), categories.codes, len(board_split.background),
             n_style_clusters, start,

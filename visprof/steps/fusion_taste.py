@@ -7,7 +7,8 @@ import pandas as pd
 
 from visprof.hierarchy import HierarchicalProfile, session_weights
 from visprof.steps.data import BoardSplit
-from visprof.steps.fusion import FusionScores, PinCategories, cell_counts
+from visprof.steps.fusion import cell_counts, session_icc
+from visprof.steps.pin_categories import PinCategories
 from visprof.steps.registry import step
 
 __all__ = ["fusion_taste", "style_names"]
@@ -27,7 +28,7 @@ COLOURS = (
 @step
 def style_names(
     pin_styles: np.ndarray,
-    scene_categories: PinCategories,
+    pin_categories: PinCategories,
     board_split: BoardSplit,
     pin_truth: pd.DataFrame | None,
     palettes: np.ndarray | None,
@@ -40,7 +41,7 @@ def style_names(
     the background's pins, `truth` the commonest true style where it is known, `purity` how many
     pins of the style have it.
     """
-    styles, categories = (board_split.arrays(of) for of in (pin_styles, scene_categories.codes))
+    styles, categories = (board_split.arrays(of) for of in (pin_styles, pin_categories.codes))
     left = None
     if palettes is not None:
         means = pd.DataFrame(palettes).groupby(categories.analysed).transform("mean")
@@ -69,12 +70,11 @@ def style_names(
 @step
 def fusion_taste(
     own_board: str,
-    scene_categories: PinCategories,
+    pin_categories: PinCategories,
     pin_styles: np.ndarray,
     style_names: pd.DataFrame,
     board_split: BoardSplit,
     pin_sessions: np.ndarray | None,
-    fusion_scores: FusionScores,
     n_style_clusters: int,
 ) -> pd.DataFrame:
     """What one user's taste consists of, at both levels.
@@ -84,13 +84,14 @@ def fusion_taste(
     in the population), style, own_style, everyone_style (share of the style among its pins),
     own_images, other_images (of the category and style; empty where there is no picture).
     """
-    n_categories = len(scene_categories.names)
+    n_categories = len(pin_categories.names)
     n_cells = n_categories * n_style_clusters
-    cells = board_split.arrays(scene_categories.codes * n_style_clusters + pin_styles)
+    cells = board_split.arrays(pin_categories.codes * n_style_clusters + pin_styles)
     boards = board_split.analysed["board"].to_numpy()
     weights = None
     if pin_sessions is not None:
-        weights = session_weights(boards, pin_sessions, fusion_scores.icc)
+        icc = session_icc(cells.analysed, boards, pin_sessions)
+        weights = session_weights(boards, pin_sessions, icc)
     owners = board_split.background["board"].to_numpy()
     others = owners != own_board
     profile = HierarchicalProfile(n_categories).fit(
@@ -112,7 +113,7 @@ def fusion_taste(
         style = int(np.argmax(of_own - of_all))
         cell = category * n_style_clusters + style
         rows.append({
-            "category": scene_categories.names[category],
+            "category": pin_categories.names[category],
             "pins": int((cells.analysed[mine] // n_style_clusters == category).sum()),
             "own": own[category].sum(), "everyone": everyone[category].sum(),
             "style": names[style], "own_style": of_own[style], "everyone_style": of_all[style],

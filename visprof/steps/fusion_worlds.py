@@ -34,8 +34,9 @@ from visprof.steps.user_ranking import slug
 from visprof.vocabulary import VisualVocabulary
 
 __all__ = [
-    "FUSION_TASTES", "KNOWN_STRENGTHS", "LEVELS", "LEVEL_SESSIONS", "fusion_level",
-    "fusion_recovery", "fusion_world_numbers", "fusion_worlds",
+    "FUSION_TASTES", "KNOWN_STRENGTHS", "LEVELS", "LEVEL_SESSIONS", "POWER_STRENGTHS",
+    "POWER_USERS", "fusion_level", "fusion_power", "fusion_recovery", "fusion_world_numbers",
+    "fusion_worlds",
 ]  # fmt: skip
 
 # taste in classes, taste in styles, and in how many classes that is
@@ -52,6 +53,8 @@ N_BACKGROUND = 60  # users of each world whose tastes the population's are learn
 KNOWN_STRENGTHS = (1.0, 4.0, 16.0)  # of tastes at both levels, in pins: strong, middling, weak
 LEVELS = (4, 4)  # categories, and styles of each, of the worlds of known strength
 N_KNOWN_USERS = 40  # of background, and as many whose bits are measured
+POWER_STRENGTHS = (4.0, 16.0, 64.0)
+POWER_USERS = (10, 20, 40, 80, 160)  # the first of each world's
 LEVEL_SESSIONS = (1, 5)  # pins of a session in the worlds without a taste in styles
 DEALS = 19  # as few as a level of 5 % allows
 
@@ -211,6 +214,41 @@ def fusion_recovery(
     return pd.DataFrame(rows, columns=columns)
 
 
+@step
+def fusion_power(
+    n_pins: int, n_test: int, train_sizes: tuple[int, ...], n_known_worlds: int, seed: int
+) -> pd.DataFrame:
+    """In how many worlds so many users are enough to see what styles within categories tell.
+
+    Columns strength (of tastes at both levels), truth (bits a pin of intra, exactly expected),
+    n_users, found (share of worlds whose 95 % interval of intra bits is above 0), low, high (its
+    interval) and n_worlds.
+    """
+    n_categories, n_styles = LEVELS
+    n_train = max(train_sizes)
+    rows = []
+    for number, strength in enumerate(POWER_STRENGTHS):
+        alpha = np.full(n_categories, strength / n_categories)
+        styles = np.full(LEVELS, strength / n_styles)
+        truth = expected_bits(alpha, styles, n_train)[1]
+        above = np.zeros(len(POWER_USERS))
+        for world in range(n_known_worlds):
+            rng = np.random.default_rng([seed, 1, number, world])
+            (background,) = _draw_users(rng, N_KNOWN_USERS, (n_pins,), alpha, styles)
+            counts = _draw_users(rng, max(POWER_USERS), (n_train, n_test), alpha, styles)
+            intra = HierarchicalProfile(n_categories).fit(background).bits(*counts).intra
+            for place, n_users in enumerate(POWER_USERS):
+                (of,) = mean_over_seeds(intra[None, :n_users, None], "users", 500, world)
+                above[place] += of.low > 0
+        for n_users, share in zip(POWER_USERS, above / n_known_worlds, strict=True):
+            rows.append((
+                strength, truth, n_users, share, *wilson_interval(share, n_known_worlds),
+                n_known_worlds,
+            ))  # fmt: skip
+    columns = ["strength", "truth", "n_users", "found", "low", "high", "n_worlds"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 # --- worlds without a taste in styles
 
 
@@ -288,12 +326,16 @@ def _session_cells(
 
 @step
 def fusion_world_numbers(
-    fusion_worlds: pd.DataFrame, fusion_recovery: pd.DataFrame, fusion_level: pd.DataFrame
+    fusion_worlds: pd.DataFrame,
+    fusion_recovery: pd.DataFrame,
+    fusion_power: pd.DataFrame,
+    fusion_level: pd.DataFrame,
 ) -> dict[str, Estimate]:
     """Known worlds in numbers: keys such as ``fusion.world.both.mrr.fusion``.
 
-    ``fusion.known.4.intra.covered`` is the coverage at a known strength, ``.bias`` the bias, and
-    ``fusion.level.1`` the level of the deal with sessions of so many pins.
+    ``fusion.known.4.intra.covered`` is the coverage at a known strength, ``.bias`` the bias;
+    ``fusion.power.16.40`` the share of worlds of a known strength in which so many users are
+    enough; and ``fusion.level.1`` the level of the deal with sessions of so many pins.
     """
     numbers = {
         f"fusion.world.{slug(row.taste)}.{row.measure.lower()}.{slug(row.model)}": row.estimate
@@ -303,6 +345,9 @@ def fusion_world_numbers(
         key, n = f"fusion.known.{row.strength:g}.{row.part}", row.n_worlds
         numbers[f"{key}.covered"] = Estimate(row.covered, row.low, row.high, n, "worlds")
         numbers[f"{key}.bias"] = Estimate(row.bias, n=n, unit="worlds")
+    for row in fusion_power.itertuples():
+        of = Estimate(row.found, row.low, row.high, row.n_worlds, "worlds")
+        numbers[f"fusion.power.{row.strength:g}.{row.n_users}"] = of
     for row in fusion_level.itertuples():
         key, n = f"fusion.level.{row.session_pins}", row.n_worlds
         numbers[key] = Estimate(row.rejected, row.low, row.high, n, "worlds")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import softmax
+from sklearn.pipeline import Pipeline
 
 from visprof import embedding, palette, probes, profiles, text
 from visprof import file_facts as files
@@ -17,7 +18,8 @@ from visprof.steps.registry import step, variant
 
 __all__ = [
     "as_codes", "file_facts", "no_file_facts", "no_palettes", "no_probe", "no_sentence_vectors",
-    "palettes", "pin_classes", "pin_parts", "pin_truth", "probe_histogram", "sentence_vectors",
+    "palettes", "pin_classes", "pin_parts", "pin_truth", "probe_histogram", "scene_probe",
+    "sentence_vectors",
     "vector_truth", "whitened", "within_class", "word_bags",
 ]  # fmt: skip
 
@@ -114,20 +116,22 @@ def within_class(
 
 
 @step
-def probe_histogram(
-    scene_features: embedding.Features,
-    scene_split: SceneSplit,
-    pin_features: embedding.Features,
-    board_split: BoardSplit,
-) -> np.ndarray | None:
-    """Class probabilities of each analysed pin, by a probe of the CNN's features.
+def scene_probe(scene_features: embedding.Features, scene_split: SceneSplit) -> Pipeline:
+    """Linear probe of the CNN's features.
 
     It learns from the training scenes, as the Siamese network does: of the same labels.
     """
     labels = scene_split.train["label"]
-    probe = probes.fit_linear_probe(scene_features.features[: len(labels)], labels, PROBE_STRENGTH)
+    return probes.fit_linear_probe(scene_features.features[: len(labels)], labels, PROBE_STRENGTH)
+
+
+@step
+def probe_histogram(
+    scene_probe: Pipeline, pin_features: embedding.Features, board_split: BoardSplit
+) -> np.ndarray | None:
+    """Class probabilities of each analysed pin, by the probe of the CNN's features."""
     pins = board_split.arrays(pin_features.features).analysed
-    return probe.predict_proba(np.float64(pins))
+    return scene_probe.predict_proba(np.float64(pins))
 
 
 @variant("probe_histogram", drawn=False)

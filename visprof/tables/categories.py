@@ -12,13 +12,16 @@ from visprof.steps.user_ranking import slug
 from visprof.tables.style import Styler, table
 
 __all__ = [
-    "carry_over_worlds", "category_mrr", "category_mrr_rows", "category_users", "taste_part_rows",
-    "taste_parts",
+    "carry_over_by_rule", "carry_over_worlds", "category_mrr", "category_mrr_rows",
+    "category_users", "taste_part_rows", "taste_parts",
 ]  # fmt: skip
 
 PARTS = {"general": "general taste", "category": "taste within the category"}
 TRAINED = {"other": "another category", "same": "the same category"}
 UNKNOWN = "not defined"
+RULES = {
+    "scenes": "a group of scenes", "folders": "a sub-folder", "words": "a word of the caption",
+}  # fmt: skip
 
 
 def category_users(census: pd.DataFrame) -> Styler:
@@ -103,6 +106,31 @@ def taste_parts(numbers: Mapping[str, Estimate]) -> Styler:
         if f"carry.general.{(name := slug(feature))}.p" in numbers
     ]
     return table(pd.DataFrame(rows or [{"feature": "none: too few users have two categories"}]))
+
+
+def carry_over_by_rule(numbers: Mapping[str, Estimate]) -> Styler:
+    """General taste and carry-over by what a category is, a row a rule.
+
+    Parameters
+    ----------
+    numbers : mapping of str to Estimate
+        The step of this name.
+    """
+    rows = []
+    for rule, words in RULES.items():
+        key = f"carry.by-{rule}"
+        if f"{key}.users" not in numbers:
+            continue
+        row = {"a category is": words, "users": f"{numbers[f'{key}.users'].value:.0f}"}
+        for part, spec, name in (
+            ("n", ".0f", "categories"), ("general", ".1%", "general taste"),
+            ("general.p", ".3f", "p"), ("category", ".1%", "taste within the category"),
+            ("taste.p", ".3f", "p of any taste"), ("rho", ".2f", "carry-over"),
+        ):  # fmt: skip
+            of = numbers.get(f"{key}.{part}")
+            row[name] = UNKNOWN if of is None else format(of, spec)
+        rows.append(row)
+    return table(pd.DataFrame(rows))
 
 
 def category_mrr(numbers: Mapping[str, Estimate]) -> Styler:

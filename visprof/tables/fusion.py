@@ -12,7 +12,7 @@ from visprof.tables.style import Styler, table
 
 __all__ = [
     "fusion_bits", "fusion_by_hand", "fusion_grain", "fusion_level", "fusion_mrr",
-    "fusion_recovery", "fusion_tastes", "fusion_user", "style_clusters",
+    "fusion_power", "fusion_recovery", "fusion_tastes", "fusion_user", "style_clusters",
 ]  # fmt: skip
 
 NAMED_BITS = {
@@ -82,6 +82,24 @@ def fusion_recovery(recovery: pd.DataFrame) -> Styler:
             "strength found": f"{row.recovered:.1f}",
         }
         for row in recovery.itertuples()
+    ]  # fmt: skip
+    return table(pd.DataFrame(rows))
+
+
+def fusion_power(power: pd.DataFrame) -> Styler:
+    """In how many worlds so many users are enough to see what styles tell.
+
+    Parameters
+    ----------
+    power : DataFrame
+        The step of this name.
+    """
+    rows = [
+        {
+            "strength (pins)": f"{strength:g}", "true bits a pin": f"{truth:.4f}",
+            **{f"{row.n_users} users": f"{row.found:.0%}" for row in of.itertuples()},
+        }
+        for (strength, truth), of in power.groupby(["strength", "truth"])
     ]  # fmt: skip
     return table(pd.DataFrame(rows))
 

@@ -1,0 +1,104 @@
+"""Steps: which category each pin is of."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from visprof.parameters import CATEGORY_RULES
+from visprof.scene_groups import scene_groups
+from visprof.sources.vectors import simulate_embeddings
+from visprof.steps import pin_categories as steps
+from visprof.steps.data import BoardSplit
+from visprof.steps.pin_parts import scene_probe
+from visprof.study import Study
+
+
+def pins_of(*boards, images="", captions=""):
+    """Pins of boards, one a row, with pictures and captions."""
+    return pd.DataFrame({"board": boards}).assign(image=images, caption=captions)
+
+
+def names_of(categories):
+    return [categories.names[code] for code in categories.codes]
+
+
+def test_classes_are_true_ones_or_the_likeliest_of_a_probe():
+    features = np.array([[0.0, 0.1], [5.0, 0.0], [0.0, 5.0], [5.1, 0.2], [0.1, 5.2], [0.2, 0.0]])
+    labels = ["street", "coast", "lake", "coast", "lake", "street"]
+    scenes = SimpleNamespace(train=pd.DataFrame({"label": labels}))
+    probe = scene_probe(SimpleNamespace(features=features), scenes)
+    pins = SimpleNamespace(features=np.float32([[4.0, 0.1], [0.0, 0.3], [0.0, 6.0]]))
+    assert steps.scene_classes(None, probe, pins).tolist() == ["coast", "street", "lake"]
+    truth = pd.DataFrame({"scene": ["temple", "street", "temple"]})
+    assert steps.scene_classes(truth, probe, pins).tolist() == ["temple", "street", "temple"]
+
+
+def test_categories_are_groups_of_classes_in_the_order_of_their_names():
+    classes = np.array(["street", "coast", "lake", "temple", "coast"])
+    found = steps.scene_categories(classes)
+    assert found.names == ("landmarks", "town", "water")
+    assert names_of(found) == scene_groups(classes).tolist()
+    split = BoardSplit(pins_of("b", "b"), pins_of("a", "a", "c"), pd.DataFrame())
+    own = steps.analysed_categories(found, split)
+    assert own.tolist() == ["water", "landmarks", "water"]
+
+
+def test_folders_below_a_boards_own_are_categories(tmp_path):
+    top = tmp_path / "boards"
+    top.mkdir()
+    images = ["b/Sea/1.jpg", "b/2.jpg", "a/sea/2014/3.jpg", "a/Food/4.jpg"]
+    images = [str(top / image) for image in images]
+    split = BoardSplit(
+        pins_of("b", "b", images=images[:2]), pins_of("a", "a", images=images[2:]), None
+    )
+    found = steps.folder_categories(split, tmp_path, "boards")
+    assert names_of(found) == ["sea", "(none)", "sea", "food"]
+    flat = BoardSplit(
+        pins_of("b", images=images[1:2]), pins_of("a", images=[f"{top}/a/5.jpg"]), None
+    )
+    assert steps.folder_categories(flat, tmp_path, "boards") is None
+
+
+def test_words_are_those_of_most_background_boards():
+    background = pins_of(
+        *"abcd", captions=["sea dusk IMG_2", "dusk, a sea; own own own", "Sea", "hills"]
+    )
+    analysed = pins_of(*"xyz", captions=["a dusk at sea", "own", "hills"])
+    found = steps.word_categories(BoardSplit(background, analysed, None))
+    assert found.names == ("(none)", "dusk", "sea")
+    assert names_of(found) == ["sea", "dusk", "sea", "(none)", "dusk", "(none)", "(none)"]
+    # of many words, those of the most boards; among equals the first by name
+    told = " ".join("fbcdeg")  # single letters are no words
+    many = [f"{word}{word}" for word in told.split()] + ["aa", "zz"]
+    background = pins_of(*"abc", captions=[" ".join(many), " ".join(many), "zz"])
+    found = steps.word_categories(BoardSplit(background, pins_of("x", captions="ff gg"), None))
+    chosen = sorted(["zz", "aa", "bb", "cc", "dd", "ee"])
+    assert found.names == ("(none)", *[word for word in chosen if word in names_of(found)])
+    assert names_of(found)[-1] == "(none)"
+    alone = BoardSplit(pins_of(*"ab", captions=["sea", "hills"]), analysed, None)
+    assert steps.word_categories(alone) is None
+
+
+def test_simulated_embeddings_have_groups_and_classes_by_number(tmp_path):
+    study = Study("tiny", home=tmp_path, drawn=False)
+    world = simulate_embeddings(**study["vector_world"])
+    split = study["board_split"]
+    rows = np.concatenate([split.background["row"], split.analysed["row"]])
+    found = study["pin_categories"]
+    assert set(found.names) <= set("01234")
+    assert names_of(found) == world.categories[rows].astype(str).tolist()
+    assert study["scene_classes"].tolist() == world.labels[rows].astype(str).tolist()
+
+
+def test_the_rule_decides_what_a_category_is():
+    of = {rule: steps.named_categories([rule]) for rule in CATEGORY_RULES}
+    for rule in CATEGORY_RULES:
+        assert steps.pin_categories(rule, *of.values()) is of[rule]
+    with pytest.raises(ValueError, match=r"category_rule='folders': no board has folders"):
+        steps.pin_categories("folders", of["scenes"], None, of["words"])
+    with pytest.raises(ValueError, match=r"category_rule='words': captions of no two background"):
+        steps.pin_categories("words", of["scenes"], of["folders"], None)
