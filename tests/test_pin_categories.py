@@ -95,10 +95,14 @@ def test_simulated_embeddings_have_groups_and_classes_by_number(tmp_path):
 
 
 def test_the_rule_decides_what_a_category_is():
-    of = {rule: steps.named_categories([rule]) for rule in CATEGORY_RULES}
-    for rule in CATEGORY_RULES:
-        assert steps.pin_categories(rule, *of.values()) is of[rule]
+    scenes, folders, words = (steps.named_categories(["a"], rule) for rule in CATEGORY_RULES[1:])
+    assert [of.rule for of in (scenes, folders, words)] == ["scenes", "folders", "words"]
+    for rule, expected in zip(
+        CATEGORY_RULES, (folders, scenes, folders, words), strict=True
+    ):  # fmt: skip
+        assert steps.pin_categories(rule, scenes, folders, words) is expected
+    assert steps.pin_categories("auto", scenes, None, words) is scenes
     with pytest.raises(ValueError, match=r"category_rule='folders': no board has folders"):
-        steps.pin_categories("folders", of["scenes"], None, of["words"])
+        steps.pin_categories("folders", scenes, None, words)
     with pytest.raises(ValueError, match=r"category_rule='words': captions of no two background"):
-        steps.pin_categories("words", of["scenes"], of["folders"], None)
+        steps.pin_categories("words", scenes, folders, None)

@@ -8,6 +8,7 @@ import pytest
 
 from visprof import sentences
 from visprof.intervals import Estimate
+from visprof.steps.pin_categories import PinCategories
 
 CENSUS = pd.DataFrame(
     {"user": list("aabbc"), "category": ["sea", "town", "sea", "town", "sea"],
@@ -222,5 +223,6 @@ def test_known_worlds_are_told_in_numbers():
     ],
 )  # fmt: skip
 def test_what_a_category_is_is_told(rule, data, said):
-    found = sentences.category_rule(rule, data, ("sea", "town", "(none)"))
+    categories = PinCategories(np.zeros(0, int), ("sea", "town", "(none)"), rule)
+    found = sentences.category_rule(categories, data)
     assert found == {"categories": f"A pin's category is {said}: sea, town and (none)."}

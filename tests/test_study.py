@@ -121,6 +121,10 @@ def test_unknown_parameter_lists_the_known_ones():
             {"bandwidth": 0.0, "normalised_assignments": False},
             "bandwidth is 0, which assignments that are not",
         ),
+        (
+            {"drawn": False, "category_rule": "words"},
+            r"category_rule is 'words', and simulated embeddings .* have neither folders nor",
+        ),
         ({"seed": 4294967296}, "seed is 4294967296; it must be at least 0, at most 2147483647"),
         ({"active_since": "yesterday"}, "active_since is 'yesterday'; it must be a day such as"),
         ({"active_since": "2014-7-1"}, "it must be a day such as 2014-07-01"),

@@ -25,7 +25,7 @@ __all__ = [
 BACKBONES = ("efficientnet-lite0", "squeezenet-places365", "alexnet", "resnet18", "resnet50")
 BACKGROUND_SOURCES = ("active", "rest", "all")
 DISTANCES = ("euclidean", "hellinger", "cosine")
-CATEGORY_RULES = ("scenes", "folders", "words")
+CATEGORY_RULES = ("auto", "scenes", "folders", "words")
 PRECISIONS = ("fp32", "bf16", "auto")
 LARGEST_SEED = 2**31 - 1  # draws of one study take seeds a little above it, of 32 bits at most
 
@@ -262,9 +262,9 @@ class Parameters:
         8, "pins of a user in a category, without which the user does not count there", least=2
     )
     category_rule: str = _parameter(
-        "scenes",
+        "auto",
         "what a pin's category is: its group of scenes, its sub-folder (folders), or a word of its "
-        "caption (words)",
+        "caption (words); auto: folders where boards have any, else scenes",
         choices=CATEGORY_RULES,
     )
     n_style_clusters: int = _parameter(
@@ -293,7 +293,7 @@ class Parameters:
                 f"train_sizes end at {self.train_sizes[-1]}, which with n_test={self.n_test} makes "
                 f"more than n_pins={self.n_pins} pins of a board: raise n_pins or lower the others"
             )
-        if self.category_rule != "scenes" and not self.drawn:
+        if self.category_rule in ("folders", "words") and not self.drawn:
             raise ValueError(
                 f"category_rule is {self.category_rule!r}, and simulated embeddings (drawn=False) "
                 "have neither folders nor captions: pass 'scenes'"
@@ -419,6 +419,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "n_pins": 20,
         "n_test": 10,
         "train_sizes": (2, 4, 6, 8, 10),
+        "n_style_clusters": 4,
     },
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from visprof.intervals import Estimate
 from visprof.results.verdicts import is_significant, verdict_above, verdict_of_lead
 from visprof.sentences.numerals import listed
 from visprof.steps.categories import FEWEST_USERS
+from visprof.steps.pin_categories import PinCategories
 
 __all__ = [
     "carried_over", "category_ranks", "category_rule", "known_carry_over", "source_or_taste",
@@ -43,17 +44,15 @@ AGAINST = {
 }
 
 
-def category_rule(rule: str, data: str, names: Sequence[str]) -> dict[str, Any]:
+def category_rule(categories: PinCategories, data: str) -> dict[str, Any]:
     """What a category is on this page, in a sentence that names them.
 
     Parameters
     ----------
-    rule : str
-        The parameter of this name.
+    categories : PinCategories
+        The step ``pin_categories``.
     data : str
         Folder of the study; empty where its users are simulated.
-    names : sequence of str
-        Of the categories.
     """
     of_class = (
         "of the class that a linear probe of the CNN's features finds likeliest"
@@ -64,8 +63,8 @@ def category_rule(rule: str, data: str, names: Sequence[str]) -> dict[str, Any]:
         "scenes": f"the group of its class of scenes, {of_class}",
         "folders": "the sub-folder that it lies in, within the board's",
         "words": "the first word, in its caption, of those that captions of most boards have",
-    }[rule]
-    return {"categories": f"A pin's category is {what}: {listed(names)}."}
+    }[categories.rule]
+    return {"categories": f"A pin's category is {what}: {listed(categories.names)}."}
 
 
 def _needed(known: pd.DataFrame) -> str:

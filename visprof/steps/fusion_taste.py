@@ -79,7 +79,8 @@ def fusion_taste(
 ) -> pd.DataFrame:
     """What one user's taste consists of, at both levels.
 
-    Of the categories that the user has the most of, beyond what all have, the style likewise.
+    Of the categories that the user has the most of, beyond what all have, the style likewise; only
+    of those that the user has pins of.
     Columns category, pins (the user's own of it), own and everyone (share of it in the profile and
     in the population), style, own_style, everyone_style (share of the style among its pins),
     own_images, other_images (of the category and style; empty where there is no picture).
@@ -108,13 +109,15 @@ def fusion_taste(
     names = style_names["name"].to_list()
     images = board_split.arrays(np.array(board_split.images, dtype=object))
     rows = []
-    for category in np.argsort(-excess, kind="stable")[:N_SHOWN]:
+    own_pins = np.bincount(cells.analysed[mine] // n_style_clusters, minlength=n_categories)
+    order = np.argsort(-excess, kind="stable")
+    for category in order[own_pins[order] > 0][:N_SHOWN]:
         of_own, of_all = (of[category] / of[category].sum() for of in (own, everyone))
         style = int(np.argmax(of_own - of_all))
         cell = category * n_style_clusters + style
         rows.append({
             "category": pin_categories.names[category],
-            "pins": int((cells.analysed[mine] // n_style_clusters == category).sum()),
+            "pins": int(own_pins[category]),
             "own": own[category].sum(), "everyone": everyone[category].sum(),
             "style": names[style], "own_style": of_own[style], "everyone_style": of_all[style],
             "own_images": _first(images.analysed[mine & (cells.analysed == cell)]),

@@ -32,16 +32,17 @@ NONE = "(none)"  # category of pins in no folder, or of no such word
 
 @dataclass(frozen=True)
 class PinCategories:
-    """Category of each pin by number, the background's first, and the categories' names."""
+    """Category of each pin by number, the background's first, the names, and what they are of."""
 
     codes: np.ndarray
     names: tuple[str, ...]
+    rule: str = "scenes"
 
 
-def named_categories(of_pins: ArrayLike) -> PinCategories:
+def named_categories(of_pins: ArrayLike, rule: str = "scenes") -> PinCategories:
     """Categories of pins that go by name, in the order of their names."""
     names = np.asarray(of_pins, dtype=str)
-    return PinCategories(as_codes(names), tuple(np.unique(names).tolist()))
+    return PinCategories(as_codes(names), tuple(np.unique(names).tolist()), rule)
 
 
 @step
@@ -90,7 +91,8 @@ def folder_categories(
     below = [Path(image).relative_to(top).parts[1:-1] for image in board_split.images]
     if not any(below):
         return None
-    return named_categories([folders[0].casefold() if folders else NONE for folders in below])
+    names = [folders[0].casefold() if folders else NONE for folders in below]
+    return named_categories(names, "folders")
 
 
 @variant("folder_categories", drawn=False)
@@ -120,7 +122,7 @@ def word_categories(board_split: BoardSplit) -> PinCategories | None:
     if not shared:
         return None
     chosen = set(shared[:N_WORDS])
-    return named_categories([next((w for w in own if w in chosen), NONE) for own in told])
+    return named_categories([next((w for w in own if w in chosen), NONE) for own in told], "words")
 
 
 @variant("word_categories", drawn=False)
@@ -135,13 +137,15 @@ def pin_categories(
     folder_categories: PinCategories | None,
     word_categories: PinCategories | None,
 ) -> PinCategories:
-    """Categories by the rule of the study.
+    """Categories by the rule of the study; "auto" is folders where boards have any, else scenes.
 
     Raises
     ------
     ValueError
         If the data have no such categories; the message says what to do.
     """
+    if category_rule == "auto":
+        return folder_categories or scene_categories
     found = {"scenes": scene_categories, "folders": folder_categories, "words": word_categories}
     categories = found[category_rule]
     if categories is None:
