@@ -96,8 +96,6 @@ def taste_parts(numbers: Mapping[str, Estimate]) -> Styler:
             "general taste": cell(f"carry.general.{name}", ".1%"),
             "p": cell(f"carry.general.{name}.p", ".3f"),
             "taste within the category": cell(f"carry.category.{name}", ".1%"),
-            "any taste": cell(f"carry.taste.{name}", ".1%"),
-            "p of any": cell(f"carry.taste.{name}.p", ".3f"),
             "session": cell(f"carry.session.{name}", ".1%"),
             "pin": cell(f"carry.pin.{name}", ".1%"),
             "carry-over": cell(f"carry.rho.{name}", ".2f"),
