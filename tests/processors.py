@@ -86,9 +86,11 @@ PROCESSORS = (
 
 
 def run(
-    code: str, processor: Processor, n_threads: int, folder: Path, *arguments: str
+    code: str, processor: Processor, n_threads: int, *arguments: str
 ) -> subprocess.CompletedProcess:
     """Run Python code in a process of its own, as on another processor.
+
+    What numba compiles is kept by the processor that it is for, as all of it.
 
     Parameters
     ----------
@@ -97,8 +99,6 @@ def run(
     processor : Processor
     n_threads : int
         Threads of every library.
-    folder : Path
-        Where compiled code is kept, apart for each processor.
     *arguments : str
         Of the code, in ``sys.argv``.
 
@@ -112,7 +112,6 @@ def run(
         **os.environ,
         **processor.environment,
         **{f"{library}_NUM_THREADS": str(n_threads) for library in threads},
-        "NUMBA_CACHE_DIR": str(folder / f"numba of {processor.name}"),
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "ignore",
     }
@@ -163,14 +162,14 @@ class Numbers:
     verdicts: dict[str, str]
 
 
-def study_numbers(preset: str, processor: Processor, n_threads: int, folder: Path) -> Numbers:
+def study_numbers(preset: str, processor: Processor, n_threads: int) -> Numbers:
     """Numbers of a study of this preset, all of it computed anew in a process of its own.
 
     Verdicts are those of the scorecard, the side of 0 that each interval lies on, and the side of
     .05 of each p-value.
     """
-    with tempfile.TemporaryDirectory(dir=folder) as home:
-        lines = run(_STUDY, processor, n_threads, folder, preset, home).stdout.splitlines()
+    with tempfile.TemporaryDirectory() as home:
+        lines = run(_STUDY, processor, n_threads, preset, home).stdout.splitlines()
     (line,) = (line for line in lines if line.startswith("VALUES "))
     values, of_claims = json.loads(line.removeprefix("VALUES "))
     verdicts = {f"claim {row}": verdict for row, verdict in enumerate(of_claims)}
@@ -221,20 +220,19 @@ def main() -> None:
     possible = [processor for processor in PROCESSORS if processor.is_possible]
     print("processor, threads, numbers equal, largest difference, of, verdicts that change, s")
     first = None
-    with tempfile.TemporaryDirectory() as folder:
-        for processor in possible:
-            for n_threads in threads:
-                start = time.perf_counter()
-                found = study_numbers(preset, processor, n_threads, Path(folder))
-                seconds = time.perf_counter() - start
-                first = first or found
-                difference = compare(first, found)
-                print(
-                    f"{processor.name:28} {n_threads}  {difference.n_equal} of {difference.n}  "
-                    f"{difference.largest:.2g}  {difference.key if difference.largest else '-'}  "
-                    f"{', '.join(difference.verdicts) or 'none'}  {seconds:.0f}",
-                    flush=True,
-                )
+    for processor in possible:
+        for n_threads in threads:
+            start = time.perf_counter()
+            found = study_numbers(preset, processor, n_threads)
+            seconds = time.perf_counter() - start
+            first = first or found
+            difference = compare(first, found)
+            print(
+                f"{processor.name:28} {n_threads}  {difference.n_equal} of {difference.n}  "
+                f"{difference.largest:.2g}  {difference.key if difference.largest else '-'}  "
+                f"{', '.join(difference.verdicts) or 'none'}  {seconds:.0f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -63,24 +63,44 @@ def test_folders_below_a_boards_own_are_categories(tmp_path):
     assert steps.folder_categories(flat, tmp_path, "boards") is None
 
 
-def test_words_are_those_of_most_background_boards():
+def test_words_are_those_that_part_most_background_boards():
     background = pins_of(
-        *"abcd", captions=["sea dusk IMG_2", "dusk, a sea; own own own", "Sea", "hills"]
+        *"aabbccdd",
+        captions=[
+            "sea, and dusk IMG_2",
+            "oak",
+            "oak; and oak sea",
+            "",
+            "Dusk and",
+            "x1",
+            "oak",
+            "",
+        ],
     )
-    analysed = pins_of(*"xyz", captions=["a dusk at sea", "own", "hills"])
+    analysed = pins_of(*"xyz", captions=["a dusk at sea", "and", "oak sea"])
     found = steps.word_categories(BoardSplit(background, analysed, None))
-    assert found.names == ("(none)", "dusk", "sea")
-    assert names_of(found) == ["sea", "dusk", "sea", "(none)", "dusk", "(none)", "(none)"]
-    # of many words, those of the most boards; among equals the first by name
-    told = " ".join("fbcdeg")  # single letters are no words
-    many = [f"{word}{word}" for word in told.split()] + ["aa", "zz"]
-    background = pins_of(*"abc", captions=[" ".join(many), " ".join(many), "zz"])
-    found = steps.word_categories(BoardSplit(background, pins_of("x", captions="ff gg"), None))
-    chosen = sorted(["zz", "aa", "bb", "cc", "dd", "ee"])
-    assert found.names == ("(none)", *[word for word in chosen if word in names_of(found)])
-    assert names_of(found)[-1] == "(none)"
-    alone = BoardSplit(pins_of(*"ab", captions=["sea", "hills"]), analysed, None)
-    assert steps.word_categories(alone) is None
+    assert found.names == ("(none)", "dusk", "oak", "sea")
+    assert names_of(found) == [
+        "sea", "oak", "oak", "(none)", "dusk", "(none)", "oak", "(none)", "dusk", "(none)", "oak",
+    ]  # fmt: skip
+
+
+def test_a_word_of_most_of_a_boards_captions_does_not_part_it():
+    background = pins_of(*"aaabbb", captions=["all sea", "all", "all", "all sea", "all", "x"])
+    analysed = pins_of("c", captions=["all sea"])
+    assert steps.word_categories(BoardSplit(background, analysed, None)).names == ("(none)", "sea")
+    alone = background.assign(caption=["all sea", "all", "all", "all hills", "all", "all"])
+    assert steps.word_categories(BoardSplit(alone, analysed, None)) is None
+
+
+def test_of_many_words_those_of_the_most_boards_are_taken_and_of_equals_the_first():
+    told = " ".join(["zz", "ff", "bb", "cc", "dd", "ee", "aa"])
+    background = pins_of(*"aabbcc", captions=[told, "", told, "", "zz", ""])
+    found = steps.word_categories(BoardSplit(background, pins_of("x", captions=["ff gg"]), None))
+    assert names_of(found)[-1] == "(none)"  # the seventh
+    each = pins_of(*"abcdef", captions=["aa", "bb", "cc", "dd", "ee", "zz"])
+    found = steps.word_categories(BoardSplit(background, each, None))
+    assert names_of(found)[-6:] == ["aa", "bb", "cc", "dd", "ee", "zz"]
 
 
 def test_simulated_embeddings_have_groups_and_classes_by_number(tmp_path):

@@ -14,14 +14,8 @@ POSSIBLE = [processor for processor in PROCESSORS if processor.is_possible]
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
-    """Folder that compiled code is kept in."""
-    return tmp_path_factory.mktemp("processors")
-
-
-@pytest.fixture(scope="module")
-def here(compiled):
-    return study_numbers("tiny", PROCESSORS[0], 1, compiled)
+def here():
+    return study_numbers("tiny", PROCESSORS[0], 1)
 
 
 # neighbours in the list differ in all libraries; threads take turns
@@ -31,8 +25,8 @@ def here(compiled):
     [(processor, 1 + number % 2) for number, processor in enumerate(POSSIBLE[1:])],
     ids=lambda value: getattr(value, "name", str(value)),
 )
-def test_no_number_depends_on_processor_or_threads(processor, n_threads, compiled, here):
-    difference = compare(here, study_numbers("tiny", processor, n_threads, compiled))
+def test_no_number_depends_on_processor_or_threads(processor, n_threads, here):
+    difference = compare(here, study_numbers("tiny", processor, n_threads))
     assert difference.n > 200
     assert difference.largest <= BOUND, difference.key
     assert difference.verdicts == ()
@@ -56,9 +50,9 @@ print(json.dumps({
 
 @pytest.mark.slow
 @pytest.mark.parametrize("n_threads", [1, 2])
-def test_libraries_believe_what_they_are_told(n_threads, compiled):
+def test_libraries_believe_what_they_are_told(n_threads):
     haswell = PROCESSORS[1]
-    told = json.loads(run(_TELL, haswell, n_threads, compiled).stdout)
+    told = json.loads(run(_TELL, haswell, n_threads).stdout)
     assert told == {
         "torch": "AVX2", "numpy": False, "opencv": False, "numba": "haswell",
         "blas": ["Haswell"], "threads": [n_threads],
@@ -76,6 +70,6 @@ def test_a_difference_is_told_with_its_key_and_what_it_decides():
         compare(one, Numbers({**one.values, "d value": 0.0}, {}))
 
 
-def test_a_failing_process_is_told_with_its_processor_and_error(tmp_path):
+def test_a_failing_process_is_told_with_its_processor_and_error():
     with pytest.raises(RuntimeError, match=r"(?s)on this one, 1 threads.*ZeroDivisionError"):
-        run("1 / 0", PROCESSORS[0], 1, tmp_path)
+        run("1 / 0", PROCESSORS[0], 1)

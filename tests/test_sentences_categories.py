@@ -219,7 +219,8 @@ def test_known_worlds_are_told_in_numbers():
         ("scenes", "mine", "the group of its class of scenes, of the class that a linear probe of "
                            "the CNN's features finds likeliest"),
         ("folders", "mine", "the sub-folder that it lies in, within the board's"),
-        ("words", "", "the first word, in its caption, of those that captions of most boards have"),
+        ("words", "", "the first word, in its caption, of those that part the captions of most "
+                      "boards"),
     ],
 )  # fmt: skip
 def test_what_a_category_is_is_told(rule, data, said):

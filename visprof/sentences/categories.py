@@ -62,7 +62,7 @@ def category_rule(categories: PinCategories, data: str) -> dict[str, Any]:
     what = {
         "scenes": f"the group of its class of scenes, {of_class}",
         "folders": "the sub-folder that it lies in, within the board's",
-        "words": "the first word, in its caption, of those that captions of most boards have",
+        "words": "the first word, in its caption, of those that part the captions of most boards",
     }[categories.rule]
     return {"categories": f"A pin's category is {what}: {listed(categories.names)}."}
 

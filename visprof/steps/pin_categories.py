@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from sklearn.pipeline import Pipeline
 
 from visprof import boards
@@ -102,20 +103,22 @@ def no_folder_categories(board_split: BoardSplit) -> None:
 
 @step
 def word_categories(board_split: BoardSplit) -> PinCategories | None:
-    """Words of captions: the first one, in a pin's caption, of those that most boards use.
+    """Words of captions: the first one, in a pin's caption, of those that part most boards.
 
-    They are the six that captions of the most background boards have, of at least two. None where
-    captions of no two boards share a word.
+    A word parts a background board if at most half of its captions have it: what most have names
+    the board and not a category. The six words of the most boards are taken, of at least two, and
+    no articles, prepositions and the like. None where there is no such word.
     """
     captions = pd.concat([board_split.background["caption"], board_split.analysed["caption"]])
     told = [words(caption) for caption in captions]
-    owners = board_split.background["board"].to_list()  # the first of those whose captions told is
-    used = {
-        (owner, word)
-        for owner, own in zip(owners, told[: len(owners)], strict=True)
-        for word in own
-    }
-    n_boards = Counter(word for _, word in used)
+    owners = board_split.background["board"]
+    pins = {(at, word) for at, own in enumerate(told[: len(owners)]) for word in own}
+    n_captions = Counter((owners.iloc[at], word) for at, word in pins)
+    n_pins = owners.value_counts()
+    n_boards = Counter(
+        word for (owner, word), n in n_captions.items()
+        if 2 * n <= n_pins[owner] and word not in ENGLISH_STOP_WORDS
+    )  # fmt: skip
     shared = sorted(
         (word for word, n in n_boards.items() if n > 1), key=lambda w: (-n_boards[w], w)
     )
