@@ -290,9 +290,11 @@ def test_scores_by_grain_are_those_of_such_categories(known):
     embedded += 0.1 * rng.normal(size=embedded.shape)
     cut = len(split.background)
     truth = pd.DataFrame({"scene": classes, "style": styles}) if known else None
+    coarse = fusion.style_clusters(embedded, categories.codes, cut, N_STYLES, 1)
     found = fusion_grain.grain_scores(
-        categories, classes, truth, pin_arrays(embedded[:cut], embedded[cut:]), split, None, "day",
-        n_style_clusters=N_STYLES, start=1, seed=3, **SPLIT,
+        scores_of(categories, coarse, split), categories, coarse, classes, truth,
+        pin_arrays(embedded[:cut], embedded[cut:]), split, None, "day", n_style_clusters=N_STYLES,
+        start=1, seed=3, **SPLIT,
     )  # fmt: skip
     n_fine = len(np.unique(classes))
     assert list(found) == [3, n_fine]

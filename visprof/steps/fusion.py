@@ -40,6 +40,7 @@ __all__ = [
     "pin_styles",
     "session_icc",
     "style_clusters",
+    "told",
 ]  # fmt: skip
 
 # what ranks users: by the bits of `visprof.hierarchy.Bits` of this name
@@ -217,6 +218,52 @@ def _counted(
     )
 
 
+@dataclass(frozen=True)
+class Told:
+    """What training pins tell of test pins: bits of own ones, and evidence of all pairs.
+
+    `cells` are of the sampled pins, and counts weigh sessions by `icc`.
+    """
+
+    sample: _Sample
+    cells: NDArray
+    icc: float
+    counts: _Counts
+    bits: Bits
+    evidence: Bits
+
+
+def told(
+    categories: PinCategories,
+    styles: NDArray,
+    board_split: BoardSplit,
+    pin_sessions: NDArray | None,
+    session_rule: str,
+    n_pins: int,
+    n_test: int,
+    train_sizes: tuple[int, ...],
+    n_styles: int,
+    seed: int,
+    icc: float | None = None,
+) -> Told:
+    """What users' first pins, the most that there are, tell of their last ones.
+
+    Pins, and so users and splits, are those of chapter 6. Where background boards are analysed,
+    too, each user's last pins are scored by a population without that user. How alike pins of a
+    session are (`icc`) is estimated unless it is given.
+    """
+    n_categories = len(categories.names)
+    cells = board_split.arrays(categories.codes * n_styles + styles)
+    sample = _sampled(board_split, pin_sessions, n_pins, n_test, max(train_sizes), seed)
+    if icc is None:
+        icc = session_icc(cells.analysed, board_split.analysed["board"].to_numpy(), pin_sessions)
+    n_cells = n_categories * n_styles
+    counts = _counted(cells, n_cells, sample, board_split, session_rule, icc)
+    owners = np.unique(board_split.background["board"].to_numpy())
+    bits, evidence = _told(counts, owners, np.unique(sample.users), n_categories)
+    return Told(sample, cells.analysed[sample.rows], icc, counts, bits, evidence)
+
+
 @step
 def fusion_scores(
     pin_categories: PinCategories,
@@ -231,37 +278,29 @@ def fusion_scores(
     n_style_clusters: int,
     seed: int,
 ) -> FusionScores:
-    """Bits and ranks of users' last pins by their first ones, the most that there are.
-
-    Pins, and so users and splits, are those of chapter 6. Where background boards are analysed,
-    too, each user's last pins are scored by a population without that user.
-    """
-    n_categories = len(pin_categories.names)
-    n_cells = n_categories * n_style_clusters
-    cells = board_split.arrays(pin_categories.codes * n_style_clusters + pin_styles)
-    sample = _sampled(board_split, pin_sessions, n_pins, n_test, max(train_sizes), seed)
-    all_users = board_split.analysed["board"].to_numpy()
-    icc = session_icc(cells.analysed, all_users, pin_sessions)
-    names = np.unique(sample.users)
-    owners = np.unique(board_split.background["board"].to_numpy())
-    counts = _counted(cells, n_cells, sample, board_split, session_rule, icc)
-    bits, evidence = _told(counts, owners, names, n_categories)
-    plain, plain_evidence = bits, evidence
-    if icc > 0:
-        whole = _counted(cells, n_cells, sample, board_split, session_rule, 0.0)
-        plain, plain_evidence = _told(whole, owners, names, n_categories)
+    """Bits and ranks of users' last pins by their first ones (see `told`)."""
+    arguments = (
+        pin_categories, pin_styles, board_split, pin_sessions, session_rule, n_pins, n_test,
+        train_sizes, n_style_clusters, seed,
+    )  # fmt: skip
+    found = told(*arguments)
+    plain = told(*arguments, icc=0.0) if found.icc > 0 else found
+    sample, evidence = found.sample, found.evidence
     ranks = {name: 1 / rank_by_score(getattr(evidence, of)).middle for name, of in MODELS.items()}
     weights = np.ones(len(sample.rows))
     if sample.sessions is not None:
-        ranks[UNTEMPERED] = 1 / rank_by_score(plain_evidence.fusion).middle
+        ranks[UNTEMPERED] = 1 / rank_by_score(plain.evidence.fusion).middle
         first = sample.first
-        weights[first] = session_weights(sample.users[first], sample.sessions[first], icc)
+        weights[first] = session_weights(sample.users[first], sample.sessions[first], found.icc)
     p_value = intra_pvalue(
-        HierarchicalProfile(n_categories).fit(counts.background), cells.analysed[sample.rows],
+        HierarchicalProfile(len(pin_categories.names)).fit(found.counts.background), found.cells,
         sample.users, sample.first, sample.last, sample.sessions, weights,
         min(MOST_DEALS, n_permutations), seed,
     )  # fmt: skip
-    return FusionScores(names, bits_by_name(bits), bits_by_name(plain), ranks, icc, p_value)
+    return FusionScores(
+        np.unique(sample.users), bits_by_name(found.bits), bits_by_name(plain.bits), ranks,
+        found.icc, p_value,
+    )  # fmt: skip
 
 
 def _told(counts: _Counts, owners: NDArray, users: NDArray, n_categories: int) -> tuple[Bits, Bits]:

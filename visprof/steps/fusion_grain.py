@@ -7,9 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import mutual_info_score
 
+from visprof.hierarchy import rank_by_score
 from visprof.intervals import Estimate, mean_over_seeds
 from visprof.steps.data import BoardSplit, PinArrays
-from visprof.steps.fusion import fusion_scores, style_clusters
+from visprof.steps.fusion import FusionScores, bits_by_name, style_clusters, told
 from visprof.steps.pin_categories import PinCategories, named_categories
 from visprof.steps.pin_parts import as_codes
 from visprof.steps.registry import step
@@ -21,7 +22,9 @@ GRAIN_PARTS = ("inter", "intra", "interaction", "fusion", "mrr")
 
 @step
 def grain_scores(
+    fusion_scores: FusionScores,
     pin_categories: PinCategories,
+    pin_styles: np.ndarray,
     scene_classes: np.ndarray,
     pin_truth: pd.DataFrame | None,
     pin_embedding: PinArrays,
@@ -40,18 +43,23 @@ def grain_scores(
     Those of the study, and classes of scenes. Where the truth is known, also ``told_class`` and
     ``told_style`` (see `told_of`).
     """
+    fine = named_categories(scene_classes)
+    fine_styles = style_clusters(
+        pin_embedding.stacked(), fine.codes, len(board_split.background), n_style_clusters, start
+    )
+    of_fine = told(
+        fine, fine_styles, board_split, pin_sessions, session_rule, n_pins, n_test, train_sizes,
+        n_style_clusters, seed,
+    )  # fmt: skip
     found: dict[int, dict[str, np.ndarray]] = {}
-    for categories in (pin_categories, named_categories(scene_classes)):
-        styles = style_clusters(
-            pin_embedding.stacked(), categories.codes, len(board_split.background),
-            n_style_clusters, start,
-        )  # fmt: skip
-        scores = fusion_scores(
-            categories, styles, board_split, pin_sessions, session_rule, n_pins, n_test,
-            train_sizes, 1, n_style_clusters, seed,
-        )  # fmt: skip
-        own = {part: scores.bits[part] for part in GRAIN_PARTS if part != "mrr"}
-        own["mrr"] = scores.ranks["fusion"]
+    for categories, styles, bits, ranks in (
+        (pin_categories, pin_styles, fusion_scores.bits, fusion_scores.ranks["fusion"]),
+        (
+            fine, fine_styles, bits_by_name(of_fine.bits),
+            1 / rank_by_score(of_fine.evidence.fusion).middle,
+        ),
+    ):  # fmt: skip
+        own = {part: bits[part] for part in GRAIN_PARTS if part != "mrr"} | {"mrr": ranks}
         if pin_truth is not None:
             for name, column in (("told_class", "scene"), ("told_style", "style")):
                 truth = as_codes(pin_truth[column])
