@@ -297,21 +297,23 @@ def test_scores_by_grain_are_those_of_such_categories(known):
         start=1, seed=3, **SPLIT,
     )  # fmt: skip
     n_fine = len(np.unique(classes))
-    assert list(found) == [3, n_fine]
-    for grain in (categories, named_categories(classes)):
+    assert {name: int(own["n"]) for name, own in found.items()} == {
+        "categories": 3, "classes": n_fine,
+    }  # fmt: skip
+    for grain, name in ((categories, "categories"), (named_categories(classes), "classes")):
         of = fusion.style_clusters(embedded, grain.codes, cut, N_STYLES, 1)
-        expected, own = scores_of(grain, of, split), found[len(grain.names)]
+        expected, own = scores_of(grain, of, split), found[name]
         np.testing.assert_allclose(own["intra"], expected.bits["intra"])
         np.testing.assert_allclose(own["mrr"], expected.ranks["fusion"])
         assert ("told_class" in own) == known
     if known:
-        assert found[n_fine]["told_class"] == 0  # a category is one class
+        assert found["classes"]["told_class"] == 0  # a category is one class
     shown = fusion_grain.grain_table([found, found], 0)
     assert shown["categories"].tolist() == [3, n_fine]
     assert shown["intra"][1].value == pytest.approx(expected.bits["intra"].mean())
     assert shown["told_style"].isna().all() != known
     numbers = fusion_grain.grain_numbers(shown)
-    assert numbers["fusion.grain.3.intra"] == shown["intra"][0]
+    assert numbers["fusion.grain.categories.intra"] == shown["intra"][0]
 
 
 # --- one user

@@ -37,11 +37,11 @@ def grain_scores(
     train_sizes: tuple[int, ...],
     seed: int,
     start: int,
-) -> dict[int, dict[str, np.ndarray]]:
-    """Of each user, bits by part and the reciprocal rank by fusion, by the number of categories.
+) -> dict[str, dict[str, np.ndarray]]:
+    """Of each user, bits by part and the reciprocal rank by fusion, by how fine categories are.
 
-    Those of the study, and classes of scenes. Where the truth is known, also ``told_class`` and
-    ``told_style`` (see `told_of`).
+    Keys "categories", those of the study, and "classes" of scenes; of each also ``n``, how many
+    there are. Where the truth is known, also ``told_class`` and ``told_style`` (see `told_of`).
     """
     fine = named_categories(scene_classes)
     fine_styles = style_clusters(
@@ -51,11 +51,14 @@ def grain_scores(
         fine, fine_styles, board_split, pin_sessions, session_rule, n_pins, n_test, train_sizes,
         n_style_clusters, seed,
     )  # fmt: skip
-    found: dict[int, dict[str, np.ndarray]] = {}
-    for categories, styles, bits, ranks in (
-        (pin_categories, pin_styles, fusion_scores.bits, fusion_scores.ranks["fusion"]),
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for grain, categories, styles, bits, ranks in (
         (
-            fine, fine_styles, bits_by_name(of_fine.bits),
+            "categories", pin_categories, pin_styles, fusion_scores.bits,
+            fusion_scores.ranks["fusion"],
+        ),
+        (
+            "classes", fine, fine_styles, bits_by_name(of_fine.bits),
             1 / rank_by_score(of_fine.evidence.fusion).middle,
         ),
     ):  # fmt: skip
@@ -64,7 +67,7 @@ def grain_scores(
             for name, column in (("told_class", "scene"), ("told_style", "style")):
                 truth = as_codes(pin_truth[column])
                 own[name] = np.array(told_of(styles, truth, categories.codes))
-        found[len(categories.names)] = own
+        found[grain] = own | {"n": np.array(len(categories.names))}
     return found
 
 
@@ -84,9 +87,9 @@ def told_of(clusters: NDArray, truth: NDArray, categories: NDArray) -> float:
 
 @step
 def grain_table(
-    every_grain_scores: list[dict[int, dict[str, np.ndarray]]], seed: int
+    every_grain_scores: list[dict[str, dict[str, np.ndarray]]], seed: int
 ) -> pd.DataFrame:
-    """Means over users and seeds: columns categories, the parts, told_class and told_style.
+    """Means over users and seeds: columns grain, categories, the parts, told_class, told_style.
 
     The parts are estimates; the shares told are means over seeds, NaN where no truth is known.
     """
@@ -99,15 +102,23 @@ def grain_table(
             name: float(np.mean([of.get(name, np.nan) for of in of_seeds]))
             for name in ("told_class", "told_style")
         }
-        rows.append({"categories": grain, **dict(zip(GRAIN_PARTS, estimates, strict=True)), **told})
+        n = int(of_seeds[0]["n"])
+        rows.append(
+            {
+                "grain": grain,
+                "categories": n,
+                **dict(zip(GRAIN_PARTS, estimates, strict=True)),
+                **told,
+            }
+        )
     return pd.DataFrame(rows)
 
 
 @step
 def grain_numbers(grain_table: pd.DataFrame) -> dict[str, Estimate]:
-    """Parts by the number of categories: keys such as ``fusion.grain.20.intra``."""
+    """Parts by how fine categories are: keys such as ``fusion.grain.classes.intra``."""
     return {
-        f"fusion.grain.{row['categories']}.{part}": row[part]
+        f"fusion.grain.{row['grain']}.{part}": row[part]
         for row in grain_table.to_dict("records")
         for part in GRAIN_PARTS
     }
