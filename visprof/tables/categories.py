@@ -122,8 +122,9 @@ def carry_over_by_rule(numbers: Mapping[str, Estimate]) -> Styler:
         row = {"a category is": words, "users": f"{numbers[f'{key}.users'].value:.0f}"}
         for part, spec, name in (
             ("n", ".0f", "categories"), ("general", ".1%", "general taste"),
-            ("general.p", ".3f", "p"), ("category", ".1%", "taste within the category"),
-            ("taste.p", ".3f", "p of any taste"), ("rho", ".2f", "carry-over"),
+            ("general.p", ".3f", "p of no general taste"),
+            ("category", ".1%", "taste within the category"), ("taste.p", ".3f", "p of no taste"),
+            ("rho", ".2f", "carry-over"),
         ):  # fmt: skip
             of = numbers.get(f"{key}.{part}")
             row[name] = UNKNOWN if of is None else format(of, spec)
