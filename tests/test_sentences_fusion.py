@@ -155,15 +155,16 @@ def test_ranks_are_told(facts):
     }
 
 
-def test_a_users_taste_is_told():
+@pytest.mark.parametrize(("own", "more"), [(0.4, "more"), (0.1, "not more")])
+def test_a_users_taste_is_told(own, more):
     taste = pd.DataFrame([{
-        "category": "sea", "own": 0.4, "everyone": 0.2, "style": "darker", "own_style": 0.5,
+        "category": "sea", "own": own, "everyone": 0.2, "style": "darker", "own_style": 0.5,
         "everyone_style": 0.25,
     }])  # fmt: skip
     assert sentences.fusion_taste(taste, "ann") == {
         "taste.board": "ann",
-        "taste": "Of the user's profile 40% are “sea”, of everyone's 20%; the style “darker” is "
-        "50% of these, against 25%.",
+        "taste": f"of “sea” {more} than all are ({own:.0%} of its profile against 20%), and within "
+        "this of the style “darker” (50% against 25%)",
     }
 
 

@@ -216,11 +216,12 @@ def fusion_taste(taste: pd.DataFrame, board: str) -> dict[str, Any]:
         The user.
     """
     first = taste.iloc[0]
+    more = "more" if first["own"] > first["everyone"] else "not more"
     return {
         "taste.board": board,
-        "taste": f"Of the user's profile {first['own']:.0%} are “{first['category']}”, of "
-        f"everyone's {first['everyone']:.0%}; the style “{first['style']}” is "
-        f"{first['own_style']:.0%} of these, against {first['everyone_style']:.0%}.",
+        "taste": f"of “{first['category']}” {more} than all are ({first['own']:.0%} of its profile "
+        f"against {first['everyone']:.0%}), and within this of the style “{first['style']}” "
+        f"({first['own_style']:.0%} against {first['everyone_style']:.0%})",
     }  # fmt: skip
 
 
