@@ -163,8 +163,8 @@ def test_a_users_taste_is_told(own, more):
     }])  # fmt: skip
     assert sentences.fusion_taste(taste, "ann") == {
         "taste.board": "ann",
-        "taste": f"of “sea” {more} than all are ({own:.0%} of its profile against 20%), and within "
-        "this of the style “darker” (50% against 25%)",
+        "taste": f"of “sea” {more} than boards are on average ({own:.0%} of its profile against "
+        "20%), and within this of the style “darker” (50% against 25%)",
     }
 
 

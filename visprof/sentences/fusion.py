@@ -219,9 +219,9 @@ def fusion_taste(taste: pd.DataFrame, board: str) -> dict[str, Any]:
     more = "more" if first["own"] > first["everyone"] else "not more"
     return {
         "taste.board": board,
-        "taste": f"of “{first['category']}” {more} than all are ({first['own']:.0%} of its profile "
-        f"against {first['everyone']:.0%}), and within this of the style “{first['style']}” "
-        f"({first['own_style']:.0%} against {first['everyone_style']:.0%})",
+        "taste": f"of “{first['category']}” {more} than boards are on average ({first['own']:.0%} "
+        f"of its profile against {first['everyone']:.0%}), and within this of the style "
+        f"“{first['style']}” ({first['own_style']:.0%} against {first['everyone_style']:.0%})",
     }  # fmt: skip
 
 
