@@ -180,17 +180,19 @@ def test_too_few_users_cannot_answer(n, have, why):
     ],
 )
 @pytest.mark.parametrize(
-    ("lead", "facts"),
+    ("lead", "facts", "short"),
     [
-        (ABOVE, "; with no pin it is ahead of the facts of the files (+0.100 (+0.050 to +0.200))"),
+        (ABOVE, "; with no pin it is ahead of the facts of the files (+0.100 (+0.050 to +0.200))",
+         ", and more than facts of the files do"),
         (BELOW, "; with no pin it is behind the facts of the files (-0.100 (-0.200 to -0.050)), "
-               "a bad sign"),
+               "a bad sign", "; but facts of the files say more, a bad sign"),
         (OPEN, "; with no pin it is not shown to be ahead of the facts of the files "
-               "(+0.000 (-0.100 to +0.100)), a bad sign"),
-        (None, ""),
+               "(+0.000 (-0.100 to +0.100)), a bad sign",
+         "; but it is not shown to say more than facts of the files, a bad sign"),
+        (None, "", ""),
     ],
 )  # fmt: skip
-def test_what_is_found_on_boards_stands_beside_facts_of_files(p, found, lead, facts):
+def test_what_is_found_on_boards_stands_beside_facts_of_files(p, found, lead, facts, short):
     numbers = {
         "transfer.gap.users": Estimate(17.0), "transfer.format.users": Estimate(1.0),
         "transfer.gap.image.p": Estimate(p), "transfer.gap.image.mrr.gain.0": ABOVE,
@@ -200,7 +202,8 @@ def test_what_is_found_on_boards_stands_beside_facts_of_files(p, found, lead, fa
         numbers["transfer.gap.image-file-facts.mrr.0"] = lead
     told = sentences.on_pseudo_platforms(numbers, TESTS)
     assert told["pseudo.answer"].startswith(
-        f"for pins before and after a gap the image profile of the first {found} (p = {p:.3f}), and"
+        f"for pins before and after a gap the image profile of the first {found} (p = {p:.3f})"
+        f"{short}, and for files"
     )
     said = told["pseudo"]
     assert said.startswith(

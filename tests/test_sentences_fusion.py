@@ -136,7 +136,7 @@ def test_parts_are_told(number, tells, interacts, p, found):
 
 @pytest.mark.parametrize("facts", [True, False])
 def test_ranks_are_told(facts):
-    profiles = ["fusion", "a", "b", "c", *(["file facts"] if facts else [])]
+    profiles = ["fusion", "a", "b", "c, d", *(["file facts"] if facts else [])]
     found = pd.DataFrame({
         "profile": profiles, "estimate": [Estimate(0.5)] * len(profiles),
         "lead": [None, ABOVE, BELOW, OPEN, OPEN][: len(profiles)],
@@ -150,7 +150,7 @@ def test_ranks_are_told(facts):
     )  # fmt: skip
     assert said == {
         "ranks": "Fusion has an MRR of 0.500 (random: 0.100): it is ahead of a; it is behind b; "
-        f"the data do not decide between it and c{rest}. {told}",
+        f"the data do not decide between it and “c, d”{rest}. {told}",
         "fusion.users": "1,200",
     }
 
@@ -186,6 +186,21 @@ def test_the_answer_says_what_styles_add(lead, p, said):
     }  # fmt: skip
     assert sentences.fusion_answer(numbers, POWER)["answer"] == (
         f"Styles within categories add to what categories tell ({ABOVE:.3f} bits a pin), {said}."
+    )
+
+
+def test_the_answer_says_how_other_profiles_do():
+    numbers = {
+        "fusion.bits.intra": ABOVE, "fusion.bits.intra.p": Estimate(0.01),
+        "fusion.mrr.fusion-categories": OPEN, "fusion.mrr.fusion-image": ABOVE,
+        "fusion.mrr.fusion-whitened": BELOW, "fusion.mrr.fusion-mean-embedding": OPEN,
+        "fusion.mrr.fusion-file-facts": OPEN,
+    }  # fmt: skip
+    keys = [key for key in numbers if "-" in key]
+    numbers |= {f"{key}.p.holm": Estimate(0.01) for key in keys}
+    assert sentences.fusion_answer(numbers, POWER)["answer"].endswith(
+        "by it. In finding users, fusion is ahead of image, is behind whitened, is not shown to "
+        "differ from mean embedding and file facts."
     )
 
 

@@ -73,7 +73,7 @@ def test_pseudo_platforms_without_users_enough_say_so():
     columns = ["split", "profile", "pins", "metric", "n_known", "estimate"]
     found = pd.DataFrame(rows, columns=columns)
     assert shown(tables.pseudo_platform_scores(found, numbers)) == [
-        ["platforms", "users", "profile", "MRR, no pin", "p", "gain, no pin", "gain, most pins",
+        ["platforms", "users", "profile", "MRR, no pin", "p", "gain, no pin", "gain, 10 pins",
          "pins saved"],
         ["before and after a gap", "12", "file facts", "0.375", "0.250",
          "+0.125 (-0.250 to +0.500)", "-0.500", "at least 10 (2.0 to at least 10)"],

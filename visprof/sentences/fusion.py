@@ -17,6 +17,7 @@ from visprof.results.verdicts import (
     verdict_of_lead,
 )
 from visprof.sentences.numerals import listed
+from visprof.steps.fusion import BASELINES
 from visprof.steps.fusion_worlds import N_BACKGROUND, N_CLASSES, N_KNOWN_USERS
 from visprof.steps.user_ranking import slug
 
@@ -40,6 +41,9 @@ INTERACTS = {
 AGAINST = {
     HOLDS: "it is ahead of", DOES_NOT_HOLD: "it is behind",
     NOT_RESOLVED: "the data do not decide between it and",
+}  # fmt: skip
+BESIDE = {
+    HOLDS: "is ahead of", DOES_NOT_HOLD: "is behind", NOT_RESOLVED: "is not shown to differ from",
 }  # fmt: skip
 PARTS = ("categories", "styles within categories")
 RESOLVED = 0.8  # share of worlds in which an interval should tell
@@ -192,7 +196,8 @@ def fusion_ranks(found: pd.DataFrame, random: Estimate) -> dict[str, Any]:
     """
     names: dict[str, list[str]] = {verdict: [] for verdict in AGAINST}
     for row in found[1:].itertuples():
-        names[verdict_of_lead(row.lead, row.p_holm)].append(row.profile)
+        name = f"“{row.profile}”" if "," in row.profile else row.profile
+        names[verdict_of_lead(row.lead, row.p_holm)].append(name)
     words = [f"{AGAINST[verdict]} {listed(others)}" for verdict, others in names.items() if others]
     facts = "Facts of the files do not vary here."
     if "file facts" in set(found["profile"]):
@@ -304,5 +309,17 @@ def fusion_answer(numbers: Mapping[str, Estimate], power: pd.DataFrame) -> dict[
     }[lead]
     return said | {
         "answer": f"Styles within categories add to what categories tell ({intra:.3f} bits a pin), "
-        f"{ranks}."
+        f"{ranks}.{_beside(numbers)}"
     }
+
+
+def _beside(numbers: Mapping[str, Estimate]) -> str:
+    """How fusion stands beside profiles that are no part of it, in finding users."""
+    names: dict[str, list[str]] = {verdict: [] for verdict in BESIDE}
+    for name in BASELINES:
+        key = f"fusion.mrr.fusion-{slug(name)}"
+        if key in numbers:
+            verdict = verdict_of_lead(numbers[key], numbers[f"{key}.p.holm"].value)
+            names[verdict].append(name)
+    words = [f"{BESIDE[verdict]} {listed(others)}" for verdict, others in names.items() if others]
+    return f" In finding users, fusion {', '.join(words)}." if words else ""

@@ -106,7 +106,7 @@ def pseudo_platform_scores(found: pd.DataFrame, numbers: Mapping[str, Estimate])
     """
     rows = []
     for split in SPLITS:
-        n_users = f"{numbers[f'transfer.{split}.users'].value:.0f}"
+        n_users, most = f"{numbers[f'transfer.{split}.users'].value:.0f}", BOARD_SIZES[-1]
         there = [name for name in ASKED if f"transfer.{split}.{slug(name)}.p" in numbers]
         if not there:
             rows.append({"platforms": NAMED_SPLITS[split], "users": n_users, "profile": "too few"})
@@ -119,7 +119,7 @@ def pseudo_platform_scores(found: pd.DataFrame, numbers: Mapping[str, Estimate])
                 "MRR, no pin": f"{first.iloc[-1]:.3f}",
                 "p": f"{numbers[f'{key}.p'].value:.3f}",
                 "gain, no pin": f"{numbers[f'{key}.mrr.gain.0']:+.3f}",
-                "gain, most pins": f"{numbers[f'{key}.mrr.gain.{BOARD_SIZES[-1]}']:+.3f}",
-                "pins saved": saved_pins(numbers[f"{key}.mrr.saved"], BOARD_SIZES[-1]),
+                f"gain, {most} pins": f"{numbers[f'{key}.mrr.gain.{most}']:+.3f}",
+                "pins saved": saved_pins(numbers[f"{key}.mrr.saved"], most),
             })  # fmt: skip
     return table(pd.DataFrame(rows).fillna(""))
