@@ -75,7 +75,7 @@ def test_the_simulated_platforms_are_told_without_and_with_pins(first, gains, la
     )
     assert found["transfer.control"] == (
         "Where every user has an offset, the source is worth 0.1 (0.0 to 0.2) pins by MRR, fewer "
-        "than above (gain with no pin +0.050)"
+        "than where the platform has one (gain with no pin +0.050)"
     )
     still = {id(ABOVE): "it still helps", id(BELOW): "it is in the way"}
     still = still.get(id(last), "whether it still helps is not resolved")
@@ -167,8 +167,8 @@ def test_too_few_users_cannot_answer(n, have, why):
     )
     assert sentences.on_pseudo_platforms(numbers, TESTS) == {
         "pseudo": f"{first}. {second}",
-        "pseudo.answer": "for pins before and after a gap this cannot be answered with these data, "
-        "and for files of the two most frequent formats this cannot be answered with these data",
+        "pseudo.answer": "for pins before and after a gap this cannot be answered with these data; "
+        "for files of the two most frequent formats this cannot be answered with these data",
     }
 
 
@@ -203,7 +203,7 @@ def test_what_is_found_on_boards_stands_beside_facts_of_files(p, found, lead, fa
     told = sentences.on_pseudo_platforms(numbers, TESTS)
     assert told["pseudo.answer"].startswith(
         f"for pins before and after a gap the image profile of the first {found} (p = {p:.3f})"
-        f"{short}, and for files"
+        f"{short}; for files"
     )
     said = told["pseudo"]
     assert said.startswith(

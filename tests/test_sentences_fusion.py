@@ -199,7 +199,7 @@ def test_the_answer_says_how_other_profiles_do():
     keys = [key for key in numbers if "-" in key]
     numbers |= {f"{key}.p.holm": Estimate(0.01) for key in keys}
     assert sentences.fusion_answer(numbers, POWER)["answer"].endswith(
-        "by it. In finding users, fusion is ahead of image, is behind whitened, is not shown to "
+        "by it. In finding users, fusion is ahead of image; is behind whitened; is not shown to "
         "differ from mean embedding and file facts."
     )
 

@@ -119,7 +119,7 @@ def two_platforms(numbers: Mapping[str, Estimate]) -> dict[str, Any]:
         f"{saved_pins(numbers[f'{same}.mrr.saved'], most)} pins by MRR",
         "transfer.control": "Where every user has an offset, the source is worth "
         f"{saved_pins(of_user, most)} pins by MRR, {'' if fewer else 'not shown to be '}fewer than "
-        f"above (gain with no pin {numbers[f'{control}.mrr.gain.0']:+.3f})",
+        f"where the platform has one (gain with no pin {numbers[f'{control}.mrr.gain.0']:+.3f})",
         "transfer.answer": answer,
     }
 
@@ -253,7 +253,7 @@ def on_pseudo_platforms(numbers: Mapping[str, Estimate], tests: pd.DataFrame) ->
             f"{saved_pins(numbers[f'{key}.mrr.saved'], BOARD_SIZES[-1])} pins"
             f"{_facts(numbers, split)}"
         )
-    return {"pseudo": ". ".join(said), "pseudo.answer": ", and ".join(short)}
+    return {"pseudo": ". ".join(said), "pseudo.answer": "; ".join(short)}
 
 
 def _beside_facts(numbers: Mapping[str, Estimate], split: str) -> str:

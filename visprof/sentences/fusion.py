@@ -322,4 +322,4 @@ def _beside(numbers: Mapping[str, Estimate]) -> str:
             verdict = verdict_of_lead(numbers[key], numbers[f"{key}.p.holm"].value)
             names[verdict].append(name)
     words = [f"{BESIDE[verdict]} {listed(others)}" for verdict, others in names.items() if others]
-    return f" In finding users, fusion {', '.join(words)}." if words else ""
+    return f" In finding users, fusion {'; '.join(words)}." if words else ""
