@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,8 +21,8 @@ KNOWN = pd.DataFrame(
      "above_zero": [1.0, 0.5, 0.8, 1.0]}
 )  # fmt: skip
 ENOUGH = (
-    "in simulated worlds 30 users are enough to show a carry-over of a half (an interval above 0 "
-    "in at least 80% of the worlds)"
+    "in the simulated worlds 30 users are enough to show a carry-over of a half (an interval above "
+    "0 in at least 80% of the worlds)"
 )
 SHARES = {
     "carry.general.embedding": Estimate(0.02, 0.01, 0.03),
@@ -49,7 +51,7 @@ TOLD = (
         ),
         (
             (0.4, -0.1, 1.1), 0.02,
-            f"These data do not tell no carry-over from a whole one; {ENOUGH}",
+            f"These data cannot tell no carry-over from a complete one; {ENOUGH}",
         ),
     ],
 )  # fmt: skip
@@ -60,10 +62,30 @@ def test_what_carries_over_is_told_by_its_interval_and_test(rho, p, said):
     found = sentences.carried_over(numbers, CENSUS, KNOWN)
     assert (found["carry.users"], found["carry.categories"]) == (2, 2)
     number = Estimate(*rho)
-    assert found["carry"] == f"{TOLD}: a carry-over of {number:.2f} (p of none: {p:.3f}). {said}"
+    assert found["carry"] == (
+        f"{TOLD} (p of no taste: 0.010). So the carry-over is {number:.2f} (p of no general taste: "
+        f"{p:.3f}). {said}"
+    )
+    short = said.split("; in the")[0]
+    assert found["carry.answer"] == f"{short} (carry-over {number:.2f} of 2 users)"
+
+
+def test_that_a_part_does_not_carry_over_takes_taste_within_categories_too():
+    """Of few users the carry-over may be below 1, and that taste not above 0."""
+    numbers = SHARES | {
+        "carry.rho.embedding": Estimate(0.77, 0.56, 0.98),
+        "carry.category.embedding": Estimate(0.018, -0.001, 0.036),
+    }
+    assert sentences.carried_over(numbers, CENSUS, KNOWN)["carry"].endswith(
+        "Taste carries over; that all of it does is not excluded"
+    )
+
+
+OPEN_ANSWER = "Whether taste carries over cannot be answered with these data"
 
 
 def test_too_few_users_cannot_answer():
+    assert sentences.carried_over({}, CENSUS, KNOWN)["carry.answer"] == OPEN_ANSWER
     assert sentences.carried_over({}, CENSUS, KNOWN)["carry"] == (
         "Here 2 users have two categories with pins enough, and at least 3 would have to have "
         f"the same two: the question cannot be answered with these data; {ENOUGH}"
@@ -72,6 +94,7 @@ def test_too_few_users_cannot_answer():
 
 def test_without_taste_there_is_nothing_to_carry_over():
     numbers = SHARES | {"carry.taste.embedding.p": Estimate(0.3)}
+    assert sentences.carried_over(numbers, CENSUS, KNOWN)["carry.answer"] == OPEN_ANSWER
     assert sentences.carried_over(numbers, CENSUS, KNOWN)["carry"] == (
         "Within categories users cannot be shown to differ (p = 0.300), so there is no taste of "
         "which a share could carry over: the question cannot be answered with these data; "
@@ -80,6 +103,7 @@ def test_without_taste_there_is_nothing_to_carry_over():
 
 
 def test_a_share_that_is_not_defined_is_told():
+    assert sentences.carried_over(SHARES, CENSUS, KNOWN)["carry.answer"] == OPEN_ANSWER
     assert sentences.carried_over(SHARES, CENSUS, KNOWN)["carry"] == (
         f"{TOLD}; whether their sum is above 0 depends on single users, so that no share of it is "
         f"defined, and the question cannot be answered with these data; {ENOUGH}"
@@ -89,8 +113,8 @@ def test_a_share_that_is_not_defined_is_told():
 def test_more_users_than_were_simulated_may_be_needed():
     few = KNOWN.assign(above_zero=0.1)
     assert sentences.carried_over({}, CENSUS, few)["carry"].endswith(
-        "in simulated worlds not even 60 users are enough to show a carry-over of a half in 80% "
-        "of the worlds"
+        "in the simulated worlds not even 60 users are enough to show a carry-over of a half in "
+        "80% of the worlds"
     )
 
 
@@ -99,7 +123,7 @@ def test_more_users_than_were_simulated_may_be_needed():
     [
         (None, ""),
         ((0.9, 0.7, 1.1), "0.90 (0.70 to 1.10), more than the truth"),
-        ((0.4, 0.3, 0.6), "0.40 (0.30 to 0.60), not told from the truth"),
+        ((0.4, 0.3, 0.6), "0.40 (0.30 to 0.60), an interval that holds the truth"),
         (
             (0.2, 0.1, 0.3),
             "0.20 (0.10 to 0.30), less than the truth: a style that the network shows in its own "
@@ -121,6 +145,7 @@ def test_of_real_users_the_truth_is_not_known():
     assert said.startswith("Of real users the truth is not known")
 
 
+UNRESOLVED = "Whether another category tells less of a user than the same one is not resolved"
 ABOVE, BELOW, OPEN = Estimate(0.1, 0.05, 0.2), Estimate(-0.1, -0.2, -0.05), Estimate(0, -0.1, 0.1)
 
 
@@ -129,7 +154,7 @@ ABOVE, BELOW, OPEN = Estimate(0.1, 0.05, 0.2), Estimate(-0.1, -0.2, -0.05), Esti
     [
         (Estimate(0.4, 0.3, 0.5, 20), "finds them better than chance"),
         (Estimate(0.1, 0.05, 0.15, 20), "finds them worse than chance"),
-        (Estimate(0.3, 0.1, 0.5, 20), "cannot be told from chance"),
+        (Estimate(0.3, 0.1, 0.5, 20), "cannot be shown to find them better than chance"),
     ],
 )
 @pytest.mark.parametrize(
@@ -137,9 +162,9 @@ ABOVE, BELOW, OPEN = Estimate(0.1, 0.05, 0.2), Estimate(-0.1, -0.2, -0.05), Esti
     [
         (ABOVE, "Another category tells less of a user than the same one"),
         (BELOW, "Another category tells more of a user than the same one"),
-        (OPEN, "Another category is not told from the same one"),
+        (OPEN, UNRESOLVED), (dataclasses.replace(ABOVE, n=20), UNRESOLVED),
     ],
-)
+)  # fmt: skip
 def test_ranks_are_told_beside_chance_and_the_same_category(other, found, lost, told):
     numbers = {
         "carry.mrr.other.embedding": other, "carry.mrr.same.embedding": Estimate(0.5, 0.4, 0.6),
@@ -167,15 +192,19 @@ def test_without_users_nobody_is_ranked():
             BELOW, 0.01,
             "finds users across categories worse than file facts, which is the bad sign",
         ),
-        (OPEN, 0.5, "is not told from file facts across categories, which is the bad sign"),
+        (
+            OPEN, 0.5,
+            "cannot be shown to find users across categories better than file facts, which is the "
+            "bad sign",
+        ),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(
     ("left", "p_left", "rest"),
     [
         (ABOVE, 0.01, "is still there"),
-        (ABOVE, 0.2, "is not told from nothing, which is the bad sign"),
-        (OPEN, 0.01, "is not told from nothing, which is the bad sign"),
+        (ABOVE, 0.2, "cannot be shown any more, which is the bad sign"),
+        (OPEN, 0.01, "cannot be shown any more, which is the bad sign"),
     ],
 )
 def test_file_facts_may_be_what_carries_over(lead, p, against, left, p_left, rest):
@@ -185,15 +214,24 @@ def test_file_facts_may_be_what_carries_over(lead, p, against, left, p_left, res
         "carry.general.embedding-less-file-facts": left,
         "carry.general.embedding-less-file-facts.p": Estimate(p_left),
     }
+    explained = "better" in against and "bad" not in against + rest
     assert sentences.source_or_taste(numbers) == {
-        "carry.source": f"The embedding {against} (difference {lead:+.3f}, p = {p:.3f}). With file "
-        f"facts regressed out, general taste {rest}: {left:.1%} of the variance (p = {p_left:.3f})"
+        "carry.source": f"The embedding {against} (MRR, difference {lead:+.3f}, p = {p:.3f}). With "
+        f"file facts regressed out, general taste {rest}: {left:.1%} of the variance "
+        f"(p = {p_left:.3f})",
+        "carry.source.answer": "Sources of pictures, as far as file facts show them, do not "
+        "explain why users are found across categories"
+        if explained
+        else "The bad sign is there: it may be sources of pictures, not tastes, that carry over",
     }
 
 
 def test_where_all_files_are_alike_no_source_is_compared():
-    said = sentences.source_or_taste({})["carry.source"]
-    assert said.startswith("Here no facts of files can be compared: all files are of one size and")
+    found = sentences.source_or_taste({})
+    assert found["carry.source.answer"] == "No facts of files could be compared"
+    assert found["carry.source"].startswith(
+        "Here no facts of files can be compared: all files are of one size and"
+    )
 
 
 def test_known_worlds_are_told_in_numbers():

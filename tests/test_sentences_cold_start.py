@@ -27,7 +27,7 @@ def test_settings_are_those_of_the_code():
     assert sentences.transfer_settings() == {
         "known_sizes": "0, 1, 2, 5, 10 and 20", "most_known": 20,
         "board_sizes": "0, 1, 2, 5 and 10", "board_most": 10, "n_source": 10, "fewest_users": 10,
-        "world_users": 100,
+        "world_users": 100, "world_pins": 30, "n_held": 10,
     }  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def test_settings_are_those_of_the_code():
     [
         (ABOVE, "gains +0.100 (+0.050 to +0.200) in MRR over a random ranking"),
         (BELOW, "is worse than a random ranking (-0.100 (-0.200 to -0.050))"),
-        (OPEN, "is not told from a random ranking (+0.000 (-0.100 to +0.100))"),
+        (OPEN, "cannot be shown to beat a random ranking (+0.000 (-0.100 to +0.100))"),
     ],
 )
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_settings_are_those_of_the_code():
 )
 @pytest.mark.parametrize(
     ("p", "told"),
-    [(0.05, "more than by chance"), (0.06, "which shuffled sources do as well")],
+    [(0.05, "more than"), (0.06, "not shown to be more than")],
 )
 def test_the_simulated_platforms_are_told_without_and_with_pins(first, gains, last, late, p, told):
     saved = Estimate(5.0, 1.0, 20.0)
@@ -57,28 +57,43 @@ def test_the_simulated_platforms_are_told_without_and_with_pins(first, gains, la
         "transfer.two-platforms.mrr.gain.0": first, "transfer.two-platforms.mrr.gain.20": last,
         "transfer.two-platforms.p": Estimate(p), "transfer.two-platforms.mrr.saved": saved,
         "transfer.two-platforms.auc.saved": saved,
+        "transfer.one-platform.mrr.gain.0": ABOVE, "transfer.one-platform.mrr.saved": saved,
         "transfer.an-offset-a-user.mrr.gain.0": Estimate(0.05),
         "transfer.an-offset-a-user.mrr.saved": Estimate(0.1, 0.0, 0.2),
     }  # fmt: skip
     found = sentences.two_platforms(numbers)
     assert found["transfer.cold"] == (
-        f"With no pin on the second platform, the source {gains}, {told} (p = {p:.3f}). With 20 "
-        f"pins it {late}"
+        f"With no pin on the second platform, the source {gains}, {told} shuffled sources "
+        f"(p = {p:.3f}). With 20 pins it {late}"
     )
     assert found["transfer.saved"] == (
         "It is worth 5.0 (1.0 to at least 20) pins by MRR and 5.0 (1.0 to at least 20) by AUC"
     )
-    left = "smaller" if first is ABOVE else "not smaller"
-    assert found["transfer.control"] == (
-        f"the gain with no pin is {left} (+0.050), and the source is worth 0.1 (0.0 to 0.2) pins"
+    assert found["transfer.same"] == (
+        "With two accounts on one and the same platform, the gain with no pin is +0.100 (+0.050 to "
+        "+0.200), and the source is worth 5.0 (1.0 to at least 20) pins by MRR"
     )
+    assert found["transfer.control"] == (
+        "Where every user has an offset, the source is worth 0.1 (0.0 to 0.2) pins by MRR, fewer "
+        "than where the platform has one (gain with no pin +0.050)"
+    )
+    still = {id(ABOVE): "it still helps", id(BELOW): "it is in the way"}
+    still = still.get(id(last), "whether it still helps is not resolved")
+    assert found["transfer.answer"] == (
+        f"with no pin on the second platform the source helps (gain in MRR {ABOVE:+.3f}), and with "
+        f"20 pins {still} ({last:+.3f})"
+        if first is ABOVE and p == 0.05
+        else "that the source helps with no pin on the second platform is not shown"
+    )
+    few = numbers | {"transfer.an-offset-a-user.mrr.saved": Estimate(0.1, 0.0, 2.0)}
+    assert ", not shown to be fewer than" in sentences.two_platforms(few)["transfer.control"]
 
 
 def test_a_range_of_coverage_has_both_ends():
     found = known(0.96)
     found.loc[found["quantity"] == "mrr.saved", "coverage"] = [0.85, 0.95]
     found["n_users"] = 60
-    assert "pins saved in 85% to 95% of" in sentences.known_truth(found)["known.coverage"]
+    assert "of pins saved in 85% to 95% of" in sentences.known_truth(found)["known.coverage"]
 
 
 def known(high):
@@ -93,12 +108,12 @@ def known(high):
 
 @pytest.mark.parametrize(
     ("high", "told"),
-    [(0.96, "as they should, but for chance"), (0.94, "for some, too seldom")],
+    [(0.96, "as often as they should, but for chance"), (0.94, "in some rows too seldom")],
 )
 def test_bias_and_coverage_are_told_by_number_of_users(high, told):
     each = (
-        f"intervals cover the truth: those of pins saved in 90% of the worlds ({told}) and "
-        f"those of gains in 90% of the worlds ({told})."
+        f"95 % intervals cover the truth of pins saved in 90% of the worlds ({told}) and of gains "
+        f"in 90% of the worlds ({told})."
     )
     assert sentences.known_truth(known(high)) == {
         "known.worlds": "1,200",
@@ -116,9 +131,9 @@ def rates_of(null, powers):
 @pytest.mark.parametrize(
     ("null", "told"),
     [
-        ((0.06, 0.03, 0.09), "the interval holds the 5 % that the test claims"),
-        ((0.01, 0.0, 0.04), "less often than the 5 % that the test claims"),
-        ((0.2, 0.1, 0.3), "more often than the 5 % that the test claims"),
+        ((0.06, 0.03, 0.09), "this agrees with the 5 % that the test claims"),
+        ((0.01, 0.0, 0.04), "this is less often than the 5 % that the test claims"),
+        ((0.2, 0.1, 0.3), "this is more often than the 5 % that the test claims"),
     ],
 )
 def test_the_level_is_told_with_its_interval(null, told):
@@ -135,36 +150,49 @@ def test_the_level_is_told_with_its_interval(null, told):
 TESTS = rates_of((0.05, 0.0, 0.1), [(20, 0.9)])
 
 
-@pytest.mark.parametrize(("n", "have"), [(1, "user has"), (0, "users have"), (9, "users have")])
-def test_too_few_users_cannot_answer(n, have):
+@pytest.mark.parametrize(
+    ("n", "have", "why"),
+    [
+        (1, "user has", "at least 10 are asked for"),
+        (0, "users have", "at least 10 are asked for"),
+        (10, "users have", "too few of them have two sessions on the second"),
+    ],
+)
+def test_too_few_users_cannot_answer(n, have, why):
     numbers = {f"transfer.{split}.users": Estimate(float(n)) for split in ("gap", "format")}
     first, second = (
-        f"For {parts} this cannot be answered with these data: {n} {have} enough of both, and the "
-        "simulation asks for about 20"
+        f"For {parts} this cannot be answered with these data: {n} {have} enough of both, and "
+        f"{why}. In the simulated worlds it takes about 20 users to find a transfer"
         for parts in ("pins before and after a gap", "files of the two most frequent formats")
     )
-    assert sentences.on_pseudo_platforms(numbers, TESTS) == {"pseudo": f"{first}. {second}"}
+    assert sentences.on_pseudo_platforms(numbers, TESTS) == {
+        "pseudo": f"{first}. {second}",
+        "pseudo.answer": "for pins before and after a gap this cannot be answered with these data; "
+        "for files of the two most frequent formats this cannot be answered with these data",
+    }
 
 
 @pytest.mark.parametrize(
     ("p", "found"),
     [
         (0.01, "says more of the pins on the second than shuffled profiles do"),
-        (0.06, "is not told from shuffled profiles, which is the bad sign"),
+        (0.06, "is not shown to say more than shuffled profiles, which is the bad sign"),
     ],
 )
 @pytest.mark.parametrize(
-    ("lead", "facts"),
+    ("lead", "facts", "short"),
     [
-        (ABOVE, "; with no pin it is ahead of the facts of the files (+0.100 (+0.050 to +0.200))"),
+        (ABOVE, "; with no pin it is ahead of the facts of the files (+0.100 (+0.050 to +0.200))",
+         ", and more than facts of the files do"),
         (BELOW, "; with no pin it is behind the facts of the files (-0.100 (-0.200 to -0.050)), "
-               "a bad sign"),
-        (OPEN, "; with no pin it is not told from the facts of the files "
-               "(+0.000 (-0.100 to +0.100)), a bad sign"),
-        (None, ""),
+               "a bad sign", "; but facts of the files say more, a bad sign"),
+        (OPEN, "; with no pin it is not shown to be ahead of the facts of the files "
+               "(+0.000 (-0.100 to +0.100)), a bad sign",
+         "; but it is not shown to say more than facts of the files, a bad sign"),
+        (None, "", ""),
     ],
 )  # fmt: skip
-def test_what_is_found_on_boards_stands_beside_facts_of_files(p, found, lead, facts):
+def test_what_is_found_on_boards_stands_beside_facts_of_files(p, found, lead, facts, short):
     numbers = {
         "transfer.gap.users": Estimate(17.0), "transfer.format.users": Estimate(1.0),
         "transfer.gap.image.p": Estimate(p), "transfer.gap.image.mrr.gain.0": ABOVE,
@@ -172,7 +200,12 @@ def test_what_is_found_on_boards_stands_beside_facts_of_files(p, found, lead, fa
     }  # fmt: skip
     if lead is not None:
         numbers["transfer.gap.image-file-facts.mrr.0"] = lead
-    said = sentences.on_pseudo_platforms(numbers, TESTS)["pseudo"]
+    told = sentences.on_pseudo_platforms(numbers, TESTS)
+    assert told["pseudo.answer"].startswith(
+        f"for pins before and after a gap the image profile of the first {found} (p = {p:.3f})"
+        f"{short}; for files"
+    )
+    said = told["pseudo"]
     assert said.startswith(
         f"For pins before and after a gap (17 users), the image profile of the first {found} "
         f"(p = {p:.3f}; gain in MRR +0.100 (+0.050 to +0.200)), and is worth at least 10 (1.0 to "
@@ -184,8 +217,8 @@ def test_what_is_found_on_boards_stands_beside_facts_of_files(p, found, lead, fa
 def test_other_pairs_of_platforms_are_told_by_their_range(last, said):
     found = pd.DataFrame({"gain": [0.05, 0.1, -0.02], "saved": [1.0, 3.0, last]})
     assert sentences.other_platforms(found)["transfer.others"] == (
-        "In 3 other pairs of platforms, with other users, the gain with no pin is -0.020 to +0.100 "
-        f"(median +0.050), and 1.0 to {said} pins are saved (median 3.0)"
+        "In 3 other pairs of platforms, with other users, the gain with no pin lies between -0.020 "
+        f"and +0.100 (median +0.050), and pins saved between 1.0 and {said} (median 3.0)"
     )
 
 
@@ -206,4 +239,4 @@ def test_what_is_left_without_facts_of_files_is_told(without, left):
         "transfer.gap.whitened-less-file-facts.mrr.gain.0": without,
     }  # fmt: skip
     said = sentences.on_pseudo_platforms(numbers, TESTS)["pseudo"]
-    assert f"; the whitened profile, these regressed out, {left}. For files" in said
+    assert f"; the whitened profile with these regressed out {left}. For files" in said

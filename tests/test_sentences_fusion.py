@@ -17,7 +17,7 @@ POWER = pd.DataFrame({
 })  # fmt: skip
 NEEDED = (
     "in simulated worlds it takes 10 users where they tell 0.250 bits a pin and more than 20 users "
-    "where they tell 0.010 bits a pin"
+    "where they tell 0.010 bits a pin, for an interval above 0 in at least 80% of the worlds"
 )
 PARTS = ("categories", "styles within categories")
 
@@ -38,8 +38,8 @@ def worlds(level, last):
 def test_worlds_are_told_as_expected():
     said = sentences.fusion_tastes(worlds((OPEN, OPEN), (ABOVE, ABOVE)))
     assert said["fusion.worlds"] == (
-        "In none of the first three worlds with taste is fusion behind its better part; where "
-        "users have styles in one class only, fusion is ahead of both parts."
+        "In none of the first three worlds with taste is fusion shown to be behind its better "
+        "part; where users have a taste in the styles of one class only, it is ahead of both parts."
     )
     assert said["fusion.worlds.users"] == "1,234"
 
@@ -49,18 +49,19 @@ def test_worlds_are_told_where_they_are_not_as_expected():
     lead = "-0.100 (-0.200 to -0.050) against categories"
     assert said == (
         "Against what was expected, fusion is behind its better part in classes only "
-        f"({lead}) and both ({lead}); where users have styles in one class only, fusion was to be "
-        "ahead of both parts, and is not shown to be ahead of categories (+0.050 (-0.150 to "
-        "+0.250))."
+        f"({lead}) and both ({lead}); where users have a taste in the styles of one class only, "
+        "fusion was to be ahead of both parts, and is not shown to be ahead of categories (+0.050 "
+        "(-0.150 to +0.250))."
     )
 
 
 @pytest.mark.parametrize(
     ("high", "told"),
     [
-        (0.97, "No interval of the coverage lies below 95 %"),
-        (0.94, "In 1 of the 2 rows the intervals cover too seldom: they are of the draw of users, "
-               "and not of the background that strengths are learned from"),
+        (0.97, "No row's coverage lies below 95 % with its whole interval"),
+        (0.94, "In 1 of the 2 rows the intervals cover the truth too seldom: they allow for the "
+               "draw of users, and not for that of the background, from which strengths are "
+               "learned"),
     ],
 )  # fmt: skip
 def test_coverage_is_told(high, told):
@@ -76,9 +77,9 @@ def test_coverage_is_told(high, told):
 @pytest.mark.parametrize(
     ("low", "high", "said"),
     [
-        (0.02, 0.09, "keeps its level: 5 % lies inside each interval"),
-        (0.0, 0.04, "errs less often than 5 % where 5 % lies outside an interval: it is cautious"),
-        (0.06, 0.2, "does not keep its level: 5 % lies outside an interval"),
+        (0.02, 0.09, "rejects as often as it should: 5 % lies inside each interval"),
+        (0.0, 0.04, "rejects too seldom where 5 % lies above the interval: it is cautious"),
+        (0.06, 0.2, "rejects too often: 5 % lies below an interval"),
     ],
 )
 @pytest.mark.parametrize("bits_low", [-0.1, 0.1])
@@ -90,7 +91,9 @@ def test_levels_are_told(low, high, said, bits_low):
     found = sentences.fusion_levels(level)
     assert found["level.held"] == said
     assert found["level.bits"] == (
-        "feigned: their mean lies above 0" if bits_low > 0 else "at most 0, up to their interval"
+        "Mean intra bits lie above 0, although there is nothing to tell"
+        if bits_low > 0
+        else "Mean intra bits are not above 0, as far as their intervals tell"
     )
     assert (found["level.untempered"], found["level.tempered"]) == ("-0.300", "-0.001")
     assert found["level.session"] == "5"
@@ -118,7 +121,7 @@ def test_sessions_are_told():
     ],
 )
 @pytest.mark.parametrize(
-    ("p", "found"), [(0.05, "more than a deal gives"), (0.06, "not told from a deal")]
+    ("p", "found"), [(0.05, "more than where"), (0.06, "not shown to be more than where")]
 )
 def test_parts_are_told(number, tells, interacts, p, found):
     parts = ("inter", "intra", "interaction", "fusion")
@@ -127,13 +130,13 @@ def test_parts_are_told(number, tells, interacts, p, found):
     said = sentences.fusion_parts(numbers)["bits"]
     assert said.startswith(f"Categories {tells}")
     assert f"Styles within categories {tells}" in said
-    assert f"p = {p:.3f} ({found})" in said
+    assert f", {found} styles are dealt within categories (p = {p:.3f})" in said
     assert interacts in said
 
 
 @pytest.mark.parametrize("facts", [True, False])
 def test_ranks_are_told(facts):
-    profiles = ["fusion", "a", "b", "c", *(["file facts"] if facts else [])]
+    profiles = ["fusion", "a", "b", "c, d", *(["file facts"] if facts else [])]
     found = pd.DataFrame({
         "profile": profiles, "estimate": [Estimate(0.5)] * len(profiles),
         "lead": [None, ABOVE, BELOW, OPEN, OPEN][: len(profiles)],
@@ -142,12 +145,12 @@ def test_ranks_are_told(facts):
     said = sentences.fusion_ranks(found, Estimate(0.1, n=1200))
     rest = " and file facts" if facts else ""
     told = (
-        "Facts of the files, which know no pixel, have 0.500." if facts
+        "Facts of the files, which know no pixel, have an MRR of 0.500." if facts
         else "Facts of the files do not vary here."
     )  # fmt: skip
     assert said == {
-        "ranks": "Fusion has 0.500 (random: 0.100): it is ahead of a; it is behind b; the data do "
-        f"not decide between it and c{rest}. {told}",
+        "ranks": "Fusion has an MRR of 0.500 (random: 0.100): it is ahead of a; it is behind b; "
+        f"the data do not decide between it and “c, d”{rest}. {told}",
         "fusion.users": "1,200",
     }
 
@@ -160,8 +163,8 @@ def test_a_users_taste_is_told(own, more):
     }])  # fmt: skip
     assert sentences.fusion_taste(taste, "ann") == {
         "taste.board": "ann",
-        "taste": f"of “sea” {more} than everyone ({own:.0%} of pins against 20%), and of these the "
-        "style “darker” (50% against 25%)",
+        "taste": f"of “sea” {more} than boards are on average ({own:.0%} of its profile against "
+        "20%), and within this of the style “darker” (50% against 25%)",
     }
 
 
@@ -182,7 +185,22 @@ def test_the_answer_says_what_styles_add(lead, p, said):
         "fusion.mrr.fusion-categories.p.holm": Estimate(p),
     }  # fmt: skip
     assert sentences.fusion_answer(numbers, POWER)["answer"] == (
-        f"Styles within categories add to what categories tell, {said}."
+        f"Styles within categories add to what categories tell ({ABOVE:.3f} bits a pin), {said}."
+    )
+
+
+def test_the_answer_says_how_other_profiles_do():
+    numbers = {
+        "fusion.bits.intra": ABOVE, "fusion.bits.intra.p": Estimate(0.01),
+        "fusion.mrr.fusion-categories": OPEN, "fusion.mrr.fusion-image": ABOVE,
+        "fusion.mrr.fusion-whitened": BELOW, "fusion.mrr.fusion-mean-embedding": OPEN,
+        "fusion.mrr.fusion-file-facts": OPEN,
+    }  # fmt: skip
+    keys = [key for key in numbers if "-" in key]
+    numbers |= {f"{key}.p.holm": Estimate(0.01) for key in keys}
+    assert sentences.fusion_answer(numbers, POWER)["answer"].endswith(
+        "by it. In finding users, fusion is ahead of image; is behind whitened; is not shown to "
+        "differ from mean embedding and file facts."
     )
 
 
@@ -190,12 +208,12 @@ def test_the_answer_says_what_styles_add(lead, p, said):
     ("intra", "said"),
     [
         (BELOW, "The bad sign is there: styles within categories take away from what categories "
-                "tell."),
+                "tell (-0.100 (-0.200 to -0.050) bits a pin)."),
         (OPEN, "Whether styles within categories add to what categories tell cannot be answered "
                f"with these 100 users; {NEEDED}."),
         (ABOVE, "Whether styles within categories add to what categories tell cannot be answered "
-                "with these 1,200 users: styles that are dealt within categories may tell as "
-                "much."),
+                "with these 1,200 users: they tell no more than is plausible where styles are "
+                "dealt within categories."),
     ],
 )  # fmt: skip
 def test_the_answer_says_what_the_data_do_not(intra, said):

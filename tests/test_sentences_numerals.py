@@ -9,7 +9,14 @@ from visprof import sentences
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
+    [
+        ([], ""),
+        (["a"], "a"),
+        (["a", "b"], "a and b"),
+        (["a", "b", "c"], "a, b and c"),
+        (["a, b"], "a, b"),
+        (["a", "b, c"], "a and b, c"),
+    ],
 )
 def test_words_are_listed(words, said):
     assert sentences.listed(words) == said

@@ -56,11 +56,18 @@ def test_each_rule_of_categories_has_a_row():
         "carry.by-scenes.taste.p": Estimate(0.002),
         "carry.by-scenes.rho": Estimate(0.4, 0.1, 0.7), "carry.by-words.users": Estimate(2),
     }  # fmt: skip
-    assert shown(tables.carry_over_by_rule(numbers))[1:] == [
+    heading, *rows = shown(tables.carry_over_by_rule(numbers))
+    assert heading == [
+        "a category is", "users", "categories", "general taste", "p of no general taste",
+        "taste within the category", "p of no taste", "carry-over",
+    ]  # fmt: skip
+    assert rows == [
         ["a group of scenes", "20", "3", "2.0% (1.0% to 3.0%)", "0.010", "3.0% (-1.0% to 7.0%)",
          "0.002", "0.40 (0.10 to 0.70)"],
-        ["a word of the caption", "2", *["not defined"] * 6],
+        ["a word of the caption", "2", *["too few users"] * 6],
     ]  # fmt: skip
+    del numbers["carry.by-scenes.rho"]
+    assert shown(tables.carry_over_by_rule(numbers))[1][-1] == "not defined"
 
 
 def test_ranks_by_another_category_stand_beside_those_by_the_same():

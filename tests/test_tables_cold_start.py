@@ -12,15 +12,17 @@ from visprof.steps.cold_start import OWN_PINS, PRIMARY
 
 def test_scores_of_a_world_have_a_row_a_profile():
     rows = [
-        (world, profile, metric, n, value + n / 10)
+        (world, profile, metric, n, value + n / 10, value, value + n / 5)
         for world in ("two platforms", "one platform")
         for profile, value in ((OWN_PINS, 0.125), ("none", 0.25))
         for metric in ("mrr", "auc")
-        for n in (0, 1)
+        for n in (0, 1, 2)
     ]
-    found = pd.DataFrame(rows, columns=["world", "profile", "metric", "n_known", "value"])
+    columns = ["world", "profile", "metric", "n_known", "value", "low", "high"]
+    found = pd.DataFrame(rows, columns=columns)
     assert shown(tables.platform_scores(found, "one platform", "mrr")) == [
-        ["profile", "0 pins", "1 pins"], [OWN_PINS, "0.125", "0.225"], ["none", "0.250", "0.350"],
+        ["profile", "no pin", "1 pin"], [OWN_PINS, "0.125", "0.225 (0.125 to 0.325)"],
+        ["not translated", "0.250", "0.350 (0.250 to 0.450)"],
     ]  # fmt: skip
 
 
@@ -41,9 +43,9 @@ def test_known_platforms_have_pins_with_one_decimal_and_gains_with_three():
         "high",
     ]
     assert shown(tables.known_platforms(pd.DataFrame(rows, columns=columns))) == [
-        ["users", "common taste", "number", "truth", "mean", "median", "intervals that cover it"],
-        ["60", "0.5", "pins saved (MRR)", "3.1", "4.4", "2.4", "90% (85% to 95%)"],
-        ["20", "1", "gain in AUC, few pins", "0.013", "0.012", "0.010", "100% (90% to 100%)"],
+        ["number", "users", "common taste", "truth", "mean", "median", "intervals that cover it"],
+        ["pins saved (MRR)", "60", "0.5", "3.1", "4.4", "2.4", "90% (85% to 95%)"],
+        ["gain in AUC, 5 pins", "20", "1", "0.013", "0.012", "0.010", "100% (90% to 100%)"],
     ]
 
 
@@ -71,7 +73,7 @@ def test_pseudo_platforms_without_users_enough_say_so():
     columns = ["split", "profile", "pins", "metric", "n_known", "estimate"]
     found = pd.DataFrame(rows, columns=columns)
     assert shown(tables.pseudo_platform_scores(found, numbers)) == [
-        ["platforms", "users", "profile", "MRR, no pin", "p", "gain, no pin", "gain, most pins",
+        ["platforms", "users", "profile", "MRR, no pin", "p", "gain, no pin", "gain, 10 pins",
          "pins saved"],
         ["before and after a gap", "12", "file facts", "0.375", "0.250",
          "+0.125 (-0.250 to +0.500)", "-0.500", "at least 10 (2.0 to at least 10)"],

@@ -62,10 +62,12 @@ def test_power_has_a_column_for_each_number_of_users():
     power = pd.DataFrame({
         "strength": [4.0, 4.0, 16.0, 16.0], "truth": [0.123, 0.123, 0.01, 0.01],
         "n_users": [10, 20, 10, 20], "found": [0.5, 1.0, 0.05, 0.8],
+        "low": [0.4, 0.9, 0.0, 0.7], "high": [0.6, 1.0, 0.1, 0.9],
     })  # fmt: skip
     assert shown(tables.fusion_power(power)) == [
         ["strength (pins)", "true bits a pin", "10 users", "20 users"],
-        ["4", "0.1230", "50%", "100%"], ["16", "0.0100", "5%", "80%"],
+        ["4", "0.1230", "50% (40% to 60%)", "100% (90% to 100%)"],
+        ["16", "0.0100", "5% (0% to 10%)", "80% (70% to 90%)"],
     ]  # fmt: skip
 
 

@@ -43,7 +43,8 @@ def transfer_curves(table: pd.DataFrame, profiles: Sequence[str], random: float)
             at = line["n_known"].map(sizes.index) + 0.08 * (place - (len(profiles) - 1) / 2)
             axis.errorbar(
                 at, line["value"], yerr=arms(line), color=CYCLE[place], ls=DASHES[place],
-                marker=MARKERS[place], ms=5, elinewidth=1, label=profile,
+                marker=MARKERS[place], ms=5, elinewidth=1,
+                label="not translated" if profile == "none" else profile,
             )  # fmt: skip
         axis.axhline(random, **RANDOM)
         axis.set_xticks(range(len(sizes)), [f"{n}" for n in sizes])

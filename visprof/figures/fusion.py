@@ -70,12 +70,12 @@ def taste_levels(table: pd.DataFrame, size: int = 80) -> Figure:
             axis.imshow(mosaic(places, n_columns, size))
             axis.set_axis_off()
         own.set_title(
-            f"{categories[str(row.category)]}: {row.own:.0%} of this user's pins\n"
+            f"{categories[str(row.category)]}: {row.own:.0%} of this user's profile\n"
             f"of these {styles[str(row.style)]}: {row.own_style:.0%}",
             fontsize="small",
         )
         other.set_title(
-            f"{row.everyone:.0%} of everyone's pins\nof these {row.everyone_style:.0%}",
+            f"{row.everyone:.0%} of everyone's profile\nof these {row.everyone_style:.0%}",
             fontsize="small",
         )
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,26 +22,29 @@ __all__ = [
 
 RESOLVED = 0.8  # share of worlds in which an interval should tell
 HALF = 0.5  # the carry-over of worlds that says how many users are needed
-CARRIES = {  # by what of the interval: above 0 and significant, below 1
+CARRIES = {  # by two things: above 0 and significant; below 1, and taste within categories above 0
     (True, True): "Part of a taste carries over, and part does not",
     (True, False): "Taste carries over; that all of it does is not excluded",
     (False, True): "That any taste carries over is not shown, and not all of it does",
-    (False, False): "These data do not tell no carry-over from a whole one",
+    (False, False): "These data cannot tell no carry-over from a complete one",
 }
+OPEN = "Whether taste carries over cannot be answered with these data"
 FOUND = {
     "holds": "finds them better than chance",
     "does not hold": "finds them worse than chance",
-    "not resolved": "cannot be told from chance",
+    "not resolved": "cannot be shown to find them better than chance",
 }
 LOST = {
     "holds": "Another category tells less of a user than the same one",
     "does not hold": "Another category tells more of a user than the same one",
-    "not resolved": "Another category is not told from the same one",
+    "not resolved": "Whether another category tells less of a user than the same one is not "
+    "resolved",
 }
 AGAINST = {
     "holds": "finds users across categories better than file facts do",
     "does not hold": "finds users across categories worse than file facts, which is the bad sign",
-    "not resolved": "is not told from file facts across categories, which is the bad sign",
+    "not resolved": "cannot be shown to find users across categories better than file facts, which "
+    "is the bad sign",
 }
 
 
@@ -73,11 +77,11 @@ def _needed(known: pd.DataFrame) -> str:
     enough = half.loc[half["above_zero"] >= RESOLVED, "n_users"]
     if len(enough):
         return (
-            f"in simulated worlds {enough.iloc[0]} users are enough to show a carry-over of a half "
-            f"(an interval above 0 in at least {RESOLVED:.0%} of the worlds)"
+            f"in the simulated worlds {enough.iloc[0]} users are enough to show a carry-over of a "
+            f"half (an interval above 0 in at least {RESOLVED:.0%} of the worlds)"
         )
     return (
-        f"in simulated worlds not even {half['n_users'].max()} users are enough to show a "
+        f"in the simulated worlds not even {half['n_users'].max()} users are enough to show a "
         f"carry-over of a half in {RESOLVED:.0%} of the worlds"
     )
 
@@ -86,6 +90,10 @@ def carried_over(
     numbers: Mapping[str, Estimate], census: pd.DataFrame, known: pd.DataFrame
 ) -> dict[str, Any]:
     """Whether taste carries over, or that the data cannot tell and how many users it would take.
+
+    ``carry`` says it with all numbers, ``carry.answer`` in short. That part of a taste does not
+    carry over is said only where both the carry-over is below 1 and taste within categories above
+    0: of few users, one interval may say so without the other.
 
     Parameters
     ----------
@@ -101,7 +109,8 @@ def carried_over(
         return said | {
             "carry": f"Here {n_users} users have two categories with pins enough, and at least "
             f"{FEWEST_USERS} would have to have the same two: the question cannot be answered with "
-            f"these data; {_needed(known)}"
+            f"these data; {_needed(known)}",
+            "carry.answer": OPEN,
         }
     p_taste, p_general = (
         numbers[f"carry.{part}.embedding.p"].value for part in ("taste", "general")
@@ -110,7 +119,8 @@ def carried_over(
         return said | {
             "carry": "Within categories users cannot be shown to differ "
             f"(p = {p_taste:.3f}), so there is no taste of which a share could carry over: the "
-            f"question cannot be answered with these data; {_needed(known)}"
+            f"question cannot be answered with these data; {_needed(known)}",
+            "carry.answer": OPEN,
         }
     shares = (
         f"General taste is {numbers['carry.general.embedding']:.1%} of the variance of a "
@@ -121,14 +131,18 @@ def carried_over(
         return said | {
             "carry": f"{shares}; whether their sum is above 0 depends on single users, so that no "
             f"share of it is defined, and the question cannot be answered with these data; "
-            f"{_needed(known)}"
+            f"{_needed(known)}",
+            "carry.answer": OPEN,
         }
     above = verdict_above(rho, 0) == "holds" and is_significant(p_general)
-    below = verdict_above(rho, 1) == "does not hold"
+    of_category = verdict_above(numbers["carry.category.embedding"], 0) == "holds"
+    below = verdict_above(rho, 1) == "does not hold" and of_category
     more = "" if above or below else f"; {_needed(known)}"
+    answer = CARRIES[above, below]
     return said | {
-        "carry": f"{shares}: a carry-over of {rho:.2f} (p of none: {p_general:.3f}). "
-        f"{CARRIES[above, below]}{more}"
+        "carry": f"{shares} (p of no taste: {p_taste:.3f}). So the carry-over is {rho:.2f} (p of "
+        f"no general taste: {p_general:.3f}). {answer}{more}",
+        "carry.answer": f"{answer} (carry-over {rho:.2f} of {n_users} users)",
     }
 
 
@@ -160,7 +174,7 @@ def true_carry_over(numbers: Mapping[str, Estimate], data: str, carried: float) 
         "holds": "more than the truth",
         "does not hold": "less than the truth: a style that the network shows in its own way in "
         "each kind of scene looks like a taste of the category",
-        "not resolved": "not told from the truth",
+        "not resolved": "an interval that holds the truth",
     }[verdict_above(rho, carried)]
     return {"carry.truth": f"{said}. Within classes the estimate is {rho:.2f}, {how}"}
 
@@ -179,11 +193,12 @@ def category_ranks(numbers: Mapping[str, Estimate]) -> dict[str, Any]:
         numbers[f"carry.mrr.{kind}.embedding"] for kind in ("other", "same", "same-other")
     )
     random = numbers["carry.mrr.random"]
+    told = LOST[verdict_of_lead(lost, math.nan)]  # no test: of few users, no difference is decided
     return {
         "carry.mrr": f"Of {other.n} users, each sought among "
         f"{numbers['carry.candidates'].value:.0f} on average, what they collect in another "
         f"category {FOUND[verdict_above(other, random.value)]} (MRR {other:.3f}; random "
-        f"{random.value:.3f}). {LOST[verdict_above(lost, 0)]}: with as many pins of the same "
+        f"{random.value:.3f}). {told}: with as many pins of the same "
         f"category the MRR is {same:.3f}, a difference of {lost:+.3f}"
     }
 
@@ -200,18 +215,24 @@ def source_or_taste(numbers: Mapping[str, Estimate]) -> dict[str, Any]:
     if lead is None:
         return {
             "carry.source": "Here no facts of files can be compared: all files are of one size and "
-            "format, or too few users count. Where all files are alike, no source passes for taste"
+            "format, or too few users count. Where all files are alike, they cannot give a source "
+            "away",
+            "carry.source.answer": "No facts of files could be compared",
         }
     p_value = numbers["carry.mrr.other.embedding-file-facts.p.holm"].value
     verdict = verdict_of_lead(lead, p_value)
     left = numbers["carry.general.embedding-less-file-facts"]
     p_left = numbers["carry.general.embedding-less-file-facts.p"].value
     stays = verdict_above(left, 0) == "holds" and is_significant(p_left)
-    rest = "is still there" if stays else "is not told from nothing, which is the bad sign"
+    rest = "is still there" if stays else "cannot be shown any more, which is the bad sign"
     return {
-        "carry.source": f"The embedding {AGAINST[verdict]} (difference {lead:+.3f}, "
+        "carry.source": f"The embedding {AGAINST[verdict]} (MRR, difference {lead:+.3f}, "
         f"p = {p_value:.3f}). With file facts regressed out, general taste {rest}: {left:.1%} of "
-        f"the variance (p = {p_left:.3f})"
+        f"the variance (p = {p_left:.3f})",
+        "carry.source.answer": "Sources of pictures, as far as file facts show them, do not "
+        "explain why users are found across categories"
+        if verdict == "holds" and stays
+        else "The bad sign is there: it may be sources of pictures, not tastes, that carry over",
     }
 
 

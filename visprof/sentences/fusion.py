@@ -17,6 +17,7 @@ from visprof.results.verdicts import (
     verdict_of_lead,
 )
 from visprof.sentences.numerals import listed
+from visprof.steps.fusion import BASELINES
 from visprof.steps.fusion_worlds import N_BACKGROUND, N_CLASSES, N_KNOWN_USERS
 from visprof.steps.user_ranking import slug
 
@@ -33,13 +34,16 @@ TELLS = {
 INTERACTS = {
     HOLDS: "a taste in styles differs from category to category, or a style is another thing in "
     "each",
-    DOES_NOT_HOLD: "a taste in styles is much the same in all categories, which single categories "
-    "learn slower, or styles repeat what categories have told",
+    DOES_NOT_HOLD: "a taste in styles is much the same in all categories, so that all pins tell it "
+    "better than those of one category, or styles repeat what categories have told",
     NOT_RESOLVED: "the data do not tell whether a taste in styles depends on the category",
 }
 AGAINST = {
     HOLDS: "it is ahead of", DOES_NOT_HOLD: "it is behind",
     NOT_RESOLVED: "the data do not decide between it and",
+}  # fmt: skip
+BESIDE = {
+    HOLDS: "is ahead of", DOES_NOT_HOLD: "is behind", NOT_RESOLVED: "is not shown to differ from",
 }  # fmt: skip
 PARTS = ("categories", "styles within categories")
 RESOLVED = 0.8  # share of worlds in which an interval should tell
@@ -64,17 +68,19 @@ def fusion_tastes(worlds: pd.DataFrame) -> dict[str, Any]:
         for taste, better, lead, verdict in level
         if verdict == DOES_NOT_HOLD
     ]
-    said = "In none of the first three worlds with taste is fusion behind its better part"
+    said = (
+        "In none of the first three worlds with taste is fusion shown to be behind its better part"
+    )
     if behind:
         said = f"Against what was expected, fusion is behind its better part in {listed(behind)}"
     last = "styles in one class"
     leads = {part: found[last, f"fusion less {part}"] for part in PARTS}
     short = [part for part, lead in leads.items() if verdict_above(lead, 0) != HOLDS]
-    one = "where users have styles in one class only, fusion is ahead of both parts"
+    one = "where users have a taste in the styles of one class only, it is ahead of both parts"
     if short:
         one = (
-            "where users have styles in one class only, fusion was to be ahead of both parts, and "
-            f"is not shown to be ahead of {listed(short)} "
+            "where users have a taste in the styles of one class only, fusion was to be ahead of "
+            f"both parts, and is not shown to be ahead of {listed(short)} "
             f"({listed([f'{leads[part]:+.3f}' for part in short])})"
         )
     return {
@@ -93,11 +99,12 @@ def fusion_known(recovery: pd.DataFrame) -> dict[str, Any]:
     """
     covered, bias = recovery["covered"], recovery["bias"].abs()
     low = recovery[recovery["high"] < 0.95]
-    told = "No interval of the coverage lies below 95 %"
+    told = "No row's coverage lies below 95 % with its whole interval"
     if len(low):
         told = (
-            f"In {len(low)} of the {len(recovery)} rows the intervals cover too seldom: they are "
-            "of the draw of users, and not of the background that strengths are learned from"
+            f"In {len(low)} of the {len(recovery)} rows the intervals cover the truth too seldom: "
+            "they allow for the draw of users, and not for that of the background, from which "
+            "strengths are learned"
         )
     return {
         "known.worlds": f"{recovery['n_worlds'].iloc[0]:,}", "known.users": N_KNOWN_USERS,
@@ -116,13 +123,17 @@ def fusion_levels(level: pd.DataFrame) -> dict[str, Any]:
     """
     held = level[(level["low"] <= 0.05) & (level["high"] >= 0.05)]
     below = level[level["high"] < 0.05]
-    said = "keeps its level: 5 % lies inside each interval"
+    said = "rejects as often as it should: 5 % lies inside each interval"
     if len(held) < len(level):
-        said = "does not keep its level: 5 % lies outside an interval"
+        said = "rejects too often: 5 % lies below an interval"
         if len(held) + len(below) == len(level):
-            said = "errs less often than 5 % where 5 % lies outside an interval: it is cautious"
+            said = "rejects too seldom where 5 % lies above the interval: it is cautious"
     feigned = bool((level["bits_low"] > 0).any())
-    bits = "feigned: their mean lies above 0" if feigned else "at most 0, up to their interval"
+    bits = (
+        "Mean intra bits lie above 0, although there is nothing to tell"
+        if feigned
+        else "Mean intra bits are not above 0, as far as their intervals tell"
+    )
     last = level.iloc[-1]
     return {
         "level.held": said, "level.bits": bits,
@@ -160,12 +171,16 @@ def fusion_parts(numbers: Mapping[str, Estimate]) -> dict[str, Any]:
         numbers[f"fusion.bits.{part}"] for part in ("inter", "intra", "interaction", "fusion")
     )
     p_value = numbers["fusion.bits.intra.p"].value
-    found = "more than a deal gives" if is_significant(p_value) else "not told from a deal"
+    found = (
+        "more than where styles are dealt within categories"
+        if is_significant(p_value)
+        else "not shown to be more than where styles are dealt within categories"
+    )
     return {
         "bits": f"Categories {TELLS[verdict_above(inter, 0)]}: {inter:.3f} bits a pin. Styles "
-        f"within categories {TELLS[verdict_above(intra, 0)]}: {intra:.3f}; where styles are dealt "
-        f"within categories, p = {p_value:.3f} ({found}). Both together give {fusion:.3f}. The "
-        f"interaction is {interaction:.3f}: {INTERACTS[verdict_above(interaction, 0)]}.",
+        f"within categories {TELLS[verdict_above(intra, 0)]}: {intra:.3f}, {found} "
+        f"(p = {p_value:.3f}). Both together give {fusion:.3f}. The interaction is "
+        f"{interaction:.3f}: {INTERACTS[verdict_above(interaction, 0)]}.",
     }
 
 
@@ -181,15 +196,16 @@ def fusion_ranks(found: pd.DataFrame, random: Estimate) -> dict[str, Any]:
     """
     names: dict[str, list[str]] = {verdict: [] for verdict in AGAINST}
     for row in found[1:].itertuples():
-        names[verdict_of_lead(row.lead, row.p_holm)].append(row.profile)
+        name = f"“{row.profile}”" if "," in row.profile else row.profile
+        names[verdict_of_lead(row.lead, row.p_holm)].append(name)
     words = [f"{AGAINST[verdict]} {listed(others)}" for verdict, others in names.items() if others]
     facts = "Facts of the files do not vary here."
     if "file facts" in set(found["profile"]):
         of = found.set_index("profile")["estimate"]["file facts"]
-        facts = f"Facts of the files, which know no pixel, have {of:.3f}."
+        facts = f"Facts of the files, which know no pixel, have an MRR of {of:.3f}."
     return {
-        "ranks": f"Fusion has {found['estimate'].iloc[0]:.3f} (random: {random.value:.3f}): "
-        f"{'; '.join(words)}. {facts}",
+        "ranks": f"Fusion has an MRR of {found['estimate'].iloc[0]:.3f} (random: "
+        f"{random.value:.3f}): {'; '.join(words)}. {facts}",
         "fusion.users": f"{random.n:,}",
     }  # fmt: skip
 
@@ -208,9 +224,9 @@ def fusion_taste(taste: pd.DataFrame, board: str) -> dict[str, Any]:
     more = "more" if first["own"] > first["everyone"] else "not more"
     return {
         "taste.board": board,
-        "taste": f"of “{first['category']}” {more} than everyone ({first['own']:.0%} of pins "
-        f"against {first['everyone']:.0%}), and of these the style “{first['style']}” "
-        f"({first['own_style']:.0%} against {first['everyone_style']:.0%})",
+        "taste": f"of “{first['category']}” {more} than boards are on average ({first['own']:.0%} "
+        f"of its profile against {first['everyone']:.0%}), and within this of the style "
+        f"“{first['style']}” ({first['own_style']:.0%} against {first['everyone_style']:.0%})",
     }  # fmt: skip
 
 
@@ -251,7 +267,10 @@ def _needed(power: pd.DataFrame) -> str:
         enough = of.loc[of["found"] >= RESOLVED, "n_users"]
         n = f"{enough.iloc[0]} users" if len(enough) else f"more than {of['n_users'].max()} users"
         said.append(f"{n} where they tell {truth:.3f} bits a pin")
-    return f"in simulated worlds it takes {listed(said[::-1])}"
+    return (
+        f"in simulated worlds it takes {listed(said[::-1])}, for an interval above 0 in at least "
+        f"{RESOLVED:.0%} of the worlds"
+    )
 
 
 def fusion_answer(numbers: Mapping[str, Estimate], power: pd.DataFrame) -> dict[str, Any]:
@@ -271,15 +290,15 @@ def fusion_answer(numbers: Mapping[str, Estimate], power: pd.DataFrame) -> dict[
     if verdict == DOES_NOT_HOLD:
         return said | {
             "answer": "The bad sign is there: styles within categories take away from what "
-            "categories tell."
+            f"categories tell ({intra:.3f} bits a pin)."
         }
     open_ = "Whether styles within categories add to what categories tell cannot be answered"
     if verdict == NOT_RESOLVED:
         return said | {"answer": f"{open_} with these {intra.n:,} users; {needed}."}
     if not is_significant(numbers["fusion.bits.intra.p"].value):
         return said | {
-            "answer": f"{open_} with these {intra.n:,} users: styles that are dealt within "
-            "categories may tell as much."
+            "answer": f"{open_} with these {intra.n:,} users: they tell no more than is plausible "
+            "where styles are dealt within categories."
         }
     key = f"fusion.mrr.fusion-{slug('categories')}"
     lead = verdict_of_lead(numbers[key], numbers[f"{key}.p.holm"].value)
@@ -288,4 +307,19 @@ def fusion_answer(numbers: Mapping[str, Estimate], power: pd.DataFrame) -> dict[
         DOES_NOT_HOLD: "and yet finding users loses by it",
         NOT_RESOLVED: "though the data do not show that finding users gains by it",
     }[lead]
-    return said | {"answer": f"Styles within categories add to what categories tell, {ranks}."}
+    return said | {
+        "answer": f"Styles within categories add to what categories tell ({intra:.3f} bits a pin), "
+        f"{ranks}.{_beside(numbers)}"
+    }
+
+
+def _beside(numbers: Mapping[str, Estimate]) -> str:
+    """How fusion stands beside profiles that are no part of it, in finding users."""
+    names: dict[str, list[str]] = {verdict: [] for verdict in BESIDE}
+    for name in BASELINES:
+        key = f"fusion.mrr.fusion-{slug(name)}"
+        if key in numbers:
+            verdict = verdict_of_lead(numbers[key], numbers[f"{key}.p.holm"].value)
+            names[verdict].append(name)
+    words = [f"{BESIDE[verdict]} {listed(others)}" for verdict, others in names.items() if others]
+    return f" In finding users, fusion {'; '.join(words)}." if words else ""

@@ -39,7 +39,8 @@ def plain(value: Any) -> str:
 
 def listed(words: Sequence[str]) -> str:
     """Words one after the other: ``a``, ``a and b``, ``a, b and c``."""
-    return " and ".join(", ".join(words).rsplit(", ", 1))
+    *first, last = words or [""]  # a word may hold a comma itself
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def significant(value: float) -> str:

@@ -19,6 +19,7 @@ __all__ = [
 PARTS = {"general": "general taste", "category": "taste within the category"}
 TRAINED = {"other": "another category", "same": "the same category"}
 UNKNOWN = "not defined"
+TOO_FEW = "too few users"
 RULES = {
     "scenes": "a group of scenes", "folders": "a sub-folder", "words": "a word of the caption",
 }  # fmt: skip
@@ -120,13 +121,15 @@ def carry_over_by_rule(numbers: Mapping[str, Estimate]) -> Styler:
         if f"{key}.users" not in numbers:
             continue
         row = {"a category is": words, "users": f"{numbers[f'{key}.users'].value:.0f}"}
+        missing = UNKNOWN if f"{key}.n" in numbers else TOO_FEW
         for part, spec, name in (
             ("n", ".0f", "categories"), ("general", ".1%", "general taste"),
-            ("general.p", ".3f", "p"), ("category", ".1%", "taste within the category"),
-            ("taste.p", ".3f", "p of any taste"), ("rho", ".2f", "carry-over"),
+            ("general.p", ".3f", "p of no general taste"),
+            ("category", ".1%", "taste within the category"), ("taste.p", ".3f", "p of no taste"),
+            ("rho", ".2f", "carry-over"),
         ):  # fmt: skip
             of = numbers.get(f"{key}.{part}")
-            row[name] = UNKNOWN if of is None else format(of, spec)
+            row[name] = missing if of is None else format(of, spec)
         rows.append(row)
     return table(pd.DataFrame(rows))
 

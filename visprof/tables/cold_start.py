@@ -18,12 +18,13 @@ NAMED_SPLITS = {"gap": "before and after a gap", "format": "two formats of files
 QUANTITIES = {
     "mrr.saved": "pins saved (MRR)", "auc.saved": "pins saved (AUC)",
     "mrr.gain.0": "gain in MRR, no pin", "auc.gain.0": "gain in AUC, no pin",
-    "mrr.gain.5": "gain in MRR, few pins", "auc.gain.5": "gain in AUC, few pins",
+    "mrr.gain.5": "gain in MRR, 5 pins", "auc.gain.5": "gain in AUC, 5 pins",
 }  # fmt: skip
+IN_TABLE = {0: "no pin", 1: "1 pin", 5: "5 pins", 20: "20 pins"}  # known; the figure has all
 
 
 def platform_scores(found: pd.DataFrame, world: str, metric: str) -> Styler:
-    """Scores in one simulated world by profile and known pins.
+    """Scores in one simulated world by profile and known pins, with their intervals.
 
     Parameters
     ----------
@@ -33,9 +34,17 @@ def platform_scores(found: pd.DataFrame, world: str, metric: str) -> Styler:
         Which of its rows.
     """
     rows = found[(found["world"] == world) & (found["metric"] == metric)]
-    rows = rows.assign(shown=rows["value"].map("{:.3f}".format))
+    rows = rows[rows["n_known"].isin(IN_TABLE)]
+    rows = rows.assign(
+        profile=rows["profile"].replace("none", "not translated"),
+        shown=[
+            f"{of.value:.3f}" if of.low == of.high  # a random ranking, exactly
+            else f"{Estimate(of.value, of.low, of.high):.3f}"
+            for of in rows.itertuples()
+        ],
+    )  # fmt: skip
     by_profile = rows.set_index(["profile", "n_known"])["shown"].unstack(sort=False)
-    by_profile.columns = [f"{n} pins" for n in by_profile.columns]
+    by_profile.columns = [IN_TABLE[n] for n in by_profile.columns]
     return table(by_profile.reset_index())
 
 
@@ -49,9 +58,9 @@ def known_platforms(found: pd.DataFrame) -> Styler:
     """
     rows = [
         {
+            "number": QUANTITIES[row.quantity],
             "users": f"{row.n_users}",
             "common taste": f"{row.common:g}",
-            "number": QUANTITIES[row.quantity],
             "truth": _number(row.truth, row.quantity),
             "mean": _number(row.mean, row.quantity),
             "median": _number(row.median, row.quantity),
@@ -97,7 +106,7 @@ def pseudo_platform_scores(found: pd.DataFrame, numbers: Mapping[str, Estimate])
     """
     rows = []
     for split in SPLITS:
-        n_users = f"{numbers[f'transfer.{split}.users'].value:.0f}"
+        n_users, most = f"{numbers[f'transfer.{split}.users'].value:.0f}", BOARD_SIZES[-1]
         there = [name for name in ASKED if f"transfer.{split}.{slug(name)}.p" in numbers]
         if not there:
             rows.append({"platforms": NAMED_SPLITS[split], "users": n_users, "profile": "too few"})
@@ -110,7 +119,7 @@ def pseudo_platform_scores(found: pd.DataFrame, numbers: Mapping[str, Estimate])
                 "MRR, no pin": f"{first.iloc[-1]:.3f}",
                 "p": f"{numbers[f'{key}.p'].value:.3f}",
                 "gain, no pin": f"{numbers[f'{key}.mrr.gain.0']:+.3f}",
-                "gain, most pins": f"{numbers[f'{key}.mrr.gain.{BOARD_SIZES[-1]}']:+.3f}",
-                "pins saved": saved_pins(numbers[f"{key}.mrr.saved"], BOARD_SIZES[-1]),
+                f"gain, {most} pins": f"{numbers[f'{key}.mrr.gain.{most}']:+.3f}",
+                "pins saved": saved_pins(numbers[f"{key}.mrr.saved"], most),
             })  # fmt: skip
     return table(pd.DataFrame(rows).fillna(""))

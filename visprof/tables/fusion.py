@@ -97,7 +97,10 @@ def fusion_power(power: pd.DataFrame) -> Styler:
     rows = [
         {
             "strength (pins)": f"{strength:g}", "true bits a pin": f"{truth:.4f}",
-            **{f"{row.n_users} users": f"{row.found:.0%}" for row in of.itertuples()},
+            **{
+                f"{row.n_users} users": f"{Estimate(row.found, row.low, row.high):.0%}"
+                for row in of.itertuples()
+            },
         }
         for (strength, truth), of in power.groupby(["strength", "truth"])
     ]  # fmt: skip
@@ -115,7 +118,7 @@ def fusion_level(level: pd.DataFrame) -> Styler:
     rows = [
         {
             "pins of a session": f"{row.session_pins}",
-            "p at most 5 %": f"{row.rejected:.1%} ({row.low:.1%} to {row.high:.1%})",
+            "worlds with p at most 5 %": f"{row.rejected:.1%} ({row.low:.1%} to {row.high:.1%})",
             "intra bits a pin": f"{row.bits:.4f} ({row.bits_low:.4f} to {row.bits_high:.4f})",
             "each pin counted whole": f"{row.untempered:.4f}",
         }
@@ -178,14 +181,14 @@ def fusion_grain(found: pd.DataFrame) -> Styler:
             "inter": f"{row['inter']:.3f}", "intra": f"{row['intra']:.3f}",
             "interaction": f"{row['interaction']:.3f}", "fusion": f"{row['fusion']:.3f}",
             "MRR of fusion": f"{row['mrr']:.3f}",
-            "of the class within": f"{row['told_class']:.0%}",
-            "of the true style": f"{row['told_style']:.0%}",
+            "told of the class": f"{row['told_class']:.0%}",
+            "told of the true style": f"{row['told_style']:.0%}",
         }
         for row in found.to_dict("records")
     ]  # fmt: skip
     frame = pd.DataFrame(rows)
     if found["told_style"].isna().all():
-        frame = frame.drop(columns=["of the class within", "of the true style"])
+        frame = frame.drop(columns=["told of the class", "told of the true style"])
     return table(frame)
 
 
@@ -218,10 +221,11 @@ def fusion_user(taste: pd.DataFrame) -> Styler:
     """
     rows = [
         {
-            "category": row.category, "own pins": f"{row.pins:,}", "of this user": f"{row.own:.1%}",
-            "of everyone": f"{row.everyone:.1%}", "style within it": row.style,
-            "of this user's pins of it": f"{row.own_style:.1%}",
-            "of everyone's": f"{row.everyone_style:.1%}",
+            "category": row.category, "own pins": f"{row.pins:,}",
+            "share of this user's profile": f"{row.own:.1%}",
+            "of everyone's": f"{row.everyone:.1%}", "style within it": row.style,
+            "share in this user's category": f"{row.own_style:.1%}",
+            "in everyone's": f"{row.everyone_style:.1%}",
         }
         for row in taste.itertuples()
     ]  # fmt: skip
