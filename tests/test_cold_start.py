@@ -8,7 +8,7 @@ import pytest
 
 from visprof import transfer
 from visprof.accounts import SIZES, two_platforms
-from visprof.rank_scores import random_mrr
+from visprof.rank_scores import random_mrr, randomisation_test
 from visprof.steps import cold_start
 from visprof.steps.cold_start import BOARD_SIZES, METRICS, OWN_PINS, PRIMARY
 from visprof.steps.data import BoardSplit
@@ -159,6 +159,9 @@ def test_numbers_are_gains_pins_saved_and_p_values(boards):
     lead = numbers["transfer.gap.image-file-facts.mrr.0"]
     facts = scores[0]["gap", "file facts", PRIMARY]
     assert lead.value == pytest.approx((with_source - facts)[:, 0, 0].mean())
+    p = randomisation_test(with_source[:, 0, 0], facts[:, 0, 0], random_state=3)
+    assert numbers["transfer.gap.image-file-facts.mrr.0.p"].value == p
+    assert numbers["transfer.gap.image-file-facts.mrr.0.p.holm"].value == p
     table = cold_start.board_transfer_table(scores, 3)
     row = table[(table["profile"] == "image") & (table["pins"] == PRIMARY)].iloc[0]
     assert (row["metric"], row["n_known"]) == ("mrr", 0)

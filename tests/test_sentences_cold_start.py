@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pandas as pd
 import pytest
 
@@ -200,6 +202,7 @@ def test_what_is_found_on_boards_stands_beside_facts_of_files(p, found, lead, fa
     }  # fmt: skip
     if lead is not None:
         numbers["transfer.gap.image-file-facts.mrr.0"] = lead
+        numbers["transfer.gap.image-file-facts.mrr.0.p.holm"] = Estimate(0.01)
     told = sentences.on_pseudo_platforms(numbers, TESTS)
     assert told["pseudo.answer"].startswith(
         f"for pins before and after a gap the image profile of the first {found} (p = {p:.3f})"
@@ -236,7 +239,21 @@ def test_what_is_left_without_facts_of_files_is_told(without, left):
         "transfer.gap.image.p": Estimate(0.01), "transfer.gap.image.mrr.gain.0": ABOVE,
         "transfer.gap.image.mrr.saved": Estimate(10.0, 1.0, 10.0),
         "transfer.gap.image-file-facts.mrr.0": ABOVE,
+        "transfer.gap.image-file-facts.mrr.0.p.holm": Estimate(0.01),
         "transfer.gap.whitened-less-file-facts.mrr.gain.0": without,
     }  # fmt: skip
     said = sentences.on_pseudo_platforms(numbers, TESTS)["pseudo"]
     assert f"; the whitened profile with these regressed out {left}. For files" in said
+
+
+def test_few_users_are_ahead_of_file_facts_only_if_the_p_value_agrees():
+    numbers = {
+        "transfer.gap.users": Estimate(17.0), "transfer.format.users": Estimate(1.0),
+        "transfer.gap.image.p": Estimate(0.01), "transfer.gap.image.mrr.gain.0": ABOVE,
+        "transfer.gap.image.mrr.saved": Estimate(10.0, 1.0, 10.0),
+        "transfer.gap.image-file-facts.mrr.0": dataclasses.replace(ABOVE, n=17, unit="users"),
+        "transfer.gap.image-file-facts.mrr.0.p.holm": Estimate(0.06),
+    }  # fmt: skip
+    told = sentences.on_pseudo_platforms(numbers, TESTS)
+    assert "it is not shown to say more than facts of the files" in told["pseudo.answer"]
+    assert "is not shown to be ahead of the facts of the files" in told["pseudo"]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from visprof.accounts import SIZES
 from visprof.intervals import Estimate
-from visprof.results.verdicts import is_significant, verdict_above
+from visprof.results.verdicts import is_significant, verdict_above, verdict_of_lead
 from visprof.sentences.numerals import listed
 from visprof.steps.cold_start import (
     BOARD_SIZES,
@@ -265,7 +265,12 @@ def _beside_facts(numbers: Mapping[str, Estimate], split: str) -> str:
         "holds": ", and more than facts of the files do",
         "does not hold": "; but facts of the files say more, a bad sign",
         "not resolved": "; but it is not shown to say more than facts of the files, a bad sign",
-    }[verdict_above(lead, 0)]
+    }[_lead_over_facts(numbers, split)]
+
+
+def _lead_over_facts(numbers: Mapping[str, Estimate], split: str) -> str:
+    key = f"transfer.{split}.image-file-facts.mrr.0"
+    return verdict_of_lead(numbers[key], numbers[f"{key}.p.holm"].value)
 
 
 def _facts(numbers: Mapping[str, Estimate], split: str) -> str:
@@ -277,7 +282,7 @@ def _facts(numbers: Mapping[str, Estimate], split: str) -> str:
         "holds": "is ahead of the facts of the files ({lead})",
         "does not hold": "is behind the facts of the files ({lead}), a bad sign",
         "not resolved": "is not shown to be ahead of the facts of the files ({lead}), a bad sign",
-    }[verdict_above(lead, 0)]
+    }[_lead_over_facts(numbers, split)]
     said = "; with no pin it " + stands.format(lead=f"{lead:+.3f}")
     without = numbers.get(f"transfer.{split}.whitened-less-file-facts.mrr.gain.0")
     if without is None:

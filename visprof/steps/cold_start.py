@@ -11,7 +11,7 @@ from visprof import file_facts as files
 from visprof import transfer
 from visprof.accounts import SIZES, TwoPlatforms, two_platforms
 from visprof.intervals import Estimate, mean_over_seeds
-from visprof.rank_scores import random_mrr
+from visprof.rank_scores import random_mrr, randomisation_test
 from visprof.shares import wilson_interval
 from visprof.sources.platforms import simulate_platforms
 from visprof.steps.data import BoardSplit
@@ -430,7 +430,8 @@ def transfer_numbers(
     Also ``.mrr.saved`` and ``.p``; ``transfer.gap.users`` is how many users have both, and
     ``transfer.gap.random`` the MRR of a random ranking among them. Of a split with too few users
     there is their number alone. ``transfer.gap.image-file-facts.mrr.0`` is what the image profile
-    of the first platform has more than the facts of its files, with no pin of the second.
+    of the first platform has more than the facts of its files, with no pin of the second, with
+    ``.p`` and ``.p.holm``.
     """
     boards = board_split.analysed["board"].to_numpy()
     numbers = {}
@@ -454,7 +455,11 @@ def transfer_numbers(
             p = board_transfer_pvalues[split, name]
             numbers[f"{key}.p"] = Estimate(p, n=n, unit="users")
         if {"image", "file facts"} <= scores.keys():
-            lead = scores["image"][1][..., :1, 0] - scores["file facts"][1][..., :1, 0]
-            (of,) = mean_over_seeds(lead, "users", random_state=seed)
-            numbers[f"transfer.{split}.image-file-facts.mrr.0"] = of
+            image, facts = (scores[name][1][..., :1, 0] for name in ("image", "file facts"))
+            key = f"transfer.{split}.image-file-facts.mrr.0"
+            (numbers[key],) = mean_over_seeds(image - facts, "users", random_state=seed)
+            means = image.mean(axis=0)[:, 0], facts.mean(axis=0)[:, 0]
+            p = float(randomisation_test(*means, random_state=seed))
+            for which in ("p", "p.holm"):  # of one comparison
+                numbers[f"{key}.{which}"] = Estimate(p, n=n, unit="users")
     return numbers
