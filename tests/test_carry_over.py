@@ -107,6 +107,7 @@ def drawn(seed, n_users=5, n_pins=40, n_categories=3, n_sessions=10, d=3):
     return pins, users, categories, sessions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "min_pins"), [(0, 2), (1, 8), (2, 12)])
 def test_shares_are_those_of_all_pairs_of_pins(seed, min_pins):
     data = drawn(seed)

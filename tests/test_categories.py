@@ -170,6 +170,7 @@ def test_features_that_are_all_equal_are_left_out(boards):
     assert not any("facts" in key for key in numbers)
 
 
+@pytest.mark.slow
 def test_a_study_without_pictures_has_numbers_too(tmp_path):
     study = Study("tiny", home=tmp_path, drawn=False, n_users=20, n_simulated_pins=60)
     assert set(study["analysed_categories"]) == set("01234")

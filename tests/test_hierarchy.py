@@ -235,6 +235,7 @@ def all_sequences(n_cells, n):
     return itertools.product(range(n_cells), repeat=n)
 
 
+@pytest.mark.slow
 def test_expected_bits_are_those_of_all_pins_that_there_could_be():
     alpha, styles = np.array([0.5, 1.5]), np.array([[0.4, 0.8], [2.0, 1.0]])
     profile = HierarchicalProfile(2)

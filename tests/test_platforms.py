@@ -65,6 +65,7 @@ def test_popularity_tilts_all_tastes_of_a_platform_alike():
     np.testing.assert_allclose(drawn.class_taste.sum(axis=2), 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("common", [0.0, 0.25, 1.0])
 def test_the_share_of_a_taste_that_is_common_is_the_squared_correlation(common):
     drawn = simulate_platforms(4000, (1, 1), 2, common=common, n_classes=6)
