@@ -201,6 +201,10 @@ def test_too_few_users_and_equal_pins_are_refused():
         carry_over(pins, users, apart, np.arange(len(users)))
     with pytest.raises(ValueError, match="all are equal, of 5 users"):
         carry_over(np.ones_like(pins), users, categories, sessions)
+    for alike in (np.array([0.1, 0.3, 0.7])[categories], 1e9 * categories + 0.1):
+        for test in (carry_over, taste_pvalue, general_taste_pvalue):
+            with pytest.raises(ValueError, match="pins: in each category all are equal, of 5 user"):
+                test(alike[:, None], users, categories, sessions)
     with pytest.raises(ValueError, match="min_pins"):
         carry_over(pins, users, categories, sessions, min_pins=1)
 

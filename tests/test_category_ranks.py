@@ -105,3 +105,19 @@ def test_an_unknown_distance_is_refused():
         transfer_ranks(*drawn(0), np.arange(300), distance="hellinger")
     with pytest.raises(ValueError, match="order: expected shape"):
         transfer_ranks(*drawn(0), np.arange(299))
+
+
+@pytest.mark.parametrize("distance", ["euclidean", "cosine"])
+def test_a_category_that_shows_the_same_of_all_users_is_left_out(distance):
+    pins, users, categories, sessions = drawn(0, n_users=6, n_pins=60)
+    order, two = np.arange(len(users)), categories < 2
+    alike = np.where(categories[:, None] == 2, 0.1, pins)
+    found = transfer_ranks(alike, users, categories, sessions, order, distance)
+    others = transfer_ranks(
+        *(of[two] for of in (pins, users, categories, sessions, order)), distance
+    )
+    np.testing.assert_array_equal(found.other, others.other)
+    np.testing.assert_array_equal(found.same, others.same)
+    alone = np.where(categories[:, None] == 0, pins, 0.1)
+    nothing = transfer_ranks(alone, users, categories, sessions, order, distance)
+    assert np.isnan([nothing.other, nothing.same, nothing.random, nothing.n_candidates]).all()

@@ -121,7 +121,8 @@ def carry_over(
     ------
     ValueError
         If shapes do not match, a value is not finite, a user, category or session is missing, no
-        two categories are of at least 3 users, or all pins of those who have two are equal.
+        two categories are of at least 3 users, or all pins of a category are equal, of those who
+        have two.
     TypeError
         If users, categories or sessions are of several kinds, or `min_pins` is no whole number.
 
