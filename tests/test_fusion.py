@@ -87,6 +87,19 @@ def test_a_category_that_the_background_lacks_has_styles_too():
     assert len(found) == 60
 
 
+def test_where_categories_hold_nothing_that_varies_there_is_one_style():
+    rng = np.random.default_rng(0)
+    categories = np.repeat([0, 1], 30)
+    alike = np.array([0.1, 0.3])[categories][:, None] * np.ones(4)
+    for embedded, of in (
+        (np.full((60, 4), 0.1), categories), (alike, categories),
+        (rng.normal(size=(60, 4)), np.arange(60)),
+    ):  # fmt: skip
+        assert not fusion.style_clusters(embedded, of, 40, 3, 0).any()
+    one = fusion.style_clusters(rng.normal(size=(60, 4)), categories, 1, 3, 0)
+    assert not one.any()
+
+
 # --- scores
 
 
@@ -171,6 +184,8 @@ def test_users_of_one_session_count_as_one_pin():
     assert fusion.session_icc(cells, users, np.repeat([0, 1, 2], 4)) == 1
     alone = fusion.session_icc(cells, users, np.arange(12))
     assert alone == 0  # no session has two pins
+    of_one_cell = fusion.session_icc(np.ones(12, int), users, np.repeat(np.arange(6), 2))
+    assert of_one_cell == 1  # as little is known of how alike they are
     same = np.repeat([0, 1, 0, 1, 2, 0], 2)
     assert fusion.session_icc(same, users, np.repeat(np.arange(6), 2)) == pytest.approx(1)
 
@@ -310,6 +325,20 @@ def test_scores_by_grain_are_those_of_such_categories(known):
     assert shown["told_style"].isna().all() != known
     numbers = fusion_grain.grain_numbers(shown)
     assert numbers["fusion.grain.3.intra"] == shown["intra"][0]
+
+
+def test_of_as_many_classes_as_categories_those_of_the_study_are_shown():
+    categories, styles, split = study_of()
+    cut = len(split.background)
+    embedded = np.random.default_rng(0).normal(size=(len(styles), 4))
+    found = fusion_grain.grain_scores(
+        categories, np.arange(len(styles)) % 3, None, pin_arrays(embedded[:cut], embedded[cut:]),
+        split, None, "day", n_style_clusters=N_STYLES, start=1, seed=3, **SPLIT,
+    )  # fmt: skip
+    own = fusion.style_clusters(embedded, categories.codes, cut, N_STYLES, 1)
+    expected = scores_of(categories, own, split).bits["intra"]
+    assert list(found) == [3]
+    np.testing.assert_array_equal(found[3]["intra"], expected)
 
 
 # --- one user
