@@ -127,7 +127,9 @@ def two_platforms(
     >>> found.source.ravel().tolist(), found.own[2].ravel().tolist(), found.held.ravel().tolist()
     ([0.0, 0.0], [2.0, 2.0], [8.0, 8.0])
     """
-    values = check_array(unmasked(pins), dtype=[np.float64, np.float32], input_name="pins")
+    values = check_array(
+        unmasked(pins), dtype=[np.float64, np.float32], order="C", input_name="pins"
+    )
     check_squares(values, "pins")
     n = len(values)
     on_second = np.asarray(second)

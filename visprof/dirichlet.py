@@ -401,7 +401,7 @@ def check_counts(counts: ArrayLike, name: str) -> NDArray[np.float64]:
     ValueError
         If the shape is another, or a number is negative, above 1e9 or not finite.
     """
-    array = check_array(unmasked(counts), dtype=np.float64, input_name=name)
+    array = check_array(unmasked(counts), dtype=np.float64, order="C", input_name=name)
     if array.min() < 0:
         row = int(np.flatnonzero((array < 0).any(axis=1))[0])
         # in the words of scikit-learn, whose checks ask for them

@@ -95,7 +95,7 @@ def posterior_mean(
 
 
 def _rows(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    return check_array(unmasked(values), dtype=np.float64, input_name=name)
+    return check_array(unmasked(values), dtype=np.float64, order="C", input_name=name)
 
 
 # --- from one platform to the other
