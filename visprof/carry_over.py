@@ -160,9 +160,11 @@ def taste_pvalue(
     r"""Permutation test of taste, of either kind: do users differ within categories at all?
 
     The statistic is :math:`V_t + V_d` of :func:`carry_over`, over all categories that at least two
-    users have; whole sessions are dealt over the users of a category, each of whom keeps their
-    number of sessions. The level is exact if a session, with its length, is equally likely to be of
-    any user of the category.
+    users have. Whole sessions are dealt over users, with their pins in all categories, among the
+    sessions that have pins in the same ones: everybody keeps their number of each kind. (Dealt in
+    each category by itself, a session in two would be torn, and the test err too often.) The level
+    is exact if a session, with its length, is equally likely to be of any user of the same
+    categories.
 
     Parameters
     ----------
@@ -198,18 +200,19 @@ def taste_pvalue(
     cells = counted_cells(pins, users, categories, sessions, min_pins)
     rng = np.random.default_rng(random_state)
     dealt, scale = np.zeros(1 + n_permutations), 0.0
-    for category in range(cells.pins.shape[1]):
-        groups = cells.groups.of(cells.groups.category == category)
-        owners = np.unique(groups.user, return_inverse=True)[1]
-        n = len(np.unique(owners))
-        if n < 2:
-            continue
-        columns = np.vstack(
-            [groups.pins, groups.squares, groups.pins**2, _within(groups), groups.sums.T]
+    shared = (cells.pins > 0).sum(axis=0) > 1
+    groups = cells.groups.of(shared[cells.groups.category])
+    owners, session = _dealt_sessions(groups, n_permutations, rng)
+    for category in np.flatnonzero(shared):
+        inside = groups.category == category
+        of, place = groups.of(inside), session[inside]
+        columns = np.vstack([of.pins, of.squares, of.pins**2, _within(of), of.sums.T])
+        users = np.unique(of.user)
+        n = len(users)
+        dealt += (n - 1) * np.array(
+            [_taste_of(columns, np.searchsorted(users, own[place]), n) for own in owners]
         )
-        orders = [owners, *(rng.permutation(owners) for _ in range(n_permutations))]
-        dealt += (n - 1) * np.array([_taste_of(columns, of, n) for of in orders])
-        scale += groups.squares.sum()
+        scale += of.squares.sum()
     reached = np.sum(dealt[1:] >= dealt[0] - TIE * scale)
     return float((1 + reached) / (1 + n_permutations))
 
@@ -389,6 +392,22 @@ def _variances(cells: Cells) -> NDArray[np.float64]:
         sums[3] /= known
     sums[2] -= sums[3]
     return sums
+
+
+def _dealt_sessions(
+    groups: Groups, n_deals: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Owner of each session as it is, and by each deal, (1 + n_deals, s); session of each group."""
+    first, session = np.unique(groups.session, return_index=True, return_inverse=True)[1:]
+    has = np.zeros((len(first), groups.category.max() + 1), bool)
+    has[session, groups.category] = True
+    kind = np.unique(~has, axis=0, return_inverse=True)[1].ravel()  # that of the first category: 0
+    owners = np.tile(groups.user[first].astype(np.int32), (1 + n_deals, 1))
+    for number in range(kind.max() + 1):
+        alike = np.flatnonzero(kind == number)
+        for deal in owners[1:]:
+            deal[alike] = rng.permutation(deal[alike])
+    return owners, session
 
 
 def _taste_of(columns: NDArray, owners: NDArray, n: int) -> float:
