@@ -468,7 +468,7 @@ def test_bits_of_known_worlds_are_recovered():
     power = fusion_worlds.fusion_power(**arguments)
     shares = power.pivot_table(index="strength", columns="n_users", values="found").to_numpy()
     assert (np.diff(shares, axis=0) <= 0.15).all()  # the weaker, the harder
-    assert shares[0].min() == 1  # strong tastes take ten users
+    assert shares[0].min() > 0.9  # strong tastes take ten users
     assert shares[-1, -1] > shares[-1, 0]
     np.testing.assert_allclose(
         power["truth"].unique(), [expected_bits(np.full(4, a / 4), np.full((4, 4), a / 4), 20)[1]
