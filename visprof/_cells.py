@@ -48,6 +48,13 @@ class Cells:
         np.float64
     ]  # mean squared distance of the pins from the mean of their category
 
+    def together(self) -> NDArray[np.int64]:
+        """How many users count in both of two categories, (k, k); none in one and itself."""
+        there = np.int64(self.pins > 0)
+        both = there.T @ there
+        np.fill_diagonal(both, 0)
+        return both
+
 
 def counted_cells(
     pins: ArrayLike, users: ArrayLike, categories: ArrayLike, sessions: ArrayLike, min_pins: int

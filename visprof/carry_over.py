@@ -8,7 +8,6 @@ category, the session, and the pin itself. Of these, t, d, s and e are independe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -259,10 +258,10 @@ def general_taste_pvalue(
     n_permutations = check_whole(n_permutations, "n_permutations", 1)
     check_whole(random_state, "random_state", 0)
     cells = counted_cells(pins, users, categories, sessions, min_pins)
-    there = cells.pins > 0
-    pairs = there.T.astype(float) @ there  # users who have both
-    np.fill_diagonal(pairs, 0)
-    means = np.where(there[..., None], cells.means, 0)
+    together = cells.together()
+    paired = (together > 1).any(axis=0)  # of many categories, most may be of one user
+    pairs, there = together[np.ix_(paired, paired)].astype(float), cells.pins[:, paired] > 0
+    means = np.where(there[..., None], cells.means[:, paired], 0)
     members = [np.flatnonzero(column) for column in there.T]
     rng = np.random.default_rng(random_state)
 
@@ -275,7 +274,8 @@ def general_taste_pvalue(
         return float(of_pairs[pairs > 1].sum())
 
     reached, scale = 0, float(np.einsum("ucd,ucd->", means, means))
-    cut = 2 * float(_variances(cells)[0][0] * _weights(cells).sum()) - TIE * scale
+    weights = np.triu(together - 1).clip(min=0)
+    cut = 2 * float(_variances(cells)[0][0] * weights.sum()) - TIE * scale
     for _ in range(n_permutations):
         dealt = np.zeros_like(means)
         for category, of in enumerate(members):
@@ -342,25 +342,16 @@ def _less_one(values: NDArray, inside: NDArray) -> NDArray:
     return np.concatenate([total[None], total - own])
 
 
-def _weights(cells: Cells) -> NDArray[np.float64]:
-    """Users less one of each pair of categories."""
-    k = cells.pins.shape[1]
-    users = [_both(cells, a, b).sum() for a, b in combinations(range(k), 2)]
-    return np.maximum(np.array(users) - 1, 0)
-
-
 def _variances(cells: Cells) -> NDArray[np.float64]:
     """V_t, V_t + V_d, V_s, V_e and the whole, of all users and without each, (5, 1 + n)."""
-    n, k = cells.pins.shape
+    n = len(cells.pins)
     same_session, same_category = _same_session(cells), _same_category(cells)
     lengths = np.einsum("ucd,ucd->uc", cells.means, cells.means)
     sums, weights, known = np.zeros((5, 1 + n)), np.zeros(1 + n), np.zeros(1 + n)
-    for a, b in combinations(range(k), 2):
+    for a, b in np.argwhere(np.triu(cells.together()) > 1):
         inside = _both(cells, a, b)
         users = _less_one(np.ones(n), inside)
         weight = np.maximum(users - 1, 0)
-        if not weight.any():
-            continue
         per_user, pairs = np.maximum(users, 1), np.maximum(users * (users - 1), 1)
         total_a, total_b = (_less_one(cells.means[:, of], inside) for of in (a, b))
         squares = _less_one(cells.squares[:, [a, b]].sum(axis=1), inside)

@@ -104,16 +104,17 @@ def transfer_ranks(
     n, k = there.shape
     rounding = TIE * np.abs(rows).max()
     found, counts = np.zeros((4, n)), np.zeros(n)
+    enough = cells.together() >= FEWEST
     for b in range(k):
         of_b = np.flatnonzero((category == b) & (own >= 0))
         of_b = of_b[there[own[of_b], b]]
-        if not len(of_b):
+        if not enough[b].any():
             continue
         first = session_halves(own[of_b], session[of_b], np.arange(len(of_b)))
         held = _by_user(of_b[~first], own, n)
         known = _by_user(of_b[first], own, n)
         hidden = np.isin(session, session[of_b[~first]])
-        for a in (of for of in range(k) if of != b):
+        for a in np.flatnonzero(enough[b]):
             of_a = _by_user(np.flatnonzero((category == a) & (own >= 0) & ~hidden), own, n)
             both = [u for u in np.flatnonzero(there[:, a] & there[:, b]) if len(of_a[u])]
             if len(both) < FEWEST:
