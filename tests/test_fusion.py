@@ -327,20 +327,6 @@ def test_scores_by_grain_are_those_of_such_categories(known):
     assert numbers["fusion.grain.3.intra"] == shown["intra"][0]
 
 
-def test_of_as_many_classes_as_categories_those_of_the_study_are_shown():
-    categories, styles, split = study_of()
-    cut = len(split.background)
-    embedded = np.random.default_rng(0).normal(size=(len(styles), 4))
-    found = fusion_grain.grain_scores(
-        categories, np.arange(len(styles)) % 3, None, pin_arrays(embedded[:cut], embedded[cut:]),
-        split, None, "day", n_style_clusters=N_STYLES, start=1, seed=3, **SPLIT,
-    )  # fmt: skip
-    own = fusion.style_clusters(embedded, categories.codes, cut, N_STYLES, 1)
-    expected = scores_of(categories, own, split).bits["intra"]
-    assert list(found) == [3]
-    np.testing.assert_array_equal(found[3]["intra"], expected)
-
-
 # --- one user
 
 

@@ -37,13 +37,11 @@ def grain_scores(
 ) -> dict[int, dict[str, np.ndarray]]:
     """Of each user, bits by part and the reciprocal rank by fusion, by the number of categories.
 
-    Those of the study, and classes of scenes, unless there are as many. Where the truth is known,
-    also ``told_class`` and ``told_style`` (see `told_of`).
+    Those of the study, and classes of scenes. Where the truth is known, also ``told_class`` and
+    ``told_style`` (see `told_of`).
     """
     found: dict[int, dict[str, np.ndarray]] = {}
     for categories in (pin_categories, named_categories(scene_classes)):
-        if len(categories.names) in found:
-            continue
         styles = style_clusters(
             pin_embedding.stacked(), categories.codes, len(board_split.background),
             n_style_clusters, start,
