@@ -52,6 +52,8 @@ def test_the_effective_number_goes_from_pins_to_sessions():
     np.testing.assert_allclose(found.n_effective(4, np.ones(3)), 16 / 6)
     np.testing.assert_allclose(found.n_effective(4, np.full(3, 0.5)), 16 / 5)
     assert found.n_effective(0, np.ones(3)).tolist() == [0, 0, 0]
+    with pytest.raises(ValueError, match=r"size: expected one of \[0, 1, 4\], got 3"):
+        found.n_effective(3, np.ones(3))
 
 
 def test_without_sessions_each_pin_is_one():
@@ -66,6 +68,9 @@ def test_sources_of_others_leave_the_rest():
     other = found.with_sources_of([2, 0, 1])
     np.testing.assert_array_equal(other.source, found.source[[2, 0, 1]])
     assert other.held is found.held
+    for order in ([0, 1], [0, 1, 3], [0, 1, -1], [0.0, 1.0, 2.0], [True, True, False]):
+        with pytest.raises(ValueError, match="order: expected 3 rows, each from 0 to 2"):
+            found.with_sources_of(order)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +83,9 @@ def test_sources_of_others_leave_the_rest():
         ({"second": [True]}, ValueError, "second: expected True or False"),
         ({"order": np.full(N, np.nan)}, ValueError, "order"),
         ({"sessions": [1, 2]}, ValueError, "sessions: expected shape"),
+        ({"second": np.ma.masked_equal(np.ones(N, bool), True)}, ValueError, "second: 27 of 27"),
+        ({"pins": np.ma.masked_less(ARGUMENTS["pins"], -1)}, ValueError, "pins contains NaN"),
+        ({"sizes": 5}, TypeError, "sizes: expected numbers that increase from 0, got 5"),
         ({"sizes": (1, 2)}, ValueError, "sizes: expected numbers that increase from 0"),
         ({"sizes": (0,)}, ValueError, "sizes: expected numbers that increase from 0"),
         ({"sizes": (0, 2, 2)}, ValueError, "sizes: expected numbers that increase from 0"),

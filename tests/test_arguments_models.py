@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FunctionType
@@ -20,23 +20,29 @@ import torch
 from PIL import Image
 
 from visprof import (
+    accounts,
     alike,
     boards,
     bow,
     datasheet,
+    dirichlet,
     duplicates,
     embedding,
+    hierarchy,
     intervals,
     palette,
+    pins_saved,
     prediction,
     profiles,
     rank_scores,
+    scene_groups,
     scenes,
     siamese,
     siamese_training,
+    transfer,
     vocabulary,
 )
-from visprof.sources import pin_bank, vectors, world
+from visprof.sources import pin_bank, platforms, vectors, world
 
 N = 24  # rows of all arguments
 RNG = np.random.default_rng(0)
@@ -60,6 +66,9 @@ SCENES = pd.DataFrame({"image": PINS["image"], "label": USERS})
 WORLD = world.simulate_world(3, 8)
 SIGNATURES = duplicates.picture_signatures([])
 PAIRS, SIMILAR = scenes.sample_pairs(USERS, 4, 4)
+COUNTS = RNG.integers(0, 5, size=(N, 4)) + np.eye(4, dtype=int)[np.arange(N) % 4]
+ON_SECOND = np.arange(N) % 8 >= 2
+BETWEEN = accounts.two_platforms(SHARES, USERS, ON_SECOND, np.arange(N), (0, 1, 3), 2)
 
 
 @dataclass(frozen=True)
@@ -144,6 +153,25 @@ def described(pins, funnel, unreadable, clusters):
     return *(getattr(found, part.name) for part in dataclasses.fields(found)), (
         datasheet.known_problems(found)
     )
+
+
+def profile_of_levels(X, **parameters):
+    found = hierarchy.HierarchicalProfile(**parameters).fit(X)
+    return found.strength_, found.style_strengths_, found.transform(X)
+
+
+def bits_of_levels(train, test):
+    found = hierarchy.HierarchicalProfile(2).fit(COUNTS)
+    return *dataclasses.astuple(found.bits(train, test)), found.evidence(train, test).flat
+
+
+def own_and_transferred(own, transferred, **sampling):
+    return pins_saved.pins_saved_estimate({0: own / 2, 3: own}, transferred, **sampling).low
+
+
+def parts(function):
+    """As a function whose result is a tuple."""
+    return lambda *args, **given: dataclasses.astuple(function(*args, **given))
 
 
 SAMPLING = {"n_resamples": 20}
@@ -364,16 +392,126 @@ CASES = {
         {
             "n_users": 2, "n_pins": 3, "n_dims": 4, "n_classes": 3, "n_styles": 2,
             "class_taste": 1.0, "style_taste": 1.0, "class_spread": 1.0, "style_spread": 1.0,
-            "decay": 1.0, "session_length": 2.0, "repeat_share": 0.1, "styled_classes": 2,
-            "random_state": 1,
+            "decay": 1.0, "session_length": 2.0, "repeat_share": 0.1, "n_categories": 2,
+            "carry_over": 0.5, "styled_classes": 2, "random_state": 1,
         },
         counts=(
-            "n_users", "n_pins", "n_dims", "n_classes", "n_styles", "styled_classes",
-            "random_state",
+            "n_users", "n_pins", "n_dims", "n_classes", "n_styles", "n_categories",
+            "styled_classes", "random_state",
         ),
         numbers=(
             "class_taste", "style_taste", "class_spread", "style_spread", "decay",
-            "session_length", "repeat_share",
+            "session_length", "repeat_share", "carry_over",
+        ),
+    ),
+    "scene_groups": Case(scene_groups.scene_groups, {"classes": USERS}, groups=("classes",)),
+    "two_platforms": Case(
+        lambda **given: dataclasses.astuple(accounts.two_platforms(**given, sizes=(0, 1, 3))),
+        {
+            "pins": SHARES, "users": USERS, "second": ON_SECOND, "order": np.arange(N),
+            "sessions": CLUSTERS, "n_held": 2,
+        },
+        groups=("users", "order", "sessions"), floats=("pins",), counts=("n_held",),
+    ),
+    "posterior_mean": Case(
+        transfer.posterior_mean,
+        {"own": SHARES, "prior": SHARES[::-1], "n_effective": RANKS, "kappa": 1 / RANKS},
+        floats=("own", "prior", "n_effective"),
+    ),
+    "fit_alignment": Case(
+        parts(transfer.fit_alignment),
+        {"source": SHARES, "target": SHARES[::-1], "kind": "ridge", "penalty": 0.1},
+        floats=("source", "target"), numbers=("penalty",),
+    ),
+    "cross_fit": Case(
+        parts(transfer.cross_fit),
+        {"between": BETWEEN, "kind": "none", "n_folds": 3, "random_state": 1},
+        counts=("n_folds", "random_state"),
+    ),
+    "cold_start_scores": Case(
+        transfer.cold_start_scores,
+        {"between": BETWEEN, "fitted": transfer.cross_fit(BETWEEN, "none", 3)},
+    ),
+    "shuffled_sources": Case(
+        transfer.shuffled_sources, {"n_users": 4, "n_shuffles": 3, "random_state": 1},
+        counts=("n_users", "n_shuffles", "random_state"),
+    ),
+    "transfer_pvalue": Case(
+        transfer.transfer_pvalue,
+        {"between": BETWEEN, "kind": "none", "n_permutations": 9, "n_folds": 3, "random_state": 1},
+        counts=("n_permutations", "n_folds", "random_state"),
+    ),
+    "pins_saved": Case(
+        lambda curve, level, sizes: pins_saved.pins_saved(curve, level, np.asarray(sizes)),
+        {"curve": SHARES, "level": SHARES[:, 2], "sizes": np.arange(5)},
+        floats=("curve", "level"),
+    ),
+    "pins_saved_estimate": Case(
+        own_and_transferred,
+        {"own": SHARES, "transferred": SHARES[::-1], "n_resamples": 9, "random_state": 1},
+        floats=("own", "transferred"), counts=("n_resamples", "random_state"),
+    ),
+    "log_probability": Case(
+        dirichlet.log_probability, {"counts": COUNTS, "alpha": SHARES[:, :4]},
+        floats=("counts", "alpha"),
+    ),
+    "fit_strength": Case(
+        lambda counts, shares: dirichlet.fit_strength([counts], [shares]),
+        {"counts": COUNTS, "shares": np.array([0.1, 0.2, 0.3, 0.4])}, floats=("counts", "shares"),
+    ),
+    "fit_dirichlet_multinomial": Case(
+        parts(dirichlet.fit_dirichlet_multinomial), {"counts": COUNTS, "smoothing": 0.5},
+        floats=("counts",), numbers=("smoothing",),
+    ),
+    "count_chances": Case(
+        dirichlet.count_chances, {"n_pins": 3, "alpha": 1.0, "strength": 2.5},
+        counts=("n_pins",), numbers=("alpha", "strength"),
+    ),
+    "expected_log_probability": Case(
+        dirichlet.expected_log_probability, {"alpha": RANKS, "n_pins": 3},
+        floats=("alpha",), counts=("n_pins",),
+    ),
+    "check_counts": Case(
+        dirichlet.check_counts, {"counts": COUNTS, "name": "counts"}, floats=("counts",)
+    ),
+    "check_parameters": Case(
+        dirichlet.check_parameters, {"alpha": SHARES, "name": "alpha"}, floats=("alpha",)
+    ),
+    "HierarchicalProfile": Case(
+        profile_of_levels, {"X": COUNTS, "n_categories": 2, "smoothing": 0.5, "min_users": 3},
+        floats=("X",), counts=("n_categories", "min_users"), numbers=("smoothing",),
+    ),
+    "bits": Case(
+        bits_of_levels, {"train": COUNTS, "test": COUNTS[::-1]}, floats=("train", "test")
+    ),
+    "rank_by_score": Case(
+        parts(hierarchy.rank_by_score), {"scores": RNG.normal(size=(N, N))}, floats=("scores",)
+    ),
+    "expected_bits": Case(
+        hierarchy.expected_bits, {"alpha": RANKS, "style_alpha": SHARES, "n_train": 2},
+        floats=("alpha", "style_alpha"), counts=("n_train",),
+    ),
+    "session_weights": Case(
+        hierarchy.session_weights, {"users": USERS, "sessions": CLUSTERS, "icc": 0.5},
+        groups=("users", "sessions"), numbers=("icc",),
+    ),
+    "deal_styles": Case(
+        hierarchy.deal_styles,
+        {"categories": USERS, "styles": CLUSTERS, "blocks": np.arange(N) // 2, "random_state": 1},
+        groups=("categories", "styles", "blocks"), counts=("random_state",),
+    ),
+    "simulate_platforms": Case(
+        lambda **given: dataclasses.astuple(platforms.simulate_platforms(**given)),
+        {
+            "n_users": 2, "n_pins": (2, 3), "n_dims": 4, "n_classes": 3, "n_styles": 2,
+            "class_taste": 1.0, "style_taste": 1.0, "class_spread": 1.0, "style_spread": 1.0,
+            "decay": 1.0, "common": 0.5, "popularity": 1.0, "offset": 1.0, "user_offset": 1.0,
+            "session_lengths": (2.0, 1.0), "random_state": 1,
+        },
+        counts=("n_users", "n_dims", "n_classes", "n_styles", "random_state"),
+        numbers=(
+            "class_taste", "style_taste", "class_spread", "style_spread", "decay", "common",
+            "popularity", "offset", "user_offset",
         ),
     ),
     "simulate_counts": Case(
@@ -420,9 +558,12 @@ CASES = {
     ),
 }  # fmt: skip
 
+STRICT_MODULES = (accounts, dirichlet, hierarchy, pins_saved, transfer)
+STRICT = [name for name in CASES if any(name in of.__all__ for of in STRICT_MODULES)] + ["bits"]
 COVERED = {
     **dict.fromkeys([prediction, rank_scores, vocabulary, alike, duplicates, palette, bow], ()),
     **dict.fromkeys([siamese, siamese_training, world], ()),
+    **dict.fromkeys([*STRICT_MODULES, platforms, scene_groups], ()),
     vectors: (), scenes: ("read_scenes", "read_split"),
     datasheet: (
         "board_quantiles", "known_problems",  # of its own tables: below
@@ -441,9 +582,9 @@ def test_every_public_function_is_in_the_table():
         assert public - set(others) <= set(CASES), module.__name__
 
 
-def each(kind: str) -> pytest.MarkDecorator:
+def each(kind: str, of: Iterable[str] = CASES) -> pytest.MarkDecorator:
     """Every case with each of its arguments of a kind."""
-    pairs = [(name, argument) for name, case in CASES.items() for argument in getattr(case, kind)]
+    pairs = [(name, argument) for name in of for argument in getattr(CASES[name], kind)]
     return pytest.mark.parametrize(("name", "argument"), pairs)
 
 
@@ -468,8 +609,9 @@ def test_groups_of_several_kinds_and_of_another_number_are_named(name, argument)
     mixed[3] = 7.5 if isinstance(groups[0], str) else "seven"
     with pytest.raises(TypeError, match=f"{argument}: values of several kinds"):
         CASES[name](**{argument: mixed})
-    if argument != "labels":  # of any number
-        with pytest.raises(ValueError, match=argument):
+    if argument not in ("labels", "classes"):  # of any number
+        names = "|".join(CASES[name].groups)  # the first may say how many there are
+        with pytest.raises(ValueError, match=f"({names}): expected|{argument}"):
             CASES[name](**{argument: groups[:-1]})
 
 
@@ -503,6 +645,30 @@ def test_an_array_may_be_a_table_of_any_index(name, argument):
     if name in ("contrastive_loss", "array_inputs"):
         table = np.array(table)  # torch takes arrays
     assert_same(CASES[name](**{argument: table}), CASES[name]())
+
+
+OF_COUNTS = ("counts", "X", "train", "test")  # of pins, whole ones
+
+
+@each("floats")
+def test_numbers_may_be_of_any_type(name, argument):
+    case = CASES[name]
+    array = case.arguments[argument]
+    if name in ("contrastive_loss", "array_inputs"):
+        return  # torch takes arrays
+    types = [object] if array.dtype.kind == "f" else [object, np.uint8, np.float16, np.float64]
+    for of in types:
+        assert_same(case(**{argument: array.astype(of)}), case())
+
+
+@each("floats", of=STRICT)
+def test_masked_values_words_and_complex_numbers_are_no_numbers(name, argument):
+    array = CASES[name].arguments[argument]
+    masked = np.ma.masked_array(array)
+    masked[(3, 1)[: array.ndim]] = np.ma.masked
+    for wrong in (masked, np.full(array.shape, "a word"), array + 1j):
+        with pytest.raises((TypeError, ValueError)):
+            CASES[name](**{argument: wrong})
 
 
 @each("counts")

@@ -200,8 +200,14 @@ def test_too_few_users_and_equal_pins_are_refused():
     apart = np.array([[0, 1], [0, 1], [1, 2], [1, 2], [0, 2]])[users, np.arange(len(users)) % 2]
     with pytest.raises(ValueError, match=r"same two categories of at least 8 pins .*, got 2; 0 of"):
         carry_over(pins, users, apart, np.arange(len(users)))
+    with pytest.raises(ValueError, match="pins contains NaN"):
+        carry_over(np.ma.masked_less(pins, 0), users, categories, sessions)
     with pytest.raises(ValueError, match="all are equal, of 5 users"):
         carry_over(np.ones_like(pins), users, categories, sessions)
+    for alike in (np.array([0.1, 0.3, 0.7])[categories], 1e9 * categories + 0.1):
+        for test in (carry_over, taste_pvalue, general_taste_pvalue):
+            with pytest.raises(ValueError, match="pins: in each category all are equal, of 5 user"):
+                test(alike[:, None], users, categories, sessions)
     with pytest.raises(ValueError, match="min_pins"):
         carry_over(pins, users, categories, sessions, min_pins=1)
 
@@ -258,6 +264,52 @@ def test_what_is_dealt_is_the_statistic_of_the_shares():
         for a, b in combinations(range(3), 2)
     ]  # fmt: skip
     assert general == pytest.approx(np.mean(covariances))
+
+
+def test_sessions_are_dealt_whole_among_those_of_the_same_categories():
+    """By deals of whole sessions, and mean squared distances over all pairs of pins."""
+    pins, users, categories, sessions = drawn(0, 4, 18, n_categories=2, n_sessions=8)
+    pins = pins + 3 * np.random.default_rng(0).normal(size=pins.shape)  # p is not the least
+    assert set(counted(users, categories, sessions, 2)) == {0, 1, 2, 3}
+    names = sorted(set(zip(users, sessions, strict=True)))
+    of_pin = np.array([names.index(of) for of in zip(users, sessions, strict=True)])
+    kinds = {}  # sessions by the categories that they are in: those with the first one first
+    for session in range(len(names)):
+        inside = set(categories[of_pin == session])
+        kinds.setdefault(tuple(c not in inside for c in (0, 1)), []).append(session)
+    assert len(kinds) == 3
+    owners = np.tile([user for user, _ in names], (20, 1))
+    rng = np.random.default_rng(2)
+    for _, alike in sorted(kinds.items()):
+        for deal in owners[1:]:
+            deal[alike] = rng.permutation(deal[alike])
+
+    def taste(owners):
+        found = 0.0
+        for c in (0, 1):
+            rows = np.flatnonzero(categories == c)
+            apart = ((pins[rows, None] - pins[rows]) ** 2).sum(axis=2)
+            own, session = owners[of_pin[rows]], of_pin[rows]
+            cells = [(own == user)[:, None] for user in range(4)]
+            others = [apart[a & b.T].mean() for a, b in combinations(cells, 2)]
+            close = [apart[a & a.T & (session[:, None] != session)].mean() for a in cells]
+            found += np.mean(others) - np.mean(close)
+        return found
+
+    found = [taste(of) for of in owners]
+    p = (1 + sum(of >= found[0] - 1e-9 for of in found[1:])) / 20
+    assert taste_pvalue(pins, users, categories, sessions, 19, 2, 2) == pytest.approx(p)
+
+
+@pytest.mark.slow
+def test_sessions_in_several_categories_are_no_taste():
+    rejected = []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        users, sessions = np.repeat(np.arange(8), 40), np.tile(np.repeat(np.arange(5), 8), 8)
+        pins = 2 * rng.normal(size=(8, 5, 2))[users, sessions] + rng.normal(size=(320, 2))
+        rejected.append(taste_pvalue(pins, users, np.arange(320) % 2, sessions, 19, seed) <= 0.05)
+    assert np.mean(rejected) < 0.08
 
 
 def test_p_values_do_not_depend_on_scale_or_place():

@@ -170,6 +170,25 @@ def test_features_that_are_all_equal_are_left_out(boards):
     assert not any("facts" in key for key in numbers)
 
 
+def test_features_that_tell_categories_and_nothing_else_are_left_out(boards):
+    split, pins, kinds = boards
+    of_kind = np.where(kinds == "sea", 0.1, 0.7)[:, None] * np.ones(4)
+    features = {"embedding": pins, "within classes": of_kind}
+    _, shares, transfer, _ = all_steps(split, features, kinds)
+    assert list(shares) == ["embedding"]
+    assert set(transfer["feature"]) == {"embedding"}
+
+
+def test_a_category_of_equal_pictures_ranks_nobody(boards):
+    split, pins, kinds = boards
+    blank = np.where(kinds[:, None] == "sea", 0.1, pins)
+    _, shares, transfer, numbers = all_steps(split, {"embedding": blank}, kinds)
+    assert list(shares) == ["embedding"]
+    assert transfer.empty
+    assert "carry.mrr.other.embedding" not in numbers
+    assert "carry.general.embedding" in numbers
+
+
 @pytest.mark.slow
 def test_a_study_without_pictures_has_numbers_too(tmp_path):
     study = Study("tiny", home=tmp_path, drawn=False, n_users=20, n_simulated_pins=60)

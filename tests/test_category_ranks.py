@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from test_carry_over import drawn
 
+from visprof.carry_over import carry_over, general_taste_pvalue, taste_pvalue
 from visprof.category_ranks import transfer_ranks
 from visprof.held_out import session_halves
 from visprof.rank_scores import random_mrr
@@ -105,3 +106,39 @@ def test_an_unknown_distance_is_refused():
         transfer_ranks(*drawn(0), np.arange(300), distance="hellinger")
     with pytest.raises(ValueError, match="order: expected shape"):
         transfer_ranks(*drawn(0), np.arange(299))
+
+
+def test_hundreds_of_categories_of_one_user_each_change_nothing():
+    """As albums may be, each of which has a name of its own: pairs of them are not gone through."""
+    pins, users, categories, sessions = drawn(1, n_users=4, n_pins=60, n_categories=2)
+    n, albums = len(users), np.repeat(np.arange(500), 2)  # of two pins each
+    few = pins, users, categories, sessions
+    all_of = (
+        np.vstack([pins, pins[np.arange(1000) % n]]), np.concatenate([users, albums % 4]),
+        np.concatenate([categories, 2 + albums]), np.concatenate([sessions, 10 + np.arange(1000)]),
+    )  # fmt: skip
+    order = np.arange(n + 1000)
+    one, other = carry_over(*few, 2), carry_over(*all_of, 2)
+    np.testing.assert_allclose(other.without, one.without)
+    for test in (taste_pvalue, general_taste_pvalue):
+        assert test(*all_of, 19, 3, 2) == test(*few, 19, 3, 2)
+    one = transfer_ranks(*few, order[:n], min_pins=2)
+    other = transfer_ranks(*all_of, order, min_pins=2)
+    np.testing.assert_array_equal(other.other, one.other)
+    np.testing.assert_array_equal(other.same, one.same)
+
+
+@pytest.mark.parametrize("distance", ["euclidean", "cosine"])
+def test_a_category_that_shows_the_same_of_all_users_is_left_out(distance):
+    pins, users, categories, sessions = drawn(0, n_users=6, n_pins=60)
+    order, two = np.arange(len(users)), categories < 2
+    alike = np.where(categories[:, None] == 2, 0.1, pins)
+    found = transfer_ranks(alike, users, categories, sessions, order, distance)
+    others = transfer_ranks(
+        *(of[two] for of in (pins, users, categories, sessions, order)), distance
+    )
+    np.testing.assert_array_equal(found.other, others.other)
+    np.testing.assert_array_equal(found.same, others.same)
+    alone = np.where(categories[:, None] == 0, pins, 0.1)
+    nothing = transfer_ranks(alone, users, categories, sessions, order, distance)
+    assert np.isnan([nothing.other, nothing.same, nothing.random, nothing.n_candidates]).all()

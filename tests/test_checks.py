@@ -17,6 +17,7 @@ from visprof.checks import (
     check_table,
     check_whole,
     listed,
+    unmasked,
 )
 
 MISSING = {
@@ -253,3 +254,10 @@ def test_pairs_are_of_two_users(pairs, message):
 
 def test_pairs_are_whole_numbers_of_64_bits():
     assert check_pairs(np.array([[0, 3]], np.uint8)).dtype == np.int64
+
+
+def test_what_is_masked_is_missing():
+    plain, masked = np.arange(3), np.ma.masked_equal([[1, 2]], 2)
+    assert unmasked(plain) is plain
+    np.testing.assert_array_equal(unmasked(masked), [[1, np.nan]])
+    assert unmasked(np.ma.masked_array([1, 2])).tolist() == [1, 2]

@@ -8,6 +8,7 @@ import pytest
 
 from visprof import transfer
 from visprof.accounts import SIZES, two_platforms
+from visprof.pins_saved import pins_saved
 from visprof.rank_scores import random_mrr, randomisation_test
 from visprof.steps import cold_start
 from visprof.steps.cold_start import BOARD_SIZES, METRICS, OWN_PINS, PRIMARY
@@ -150,7 +151,7 @@ def test_numbers_are_gains_pins_saved_and_p_values(boards):
             gain = numbers[f"transfer.gap.image.{metric}.gain.{n}"]
             assert gain.value == pytest.approx((with_source - own)[:, at, place].mean())
         saved = numbers[f"transfer.gap.image.{metric}.saved"]
-        expected = transfer.pins_saved(
+        expected = pins_saved(
             own[..., place].mean(axis=0), with_source[:, 0, place].mean(), BOARD_SIZES
         )
         assert saved.value == pytest.approx(float(expected))

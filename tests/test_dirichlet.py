@@ -48,10 +48,29 @@ def test_the_likelihood_is_the_product_of_one_pin_after_the_other(pins, alpha):
     assert log_probability([own], alpha)[0] == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("alpha", [[1.0, 0.0], [1.0, -1.0], [1.0, np.nan], [1.0, np.inf]])
-def test_parameters_are_above_0(alpha):
-    with pytest.raises(ValueError, match="alpha: expected finite parameters above 0"):
-        log_probability([[1, 2]], alpha)
+@pytest.mark.parametrize(
+    "alpha", [[1.0, 0.0], [1.0, -1.0], [1.0, np.nan], [1.0, np.inf], [], "12", ["1", "2"], None]
+)
+def test_parameters_are_numbers_above_0(alpha):
+    for function in (log_probability, lambda counts, alpha: expected_log_probability(alpha, 2)):
+        with pytest.raises(
+            (TypeError, ValueError), match=r"alpha: (expected|1 of 2 values are NaN)"
+        ):
+            function([[1, 2]], alpha)
+
+
+@pytest.mark.parametrize("alpha", [[1e308] * 2, [1e-320] * 2])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_parameters_too_large_or_small_to_compute_with_are_refused(alpha):
+    with pytest.raises(ValueError, match="log probability of alpha: 1 of 1 values are not finite"):
+        log_probability([[1, 0]], alpha)
+    with pytest.raises(ValueError, match="alpha: "):
+        expected_log_probability(alpha, 2)
+
+
+def test_an_expectation_is_of_one_row_of_parameters():
+    with pytest.raises(ValueError, match=r"alpha: expected shape \(k,\), got \(1, 2\)"):
+        expected_log_probability([[1.0, 2.0]], 2)
 
 
 def test_counts_are_checked():
@@ -61,6 +80,20 @@ def test_counts_are_checked():
         log_probability([[1, np.nan]], [1.0, 1.0])
     with pytest.raises(ValueError, match=r"alpha: expected shape \(2,\) or \(1, 2\), got \(3,\)"):
         log_probability([[1, 2]], [1.0, 1.0, 1.0])
+    with pytest.raises(ValueError, match="counts contains NaN"):
+        log_probability(np.ma.masked_equal([[1, 2]], 2), [1.0, 1.0])
+
+
+def test_a_billion_pins_are_not_too_many_but_more_are():
+    users = np.random.default_rng(0).dirichlet([4.0, 6.0, 10.0], 40)
+    many, few = (fit_dirichlet_multinomial(np.floor(users * n)) for n in (1e9, 1e5))
+    assert many.strength == pytest.approx(few.strength, rel=0.01)
+    with pytest.raises(
+        ValueError, match=r"counts: expected .* at most 1e\+09, got 2e\+09 at row 1"
+    ):
+        fit_dirichlet_multinomial([[1e9, 1], [1, 2e9]])
+    with pytest.raises(ValueError, match="smoothing: expected a finite number"):
+        fit_dirichlet_multinomial([[1, 2]], 1e308)
 
 
 # --- its maximum
@@ -146,6 +179,22 @@ def test_a_shared_strength_is_the_best_for_all_groups_together():
         fit_strength(groups, shares[:1])
 
 
+@pytest.mark.parametrize(
+    ("counts", "shares", "message"),
+    [
+        ([[1, -1]], [0.5, 0.5], r"counts\[1\]: Negative values"),
+        ([[1, 1]], [0.2, 0.3, 0.5], r"shares\[1\]: expected shape \(2,\), got \(3,\)"),
+        ([[1, 1]], [[0.5, 0.5]], r"shares\[1\]: expected shape"),
+        ([[1, 1]], [0.5, 0.6], r"shares\[1\]: expected shares .* got 0.5, 0.6, of sum 1.1"),
+        ([[1, 1]], [0.0, 1.0], r"shares\[1\]: expected shares above 0"),
+        ([[1, 1]], ["a", "b"], r"shares\[1\]: expected numbers"),
+    ],
+)
+def test_a_group_that_cannot_be_fitted_is_named(counts, shares, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        fit_strength([[[1, 2]], counts], [[0.5, 0.5], shares])
+
+
 # --- what is expected
 
 
@@ -177,6 +226,9 @@ def test_the_expectation_is_over_all_pins_that_there_could_be():
         ((2.0, 1.0, 2.0), "n_pins: expected a whole number"),
         ((2, 0.0, 2.0), "alpha: expected a finite number"),
         ((2, 3.0, 2.0), "alpha: expected a finite number"),
+        ((2, 1.0, np.nan), "strength: expected a finite number"),
+        ((2, 1.0, np.inf), "strength: expected a finite number"),
+        ((2, 1.0, "2"), "strength: expected a finite number"),
     ],
 )
 def test_what_has_no_chances_is_refused(arguments, message):

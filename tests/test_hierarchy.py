@@ -198,6 +198,7 @@ def test_the_score_is_that_of_the_two_levels(fitted, users):
         ({"min_users": 0}, np.ones((3, 4)), "min_users: expected a whole number"),
         ({}, -np.ones((3, 4)), "X: Negative values in data, at row 0"),
         ({}, np.full((3, 4), np.nan), "NaN"),
+        ({}, np.ma.masked_less(np.arange(4.0).reshape(2, 2), 1), "NaN"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(parameters, counts, message):
@@ -272,6 +273,8 @@ def test_without_a_category_to_choose_styles_are_all_there_is():
         ({"style_alpha": [[1.0, 1.0]]}, "expected shapes"),
         ({"n_train": -1}, "n_train: expected a whole number"),
         ({"n_train": 1.0}, "n_train: expected a whole number"),
+        ({"alpha": ["a", "b"]}, "alpha: expected numbers"),
+        ({"style_alpha": [[], []]}, "style_alpha: expected at least one column"),
     ],
 )
 def test_what_has_no_expectation_is_refused(changed, message):
@@ -352,3 +355,6 @@ def test_deals_of_other_shapes_are_refused():
         deal_styles([0, 1], [0], None, 0)
     with pytest.raises(ValueError, match="blocks: expected shape"):
         deal_styles([0, 1], [0, 1], [0], 0)
+    for seed in (-1, 1.5, "0", None, True):
+        with pytest.raises((TypeError, ValueError), match="random_state: expected a whole number"):
+            deal_styles([0, 1], [0, 1], None, seed)

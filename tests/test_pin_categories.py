@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -61,6 +62,43 @@ def test_folders_below_a_boards_own_are_categories(tmp_path):
         pins_of("b", images=images[1:2]), pins_of("a", images=[f"{top}/a/5.jpg"]), None
     )
     assert steps.folder_categories(flat, tmp_path, "boards") is None
+
+
+def test_names_of_folders_are_one_however_they_are_typed(tmp_path):
+    (tmp_path / "boards").mkdir()
+    folders = ["Café", "CAFE\u0301", " café ", "straße", "STRASSE", "<b>|$x$", "b", "(none)"]
+    images = [f"{tmp_path}/boards/b/{folder}/1.jpg" for folder in folders]
+    split = BoardSplit(
+        pins_of(*"bbbb", images=images[:4]), pins_of(*"bbbb", images=images[4:]), None
+    )
+    found = steps.folder_categories(split, tmp_path, "boards")
+    assert names_of(found) == ["café"] * 3 + ["strasse"] * 2 + ["<b>|$x$", "b", "(none)"]
+
+
+def test_a_manifest_may_list_pictures_anywhere_but_categories_are_below_the_boards_name(tmp_path):
+    """As Pinterest's, by size; by digest; in full; from above; through a link."""
+    (tmp_path / "data" / "boards").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    below = [
+        ("236/hills/1.jpg", "(none)"), ("ab/cd.jpg", "(none)"), ("others/sea/1.jpg", "(none)"),
+        ("236/hills/sea/1.jpg", "sea"), ("../boards/hills/sea/1.jpg", "sea"),
+        ("hills/../hills/town/1.jpg", "town"), (f"{tmp_path}/data/boards/hills/lake/1.jpg", "lake"),
+    ]  # fmt: skip
+    for data in (tmp_path / "data", tmp_path / "link"):
+        images = [str(data / "boards" / image) for image, _ in below]
+        split = BoardSplit(pins_of(images=images[:0]), pins_of(*["hills"] * 7, images=images), None)
+        found = steps.folder_categories(split, data, "boards")
+        assert names_of(found) == [name for _, name in below]
+    split = BoardSplit(pins_of(images=[]), pins_of(*["hills"] * 3, images=images[:3]), None)
+    assert steps.folder_categories(split, tmp_path / "link", "boards") is None
+
+
+def test_pictures_may_be_given_in_full_where_the_data_are_not(tmp_path, monkeypatch):
+    (tmp_path / "data" / "boards").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    image = f"{tmp_path}/data/boards/a/sea/1.jpg"
+    split = BoardSplit(pins_of(images=[]), pins_of("a", images=image), None)
+    assert steps.folder_categories(split, Path("data"), "boards").names == ("sea",)
 
 
 def test_words_are_those_that_part_most_background_boards():

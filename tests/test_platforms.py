@@ -101,6 +101,8 @@ def test_sessions_have_the_mean_length_of_their_platform_and_end_at_its_border()
     [
         ({"n_users": 0}, ValueError, "n_users: expected a whole number of at least 1"),
         ({"n_pins": (3,)}, ValueError, "n_pins: expected a pair, one of each platform"),
+        ({"n_pins": 3}, ValueError, "n_pins: expected a pair, one of each platform, got 3"),
+        ({"popularity": 1e308}, ValueError, "popularity and strength of taste"),
         ({"n_pins": (3, 0)}, ValueError, "n_pins: expected a whole number of at least 1"),
         ({"n_pins": (3, 1.5)}, TypeError, "n_pins: expected a whole number"),
         ({"common": 1.5}, ValueError, "common: expected a finite number"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visprof.scaling import ORDINARY, near_one, scale_exponent, scaled
+from visprof.scaling import ORDINARY, check_squares, near_one, scale_exponent, scaled
 
 NUMBERS = st.lists(st.floats(1, 2**20) | st.floats(-(2**20), -1) | st.just(0.0), min_size=1)
 
@@ -27,6 +27,14 @@ def test_no_digit_changes(numbers, exponent):
 @pytest.mark.parametrize("x", [[0.0], [1.0, -3e9], [1e-9, 0.0], [-4e9]])
 def test_ordinary_numbers_are_left_alone(x):
     assert scale_exponent(np.array(x)) == 0
+
+
+def test_what_has_no_square_is_named():
+    for largest in (0.0, 2.0**-400, 1.0, 2.0**399):
+        check_squares(np.array([0.0, -largest]), "x")
+    for largest in (1e-121, 1e121):
+        with pytest.raises(ValueError, match=r"pins: the largest magnitude is 1e.121, too small"):
+            check_squares(np.array([0.0, -largest]), "pins")
 
 
 def test_arrays_share_their_exponent_and_keep_their_type():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from visprof.scene_groups import SCENE_GROUPS, scene_groups
 from visprof.sources.painters import SCENE_CLASSES
 
@@ -20,4 +22,12 @@ def test_a_hundred_classes_of_photographs_have_three_groups():
 
 def test_unknown_classes_are_groups_of_their_own():
     assert scene_groups(["attic", "cellar"]).tolist() == ["attic", "cellar"]
-    assert scene_groups([]).tolist() == []
+    nothing = scene_groups([])
+    assert (nothing.tolist(), nothing.dtype.kind) == ([], "U")
+
+
+def test_one_name_is_no_list_of_classes():
+    with pytest.raises(ValueError, match=r"classes: expected shape \(n,\), got \(\)"):
+        scene_groups("coast")
+    with pytest.raises(ValueError, match="classes: 1 of 2 values are missing"):
+        scene_groups(["coast", None])

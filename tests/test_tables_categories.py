@@ -99,3 +99,12 @@ def test_worlds_show_what_estimates_are_worth():
     assert shown(tables.carry_over_worlds(known))[1:] == [
         ["0.5", "30", "0.520 (0.490 to 0.550)", "94.5%", "80.0%", "0.41", "99.5%"]
     ]
+    nan = float("nan")
+    one = known.assign(worlds=1, defined=1.0, low=nan, high=nan)  # it tells nothing of others
+    none = known.assign(
+        defined=0.0, mean=nan, low=nan, high=nan, coverage=nan, above_zero=0.0, half_width=nan
+    )
+    assert shown(tables.carry_over_worlds(pd.concat([one, none])))[1:] == [
+        ["0.5", "30", "0.520", "94.5%", "80.0%", "0.41", "100.0%"],
+        ["0.5", "30", "not defined", "not defined", "0.0%", "not defined", "0.0%"],
+    ]

@@ -21,8 +21,6 @@ from visprof.transfer import (
     cold_start_scores,
     cross_fit,
     fit_alignment,
-    pins_saved,
-    pins_saved_estimate,
     posterior_mean,
     shuffled_sources,
     transfer_pvalue,
@@ -98,6 +96,10 @@ def test_it_lies_between_pins_and_prior(n, kappa, one, two):
         ({"n_effective": [1.0, 2.0]}, "n_effective"),
         ({"kappa": -1.0}, "kappa: expected numbers of at least 0"),
         ({"kappa": np.nan}, "kappa: expected numbers of at least 0"),
+        ({"kappa": [1.0, 2.0]}, r"kappa: expected a number, or shape \(1,\), got \(2,\)"),
+        ({"kappa": [[1.0]]}, r"kappa: expected a number, or shape \(1,\), got \(1, 1\)"),
+        ({"kappa": np.ma.masked_equal([1.0], 1)}, "kappa: expected numbers of at least 0"),
+        ({"own": np.ma.masked_equal([[1.0]], 1)}, "own"),
         ({"n_effective": [0.0], "kappa": 0.0}, "kappa: it is 0 for a user without pins"),
     ],
 )
@@ -366,6 +368,8 @@ def test_the_p_value_is_that_of_a_plain_loop(between):
     observed = statistic(np.arange(20)).mean()
     reached = sum(statistic(of).mean() >= observed for of in shuffled_sources(20, 19, 1))
     assert transfer_pvalue(between, "mean shift", 19, random_state=1) == (1 + reached) / 20
+    with pytest.raises(ValueError, match="n_permutations: expected a whole number of at least 1"):
+        transfer_pvalue(between, "mean shift", 0)
 
 
 @pytest.mark.slow
@@ -383,62 +387,59 @@ def test_transfer_is_found_where_it_is_and_not_where_it_is_not():
     assert np.mean(np.array(found[1.0]) <= 0.05) > 0.3
 
 
-# --- pins saved
+# --- where nobody differs, and other scales
 
 
-def test_pins_saved_are_where_the_line_is_reached():
-    curve, sizes = [0.1, 0.2, 0.4], [0, 2, 5]
-    for level, expected in ((0.3, 3.5), (0.2, 2), (0.4, 5), (0.15, 1), (0.1, 0), (0, 0), (0.5, 5)):
-        assert pins_saved(curve, level, sizes) == pytest.approx(expected)
-
-
-@given(
-    st.lists(st.floats(0, 1), min_size=4, max_size=4), st.floats(0, 1),
-)  # fmt: skip
-def test_pins_saved_are_the_first_that_a_fine_grid_finds(curve, level):
-    sizes = [0, 1, 3, 9]
-    found = float(pins_saved(curve, level, sizes))
-    at = np.linspace(0, 9, 9001)
-    reached = np.interp(at, sizes, curve) >= level - 1e-12
-    expected = at[reached][0] if reached.any() else 9
-    assert found <= expected + 2e-3
-    assert np.interp(found, sizes, curve) >= level - 1e-9 or found == 9
-
-
-def test_pins_saved_are_found_of_many_curves_at_once():
-    curves, levels = RNG.random((3, 4, 5)), RNG.random((3, 4))
-    found = pins_saved(curves, levels, range(5))
-    for place in np.ndindex(3, 4):
-        assert found[place] == pins_saved(curves[place], levels[place], range(5))
-
-
-@pytest.mark.parametrize(
-    ("curve", "level", "sizes", "message"),
-    [
-        ([0.1, 0.2], 0.1, [0, 1, 2], "expected"),
-        ([0.1, 0.2], [0.1], [0, 1], "expected"),
-        ([0.1], 0.1, [0], "expected"),
-        ([0.1, 0.2], 0.1, [1, 0], "sizes: expected increasing numbers"),
-        ([0.1, np.nan], 0.1, [0, 1], "curve"),
-        ([0.1, 0.2], np.inf, [0, 1], "level"),
-    ],
-)
-def test_what_is_no_curve_is_refused(curve, level, sizes, message):
-    with pytest.raises(ValueError, match=message):
-        pins_saved(curve, level, sizes)
-
-
-def test_an_estimate_is_of_means_over_users_and_censored_where_these_are():
-    own = {0: np.full((1, 6), 0.1), 2: np.full((1, 6), 0.2), 5: np.full((1, 6), 0.3)}
-    plain = pins_saved_estimate(own, np.full((1, 6), 0.25), 50)
-    assert (plain.value, plain.low, plain.high) == pytest.approx((3.5, 3.5, 3.5))
-    assert (plain.n, plain.unit) == (6, "users")
-    late = pins_saved_estimate(own, RNG.uniform(0.2, 0.6, (1, 6)), 200, 1)
-    assert late.value <= late.high == 5
-    twice = pins_saved_estimate(
-        {n: np.repeat(of, 2, axis=0) for n, of in own.items()}, np.full((2, 6), 0.25), 50
+def scored(pins, **changes):
+    """Scores by size with a source and without, and the p-value, of six users with these pins."""
+    second = np.tile(np.arange(9) >= 3, 6)
+    sessions = np.arange(54) // 2
+    between = two_platforms(
+        pins, np.repeat(np.arange(6), 9), second, np.arange(54), (0, 1, 4), 2, sessions
     )
-    assert twice.value == pytest.approx(3.5)
-    assert len(twice.by_seed) == 2
-    with pytest.raises(ValueError, match="expected one shape"):
-        pins_saved_estimate(own, np.full((1, 5), 0.25))
+    fitted = cross_fit(between, "scaled shift", n_folds=3)
+    return (
+        [cold_start_scores(between, fitted, of) for of in (True, False)],
+        transfer_pvalue(between, "scaled shift", 9, 3),
+    )
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1 / 3, 1e8 / 3])
+def test_pins_that_are_all_equal_tell_nothing(value):
+    found, p_value = scored(np.full((54, 2), value))
+    assert p_value == 1
+    for scores in found:
+        for of in scores.values():
+            np.testing.assert_allclose(of, np.tile([random_mrr(6), 0.5], (6, 1)))
+
+
+def test_users_whose_pins_do_not_vary_are_found_by_the_source_alone():
+    found, _ = scored(np.repeat(RNG.normal(size=(6, 2)), 9, axis=0))
+    for of in found[0].values():
+        np.testing.assert_array_equal(of, 1)
+
+
+def test_sources_that_are_equal_but_for_rounding_have_no_slope():
+    source = np.full((6, 2), 0.1) + 1e-17 * RNG.integers(0, 3, (6, 2))
+    for kind in ("scaled shift", "ridge"):
+        assert not fit_alignment(source, TARGET[:6, :2], kind).matrix.any()
+
+
+@pytest.mark.parametrize("exponent", [-330, -40, 40, 330])
+def test_scale_does_not_matter(exponent):
+    pins = RNG.normal(size=(54, 2))
+    (plain, p), (other, q) = scored(pins), scored(np.ldexp(pins, exponent))
+    assert p == q
+    for one, two in zip(plain, other, strict=True):
+        for size, of in one.items():
+            np.testing.assert_allclose(two[size], of)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_magnitudes_that_have_no_squares_are_refused(scale):
+    with pytest.raises(ValueError, match=r"pins: the largest magnitude .*; rescale them"):
+        scored(scale * RNG.normal(size=(54, 2)))
+    for name in ("source", "target"):
+        arguments = {"source": SOURCE, "target": TARGET} | {name: SOURCE * scale}
+        with pytest.raises(ValueError, match=f"{name}: the largest magnitude"):
+            fit_alignment(**arguments, kind="scaled shift")

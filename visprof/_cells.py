@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from visprof._deals import group_codes
-from visprof.checks import check_groups, check_whole
+from visprof.checks import check_groups, check_whole, unmasked
 from visprof.scaling import scale_exponent, scaled
 
-__all__ = ["FEWEST", "Cells", "Groups", "counted_cells"]
+__all__ = ["FEWEST", "Cells", "Groups", "counted_cells", "vary_within"]
 
 FEWEST = 3  # users with the same two categories: the jackknife leaves out one of them
 
@@ -48,13 +48,20 @@ class Cells:
         np.float64
     ]  # mean squared distance of the pins from the mean of their category
 
+    def together(self) -> NDArray[np.int64]:
+        """How many users count in both of two categories, (k, k); none in one and itself."""
+        there = np.int64(self.pins > 0)
+        both = there.T @ there
+        np.fill_diagonal(both, 0)
+        return both
+
 
 def counted_cells(
     pins: ArrayLike, users: ArrayLike, categories: ArrayLike, sessions: ArrayLike, min_pins: int
 ) -> Cells:
     """Users with two categories of so many pins, in two effective sessions, and their sums."""
     min_pins = check_whole(min_pins, "min_pins", 2)
-    rows = check_array(pins, dtype=[np.float64, np.float32], order="C", input_name="pins")
+    rows = check_array(unmasked(pins), dtype=[np.float64, np.float32], order="C", input_name="pins")
     n_rows = len(rows)
     names, own = np.unique(check_groups(users, n_rows, "users"), return_inverse=True)
     category, session = (
@@ -81,8 +88,11 @@ def counted_cells(
             f"{n - n_users} of {n} users have no two"
         )
     used = counted[own, category]
-    if not (rows[used] != rows[used][0]).any():
-        raise ValueError(f"pins: all are equal, of {n_users} users: there is no variance to part")
+    if not vary_within(rows[used], category[used]):
+        raise ValueError(
+            f"pins: in each category all are equal, of {n_users} users: there is no variance to "
+            "part; leave this feature out"
+        )
     rows = scaled(rows, scale_exponent(rows)).astype(np.float64)
     rows = rows - rows[used].mean(axis=0)
     # each user weighs the same in the mean of a category
@@ -111,6 +121,12 @@ def counted_cells(
         names[chosen], n - n_users, rows, (numbers[own], category, session), groups, n_pins,
         means, squares / divisors,
     )  # fmt: skip
+
+
+def vary_within(rows: NDArray, categories: NDArray) -> bool:
+    """Whether the rows of any category differ at all."""
+    first, codes = np.unique(categories, return_index=True, return_inverse=True)[1:]
+    return bool((rows != rows[first[codes]]).any())
 
 
 def _sums(rows: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:

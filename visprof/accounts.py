@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from visprof.checks import check_groups, check_whole
+from visprof.checks import check_groups, check_whole, unmasked
 from visprof.profiles import user_profiles
+from visprof.scaling import check_squares
 
 __all__ = ["SIZES", "TwoPlatforms", "two_platforms"]
 
@@ -63,13 +64,18 @@ class TwoPlatforms:
         :math:`n^2 / (n + \rho\,(\sum_s n_s^2 - n))` with the correlation :math:`\rho` of two pins
         of a session: from n where sessions do not matter to :math:`n^2 / \sum_s n_s^2`.
         """
+        if size not in self.crowding:
+            raise ValueError(f"size: expected one of {list(self.sizes)}, got {size!r}")
         if size == 0:
             return np.zeros(len(self.users))
         return size**2 / (size + icc * (self.crowding[size] - size))
 
     def with_sources_of(self, order: ArrayLike) -> TwoPlatforms:
         """The same, where row i has the source profile of row ``order[i]``."""
-        return replace(self, source=self.source[np.asarray(order)])
+        rows, m = np.asarray(order), len(self.users)
+        if rows.shape != (m,) or rows.dtype.kind not in "iu" or not np.isin(rows, range(m)).all():
+            raise ValueError(f"order: expected {m} rows, each from 0 to {m - 1}, got {order!r}")
+        return replace(self, source=self.source[rows])
 
 
 def two_platforms(
@@ -77,7 +83,7 @@ def two_platforms(
     users: ArrayLike,
     second: ArrayLike,
     order: ArrayLike,
-    sizes: Sequence[int] = SIZES,
+    sizes: Iterable[int] = SIZES,
     n_held: int = 10,
     sessions: ArrayLike | None = None,
 ) -> TwoPlatforms:
@@ -93,7 +99,7 @@ def two_platforms(
         Whether it is on the second platform.
     order : array-like of shape (n,)
         Times, or numbers that order a user's pins; equal ones stay as they stand.
-    sizes : sequence of int
+    sizes : iterable of int
         How many first pins of the second platform are known, increasing from 0.
     n_held : int, default=10
         Last pins of the second platform, which are held out.
@@ -109,9 +115,9 @@ def two_platforms(
     TypeError
         If a number is not whole, or users, orders or sessions are of several kinds.
     ValueError
-        If shapes do not match, a value is missing or not finite, sizes do not increase from 0 to at
-        least 1, or a user has no pin on the first platform, or fewer on the second than the largest
-        size and n_held together (they are named).
+        If shapes do not match, a value is missing, not finite, or too large or small to be squared,
+        sizes do not increase from 0 to at least 1, or a user has no pin on the first platform, or
+        fewer on the second than the largest size and n_held together (they are named).
 
     Examples
     --------
@@ -121,7 +127,10 @@ def two_platforms(
     >>> found.source.ravel().tolist(), found.own[2].ravel().tolist(), found.held.ravel().tolist()
     ([0.0, 0.0], [2.0, 2.0], [8.0, 8.0])
     """
-    values = check_array(pins, dtype=[np.float64, np.float32], input_name="pins")
+    values = check_array(
+        unmasked(pins), dtype=[np.float64, np.float32], order="C", input_name="pins"
+    )
+    check_squares(values, "pins")
     n = len(values)
     on_second = np.asarray(second)
     if on_second.shape != (n,) or on_second.dtype != bool:
@@ -129,6 +138,9 @@ def two_platforms(
             f"second: expected True or False for each of {n} pins, got {on_second.dtype} of shape "
             f"{on_second.shape}"
         )
+    check_groups(second, n, "second")
+    if not isinstance(sizes, Iterable):
+        raise TypeError(f"sizes: expected numbers that increase from 0, got {sizes!r}")
     known = [check_whole(size, "sizes", 0) for size in sizes]
     if len(known) < 2 or known[0] != 0 or any(np.diff(known) <= 0):
         raise ValueError(f"sizes: expected numbers that increase from 0, got {known}")

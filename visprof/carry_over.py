@@ -8,7 +8,6 @@ category, the session, and the pin itself. Of these, t, d, s and e are independe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -121,7 +120,8 @@ def carry_over(
     ------
     ValueError
         If shapes do not match, a value is not finite, a user, category or session is missing, no
-        two categories are of at least 3 users, or all pins of those who have two are equal.
+        two categories are of at least 3 users, or all pins of a category are equal, of those who
+        have two.
     TypeError
         If users, categories or sessions are of several kinds, or `min_pins` is no whole number.
 
@@ -159,9 +159,11 @@ def taste_pvalue(
     r"""Permutation test of taste, of either kind: do users differ within categories at all?
 
     The statistic is :math:`V_t + V_d` of :func:`carry_over`, over all categories that at least two
-    users have; whole sessions are dealt over the users of a category, each of whom keeps their
-    number of sessions. The level is exact if a session, with its length, is equally likely to be of
-    any user of the category.
+    users have. Whole sessions are dealt over users, with their pins in all categories, among the
+    sessions that have pins in the same ones: everybody keeps their number of each kind. (Dealt in
+    each category by itself, a session in two would be torn, and the test err too often.) The level
+    is exact if a session, with its length, is equally likely to be of any user of the same
+    categories.
 
     Parameters
     ----------
@@ -197,18 +199,19 @@ def taste_pvalue(
     cells = counted_cells(pins, users, categories, sessions, min_pins)
     rng = np.random.default_rng(random_state)
     dealt, scale = np.zeros(1 + n_permutations), 0.0
-    for category in range(cells.pins.shape[1]):
-        groups = cells.groups.of(cells.groups.category == category)
-        owners = np.unique(groups.user, return_inverse=True)[1]
-        n = len(np.unique(owners))
-        if n < 2:
-            continue
-        columns = np.vstack(
-            [groups.pins, groups.squares, groups.pins**2, _within(groups), groups.sums.T]
+    shared = (cells.pins > 0).sum(axis=0) > 1
+    groups = cells.groups.of(shared[cells.groups.category])
+    owners, session = _dealt_sessions(groups, n_permutations, rng)
+    for category in np.flatnonzero(shared):
+        inside = groups.category == category
+        of, place = groups.of(inside), session[inside]
+        columns = np.vstack([of.pins, of.squares, of.pins**2, _within(of), of.sums.T])
+        users = np.unique(of.user)
+        n = len(users)
+        dealt += (n - 1) * np.array(
+            [_taste_of(columns, np.searchsorted(users, own[place]), n) for own in owners]
         )
-        orders = [owners, *(rng.permutation(owners) for _ in range(n_permutations))]
-        dealt += (n - 1) * np.array([_taste_of(columns, of, n) for of in orders])
-        scale += groups.squares.sum()
+        scale += of.squares.sum()
     reached = np.sum(dealt[1:] >= dealt[0] - TIE * scale)
     return float((1 + reached) / (1 + n_permutations))
 
@@ -255,10 +258,10 @@ def general_taste_pvalue(
     n_permutations = check_whole(n_permutations, "n_permutations", 1)
     check_whole(random_state, "random_state", 0)
     cells = counted_cells(pins, users, categories, sessions, min_pins)
-    there = cells.pins > 0
-    pairs = there.T.astype(float) @ there  # users who have both
-    np.fill_diagonal(pairs, 0)
-    means = np.where(there[..., None], cells.means, 0)
+    together = cells.together()
+    paired = (together > 1).any(axis=0)  # of many categories, most may be of one user
+    pairs, there = together[np.ix_(paired, paired)].astype(float), cells.pins[:, paired] > 0
+    means = np.where(there[..., None], cells.means[:, paired], 0)
     members = [np.flatnonzero(column) for column in there.T]
     rng = np.random.default_rng(random_state)
 
@@ -271,7 +274,8 @@ def general_taste_pvalue(
         return float(of_pairs[pairs > 1].sum())
 
     reached, scale = 0, float(np.einsum("ucd,ucd->", means, means))
-    cut = 2 * float(_variances(cells)[0][0] * _weights(cells).sum()) - TIE * scale
+    weights = np.triu(together - 1).clip(min=0)
+    cut = 2 * float(_variances(cells)[0][0] * weights.sum()) - TIE * scale
     for _ in range(n_permutations):
         dealt = np.zeros_like(means)
         for category, of in enumerate(members):
@@ -338,25 +342,16 @@ def _less_one(values: NDArray, inside: NDArray) -> NDArray:
     return np.concatenate([total[None], total - own])
 
 
-def _weights(cells: Cells) -> NDArray[np.float64]:
-    """Users less one of each pair of categories."""
-    k = cells.pins.shape[1]
-    users = [_both(cells, a, b).sum() for a, b in combinations(range(k), 2)]
-    return np.maximum(np.array(users) - 1, 0)
-
-
 def _variances(cells: Cells) -> NDArray[np.float64]:
     """V_t, V_t + V_d, V_s, V_e and the whole, of all users and without each, (5, 1 + n)."""
-    n, k = cells.pins.shape
+    n = len(cells.pins)
     same_session, same_category = _same_session(cells), _same_category(cells)
     lengths = np.einsum("ucd,ucd->uc", cells.means, cells.means)
     sums, weights, known = np.zeros((5, 1 + n)), np.zeros(1 + n), np.zeros(1 + n)
-    for a, b in combinations(range(k), 2):
+    for a, b in np.argwhere(np.triu(cells.together()) > 1):
         inside = _both(cells, a, b)
         users = _less_one(np.ones(n), inside)
         weight = np.maximum(users - 1, 0)
-        if not weight.any():
-            continue
         per_user, pairs = np.maximum(users, 1), np.maximum(users * (users - 1), 1)
         total_a, total_b = (_less_one(cells.means[:, of], inside) for of in (a, b))
         squares = _less_one(cells.squares[:, [a, b]].sum(axis=1), inside)
@@ -388,6 +383,22 @@ def _variances(cells: Cells) -> NDArray[np.float64]:
         sums[3] /= known
     sums[2] -= sums[3]
     return sums
+
+
+def _dealt_sessions(
+    groups: Groups, n_deals: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Owner of each session as it is, and by each deal, (1 + n_deals, s); session of each group."""
+    first, session = np.unique(groups.session, return_index=True, return_inverse=True)[1:]
+    has = np.zeros((len(first), groups.category.max() + 1), bool)
+    has[session, groups.category] = True
+    kind = np.unique(~has, axis=0, return_inverse=True)[1].ravel()  # that of the first category: 0
+    owners = np.tile(groups.user[first].astype(np.int32), (1 + n_deals, 1))
+    for number in range(kind.max() + 1):
+        alike = np.flatnonzero(kind == number)
+        for deal in owners[1:]:
+            deal[alike] = rng.permutation(deal[alike])
+    return owners, session
 
 
 def _taste_of(columns: NDArray, owners: NDArray, n: int) -> float:

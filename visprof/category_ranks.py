@@ -13,6 +13,7 @@ from visprof.checks import check_groups
 from visprof.held_out import session_halves
 from visprof.prediction import rank_users
 from visprof.rank_scores import random_mrr
+from visprof.ties import TIE
 
 __all__ = ["TransferRanks", "transfer_ranks"]
 
@@ -60,6 +61,7 @@ def transfer_ranks(
     their order; sessions of the test pins are not among them. All profiles are less their mean over
     the users, which takes away what the category shows of everyone. (The mean over the *other*
     users would make all differences larger by the same factor, n / (n - 1), and no rank another.)
+    A pair of which one side shows the same of all users tells nothing, and is left out.
 
     Parameters
     ----------
@@ -100,17 +102,19 @@ def transfer_ranks(
     own, category, session = (of[canonical] for of in cells.codes)
     rows, there = cells.rows[canonical], cells.pins > 0
     n, k = there.shape
+    rounding = TIE * np.abs(rows).max()
     found, counts = np.zeros((4, n)), np.zeros(n)
+    enough = cells.together() >= FEWEST
     for b in range(k):
         of_b = np.flatnonzero((category == b) & (own >= 0))
         of_b = of_b[there[own[of_b], b]]
-        if not len(of_b):
+        if not enough[b].any():
             continue
         first = session_halves(own[of_b], session[of_b], np.arange(len(of_b)))
         held = _by_user(of_b[~first], own, n)
         known = _by_user(of_b[first], own, n)
         hidden = np.isin(session, session[of_b[~first]])
-        for a in (of for of in range(k) if of != b):
+        for a in np.flatnonzero(enough[b]):
             of_a = _by_user(np.flatnonzero((category == a) & (own >= 0) & ~hidden), own, n)
             both = [u for u in np.flatnonzero(there[:, a] & there[:, b]) if len(of_a[u])]
             if len(both) < FEWEST:
@@ -120,6 +124,8 @@ def transfer_ranks(
                 _means(rows, of, both, sizes)
                 for of, sizes in ((of_a, few), (known, few), (held, [len(held[u]) for u in both]))
             ]
+            if min(np.ptp(of, axis=0).max() for of in profiles) <= rounding:
+                continue
             other, same, test = (of - of.mean(axis=0) for of in profiles)
             ranks = [1 / rank_users(train, test, distance).middle for train in (other, same)]
             chance = np.full(len(both), random_mrr(len(both)))

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "check_finite", "check_groups", "check_number", "check_numbers", "check_pairs", "check_table",
-    "check_whole", "listed",
+    "check_whole", "listed", "unmasked",
 ]  # fmt: skip
 
 _ONE_KIND = ("string", "bytes", "integer", "floating", "boolean")  # as pandas infers, fast
@@ -243,9 +243,7 @@ def check_numbers(values: ArrayLike, n: int | None, name: str) -> NDArray[np.flo
     TypeError
         If a value is no number.
     """
-    if isinstance(values, np.ma.MaskedArray):
-        values = values.astype(np.float64).filled(np.nan)
-    array = np.asarray(values)
+    array = np.asarray(unmasked(values))
     if array.dtype == object:
         array = np.where(pd.isna(array), np.nan, array)
         kinds = sorted({_kind(value) for value in array.flat} - {"number"})
@@ -264,6 +262,30 @@ def check_numbers(values: ArrayLike, n: int | None, name: str) -> NDArray[np.flo
             f"{listed(rows)}; leave these rows out"
         )
     return array
+
+
+def unmasked(values: ArrayLike) -> ArrayLike:
+    """Return numbers as they are, or those of a masked array with NaN in place of masked ones.
+
+    Other libraries read what lies behind a mask as if there were none.
+
+    Parameters
+    ----------
+    values : array-like
+        Numbers.
+
+    Returns
+    -------
+    array-like
+
+    Examples
+    --------
+    >>> unmasked(np.ma.masked_equal([1, 2], 2)).tolist()
+    [1.0, nan]
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        return values.astype(np.float64).filled(np.nan)
+    return values
 
 
 def check_columns(values: ArrayLike, n: int | None, name: str) -> NDArray[np.float64]:

@@ -10,12 +10,20 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln, digamma, gammaln, zeta
 from sklearn.utils import check_array
 
-from visprof.checks import check_number, check_whole
+from visprof.checks import (
+    check_columns,
+    check_finite,
+    check_number,
+    check_numbers,
+    check_whole,
+    listed,
+    unmasked,
+)
 from visprof.ties import TIE
 
 __all__ = [
-    "WEAKEST", "DirichletMultinomial", "check_counts", "count_chances", "expected_log_probability",
-    "fit_dirichlet_multinomial", "fit_strength", "log_probability",
+    "WEAKEST", "DirichletMultinomial", "check_counts", "check_parameters", "count_chances",
+    "expected_log_probability", "fit_dirichlet_multinomial", "fit_strength", "log_probability",
 ]  # fmt: skip
 
 STRONGEST, WEAKEST = 1e-2, 1e6  # tastes: users who share nothing, and users who do not differ
@@ -23,6 +31,8 @@ _GRID = 13  # strengths tried before the best is refined
 _MAX_ITER = 500
 _SMALLEST_STEP = 1e-6  # of the logarithm of a strength
 _TOLERANCE = 1e-9  # of the objective, by how much there is of it
+_MOST_PINS = 1e9  # of a user and item: of more, rounding hides how users differ
+_LARGEST_SMOOTHING = 1e9
 
 
 def log_probability(counts: ArrayLike, alpha: ArrayLike) -> NDArray[np.float64]:
@@ -50,7 +60,8 @@ def log_probability(counts: ArrayLike, alpha: ArrayLike) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If shapes do not match, a count is negative or not finite, or a parameter is not above 0.
+        If shapes do not match, a count is negative or not finite, or a parameter is not above 0, or
+        too small or too large to compute with.
 
     Examples
     --------
@@ -58,14 +69,13 @@ def log_probability(counts: ArrayLike, alpha: ArrayLike) -> NDArray[np.float64]:
     array([-1.099])
     """
     counts = check_counts(counts, "counts")
-    alpha = np.asarray(alpha, np.float64)
+    alpha = check_parameters(alpha, "alpha")
     if alpha.shape not in (counts.shape, counts.shape[1:]):
         raise ValueError(
             f"alpha: expected shape {counts.shape[1:]} or {counts.shape}, got {alpha.shape}"
         )
-    if not (np.isfinite(alpha).all() and (alpha > 0).all()):
-        raise ValueError("alpha: expected finite parameters above 0")
-    return _log_probability(counts, alpha)
+    with np.errstate(over="ignore", invalid="ignore"):  # checked
+        return check_finite(_log_probability(counts, alpha), "log probability of alpha")
 
 
 def _log_probability(counts: NDArray, alpha: NDArray) -> NDArray[np.float64]:
@@ -107,7 +117,7 @@ def fit_strength(counts: Sequence[ArrayLike], shares: Sequence[ArrayLike]) -> fl
     counts : sequence of array-like of shape (n, k)
         Pins by user and item; each group has users and items of its own.
     shares : sequence of array-like of shape (k,)
-        The population's shares in each group, all above 0.
+        The population's shares in each group, all above 0; they sum to 1.
 
     Returns
     -------
@@ -118,7 +128,8 @@ def fit_strength(counts: Sequence[ArrayLike], shares: Sequence[ArrayLike]) -> fl
     Raises
     ------
     ValueError
-        As `log_probability`, or if there is no group or not as many shares.
+        If a count is negative or not finite, shares are not above 0 or not those of the items, or
+        there is no group or not as many shares; groups are numbered from 0.
 
     Examples
     --------
@@ -133,8 +144,14 @@ def fit_strength(counts: Sequence[ArrayLike], shares: Sequence[ArrayLike]) -> fl
         )
     groups = []
     for place, (of, share) in enumerate(zip(counts, shares, strict=True)):
-        log_probability(of, share)  # checks both
-        groups.append((check_counts(of, f"counts[{place}]"), np.asarray(share, np.float64)))
+        checked = check_counts(of, f"counts[{place}]")
+        own = check_numbers(share, checked.shape[1], f"shares[{place}]")
+        if not ((own > 0).all() and abs(own.sum() - 1) <= TIE * len(own)):
+            raise ValueError(
+                f"shares[{place}]: expected shares above 0 that sum to 1, got "
+                f"{listed(own.tolist())}, of sum {own.sum():g}"
+            )
+        groups.append((checked, own))
     return _best_strength(groups)
 
 
@@ -219,7 +236,7 @@ def fit_dirichlet_multinomial(counts: ArrayLike, smoothing: float = 0.0) -> Diri
     ------
     ValueError
         If a count is negative or not finite, there is no pin at all and no smoothing, or the
-        smoothing is negative.
+        smoothing is negative or above 1e9.
 
     Examples
     --------
@@ -230,7 +247,7 @@ def fit_dirichlet_multinomial(counts: ArrayLike, smoothing: float = 0.0) -> Diri
     ('12.2', [0.16, 0.33, 0.51])
     """
     counts = check_counts(counts, "counts")
-    smoothing = check_number(smoothing, "smoothing", least=0)
+    smoothing = check_number(smoothing, "smoothing", least=0, most=_LARGEST_SMOOTHING)
     counts = counts[counts.sum(axis=1) > 0]
     totals = counts.sum(axis=0)
     if not totals.sum() + smoothing:
@@ -279,9 +296,9 @@ def count_chances(n_pins: int, alpha: float, strength: float) -> NDArray[np.floa
     Raises
     ------
     TypeError
-        If `n_pins` is no whole number.
+        If `n_pins` is no whole number, or a parameter none.
     ValueError
-        If it is negative, or not 0 < alpha <= strength.
+        If it is negative, or not 0 < alpha <= strength < infinity.
 
     Examples
     --------
@@ -289,6 +306,7 @@ def count_chances(n_pins: int, alpha: float, strength: float) -> NDArray[np.floa
     [0.333, 0.333, 0.333]
     """
     n_pins = check_whole(n_pins, "n_pins", 0)
+    strength = check_number(strength, "strength", above=0)
     alpha = check_number(alpha, "alpha", above=0, most=strength)
     if alpha == strength:  # there is no other item
         return np.eye(n_pins + 1)[n_pins]
@@ -318,22 +336,51 @@ def expected_log_probability(alpha: ArrayLike, n_pins: int) -> float:
     TypeError
         If `n_pins` is no whole number.
     ValueError
-        If it is negative, or a parameter is not above 0.
+        If it is negative, the shape is another, or a parameter is not above 0.
 
     Examples
     --------
     >>> round(expected_log_probability([1.0, 1.0], 1), 3)  # of one pin: log(1/2)
     -0.693
     """
-    alpha = np.asarray(alpha, np.float64)
+    alpha = check_parameters(alpha, "alpha")
+    if alpha.ndim != 1:
+        raise ValueError(f"alpha: expected shape (k,), got {alpha.shape}")
     numbers = np.arange(check_whole(n_pins, "n_pins", 0) + 1)
-    strength = float(alpha.sum())
+    strength = check_number(float(alpha.sum()), "sum of alpha", above=0)
     items = [
         float(count_chances(n_pins, float(of), max(strength, float(of))) @ rising)
         for of, rising in zip(alpha, gammaln(alpha[:, None] + numbers) - gammaln(alpha)[:, None],
                               strict=True)
     ]  # fmt: skip
-    return sum(items) - float(gammaln(strength + n_pins) - gammaln(strength))
+    found = sum(items) - float(gammaln(strength + n_pins) - gammaln(strength))
+    return float(check_finite(found, "log probability of alpha"))
+
+
+def check_parameters(alpha: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Check parameters of a Dirichlet distribution, or a row of them for each of several.
+
+    Parameters
+    ----------
+    alpha : array-like of shape (k,) or (n, k)
+    name : str
+        What they are, for messages.
+
+    Returns
+    -------
+    ndarray of shape (k,) or (n, k), float64
+
+    Raises
+    ------
+    TypeError
+        If one is no number.
+    ValueError
+        If the shape is another, or one is not finite or not above 0.
+    """
+    array = check_columns(alpha, None, name)
+    if not (array > 0).all():
+        raise ValueError(f"{name}: expected finite parameters above 0, got {array.min()}")
+    return array
 
 
 def check_counts(counts: ArrayLike, name: str) -> NDArray[np.float64]:
@@ -352,11 +399,17 @@ def check_counts(counts: ArrayLike, name: str) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If the shape is another, or a number is negative or not finite.
+        If the shape is another, or a number is negative, above 1e9 or not finite.
     """
-    array = check_array(counts, dtype=np.float64, input_name=name)
+    array = check_array(unmasked(counts), dtype=np.float64, order="C", input_name=name)
     if array.min() < 0:
         row = int(np.flatnonzero((array < 0).any(axis=1))[0])
         # in the words of scikit-learn, whose checks ask for them
         raise ValueError(f"{name}: Negative values in data, at row {row}; expected numbers of pins")
+    if array.max() > _MOST_PINS:
+        row = int(np.flatnonzero((array > _MOST_PINS).any(axis=1))[0])
+        raise ValueError(
+            f"{name}: expected numbers of pins of at most {_MOST_PINS:g}, got {array.max():g} at "
+            f"row {row}; divide all by a thousand, say"
+        )
     return array

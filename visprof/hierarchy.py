@@ -17,10 +17,11 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from visprof.checks import check_groups, check_number, check_whole
+from visprof.checks import check_groups, check_number, check_whole, unmasked
 from visprof.dirichlet import (
     WEAKEST,
     check_counts,
+    check_parameters,
     count_chances,
     expected_log_probability,
     fit_dirichlet_multinomial,
@@ -162,7 +163,7 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         n_categories = check_whole(self.n_categories, "n_categories", 1)
         smoothing = check_number(self.smoothing, "smoothing", above=0)
         min_users = check_whole(self.min_users, "min_users", 1)
-        counts = check_counts(validate_data(self, X, dtype=np.float64), "X")
+        counts = check_counts(validate_data(self, unmasked(X), dtype=np.float64), "X")
         if counts.shape[1] % n_categories:
             raise ValueError(
                 f"X: expected as many columns for each of n_categories={n_categories}, got "
@@ -341,7 +342,8 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
 
     def _cells(self, X: ArrayLike, name: str) -> NDArray[np.float64]:
         check_is_fitted(self)
-        counts = check_counts(validate_data(self, X, dtype=np.float64, reset=False), name)
+        X = validate_data(self, unmasked(X), dtype=np.float64, reset=False)
+        counts = check_counts(X, name)
         return counts.reshape(len(counts), len(self.shares_), -1)
 
 
@@ -402,7 +404,9 @@ def rank_by_score(scores: ArrayLike) -> Ranks:
     >>> rank_by_score([[2.0, 1.0, 0.0], [2.0, 1.0, 0.0], [0.0, 0.0, 0.0]]).middle
     array([1., 2., 2.])
     """
-    scores = check_array(scores, dtype=np.float64, input_name="scores", ensure_min_samples=2)
+    scores = check_array(
+        unmasked(scores), dtype=np.float64, input_name="scores", ensure_min_samples=2
+    )
     if scores.shape[0] != scores.shape[1]:
         raise ValueError(f"scores: expected as many columns as users, got {scores.shape}")
     own = np.diag(scores)[:, None]
@@ -446,15 +450,13 @@ def expected_bits(alpha: ArrayLike, style_alpha: ArrayLike, n_train: int) -> tup
     '0.41 0.39'
     """
     n_train = check_whole(n_train, "n_train", 0)
-    alpha, styles = np.asarray(alpha, np.float64), np.asarray(style_alpha, np.float64)
-    if alpha.ndim != 1 or styles.ndim != 2 or len(styles) != len(alpha) or not alpha.size:
+    alpha = check_parameters(alpha, "alpha")
+    styles = check_parameters(style_alpha, "style_alpha")
+    if alpha.ndim != 1 or styles.ndim != 2 or len(styles) != len(alpha):
         raise ValueError(
             f"alpha and style_alpha: expected shapes (c,) and (c, s), got {alpha.shape} and "
             f"{styles.shape}"
         )
-    for name, of in (("alpha", alpha), ("style_alpha", styles)):
-        if not (np.isfinite(of).all() and (of > 0).all()):
-            raise ValueError(f"{name}: expected finite parameters above 0")
     inter = _gains(alpha, n_train)[n_train]
     different, places = np.unique(styles, axis=0, return_inverse=True)
     by_pins = [_gains(of, n_train) for of in different]
@@ -517,7 +519,10 @@ def _pairs_as_codes(first: ArrayLike, second: ArrayLike, name: str) -> NDArray[n
 
 
 def deal_styles(
-    categories: ArrayLike, styles: ArrayLike, blocks: ArrayLike | None, random_state: object
+    categories: ArrayLike,
+    styles: ArrayLike,
+    blocks: ArrayLike | None,
+    random_state: int | np.random.Generator,
 ) -> NDArray:
     """Deal styles within categories over users: the null, in which taste has no style.
 
@@ -532,7 +537,7 @@ def deal_styles(
     blocks : array-like of shape (n,) or None
         User and session of each pin, as one label; None: each pin is dealt by itself.
     random_state : int or numpy.random.Generator
-        Seed, or a generator to draw from.
+        Seed of at least 0, or a generator to draw from.
 
     Returns
     -------
@@ -542,9 +547,9 @@ def deal_styles(
     Raises
     ------
     TypeError
-        If labels are of several kinds.
+        If labels are of several kinds, or the seed is no whole number.
     ValueError
-        If shapes do not match, or a label is missing.
+        If shapes do not match, a label is missing, or the seed is negative.
 
     Examples
     --------
@@ -555,7 +560,9 @@ def deal_styles(
     styles = check_groups(styles, len(categories), "styles")
     n = len(categories)
     blocks = np.arange(n) if blocks is None else check_groups(blocks, n, "blocks")
-    rng = np.random.default_rng(random_state)
+    rng = random_state
+    if not isinstance(rng, np.random.Generator):
+        rng = np.random.default_rng(check_whole(random_state, "random_state", 0))
     of_category = np.unique(categories, return_inverse=True)[1]
     units = _pairs_as_codes(blocks, of_category, "categories")
     order = np.argsort(units, kind="stable")  # pins of a unit stand together, in their order

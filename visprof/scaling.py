@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["near_one", "scale_exponent", "scaled"]
+__all__ = ["check_squares", "near_one", "scale_exponent", "scaled"]
 
+SQUARED = 400  # magnitudes from 2**-400 to 2**400 have sums of squares, in double precision
 ORDINARY = 32  # magnitudes from 2**-32 to 2**32 are left alone: single precision squares them
 
 
@@ -54,6 +55,28 @@ def scaled(x: NDArray, exponent: int) -> NDArray:
     array([0.25, 0.75])
     """
     return np.ldexp(x, -exponent) if exponent else x
+
+
+def check_squares(x: NDArray, name: str) -> None:
+    """Check that squares of numbers are neither all 0 nor infinite.
+
+    Parameters
+    ----------
+    x : ndarray
+        Finite numbers, at least one.
+    name : str
+        What they are, for messages.
+
+    Raises
+    ------
+    ValueError
+        If the largest magnitude is out of the range from ``2**-400`` to ``2**400``, and not 0.
+    """
+    if scale_exponent(x, ordinary=SQUARED):
+        raise ValueError(
+            f"{name}: the largest magnitude is {np.abs(x).max():.3g}, too small or too large to be "
+            "squared; rescale them"
+        )
 
 
 def near_one(x: NDArray[np.float64], name: str) -> NDArray[np.float64]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from visprof.checks import check_groups
 
 __all__ = ["SCENE_GROUPS", "scene_groups"]
 
@@ -48,7 +48,7 @@ SCENE_GROUPS: tuple[dict[str, str], ...] = tuple(
 )
 
 
-def scene_groups(classes: Iterable[str]) -> NDArray[np.str_]:
+def scene_groups(classes: ArrayLike) -> NDArray[np.str_]:
     """Group of each class of one set of scenes.
 
     Classes have several homes under one name (a coast is water among twenty drawn classes, and
@@ -57,13 +57,20 @@ def scene_groups(classes: Iterable[str]) -> NDArray[np.str_]:
 
     Parameters
     ----------
-    classes : iterable of str
+    classes : array-like of str, shape (n,)
         Names, such as those of folders of scenes; "/" and "-" are the same.
 
     Returns
     -------
     ndarray of str, shape (n,)
         A class that the set does not know is a group of its own.
+
+    Raises
+    ------
+    TypeError
+        If classes are of several kinds.
+    ValueError
+        If the shape is another, or a class is missing.
 
     Examples
     --------
@@ -72,6 +79,7 @@ def scene_groups(classes: Iterable[str]) -> NDArray[np.str_]:
     >>> scene_groups(["coast", "kitchen", "museum/indoor", "moon"]).tolist()
     ['nature', 'indoors', 'indoors', 'moon']
     """
+    classes = check_groups(classes, None, "classes")
     names = [str(name).replace("/", "-") for name in classes]
     known = max(SCENE_GROUPS, key=lambda table: len(set(names) & table.keys()))
-    return np.array([known.get(name, name) for name in names])
+    return np.array([known.get(name, name) for name in names], dtype=str)

@@ -7,7 +7,7 @@ other users, who have accounts on both.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,21 +15,21 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from visprof.accounts import TwoPlatforms
-from visprof.checks import check_finite, check_number, check_numbers, check_whole
-from visprof.intervals import Estimate, estimate_over_seeds, mean_draws, resample_counts
+from visprof.checks import check_number, check_numbers, check_whole, unmasked
 from visprof.rank_scores import random_mrr
+from visprof.scaling import check_squares
 from visprof.ties import TIE
 
 __all__ = [
     "ALIGNMENTS", "NO_SOURCE", "N_FOLDS", "Alignment", "CrossFit", "cold_start_scores",
-    "cross_fit", "fit_alignment", "pins_saved", "pins_saved_estimate", "posterior_mean",
-    "shuffled_sources", "transfer_pvalue",
+    "cross_fit", "fit_alignment", "posterior_mean", "shuffled_sources", "transfer_pvalue",
 ]  # fmt: skip
 
 ALIGNMENTS = ("none", "mean shift", "scaled shift", "ridge", "procrustes")
 NO_SOURCE = "no source"  # the prior is the mean of other users on the second platform
 PENALTIES = np.exp2(np.arange(-6.0, 11.0))  # of the ridge, in units of the mean squared spread
 N_FOLDS = 5  # of users
+_ROUNDING = 1e-12  # of means, by the magnitude of what they are of
 
 
 # --- the profile
@@ -76,7 +76,12 @@ def posterior_mean(
     if known.shape != assumed.shape:
         raise ValueError(f"own {known.shape} and prior {assumed.shape} must have one shape (m, k)")
     n = check_numbers(n_effective, len(known), "n_effective")
-    weight = np.broadcast_to(np.asarray(kappa, np.float64), n.shape)
+    weight = np.asarray(unmasked(kappa))
+    if weight.dtype.kind not in "biuf":
+        raise TypeError(f"kappa: expected numbers, got {weight.dtype}")
+    if weight.shape not in ((), n.shape):
+        raise ValueError(f"kappa: expected a number, or shape {n.shape}, got {weight.shape}")
+    weight = np.broadcast_to(weight.astype(np.float64), n.shape)
     if (n < 0).any():
         raise ValueError(f"n_effective: expected numbers of at least 0, got {n.min()}")
     if not (weight >= 0).all():
@@ -90,7 +95,7 @@ def posterior_mean(
 
 
 def _rows(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    return check_array(values, dtype=np.float64, input_name=name)
+    return check_array(unmasked(values), dtype=np.float64, order="C", input_name=name)
 
 
 # --- from one platform to the other
@@ -144,9 +149,10 @@ def fit_alignment(
     TypeError
         If the penalty is no number.
     ValueError
-        If shapes differ, a value is not finite, the kind is unknown, the penalty is not above 0,
-        there are fewer than 3 users for a ridge whose penalty is to be chosen, or not more users
-        than dimensions for "procrustes", whose M then has directions that nothing decides.
+        If shapes differ, a value is not finite, or too large or small to be squared, the kind is
+        unknown, the penalty is not above 0, there are fewer than 3 users for a ridge whose penalty
+        is to be chosen, or not more users than dimensions for "procrustes", whose M then has
+        directions that nothing decides.
 
     Examples
     --------
@@ -158,6 +164,8 @@ def fit_alignment(
     x, y = _rows(source, "source"), _rows(target, "target")
     if x.shape != y.shape:
         raise ValueError(f"source {x.shape} and target {y.shape} must be of the same users")
+    check_squares(x, "source")
+    check_squares(y, "target")
     if penalty is not None:
         check_number(penalty, "penalty", above=0)
     return _fit(x, y, kind, penalty)
@@ -175,19 +183,22 @@ def _fit(
     if kind == "mean shift":
         return Alignment(np.eye(k), (y - x).mean(axis=0))
     origin, mean = x.mean(axis=0), y.mean(axis=0)
+    centred = x - origin
+    if np.abs(centred).max() <= _ROUNDING * np.abs(x).max():
+        centred = np.zeros_like(x)  # all users are alike
     if kind == "scaled shift":
-        spread = np.square(x - origin).sum()
-        slope = np.sum((x - origin) * (y - mean)) / spread if spread > 0 else 0.0
+        spread = np.square(centred).sum()
+        slope = np.sum(centred * (y - mean)) / spread if spread > 0 else 0.0
         matrix = max(slope, 0.0) * np.eye(k)
     elif kind == "ridge":
-        matrix = _ridge(x - origin, y - mean, penalty)
+        matrix = _ridge(centred, y - mean, penalty)
     elif kind == "procrustes":
         if n <= k:
             raise ValueError(
                 f"procrustes: {n} users do not decide how {k} dimensions turn; take more users, "
                 "fewer dimensions, or another alignment"
             )
-        left, _, right = np.linalg.svd((y - mean).T @ (x - origin))
+        left, _, right = np.linalg.svd((y - mean).T @ centred)
         matrix = left @ right
     else:
         known = ", ".join((NO_SOURCE, *ALIGNMENTS))
@@ -374,7 +385,9 @@ def cold_start_scores(
     m = len(between.users)
     scores = {}
     for size, own in between.own.items():
-        if with_source:
+        if with_source and size == 0:
+            of = fitted.prior  # even if it weighs nothing beside a pin
+        elif with_source:
             n = between.n_effective(size, fitted.icc)
             of = posterior_mean(own, fitted.prior, n, fitted.kappa)
         elif size == 0:
@@ -399,9 +412,11 @@ def _cosines(
     It is 0 where either is at the centre.
     """
     cosines = np.zeros((len(profiles), len(others)))
+    rounding = _ROUNDING * max(np.abs(profiles).max(), np.abs(others).max())
     for fold, at in enumerate(centre):
         mine, theirs = profiles[folds == fold] - at, others - at
         lengths = [np.sqrt(np.square(of).sum(axis=1)) for of in (mine, theirs)]
+        lengths = [np.where(of > rounding, of, 0) for of in lengths]
         product = lengths[0][:, None] * lengths[1]
         tiny = TIE * max(1e-300, lengths[1].max()) ** 2  # what rounding leaves of a profile there
         cosines[folds == fold] = np.divide(
@@ -480,6 +495,7 @@ def transfer_pvalue(
     TypeError, ValueError
         As `cross_fit`, or if `n_permutations` is not a whole number of at least 1.
     """
+    check_whole(n_permutations, "n_permutations", 1)
     folds = _folds(len(between.users), n_folds, random_state)
     orders = shuffled_sources(len(folds), n_permutations, random_state)
     centre = _centres(between, folds)
@@ -491,109 +507,3 @@ def transfer_pvalue(
     observed = found(np.arange(len(folds)))
     reached = sum(found(order) >= observed * (1 - TIE) for order in orders)
     return float((1 + reached) / (1 + n_permutations))
-
-
-# --- what it is worth
-
-
-def pins_saved(curve: ArrayLike, level: ArrayLike, sizes: Sequence[int]) -> NDArray[np.float64]:
-    """Own pins that are worth as much as the source: where a curve first reaches a level.
-
-    Parameters
-    ----------
-    curve : array-like of shape (..., s)
-        Scores of profiles of own pins alone, by their number; straight lines join them.
-    level : array-like of shape (...)
-        Scores with the source and no own pin.
-    sizes : sequence of int, length s
-        Numbers of own pins, increasing.
-
-    Returns
-    -------
-    ndarray of shape (...)
-        At least the first of sizes; the last where the curve never reaches the level (censored).
-
-    Raises
-    ------
-    ValueError
-        If shapes do not match, sizes do not increase, or a score is not finite.
-
-    Examples
-    --------
-    >>> pins_saved([0.0, 0.25, 0.75], 0.5, [0, 1, 5]).tolist()
-    3.0
-    >>> pins_saved([[0.1, 0.2, 0.4]] * 2, [0.05, 0.5], [0, 1, 5]).tolist()  # none, and at least 5
-    [0.0, 5.0]
-    """
-    scores = check_finite(np.asarray(curve, np.float64), "curve")
-    target = check_finite(np.asarray(level, np.float64), "level")
-    at = np.asarray(sizes, np.float64)
-    if scores.shape[-1:] != at.shape or scores.shape[:-1] != target.shape or len(at) < 2:
-        raise ValueError(
-            f"curve {scores.shape}, level {target.shape} and sizes {at.shape}: expected (..., s), "
-            "(...) and (s,), s > 1"
-        )
-    if not (np.diff(at) > 0).all():
-        raise ValueError(f"sizes: expected increasing numbers, got {list(sizes)}")
-    reached = scores >= target[..., None]
-    place = reached.argmax(axis=-1)
-    before = np.maximum(place - 1, 0)
-    low, high = (
-        np.take_along_axis(scores, of[..., None], axis=-1)[..., 0] for of in (before, place)
-    )
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(high > low, (target - low) / (high - low), 1.0)
-    found = np.where(place > 0, at[before] + share * (at[place] - at[before]), at[0])
-    return np.where(reached.any(axis=-1), found, at[-1])
-
-
-def pins_saved_estimate(
-    own: Mapping[int, NDArray[np.float64]],
-    transferred: NDArray[np.float64],
-    n_resamples: int = 2000,
-    random_state: int = 0,
-) -> Estimate:
-    """Pins saved by means over users, with an interval for the draw of users and of seeds.
-
-    Parameters
-    ----------
-    own : mapping of int to array-like of shape (S, m)
-        Scores of m users by each of S seeds, by the number of own pins, without the source.
-    transferred : array-like of shape (S, m)
-        Scores with the source and no own pin. The same draws of users serve both.
-    n_resamples, random_state : int
-        Number of bootstrap draws, and their seed.
-
-    Returns
-    -------
-    Estimate
-        Ends of the interval are censored as values are, see `pins_saved`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `pins_saved` and `mean_over_seeds`.
-
-    Examples
-    --------
-    >>> own = {0: [[0.2, 0.3, 0.2, 0.3]], 1: [[0.6, 0.5, 0.5, 0.6]], 5: [[1.0, 0.9, 1.0, 0.9]]}
-    >>> f"{pins_saved_estimate(own, [[0.7, 0.8, 0.8, 0.7]]):.1f}"
-    '3.0 (2.1 to 3.7)'
-    """
-    sizes = sorted(own)
-    scores = np.stack([np.asarray(own[size], np.float64) for size in sizes], axis=-1)
-    level = np.asarray(transferred, np.float64)
-    if level.ndim != 2 or scores.shape[:2] != level.shape or not level.size:
-        raise ValueError(
-            f"own {scores.shape[:2]} and transferred {level.shape}: expected one shape (S, m)"
-        )
-    times = resample_counts(level.shape[1], n_resamples, random_state)
-    values = pins_saved(scores.mean(axis=1), level.mean(axis=1), sizes)
-    draws = np.stack(
-        [
-            pins_saved(mean_draws(curves, times), mean_draws(of, times), sizes)
-            for curves, of in zip(scores, level, strict=True)
-        ],
-        axis=1,
-    )
-    return estimate_over_seeds(values, draws, random_state).of(level.shape[1], "users")

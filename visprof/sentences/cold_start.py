@@ -58,7 +58,7 @@ def saved_pins(saved: Estimate, most: int) -> str:
     Parameters
     ----------
     saved : Estimate
-        Of `visprof.transfer.pins_saved_estimate`.
+        Of `visprof.pins_saved.pins_saved_estimate`.
     most : int
         The most known pins.
 

@@ -122,7 +122,7 @@ def simulate_platforms(
     ([0, 0, 0, 0, 1, 1, 1, 1], [False, False, False, True])
     """
     for pair, name in ((n_pins, "n_pins"), (session_lengths, "session_lengths")):
-        if len(pair) != 2:
+        if np.shape(pair) != (2,):
             raise ValueError(f"{name}: expected a pair, one of each platform, got {pair!r}")
     for name, count in (
         ("n_users", n_users), ("n_pins", n_pins[0]), ("n_pins", n_pins[1]), ("n_dims", n_dims),
@@ -206,5 +206,6 @@ def _on_platforms(
         one, other = np.log(np.maximum(tastes, np.finfo(float).tiny)) - base
     logits = base + popularity
     logits += np.stack([one, np.sqrt(common) * one + np.sqrt(1 - common) * other])
+    check_finite(logits, "popularity and strength of taste: log-preferences")
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))
     return weights / weights.sum(axis=1, keepdims=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from visprof import carry_over, category_ranks, profiles
+from visprof._cells import vary_within
 from visprof.embedding import Features
 from visprof.intervals import Estimate, jackknife_over_seeds, mean_over_seeds
 from visprof.rank_scores import holm, randomisation_test
@@ -127,7 +128,7 @@ def _asked(
     analysed_categories: np.ndarray,
     pin_sessions: np.ndarray | None,
 ) -> tuple[dict[str, np.ndarray], tuple[np.ndarray, ...]]:
-    """Features that vary over the pins that count, none if users are too few; and their pins'."""
+    """Features that vary over the pins of a category, none if users are too few; and the rest."""
     users = board_split.analysed["board"].to_numpy()
     counted = category_census[category_census["counts"]]
     there = pd.crosstab(counted["user"], counted["category"]).to_numpy()
@@ -139,7 +140,7 @@ def _asked(
     varied = {
         name: values
         for name, values in category_features.items()
-        if (values[used] != values[used][0]).any()
+        if vary_within(values[used], analysed_categories[used])
     }
     return varied, (users, analysed_categories, _sessions(board_split, pin_sessions))
 

@@ -11,6 +11,7 @@ from visprof import file_facts as files
 from visprof import transfer
 from visprof.accounts import SIZES, TwoPlatforms, two_platforms
 from visprof.intervals import Estimate, mean_over_seeds
+from visprof.pins_saved import pins_saved, pins_saved_estimate
 from visprof.rank_scores import random_mrr, randomisation_test
 from visprof.shares import wilson_interval
 from visprof.sources.platforms import simulate_platforms
@@ -146,7 +147,7 @@ def _transfer_estimates(
     names = [f"{metric}.gain.{n}" for n in sizes for metric in METRICS]
     found = dict(zip(names, gains, strict=True))
     for place, metric in enumerate(METRICS):
-        found[f"{metric}.saved"] = transfer.pins_saved_estimate(
+        found[f"{metric}.saved"] = pins_saved_estimate(
             {n: own[:, :, at, place] for at, n in enumerate(sizes)}, with_source[:, :, 0, place],
             n_resamples, seed,
         )  # fmt: skip
@@ -186,7 +187,7 @@ def other_platforms(seed: int) -> pd.DataFrame:
             _stacked(transfer.cold_start_scores(between, fitted, source)).mean(axis=0)[:, 0]
             for source in (False, True)
         )
-        saved = float(transfer.pins_saved(own, with_source[0], SIZES))
+        saved = float(pins_saved(own, with_source[0], SIZES))
         rows.append({"gain": with_source[0] - own[0], "saved": saved})
     return pd.DataFrame(rows)
 
@@ -238,7 +239,7 @@ def _recovered(
     others = (curves.sum(axis=0) - curves) / (n - 1) if n > 1 else curves
     for place, metric in enumerate(METRICS):
         own, with_source = others[:, 0, :, place], others[:, 1, :, place]
-        truths = {f"{metric}.saved": transfer.pins_saved(own, with_source[:, 0], SIZES)}
+        truths = {f"{metric}.saved": pins_saved(own, with_source[:, 0], SIZES)}
         truths |= {
             f"{metric}.gain.{n}": with_source[:, at] - own[:, at]
             for at, n in enumerate(SIZES)

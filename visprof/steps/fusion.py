@@ -24,6 +24,7 @@ from visprof.steps.pin_parts import as_codes
 from visprof.steps.profile_kinds import drawn_pins
 from visprof.steps.registry import step
 from visprof.steps.user_ranking import by_user, slug, with_most_pins
+from visprof.ties import TIE
 from visprof.vocabulary import VisualVocabulary, count_distinct
 
 __all__ = [
@@ -84,7 +85,8 @@ def style_clusters(
 
     Less the mean of their category over the background, which comes first, embeddings are taken in
     its principal components, each of unit variance, and go wholly to the nearest centre. A category
-    that the background lacks has the mean of all.
+    that the background lacks has the mean of all. Where the background does not vary within
+    categories, there is one style.
     """
     embedded = np.float64(embedded)
     of_background = embedded[:n_background]
@@ -92,6 +94,9 @@ def style_clusters(
     there, sums = profiles.user_profiles(of_background, categories[:n_background], counts=True)
     means[there] = sums / np.bincount(categories[:n_background])[there, None]
     left = embedded - means[categories]
+    if np.abs(left[:n_background]).max() <= TIE * np.abs(of_background).max():
+        return np.zeros(len(left), np.int64)
+    n_styles = count_distinct(left[:n_background], n_styles)
     left = profiles.whiten(left, left[:n_background], STYLE_COMPONENTS)
     learnt = left[:n_background]
     n_styles = count_distinct(learnt, n_styles)
@@ -115,13 +120,15 @@ def session_icc(cells: NDArray, users: NDArray, sessions: NDArray | None) -> flo
     """How alike pins of one session are beyond their user's, 0 to 1; 0 without sessions.
 
     The intraclass correlation of cells, from `visprof.variation.variance_shares`. It is 1, so that
-    a session counts as one pin, where fewer than two users have two effective sessions.
+    a session counts as one pin, where fewer than two users have two effective sessions, or all
+    their pins are of one cell.
     """
     if sessions is None:
         return 0.0
     sizes = pd.Series(users).groupby([users, sessions]).size()
     effective = sizes.groupby(level=0).sum() ** 2 / (sizes**2).groupby(level=0).sum()
-    if (effective >= 2).sum() < 2:
+    known = effective.index[effective >= 2]
+    if len(known) < 2 or len(np.unique(cells[np.isin(users, known)])) == 1:
         return 1.0
     if (sizes < 2).all():  # no session has two pins
         return 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,15 +87,25 @@ def folder_categories(
 ) -> PinCategories | None:
     """Sub-folders of a board: the first folder below the board's that a picture is in.
 
+    The board's is the one of its name; a manifest that lists pictures elsewhere has no sub-folders.
     Folders of one name, in whatever case, are one category on all boards. None where no board has a
     sub-folder with pictures.
     """
     top = boards.boards_folder(data_folder, boards_folder)
-    below = [Path(image).relative_to(top).parts[1:-1] for image in board_split.images]
-    if not any(below):
+    owners = [*board_split.background["board"], *board_split.analysed["board"]]
+    of_pins = zip(board_split.images, owners, strict=True)
+    names = [_folder_below(os.path.relpath(image, top), owner) for image, owner in of_pins]
+    if set(names) == {NONE}:
         return None
-    names = [folders[0].casefold() if folders else NONE for folders in below]
     return named_categories(names, "folders")
+
+
+def _folder_below(image: str, board: str) -> str:
+    """First folder of a picture's path below that of its board, as others write it."""
+    folders = [boards.board_name(folder) for folder in Path(image).parts[:-1]]
+    if board not in folders[:-1]:
+        return NONE
+    return unicodedata.normalize("NFC", folders[folders.index(board) + 1].casefold()) or NONE
 
 
 @variant("folder_categories", drawn=False)
@@ -153,8 +165,8 @@ def pin_categories(
     categories = found[category_rule]
     if categories is None:
         lacking = {
-            "folders": "no board has folders of pictures in its own folder: sort pictures into "
-            "such folders, one a category",
+            "folders": "no board has folders of pictures in its own folder, the one of its name: "
+            "sort pictures into such folders, one a category",
             "words": "captions of no two background boards share a word: name files in words",
         }
         raise ValueError(

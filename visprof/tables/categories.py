@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from visprof.intervals import Estimate
@@ -167,12 +168,20 @@ def carry_over_worlds(known: pd.DataFrame) -> Styler:
         {
             "carry-over": f"{row.carry_over:g}",
             "users": row.n_users,
-            "mean estimate": f"{Estimate(row.mean, row.low, row.high):.3f}",
-            "intervals that cover it": f"{row.coverage:.1%}",
+            "mean estimate": _defined(
+                Estimate(row.mean, *(() if np.isnan(row.low) else (row.low, row.high))), ".3f"
+            ),
+            "intervals that cover it": _defined(row.coverage, ".1%"),
             "intervals above 0": f"{row.above_zero:.1%}",
-            "half an interval": f"{row.half_width:.2f}",
+            "half an interval": _defined(row.half_width, ".2f"),
             "defined in": f"{row.defined:.1%}",
         }
         for row in known.itertuples()
     ]
     return table(pd.DataFrame(rows))
+
+
+def _defined(number: float | Estimate, spec: str) -> str:
+    """Of no world in which an estimate is defined there is neither mean nor coverage."""
+    value = number.value if isinstance(number, Estimate) else number
+    return UNKNOWN if np.isnan(value) else format(number, spec)
