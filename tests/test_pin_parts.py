@@ -25,6 +25,7 @@ from visprof.steps.pin_parts import (
     pin_parts,
     pin_truth,
     probe_histogram,
+    scene_probe,
     sentence_vectors,
     vector_truth,
     whitened,
@@ -126,9 +127,8 @@ def test_the_probe_learns_from_training_scenes_alone(parts):
     split = parts["board_split"]
     of_scenes = rng.normal(size=(14, 3))
     of_pins = rng.normal(size=(N_BACKGROUND + len(split.analysed), 3))
-    found = probe_histogram(
-        SimpleNamespace(features=of_scenes), scenes, SimpleNamespace(features=of_pins), split
-    )
+    probe = scene_probe(SimpleNamespace(features=of_scenes), scenes)
+    found = probe_histogram(probe, SimpleNamespace(features=of_pins), split)
     expected = make_pipeline(StandardScaler(), LogisticRegression(tol=1e-8))
     expected.fit(of_scenes[:12], scenes.train["label"])
     np.testing.assert_allclose(found, expected.predict_proba(of_pins[N_BACKGROUND:]), atol=1e-4)
