@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from visprof import processes
 from visprof._extras import needs
 from visprof.architectures import Backbone
 from visprof.checks import check_whole
@@ -166,6 +167,8 @@ def embed_decoded(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Features and outputs of decoded pictures by a network.
 
+    Several processes (`visprof.processes.joined`) must all call it: they share the batches.
+
     Parameters
     ----------
     backbone : Backbone
@@ -197,13 +200,16 @@ def embed_decoded(
     check_whole(batch_size, "batch_size", 1)
     backbone.to(device).eval()
     found = (
-        np.empty((n, backbone.feature_dim), np.float32),
-        np.empty((n, backbone.output_dim), np.float32),
+        np.zeros((n, backbone.feature_dim), np.float32),
+        np.zeros((n, backbone.output_dim), np.float32),
     )
-    for start in tqdm(range(0, n, batch_size), backbone.name, unit="batch", disable=not progress):
+    starts = range(0, n, batch_size)
+    mine = starts[processes.share(len(starts))]
+    for start in tqdm(mine, backbone.name, unit="batch", disable=not progress):
         positions = np.arange(start, min(start + batch_size, n))
         with torch.inference_mode(), arithmetic(device, precision):
             made = backbone(inputs(positions).to(device))
         for array, rows in zip(found, made, strict=True):
             array[positions] = rows.float().cpu().numpy()
+    processes.summed(map(torch.from_numpy, found))  # to each row, the others add 0
     return found
