@@ -188,7 +188,7 @@ def test_what_was_read_before_a_stop_is_known(files, index, opened, monkeypatch)
 
 
 def test_a_missing_file_is_named(files, index):
-    with pytest.raises(FileNotFoundError, match=r"away\.bin"):
+    with pytest.raises(FileNotFoundError, match=r": '.*away\.bin'"):
         file_digests([*files, files[0].with_name("away.bin")], index)
 
 
@@ -235,3 +235,13 @@ def test_several_processes_use_one_index(files, index):
 
 def test_no_files(index):
     assert file_digests([], index) == []
+
+
+@pytest.mark.usefixtures("later")
+def test_names_that_are_no_utf8(tmp_path, index, opened):
+    odd = tmp_path / os.fsdecode(b"\xff.bin")
+    odd.write_bytes(b"odd")
+    assert file_digests([odd], index) == plainly([odd])
+    opened()
+    assert file_digests([odd], index) == [hashlib.blake2b(b"odd", digest_size=16).digest()]
+    assert opened() == []

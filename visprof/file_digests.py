@@ -74,25 +74,26 @@ def file_digests(files: Sequence[str | Path], index: str | Path, n_workers: int 
     (True, False)
     """
     index = Path(index)
-    names = [os.path.abspath(file) for file in files]
+    here = os.getcwd()
+    names = [os.path.join(here, file) for file in files]
+    keys = [os.fsencode(name) for name in names]  # a name may be no UTF-8
     looked = time.time_ns()
     stats = [os.stat(name) for name in names]
     states = [f"{s.st_size} {s.st_mtime_ns} {s.st_ctime_ns} {s.st_ino}" for s in stats]
-    known = _recorded(index, names)
-    digests = [
-        known[name][1] if known.get(name, ("",))[0] == state else b""
-        for name, state in zip(names, states, strict=True)
-    ]
-    unknown = [position for position, digest in enumerate(digests) if not digest]
+    known = _recorded(index, keys)
+    nothing = ("", b"")
+    digests = []
+    for key, state in zip(keys, states, strict=True):
+        state_then, digest = known.get(key, nothing)
+        digests.append(digest if state == state_then else b"")
+    unknown = [i for i, digest in enumerate(digests) if not digest]
     with ThreadPoolExecutor(n_workers) as pool:
         for start in range(0, len(unknown), _AT_ONCE):
             some = unknown[start : start + _AT_ONCE]
-            for position, digest in zip(
-                some, pool.map(_digest, [names[i] for i in some]), strict=True
-            ):
-                digests[position] = digest
+            for i, digest in zip(some, pool.map(_digest, [names[i] for i in some]), strict=True):
+                digests[i] = digest
             _record(index, [
-                (os.fsencode(names[i]), states[i], digests[i])
+                (keys[i], states[i], digests[i])
                 for i in some
                 if max(stats[i].st_mtime_ns, stats[i].st_ctime_ns) < looked - _TICK
             ])  # fmt: skip
@@ -104,16 +105,16 @@ def _digest(name: str) -> bytes:
         return hashlib.blake2b(file.read(), digest_size=_DIGEST).digest()
 
 
-def _recorded(index: Path, names: list[str]) -> dict[str, tuple[str, bytes]]:
+def _recorded(index: Path, names: list[bytes]) -> dict[bytes, tuple[str, bytes]]:
     """State and digest, by name, of the files that the index has."""
 
-    def look_up(kept: sqlite3.Connection) -> dict[str, tuple[str, bytes]]:
+    def look_up(kept: sqlite3.Connection) -> dict[bytes, tuple[str, bytes]]:
         found = {}
         for start in range(0, len(names), _NAMES):
-            some = [os.fsencode(name) for name in names[start : start + _NAMES]]
+            some = names[start : start + _NAMES]
             marks = ",".join("?" * len(some))
-            rows = kept.execute(f"SELECT * FROM files WHERE name IN ({marks})", some)
-            found.update((os.fsdecode(name), (state, digest)) for name, state, digest in rows)
+            for name, *of in kept.execute(f"SELECT * FROM files WHERE name IN ({marks})", some):
+                found[name] = tuple(of)
         return found
 
     return _with_index(index, look_up) if index.exists() else {}
