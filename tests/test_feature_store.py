@@ -202,14 +202,27 @@ SCRIPT = """
         print("saved", shard.number, len(rows[0]), flush=True)
         time.sleep(float(sleeps))
     feature_store.Shard.append = slowly
-    embedding.embed_images(images, load_backbone("squeezenet-places365", "random", 64), folder,
-        batch_size=2, precision="fp32", progress=False)
+    backbone = load_backbone("squeezenet-places365", "random", 64)
+    print("ready", flush=True)
+    input()
+    embedding.embed_images(
+        images, backbone, folder, batch_size=2, precision="fp32", progress=False)
 """
 
 
-def start(folder, images, sleeps):
-    command = [sys.executable, "-c", textwrap.dedent(SCRIPT), folder, str(sleeps), *images]
-    return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
+def start(folder, *lists, sleeps=0.2):
+    """Processes that each embed a list, and begin together."""
+    script, pipes = textwrap.dedent(SCRIPT), {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    commands = [[sys.executable, "-c", script, folder, sleeps, *images] for images in lists]
+    processes = [
+        subprocess.Popen(list(map(str, command)), text=True, **pipes) for command in commands
+    ]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    return processes
 
 
 def saved(process):
@@ -260,7 +273,7 @@ def test_blocks_in_any_shards_are_the_same_to_the_bit(images, whole, tmp_path, n
 
 @pytest.mark.slow
 def test_processes_with_one_list_share_it(images, whole, tmp_path):
-    processes = [start(tmp_path, images, 0.2) for _ in range(2)]
+    processes = start(tmp_path, images, images)
     told = [saved(process) for process in processes]
     assert sorted(shard for of in told for shard in of) == [0, 1]
     n_saved = sum(n for of in told for n in of.values())
@@ -271,7 +284,7 @@ def test_processes_with_one_list_share_it(images, whole, tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_writer_loses_nothing_of_the_others(images, whole, tmp_path):
-    processes = [start(tmp_path, images, 0.2), start(tmp_path, images[::-1], 0.2)]
+    processes = start(tmp_path, images, images[::-1])
     try:
         while len(FeatureStore(tmp_path).shards()) < 2 or len(
             FeatureStore(tmp_path).shards()[1].digests()
@@ -281,7 +294,7 @@ def test_a_killed_writer_loses_nothing_of_the_others(images, whole, tmp_path):
     finally:
         processes[0].kill()
     assert processes[0].wait() < 0
-    processes[0].stdout.close()
+    processes[0].communicate()
     saved(processes[1])
     assert_same(embedded(images, tmp_path), whole)
 
