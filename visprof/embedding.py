@@ -246,13 +246,15 @@ def _not_by_others(
 ) -> Iterator[int]:
     """Positions of new pictures, less those that other processes have saved by then.
 
-    The writer of the first shard goes through the list in order. Others go through its parts in an
-    order of their own, so that processes with the same list share it, but for the few pictures that
-    two have under way at once.
+    The writer of the first shard goes through the list in order, that of the second from its end,
+    and others through its parts in an order of their own. So processes with the same list share
+    it, but for the few pictures that two have under way at once.
     """
     size = _BATCHES_PER_SAVE * batch_size
     parts = [new[start : start + size] for start in range(0, len(new), size)]
-    if shard.number:
+    if shard.number == 1:
+        parts.reverse()
+    elif shard.number:
         np.random.default_rng(shard.number).shuffle(parts)
     theirs: set[bytes] = set()
     n_seen: dict[int, int] = {}
