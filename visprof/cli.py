@@ -425,11 +425,13 @@ def _add_train_command(commands) -> None:
 def _train(options: argparse.Namespace) -> int:
     """Train a Siamese network as the paper did, and rank test photographs by it (Table 1).
 
-    The same command goes on where it was stopped.
+    The same command goes on where it was stopped. Several processes train as one if torchrun starts
+    them: ``torchrun --nproc-per-node N -m visprof train DIR``.
     """
     import pandas as pd
 
-    from visprof.paper_training import PAPER, PaperTraining
+    from visprof import processes
+    from visprof.paper_training import PAPER, PaperTraining, usable_device
     from visprof.results.trainings import TRAININGS
     from visprof.train import train_on_folders
 
@@ -442,21 +444,24 @@ def _train(options: argparse.Namespace) -> int:
     )
     if options.keep_rate:
         settings = settings.shortened(options.iterations)
-    training = train_on_folders(
-        options.photographs,
-        options.test,
-        out=options.out,
-        settings=settings,
-        folder=TRAININGS if options.record else None,
-        progress=sys.stderr.isatty(),
-        name=options.name,
-        backbone=options.backbone,
-        weights=options.weights,
-        layers=options.layers,
-        from_scratch=options.from_scratch,
-        classifier_iterations=options.classifier_iterations,
-        device=options.device,
-    )
+    with processes.joined(usable_device(options.device)):
+        training = train_on_folders(
+            options.photographs,
+            options.test,
+            out=options.out,
+            settings=settings,
+            folder=TRAININGS if options.record else None,
+            progress=sys.stderr.isatty(),
+            name=options.name,
+            backbone=options.backbone,
+            weights=options.weights,
+            layers=options.layers,
+            from_scratch=options.from_scratch,
+            classifier_iterations=options.classifier_iterations,
+            device=options.device,
+        )
+    if training is None:  # the first process has it
+        return 0
     first, last = training.log.iloc[0], training.log.iloc[-1]
     print(f"loss {first['loss']:.4g} to {last['loss']:.4g}")
     print(f"dissimilar pairs below the margin {first['active_share']:.0%} to", end=" ")
