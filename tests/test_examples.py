@@ -37,7 +37,7 @@ MODULES = [
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_of_a_module_give_what_they_say(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("visprof.study._default_home", lambda: tmp_path)
+    monkeypatch.setattr("visprof.study._default_home", lambda *_: tmp_path)
     module = importlib.import_module(name)
     found = doctest.testmod(module, optionflags=doctest.IGNORE_EXCEPTION_DETAIL)
     assert found.attempted > 0
