@@ -100,13 +100,15 @@ def _by_workers(function: Callable, blocks: Sequence[Any], client: Client) -> It
             yield result
     except KilledWorker as error:
         raise RuntimeError(
-            f"a block was given up, for its workers died, perhaps for want of memory: {error}"
+            f"a block was given up: {error.allowed_failures + 1} workers died of it, perhaps for want "
+            "of memory"
         ) from error
     except CancelledError as error:
         raise RuntimeError("the cluster has gone, or has dropped what it was to do") from error
     finally:
         bar.close()
-        client.cancel([shared, *waiting])
+        if waiting:
+            client.cancel([*waiting])
 
 
 def _do(block: Any, function: Callable, software: str, threads: dict[str, Any]) -> Any:

@@ -144,7 +144,8 @@ def _local_cluster(where: str) -> Iterator[tuple[str, dict[str, str]]]:
     with LocalCluster(
         n_workers=int(number),
         threads_per_worker=1,
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",  # whatever port is free; and nothing is shown there
+        scheduler_kwargs={"dashboard": False},
         security=True,
     ) as cluster:
         own = cluster.security

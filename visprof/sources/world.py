@@ -566,7 +566,7 @@ def _end_with(parent: int) -> None:
 
 
 def _write_pictures(
-    tasks: Iterable[Task], total: int, what: str, n_jobs: int, client: Client | None
+    tasks: Iterable[Task], total: int, what: str, n_jobs: int, client: Client | None = None
 ) -> None:
     """Write pictures by a cluster, or in `n_jobs` processes; a terminal sees a progress bar."""
     if client is not None:
