@@ -24,8 +24,12 @@ OF_PAGES = (
     "visprof.train",
 )
 OF_SERVICES = {
-    f"visprof.sources.{name}" for name in ("http", "miniplaces", "pinterest", "places", "unsplash")
-}
+    f"visprof.{name}"
+    for name in (
+        "cluster", "sources.http", "sources.miniplaces", "sources.pinterest", "sources.places",
+        "sources.unsplash",
+    )
+}  # fmt: skip
 PARTS = {"visprof.handlers", "visprof.mime"}  # of `reach`; names alone
 MODULES = [
     pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())

@@ -100,8 +100,8 @@ def _by_workers(function: Callable, blocks: Sequence[Any], client: Client) -> It
             yield result
     except KilledWorker as error:
         raise RuntimeError(
-            f"a block was given up: {error.allowed_failures + 1} workers died of it, perhaps for want "
-            "of memory"
+            f"a block was given up: {error.allowed_failures + 1} workers died of it, perhaps for "
+            "want of memory"
         ) from error
     except CancelledError as error:
         raise RuntimeError("the cluster has gone, or has dropped what it was to do") from error
