@@ -39,6 +39,8 @@ INSTRUCTION_SETTINGS = (
 THREAD_SETTINGS = (
     "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
 )  # fmt: skip
+# Of those, whose threads share a sum; and numba takes no other number once its threads have begun.
+SUM_SETTINGS = tuple(name for name in THREAD_SETTINGS if name != "NUMBA_NUM_THREADS")
 
 
 def hardware() -> dict[str, Any]:
@@ -119,7 +121,7 @@ def thread_settings() -> dict[str, dict[str, Any]]:
     asked = os.environ.get("OMP_NUM_THREADS", "")
     pools = {"openmp": int(asked) if asked.isdigit() else _usable_cores()}
     pools |= {pool["user_api"]: pool["num_threads"] for pool in threadpool_info()}
-    return {"environment": {name: os.environ.get(name) for name in THREAD_SETTINGS}, "pools": pools}
+    return {"environment": {name: os.environ.get(name) for name in SUM_SETTINGS}, "pools": pools}
 
 
 @contextmanager
