@@ -139,15 +139,23 @@ def _local_cluster(where: str) -> Iterator[tuple[str, dict[str, str]]]:
     if not number.isdecimal() or int(number) < 1:
         raise ValueError(f"cluster is {where!r}; it must be {LOCAL}N with N workers, at least 1")
     with needs("cluster"):
+        import dask
         from distributed import LocalCluster
 
-    with LocalCluster(
-        n_workers=int(number),
-        threads_per_worker=1,
-        dashboard_address="127.0.0.1:0",  # whatever port is free; and nothing is shown there
-        scheduler_kwargs={"dashboard": False},
-        security=True,
-    ) as cluster:
+    before = set(os.environ)
+    with (
+        # Dask would set numbers of threads for workers, in the environment of this process, too
+        dask.config.set({"distributed.nanny.pre-spawn-environ": {}}),
+        LocalCluster(
+            n_workers=int(number),
+            threads_per_worker=1,
+            dashboard_address="127.0.0.1:0",  # whatever port is free; and nothing is shown there
+            scheduler_kwargs={"dashboard": False},
+            security=True,
+        ) as cluster,
+    ):
+        for name in set(os.environ) - before:
+            del os.environ[name]
         own = cluster.security
         begin = "DASK_DISTRIBUTED__COMM__TLS__"
         yield (
