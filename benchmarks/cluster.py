@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,6 @@ LOOP, BLOCKS, ONE, TWO = "one block", "blocks", "1 worker", "2 workers"
 DRAWN = {"1 process": 1, "2 processes": 2}
 WORKERS = {ONE: 1, TWO: 2}
 COST, EFFICIENCY = 1.03, 0.8
-_BEGAN = ExitStack()
 
 
 # ---------------------------------------------------------------- the work, and what it finds
@@ -90,7 +90,9 @@ def drawing(folder: Path, options: Options, by: str) -> Callable[[], Any]:
 
 def begin_cluster(n_workers: int) -> Any:
     """A client of so many worker processes, which end with this process."""
-    _BEGAN.enter_context(cluster.open_cluster(f"local:{n_workers}"))
+    began = ExitStack()
+    began.enter_context(cluster.open_cluster(f"local:{n_workers}"))
+    Finalize(None, began.close, exitpriority=100)  # before this process ends its children
     dask.config.refresh()  # what lets this process in
     client = cluster.client_of_page()
     client.wait_for_workers(n_workers)

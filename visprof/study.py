@@ -1,11 +1,12 @@
 """A study: one set of parameters, and the steps of the paper computed from it.
 
 Each step is a function of `visprof.steps` whose arguments name what it needs: other steps,
-parameters, or ``folder`` (a folder of its own). ``Study(...)["map_numbers"]`` therefore computes
-what Table 1 needs and nothing else. A step's value is kept on disk under a key made of its
-parameters, the keys of the steps it needs, and the source of the code it reaches: change one
-parameter and only what follows from it is computed again, whichever chapter asks. What
-the algorithm draws is drawn `n_seeds` times, by as many seeds (see `visprof.steps.registry`).
+parameters, ``folder`` (a folder of its own) or ``client`` (of a cluster).
+``Study(...)["map_numbers"]`` therefore computes what Table 1 needs and nothing else. A step's value
+is kept on disk under a key made of its parameters, the keys of the steps it needs, and the source
+of the code it reaches: change one parameter and only what follows from it is computed again,
+whichever chapter asks. What the algorithm draws is drawn `n_seeds` times, by as many seeds (see
+`visprof.steps.registry`).
 """
 
 from __future__ import annotations
