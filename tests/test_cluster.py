@@ -209,6 +209,7 @@ def test_a_study_has_the_same_numbers_and_keys_and_says_who_made_them(client, tm
     assert run["engine"] == ENGINE
 
 
+@pytest.mark.slow
 def test_who_computes_plays_no_part_in_a_key(tmp_path):
     alone, there = (Study("tiny", home=tmp_path, client=of) for of in (None, object()))
     for step in ("data_folder", "pair_tests", "pairwise_differences", "reciprocal_ranks", "power"):
