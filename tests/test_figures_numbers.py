@@ -72,6 +72,7 @@ def test_every_figure_that_draws_numbers_has_an_example(arguments):
     assert sorted(arguments) == DRAWN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWN)
 def test_what_is_published_is_the_table_of_the_figure(drawn, name):
     figure, table = drawn(name)

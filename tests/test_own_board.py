@@ -77,6 +77,7 @@ def test_pictures_that_the_most_alike_has_too_are_counted(own, home, folder, tmp
     assert study["own_numbers"]["yours.shared"].value == pytest.approx(0.3)
 
 
+@pytest.mark.slow
 def test_clusters_are_those_of_the_profile_and_show_pictures_of_the_right_boards(own):
     clusters = own["own_clusters"]
     users, profiles = user_profiles(

@@ -14,6 +14,7 @@ from visprof.steps.scene_retrieval import held_out_retrieval, scene_descriptors
 from visprof.study import STEPS, Study
 
 
+@pytest.mark.slow
 def test_example_queries_go_from_best_to_worst(tiny):
     table, split = tiny["example_queries"], tiny["scene_split"]
     scores = tiny["scene_ranking"]["hybrid"].average_precision
