@@ -83,6 +83,7 @@ def test_what_is_published_is_the_table_of_the_figure(drawn, name):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWN)
 def test_the_table_of_a_figure_holds_the_numbers_that_the_figure_was_given(arguments, drawn, name):
     given = inspect.signature(getattr(figures, name)).bind(*arguments[name])

@@ -424,6 +424,7 @@ def test_changed_pictures_change_the_key(own_pictures, tmp_path):
     assert Study("tiny", home=tmp_path, data=str(own_pictures)).key("mrr_numbers") != key
 
 
+@pytest.mark.slow
 def test_board_with_too_few_pins_stops_the_run(tiny, home):
     told = r"boards: 0 of 12 have at least 30 pins .* \(the largest of these has 20\)"
     with pytest.raises(ValueError, match=told):
