@@ -326,6 +326,7 @@ def test_a_parameter_recomputes_only_what_follows_from_it(tiny, home, caplog):
     assert not np.array_equal(differences.max_z, tiny["pairwise_differences"].max_z)
 
 
+@pytest.mark.slow
 def test_a_study_notes_the_code_and_files_that_it_used(own_pictures, tmp_path, monkeypatch):
     study = Study("tiny", home=tmp_path / "home", data=str(own_pictures))
     monkeypatch.setenv(trace.TRACE, str(tmp_path / "trace"))
