@@ -249,7 +249,8 @@ SCREENS = {
 }
 WIDE = {"width": 2560, "height": 1300}
 AXE = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
-# Of the library's page, which has a section a module and is slow to look at, the first few.
+# Of the library's page, which has a section a module and is slow to look at, the first few: after
+# the first look, which sees all of it.
 FEW_SECTIONS = """() => document.querySelectorAll("main section section section")
   .forEach((section, place) => { if (place >= 5) section.remove() })"""
 # What of the article cannot be seen: it sticks out of the page, out of a box that does not scroll,
@@ -341,8 +342,8 @@ def visits(request, browser, built_book) -> dict[str, list[str]]:
             page.evaluate(SETTLED)
             found["theme"] += [theme(page)] if theme(page) != colours else []
             found["layout"] += [f"{look}: {problem}" for problem in page.evaluate(LAYOUT)]
-        if request.param == "desktop":
             page.evaluate(FEW_SECTIONS)
+        if request.param == "desktop":
             for colours, rules in AXE.items():
                 page.emulate_media(color_scheme=colours)
                 page.evaluate(SETTLED)

@@ -34,13 +34,12 @@ def test_what_the_last_change_led_to_is_what_is_published():
         Ledger(ROOT / "results" / f"{preset}.json") for preset in ("demo", "boards", "travel")
     )
     text = " ".join(CHANGES.split("\n## ")[2].split())
-    numbers = estimates(boards.read())
+    numbers, of_travel = estimates(boards.read()), estimates(travel.read())
     for said in (
-        f"to {len(estimates(demo.read()))} (simulated world) and {len(numbers)} (wallpaper",
-        f"hybrid embedding goes from 0.771 to {numbers['map.hybrid'].value:.3f}",
-        f"CNN alone from 0.739 to {numbers['map.cnn'].value:.3f}",
-        f"image profile goes from 0.536 to {numbers['mrr.image.50'].value:.3f}",
-        f"at most {100 * numbers['pairs.distance.ceiling'].value:.0f} % of the pairs",
+        f"to {len(estimates(demo.read()))} (simulated world), {len(numbers):,} (wallpaper",
+        f"and {len(of_travel)} (travel",
+        f"carry-over {numbers['carry.rho.embedding'].value:.2f} on wallpaper boards",
+        f"{of_travel['carry.rho.embedding'].value:.2f} on travel",
     ):
         assert said in text
     commit = re.search(r"\((\w{7})\)", text)[1]

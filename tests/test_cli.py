@@ -267,6 +267,7 @@ def test_results_take_a_pattern_and_a_file(tmp_path, capsys):
     assert "no ledger at" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["cite", "mrr.image.50"], ["results"]])
 def test_numbers_are_told_without_the_libraries_that_made_them(words):
     script = f"""
@@ -291,6 +292,7 @@ LISTINGS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("words", LISTINGS)
 def test_a_listing_ends_in_silence_where_nobody_reads_on(words, unbuffered):
@@ -314,6 +316,7 @@ def test_another_pipe_that_breaks_is_an_error(folder, tmp_path, capsys, monkeypa
     assert capsys.readouterr().err == "visprof: of a process that draws\n"
 
 
+@pytest.mark.slow
 def test_the_package_is_the_command_too():
     told = subprocess.run(
         [sys.executable, "-m", "visprof", "results", "mrr.image.50"],

@@ -88,6 +88,7 @@ def test_a_dollar_in_a_name_is_a_dollar(draw, picture):
     assert "$5 - $10" in drawn
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", NAMED)
 def test_any_name_is_drawn(draw, picture):
     found = [*MATHS, *MARKUP, *FOREIGN, *LONG]
@@ -95,6 +96,7 @@ def test_any_name_is_drawn(draw, picture):
     assert "<img" not in drawn.replace("<image", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", [class_mean_ap, scene_map])
 def test_any_text_is_a_name(draw):
     @settings(max_examples=15)
@@ -172,6 +174,7 @@ def test_the_figure_tells_whole_names_where_it_does_not_draw_them(picture):
     assert board_samples(["sea", "hill"], picture).told() == {}
 
 
+@pytest.mark.slow
 def test_long_names_make_no_figure_wider(picture):
     for draw in NAMED:
         figure = draw([*LONG, "海" * 100], picture)

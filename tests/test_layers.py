@@ -145,6 +145,7 @@ def test_a_parameter_is_added_in_one_file(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_what_makes_a_book_loads_no_network():
     """A page's kernel and each command would wait seconds for it."""
     script = """

@@ -203,12 +203,14 @@ def test_code_version_follows_what_a_step_reaches_in_other_modules(sources):
     assert not reached & {"assignments", "mrr_numbers", "pair_numbers"}
 
 
+@pytest.mark.slow
 def test_code_version_follows_what_a_step_names_in_its_own_module(sources):
     before = versions()
     sources("visprof.steps.assignments", "return PinArrays(", "return 1 and PinArrays(")
     assert changed(before) == {"assignments", "text_assignments"}  # and not the vocabulary
 
 
+@pytest.mark.slow
 def test_code_version_follows_names_into_the_other_modules_of_steps(sources):
     before = versions()
     sources("visprof.steps.data", "class SceneSplit:", "class SceneSplit(object):")
@@ -221,12 +223,14 @@ def test_code_version_follows_names_into_the_other_modules_of_steps(sources):
     assert not changed(before) & {"pin_features", "assignments", "pair_numbers"}
 
 
+@pytest.mark.slow
 def test_code_version_does_not_follow_modules_that_no_step_uses(sources):
     before = versions()
     sources("visprof.figures.planes", "def picture_map(", "def picture_map(_=0, *, ")
     assert changed(before) == set()
 
 
+@pytest.mark.slow
 def test_a_variant_beside_a_step_plays_no_part_in_its_key(sources):
     before = versions()
     variants = [function for found in VARIANTS.values() for _, function in found]

@@ -77,6 +77,7 @@ def test_pictures_that_the_most_alike_has_too_are_counted(own, home, folder, tmp
     assert study["own_numbers"]["yours.shared"].value == pytest.approx(0.3)
 
 
+@pytest.mark.slow
 def test_clusters_are_those_of_the_profile_and_show_pictures_of_the_right_boards(own):
     clusters = own["own_clusters"]
     users, profiles = user_profiles(
@@ -96,6 +97,7 @@ def test_clusters_are_those_of_the_profile_and_show_pictures_of_the_right_boards
         assert not any("board-a" in image for image in images)
 
 
+@pytest.mark.slow
 def test_another_board_is_another_profile_of_the_same_clusters(own, home, folder, caplog):
     _ = own["own_numbers"]
     with caplog.at_level(logging.INFO, "visprof"):
@@ -108,6 +110,7 @@ def test_another_board_is_another_profile_of_the_same_clusters(own, home, folder
     )
 
 
+@pytest.mark.slow
 def test_figure_has_a_row_a_cluster(own):
     clusters = own["own_clusters"].head(3)
     figure = figures.own_clusters(clusters)

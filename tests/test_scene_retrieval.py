@@ -14,6 +14,7 @@ from visprof.steps.scene_retrieval import held_out_retrieval, scene_descriptors
 from visprof.study import STEPS, Study
 
 
+@pytest.mark.slow
 def test_example_queries_go_from_best_to_worst(tiny):
     table, split = tiny["example_queries"], tiny["scene_split"]
     scores = tiny["scene_ranking"]["hybrid"].average_precision
@@ -24,6 +25,7 @@ def test_example_queries_go_from_best_to_worst(tiny):
     assert all(query not in near for query, near in table[["query", "neighbours"]].to_numpy())
 
 
+@pytest.mark.slow
 def test_table_1_has_both_readings_with_intervals(tiny):
     numbers = tiny["map_numbers"]
     for key, number in numbers.items():
@@ -39,6 +41,7 @@ def test_table_1_has_both_readings_with_intervals(tiny):
         assert shifted.low == pytest.approx(bow.low - random.value)
 
 
+@pytest.mark.slow
 def test_class_by_class_are_means_over_the_queries_of_a_class(tiny):
     table, labels = tiny["class_mean_ap"], tiny["scene_split"].test["label"].to_numpy()
     assert table.index.tolist() == sorted(set(labels))
@@ -48,10 +51,12 @@ def test_class_by_class_are_means_over_the_queries_of_a_class(tiny):
             assert table.loc[label, method] == pytest.approx(own)
 
 
+@pytest.mark.slow
 def test_network_check_is_left_out_where_the_network_knows_no_class(tiny):
     assert tiny["network_numbers"] == {}  # ImageNet has no class named after a simulated scene
 
 
+@pytest.mark.slow
 def test_held_out_classes_and_probes_stand_beside_table_1(tiny):
     numbers = tiny["map_numbers"]
     splits = tiny["held_out_retrieval"]
@@ -75,6 +80,7 @@ def test_held_out_classes_and_probes_stand_beside_table_1(tiny):
         )
 
 
+@pytest.mark.slow
 def test_training_on_a_half_sees_no_picture_of_the_other(tiny, monkeypatch):
     seen = []
 
@@ -96,6 +102,7 @@ def test_training_on_a_half_sees_no_picture_of_the_other(tiny, monkeypatch):
     assert len(found) == 2
 
 
+@pytest.mark.slow
 def test_three_classes_are_too_few_for_halves(tiny):
     split = tiny["scene_split"]
     few = sorted(set(split.train["label"]))[:3]
@@ -104,6 +111,7 @@ def test_three_classes_are_too_few_for_halves(tiny):
     assert held_out_retrieval(**given | {"scene_split": SceneSplit(*kept)}) == []
 
 
+@pytest.mark.slow
 def test_words_are_learnt_from_scenes_of_all_classes(tiny, monkeypatch):
     split = tiny["scene_split"]
     assert len(tiny["scene_descriptors"]) == len(split.train) + len(split.test)
@@ -115,12 +123,14 @@ def test_words_are_learnt_from_scenes_of_all_classes(tiny, monkeypatch):
     assert sorted(labels[found[:20]]) == sorted(set(labels))
 
 
+@pytest.mark.slow
 def test_the_share_of_the_cnn_is_that_of_squared_distances(tiny):
     embedded, scores = tiny["scene_embeddings"], tiny["scene_scores"]
     squared = [pdist(embedded[of], "sqeuclidean").mean() for of in ("cnn", "hybrid")]
     assert scores.cnn_share == pytest.approx(squared[0] / squared[1])
 
 
+@pytest.mark.slow
 def test_network_check_counts_the_class_of_the_same_name(tiny, home, tmp_path):
     known = Study("tiny", home=home)["network"].load().classes
     data = tmp_path / "data"

@@ -29,8 +29,9 @@ __all__ = [
 STRONGEST, WEAKEST = 1e-2, 1e6  # tastes: users who share nothing, and users who do not differ
 _GRID = 13  # strengths tried before the best is refined
 _MAX_ITER = 500
+_SURE_STEP = 1e-3  # of the logarithm of a strength: a step of Newton's that is sure to lead up
 _SMALLEST_STEP = 1e-6  # of the logarithm of a strength
-_TOLERANCE = 1e-9  # of the objective, by how much there is of it
+_TOLERANCE = 1e-10  # of shares and of the logarithm of the strength
 _MOST_PINS = 1e9  # of a user and item: of more, rounding hides how users differ
 _LARGEST_SMOOTHING = 1e9
 
@@ -163,10 +164,9 @@ def _best_strength(groups: _Groups) -> float:
     reached = [_objective(groups, at) for at in grid]
     best = float(grid[int(np.argmax(reached))])
     for _ in range(_MAX_ITER):
-        following = _newton_step(groups, best)
-        if abs(following - best) < _SMALLEST_STEP:
+        before, best = best, _newton_step(groups, best)
+        if abs(best - before) < _SMALLEST_STEP:
             break
-        best = following
     return _strength(groups, best)
 
 
@@ -196,6 +196,10 @@ def _newton_step(groups: _Groups, log_strength: float) -> float:
     slope, curvature = strength * slope, strength**2 * curvature + strength * slope  # of the log
     step = -slope / curvature if curvature < 0 else np.sign(slope)
     step = float(np.clip(step, -2, 2))
+    if curvature < 0 and abs(step) < _SURE_STEP:
+        # so near the top the slope is exact where likelihoods differ by rounding alone, which
+        # depends on the processor
+        return float(np.clip(log_strength + step, np.log(STRONGEST), np.log(WEAKEST)))
     before = _objective(groups, log_strength)
     ends = np.log(STRONGEST), np.log(WEAKEST)
     while abs(step) >= _SMALLEST_STEP:
@@ -229,7 +233,8 @@ def fit_dirichlet_multinomial(counts: ArrayLike, smoothing: float = 0.0) -> Diri
     Returns
     -------
     DirichletMultinomial
-        Until the objective rises by less than 1e-9 of itself, at most 500 iterations. An item that
+        Until shares and the logarithm of the strength move by less than 1e-10, at most 500
+        iterations. An item that
         nobody has gets the share 0 without smoothing.
 
     Raises
@@ -267,6 +272,7 @@ def _alternate(counts: NDArray, smoothing: float) -> tuple[NDArray, float, list[
     log_strength = np.log(_best_strength([(counts, shares)]))
     objective: list[float] = []
     for _ in range(_MAX_ITER):
+        before = np.append(shares, log_strength)
         alpha = np.exp(log_strength) * shares
         shares = smoothing + (alpha * (digamma(alpha + counts) - digamma(alpha))).sum(axis=0)
         shares = np.maximum(shares, np.finfo(float).tiny)
@@ -274,7 +280,8 @@ def _alternate(counts: NDArray, smoothing: float) -> tuple[NDArray, float, list[
         log_strength = _newton_step([(counts, shares)], log_strength)
         log_likelihood = _objective([(counts, shares)], log_strength)
         objective.append(log_likelihood + smoothing * float(np.log(shares).sum()))
-        if len(objective) > 1 and objective[-1] - objective[-2] <= _TOLERANCE * abs(objective[-1]):
+        # not by the objective: one iteration more or less, on another processor, would tell
+        if np.abs(np.append(shares, log_strength) - before).max() < _TOLERANCE:
             break
     return shares, _strength([(counts, shares)], log_strength), objective
 

@@ -13,9 +13,11 @@ OF_SCENES = (
 )  # fmt: skip
 OF_USERS = (
     "variance.image.user", "pairs.differ", "pairs.distance.true", "pairs.distance.ceiling",
-    "days.at-least-8.image", "fusion.bits.intra", "fusion.mrr.fusion",
-    "transfer.gap.image.mrr.gain.0",
-    "transfer.gap.image-file-facts.mrr.0",
+    "days.at-least-8.image", "carry.rho.embedding", "carry.mrr.other.embedding",
+    "carry.mrr.same.embedding", "carry.mrr.random", "carry.mrr.other.file-facts",
+    "carry.mrr.other.embedding-file-facts", "fusion.bits.intra", "fusion.bits.inter",
+    "fusion.mrr.fusion", "fusion.mrr.fusion-image",
+    "transfer.gap.image.mrr.gain.0", "transfer.gap.image-file-facts.mrr.0",
 )  # fmt: skip
 PROFILES = (
     "image", "file-facts", "image-less-file-facts", "text", "bag-of-words", "mean-embedding",
