@@ -34,9 +34,10 @@ def boards():
 
 def all_steps(split, features, kinds, sessions=None, min_pins=8):
     census = steps.category_census(split, kinds, sessions, min_pins)
-    known = features, census, split, kinds, sessions, min_pins
-    shares, transfer = steps.carry_over_shares(*known), steps.category_transfer(*known)
-    p_values = steps.carry_over_pvalues(*known, 99, 0)
+    pins = steps.category_pins(features, census, split, kinds, sessions)
+    shares = steps.carry_over_shares(pins, min_pins)
+    transfer = steps.category_transfer(pins, split, min_pins)
+    p_values = steps.carry_over_pvalues(pins, min_pins, 99, 0)
     return census, shares, transfer, steps.carry_over_numbers(shares, p_values, transfer, 0)
 
 

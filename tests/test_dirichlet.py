@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,9 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 from scipy.optimize import minimize
+from scipy.special import digamma
 
 from visprof.dirichlet import (
     WEAKEST,
+    _digamma_rise,
     count_chances,
     expected_log_probability,
     fit_dirichlet_multinomial,
@@ -234,3 +238,17 @@ def test_the_expectation_is_over_all_pins_that_there_could_be():
 def test_what_has_no_chances_is_refused(arguments, message):
     with pytest.raises((TypeError, ValueError), match=message):
         count_chances(*arguments)
+
+
+@given(alpha=st.floats(1e-6, 1e6), count=st.integers(0, 200))
+def test_the_rise_of_digamma_is_a_sum_over_pins(alpha, count):
+    """Exactly, also where two values of digamma are nearly equal."""
+    expected = math.fsum(1 / (Fraction(alpha) + i) for i in range(count))
+    found = _digamma_rise(alpha, np.array([float(count)]))[0]
+    assert found == pytest.approx(expected, rel=1e-14, abs=0)
+
+
+@given(alpha=st.floats(1e-6, 1), count=st.floats(0.1, 1e4))
+def test_the_rise_of_digamma_is_that_of_scipy_for_tempered_pins(alpha, count):
+    found = _digamma_rise(np.array([alpha]), np.array([count]))
+    np.testing.assert_allclose(found, digamma(alpha + count) - digamma(alpha), rtol=1e-12)

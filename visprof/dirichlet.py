@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaln, digamma, gammaln, zeta
+from scipy.special import betaln, gammaln, zeta
 from sklearn.utils import check_array
 
 from visprof.checks import (
@@ -189,8 +189,8 @@ def _newton_step(groups: _Groups, log_strength: float) -> float:
     slope = curvature = 0.0
     for counts, shares in groups:
         alpha, totals = strength * shares, counts.sum(axis=1)
-        slope += float(((digamma(alpha + counts) - digamma(alpha)) @ shares).sum())
-        slope -= float((digamma(strength + totals) - digamma(strength)).sum())
+        slope += float((_digamma_rise(alpha, counts) @ shares).sum())
+        slope -= float(_digamma_rise(strength, totals).sum())
         curvature += float(((zeta(2, alpha + counts) - zeta(2, alpha)) @ shares**2).sum())
         curvature -= float((zeta(2, strength + totals) - zeta(2, strength)).sum())
     slope, curvature = strength * slope, strength**2 * curvature + strength * slope  # of the log
@@ -208,6 +208,31 @@ def _newton_step(groups: _Groups, log_strength: float) -> float:
             return following
         step /= 2
     return log_strength
+
+
+def _digamma_rise(alpha: ArrayLike, counts: NDArray) -> NDArray[np.float64]:
+    r"""By how much the digamma function rises over counts: psi(alpha + n) - psi(alpha).
+
+    The difference of two values of it would be lost where alpha is large. It is
+
+    .. math:: \sum_{i < 8} \frac{n}{(\alpha + i)(\alpha + n + i)}
+
+    and, from x = alpha + 8 to y = x + n, that of the asymptotic series, whose terms are small
+    (Abramowitz & Stegun 1964, 6.3.18).
+    """
+    low, high = np.asarray(alpha, np.float64), alpha + counts
+    rise = sum(counts / ((low + i) * (high + i)) for i in range(8))
+    x, y = low + 8, high + 8
+    rise = rise + np.log1p(counts / x) + counts / (2 * x * y)
+    return rise + _series(1 / (x * x)) - _series(1 / (y * y))
+
+
+def _series(u: NDArray) -> NDArray[np.float64]:
+    """What log(x) - 1 / (2 x) has more than the digamma function of x, by u = 1 / x^2."""
+    found = 0.0
+    for of in (12.0, -32760 / 691, 132.0, -240.0, 252.0, -120.0, 12.0):
+        found = u * (1 / of + found)
+    return found
 
 
 def fit_dirichlet_multinomial(counts: ArrayLike, smoothing: float = 0.0) -> DirichletMultinomial:
@@ -274,7 +299,7 @@ def _alternate(counts: NDArray, smoothing: float) -> tuple[NDArray, float, list[
     for _ in range(_MAX_ITER):
         before = np.append(shares, log_strength)
         alpha = np.exp(log_strength) * shares
-        shares = smoothing + (alpha * (digamma(alpha + counts) - digamma(alpha))).sum(axis=0)
+        shares = smoothing + (alpha * _digamma_rise(alpha, counts)).sum(axis=0)
         shares = np.maximum(shares, np.finfo(float).tiny)
         shares /= shares.sum()
         log_strength = _newton_step([(counts, shares)], log_strength)

@@ -354,7 +354,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "n_permutations": 99,
         "n_null_pairs": 40,
         "n_power_pairs": 20,
-        "min_category_pins": 4,
+        "min_category_pins": 3,
         "n_style_clusters": 3,
         "n_known_worlds": 4,
     },

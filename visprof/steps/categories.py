@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -21,10 +23,25 @@ from visprof.steps.user_ranking import slug
 from visprof.ties import at_most
 
 __all__ = [
-    "CARRIED", "COMPONENTS", "KNOWN_PERMUTATIONS", "KNOWN_USERS", "KNOWN_WORLD",
-    "carry_over_by_rule", "carry_over_known", "carry_over_levels", "carry_over_numbers",
-    "carry_over_pvalues", "carry_over_shares", "carry_over_worlds", "category_census",
-    "category_embedding", "category_features", "category_transfer", "vector_category_embedding",
+    "CARRIED",
+    "COMPONENTS",
+    "KNOWN_PERMUTATIONS",
+    "KNOWN_USERS",
+    "KNOWN_WORLD",
+    "CategoryPins",
+    "carry_over_by_rule",
+    "carry_over_known",
+    "carry_over_levels",
+    "carry_over_numbers",
+    "carry_over_pvalues",
+    "carry_over_shares",
+    "carry_over_worlds",
+    "category_census",
+    "category_embedding",
+    "category_features",
+    "category_pins",
+    "category_transfer",
+    "vector_category_embedding",
 ]  # fmt: skip
 
 COMPONENTS = 20  # principal components of the CNN's outputs, of the background
@@ -121,70 +138,67 @@ def _sessions(board_split: BoardSplit, pin_sessions: np.ndarray | None) -> np.nd
     return np.arange(len(board_split.analysed)) if pin_sessions is None else pin_sessions
 
 
-def _asked(
+@dataclass(frozen=True)
+class CategoryPins:
+    """Analysed pins by user, category and session, with the features that are asked of them."""
+
+    features: dict[str, np.ndarray]
+    users: np.ndarray
+    categories: np.ndarray
+    sessions: np.ndarray
+
+    @property
+    def groups(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """User, category and session of each pin, as the library takes them."""
+        return self.users, self.categories, self.sessions
+
+
+@step(kept=False)
+def category_pins(
     category_features: dict[str, np.ndarray],
     category_census: pd.DataFrame,
     board_split: BoardSplit,
     analysed_categories: np.ndarray,
     pin_sessions: np.ndarray | None,
-) -> tuple[dict[str, np.ndarray], tuple[np.ndarray, ...]]:
-    """Features that vary over the pins of a category, none if users are too few; and the rest."""
+) -> CategoryPins:
+    """What is asked of: features that vary over the pins of a category; none if users are few."""
     users = board_split.analysed["board"].to_numpy()
     counted = category_census[category_census["counts"]]
     there = pd.crosstab(counted["user"], counted["category"]).to_numpy()
-    shared = there.T @ there
-    if not (np.triu(shared, 1) >= FEWEST_USERS).any():
-        return {}, ()
-    cells = pd.MultiIndex.from_frame(counted[["user", "category"]])
-    used = pd.MultiIndex.from_arrays([users, analysed_categories]).isin(cells)
-    varied = {
-        name: values
-        for name, values in category_features.items()
-        if vary_within(values[used], analysed_categories[used])
-    }
-    return varied, (users, analysed_categories, _sessions(board_split, pin_sessions))
+    varied: dict[str, np.ndarray] = {}
+    if (np.triu(there.T @ there, 1) >= FEWEST_USERS).any():
+        cells = pd.MultiIndex.from_frame(counted[["user", "category"]])
+        used = pd.MultiIndex.from_arrays([users, analysed_categories]).isin(cells)
+        varied = {
+            name: values
+            for name, values in category_features.items()
+            if vary_within(values[used], analysed_categories[used])
+        }
+    return CategoryPins(varied, users, analysed_categories, _sessions(board_split, pin_sessions))
 
 
 @step
 def carry_over_shares(
-    category_features: dict[str, np.ndarray],
-    category_census: pd.DataFrame,
-    board_split: BoardSplit,
-    analysed_categories: np.ndarray,
-    pin_sessions: np.ndarray | None,
-    min_category_pins: int,
+    category_pins: CategoryPins, min_category_pins: int
 ) -> dict[str, carry_over.CarryOver]:
     """Shares of variance and carry-over, by feature; none where users are too few."""
-    asked, known = _asked(
-        category_features, category_census, board_split, analysed_categories, pin_sessions
-    )
     return {
-        name: carry_over.carry_over(values, *known, min_category_pins)
-        for name, values in asked.items()
+        name: carry_over.carry_over(values, *category_pins.groups, min_category_pins)
+        for name, values in category_pins.features.items()
     }
 
 
 @step
 def carry_over_pvalues(
-    category_features: dict[str, np.ndarray],
-    category_census: pd.DataFrame,
-    board_split: BoardSplit,
-    analysed_categories: np.ndarray,
-    pin_sessions: np.ndarray | None,
-    min_category_pins: int,
-    n_permutations: int,
-    seed: int,
+    category_pins: CategoryPins, min_category_pins: int, n_permutations: int, seed: int
 ) -> dict[str, tuple[float, float]]:
     """p-values of taste, and of general taste, by feature."""
-    asked, known = _asked(
-        category_features, category_census, board_split, analysed_categories, pin_sessions
-    )
     return {
         name: tuple(
-            test(values, *known, n_permutations, seed, min_category_pins)
+            test(values, *category_pins.groups, n_permutations, seed, min_category_pins)
             for test in (carry_over.taste_pvalue, carry_over.general_taste_pvalue)
         )
-        for name, values in asked.items()
+        for name, values in category_pins.features.items()
     }
 
 
@@ -219,11 +233,11 @@ def carry_over_by_rule(
         counted = census[census["counts"]]
         n_users = counted["user"].nunique()
         numbers[f"{key}.users"] = Estimate(float(n_users), n=n_users, unit="users")
-        known = features, census, board_split, own, pin_sessions, min_category_pins
-        for shares in carry_over_shares(*known).values():
+        pins = category_pins(features, census, board_split, own, pin_sessions)
+        for shares in carry_over_shares(pins, min_category_pins).values():
             numbers |= {f"{key}.{part}": of for part, of in shares.estimates().items()}
             numbers[f"{key}.n"] = Estimate(float(counted["category"].nunique()))
-        for p_values in carry_over_pvalues(*known, n_permutations, seed).values():
+        for p_values in carry_over_pvalues(pins, min_category_pins, n_permutations, seed).values():
             for part, p_value in zip(("taste", "general"), p_values, strict=True):
                 numbers[f"{key}.{part}.p"] = Estimate(p_value, n=n_users, unit="users")
     return numbers
@@ -231,27 +245,19 @@ def carry_over_by_rule(
 
 @step
 def category_transfer(
-    category_features: dict[str, np.ndarray],
-    category_census: pd.DataFrame,
-    board_split: BoardSplit,
-    analysed_categories: np.ndarray,
-    pin_sessions: np.ndarray | None,
-    min_category_pins: int,
+    category_pins: CategoryPins, board_split: BoardSplit, min_category_pins: int
 ) -> pd.DataFrame:
     """Reciprocal ranks by one category's pins among another's.
 
     Columns feature, user, other, same, random, n_candidates (see
     `visprof.category_ranks.TransferRanks`), of users who have a pair of categories.
     """
-    asked, known = _asked(
-        category_features, category_census, board_split, analysed_categories, pin_sessions
-    )
     times = board_split.analysed["time"].to_numpy()
     columns = ["feature", "user", "other", "same", "random", "n_candidates"]
     tables = [pd.DataFrame(columns=columns)]
-    for name, values in asked.items():
+    for name, values in category_pins.features.items():
         found = category_ranks.transfer_ranks(
-            values, *known, times, DISTANCES[name], min_category_pins
+            values, *category_pins.groups, times, DISTANCES[name], min_category_pins
         )
         table = pd.DataFrame(
             {
