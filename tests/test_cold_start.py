@@ -114,12 +114,20 @@ def boards():
     platforms = cold_start.pseudo_platforms(split, np.full(len(pins), "jpeg"))
     return {
         "pin_parts": parts, "board_split": split, "pin_sessions": sessions,
-        "pseudo_platforms": platforms, "seed": 3,
+        "pseudo_platforms": platforms,
     }  # fmt: skip
 
 
+def scores_of(boards, **changes):
+    return cold_start.board_transfer(cold_start.board_accounts(**boards | changes), 3)
+
+
+def pvalues_of(boards, n_permutations):
+    return cold_start.board_transfer_pvalues(cold_start.board_accounts(**boards), n_permutations, 3)
+
+
 def test_boards_are_scored_as_the_library_does(boards):
-    found = cold_start.board_transfer(**boards)
+    found = scores_of(boards)
     names = ("image", "whitened", "file facts")
     assert list(found) == [("gap", name, of) for name in names for of in (OWN_PINS, PRIMARY)]
     users = boards["board_split"].analysed["board"].to_numpy()
@@ -136,8 +144,8 @@ def test_boards_are_scored_as_the_library_does(boards):
 
 
 def test_numbers_are_gains_pins_saved_and_p_values(boards):
-    scores = [cold_start.board_transfer(**boards)] * 2
-    p = cold_start.board_transfer_pvalues(**boards, n_permutations=19)
+    scores = [scores_of(boards)] * 2
+    p = pvalues_of(boards, 19)
     numbers = cold_start.transfer_numbers(
         scores, p, boards["pseudo_platforms"], boards["board_split"], 3
     )
@@ -171,7 +179,7 @@ def test_numbers_are_gains_pins_saved_and_p_values(boards):
 
 def test_without_facts_of_files_there_is_no_lead_over_them(boards):
     parts = {"image": boards["pin_parts"]["image"]}
-    scores = cold_start.board_transfer(**boards | {"pin_parts": parts, "pin_sessions": None})
+    scores = scores_of(boards, pin_parts=parts, pin_sessions=None)
     assert [name for _, name, _ in scores] == ["image", "image"]
     numbers = cold_start.transfer_numbers(
         [scores], {("gap", "image"): 0.5}, boards["pseudo_platforms"], boards["board_split"], 3
@@ -184,9 +192,9 @@ def test_too_few_users_have_a_number_alone(boards):
     split = BoardSplit(few[:0], few, pd.DataFrame())
     platforms = cold_start.pseudo_platforms(split, np.full(len(few), "jpeg"))
     of = boards | {"board_split": split, "pseudo_platforms": platforms}
-    scores = cold_start.board_transfer(**of)
+    scores = scores_of(of)
     assert scores == {}
-    assert cold_start.board_transfer_pvalues(**of, n_permutations=9) == {}
+    assert pvalues_of(of, 9) == {}
     assert cold_start.board_transfer_table([scores], 0).empty
     numbers = cold_start.transfer_numbers([scores], {}, platforms, split, 0)
     assert {key: of.value for key, of in numbers.items()} == {
@@ -196,7 +204,7 @@ def test_too_few_users_have_a_number_alone(boards):
 
 def test_users_of_single_sessions_are_not_enough(boards):
     sessions = np.arange(N_USERS * N_PINS) // N_PINS
-    assert cold_start.board_transfer(**boards | {"pin_sessions": sessions}) == {}
+    assert scores_of(boards, pin_sessions=sessions) == {}
 
 
 # --- simulated worlds

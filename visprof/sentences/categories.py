@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from visprof._cells import FEWEST
 from visprof.intervals import Estimate
 from visprof.results.verdicts import is_significant, verdict_above, verdict_of_lead
 from visprof.sentences.numerals import listed
-from visprof.steps.categories import FEWEST_USERS
 from visprof.steps.pin_categories import PinCategories
 
 __all__ = [
@@ -108,7 +108,7 @@ def carried_over(
     if "carry.general.embedding" not in numbers:
         return said | {
             "carry": f"Here {n_users} users have two categories with pins enough, and at least "
-            f"{FEWEST_USERS} would have to have the same two: the question cannot be answered with "
+            f"{FEWEST} would have to have the same two: the question cannot be answered with "
             f"these data; {_needed(known)}",
             "carry.answer": OPEN,
         }

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from visprof import carry_over, category_ranks, profiles
-from visprof._cells import vary_within
+from visprof._cells import FEWEST, vary_within
 from visprof.embedding import Features
 from visprof.intervals import Estimate, jackknife_over_seeds, mean_over_seeds
 from visprof.rank_scores import holm, randomisation_test
@@ -23,29 +23,14 @@ from visprof.steps.user_ranking import slug
 from visprof.ties import at_most
 
 __all__ = [
-    "CARRIED",
-    "COMPONENTS",
-    "KNOWN_PERMUTATIONS",
-    "KNOWN_USERS",
-    "KNOWN_WORLD",
-    "CategoryPins",
-    "carry_over_by_rule",
-    "carry_over_known",
-    "carry_over_levels",
-    "carry_over_numbers",
-    "carry_over_pvalues",
-    "carry_over_shares",
-    "carry_over_worlds",
-    "category_census",
-    "category_embedding",
-    "category_features",
-    "category_pins",
-    "category_transfer",
+    "CARRIED", "COMPONENTS", "KNOWN_PERMUTATIONS", "KNOWN_USERS", "KNOWN_WORLD", "CategoryPins",
+    "carry_over_by_rule", "carry_over_known", "carry_over_levels", "carry_over_numbers",
+    "carry_over_pvalues", "carry_over_shares", "carry_over_worlds", "category_census",
+    "category_embedding", "category_features", "category_pins", "category_transfer",
     "vector_category_embedding",
 ]  # fmt: skip
 
 COMPONENTS = 20  # principal components of the CNN's outputs, of the background
-FEWEST_USERS = 3  # with the same two categories: an interval needs as many
 DISTANCES = {
     "embedding": "cosine", "within classes": "cosine", "file facts": "euclidean",
     "embedding less file facts": "cosine",
@@ -166,7 +151,7 @@ def category_pins(
     counted = category_census[category_census["counts"]]
     there = pd.crosstab(counted["user"], counted["category"]).to_numpy()
     varied: dict[str, np.ndarray] = {}
-    if (np.triu(there.T @ there, 1) >= FEWEST_USERS).any():
+    if (np.triu(there.T @ there, 1) >= FEWEST).any():
         cells = pd.MultiIndex.from_frame(counted[["user", "category"]])
         used = pd.MultiIndex.from_arrays([users, analysed_categories]).isin(cells)
         varied = {

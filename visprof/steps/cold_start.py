@@ -21,9 +21,9 @@ from visprof.steps.registry import step, variant
 from visprof.steps.user_ranking import slug
 
 __all__ = [
-    "GAP_DAYS", "IN_FIGURE", "METRICS", "OWN_PINS", "PRIMARY", "SPLITS", "board_transfer",
-    "board_transfer_pvalues", "board_transfer_table", "known_platforms", "no_pseudo_formats",
-    "other_platforms", "platform_table", "platform_worlds", "pseudo_formats", "pseudo_platforms",
+    "GAP_DAYS", "IN_FIGURE", "METRICS", "OWN_PINS", "PRIMARY", "SPLITS", "board_accounts",
+    "board_transfer", "board_transfer_pvalues", "board_transfer_table", "known_platforms",
+    "no_pseudo_formats", "other_platforms", "platform_table", "platform_worlds", "pseudo_formats", "pseudo_platforms",
     "transfer_numbers", "transfer_tests", "transfer_world_numbers",
 ]  # fmt: skip
 
@@ -338,7 +338,8 @@ def _longest_gap(times: pd.Series) -> int:
     return max(usable, key=lambda place: gaps[place], default=0)
 
 
-def _on_boards(
+@step(kept=False)
+def board_accounts(
     pin_parts: dict[str, np.ndarray],
     board_split: BoardSplit,
     pin_sessions: np.ndarray | None,
@@ -369,16 +370,11 @@ def _on_boards(
 
 @step
 def board_transfer(
-    pin_parts: dict[str, np.ndarray],
-    board_split: BoardSplit,
-    pin_sessions: np.ndarray | None,
-    pseudo_platforms: dict[str, pd.DataFrame],
-    seed: int,
+    board_accounts: dict[tuple[str, str], TwoPlatforms], seed: int
 ) -> dict[tuple[str, str, str], np.ndarray]:
     """Scores by split, profile and whether the source is known, (users, known pins, metrics)."""
     scores = {}
-    found = _on_boards(pin_parts, board_split, pin_sessions, pseudo_platforms)
-    for (split, name), between in found.items():
+    for (split, name), between in board_accounts.items():
         fitted = transfer.cross_fit(between, PRIMARY, random_state=seed)
         for key, source in ((OWN_PINS, False), (PRIMARY, True)):
             scores[split, name, key] = _stacked(transfer.cold_start_scores(between, fitted, source))
@@ -387,18 +383,12 @@ def board_transfer(
 
 @step
 def board_transfer_pvalues(
-    pin_parts: dict[str, np.ndarray],
-    board_split: BoardSplit,
-    pin_sessions: np.ndarray | None,
-    pseudo_platforms: dict[str, pd.DataFrame],
-    n_permutations: int,
-    seed: int,
+    board_accounts: dict[tuple[str, str], TwoPlatforms], n_permutations: int, seed: int
 ) -> dict[tuple[str, str], float]:
     """p-values of the test with shuffled sources, by split and profile, of the first start."""
-    found = _on_boards(pin_parts, board_split, pin_sessions, pseudo_platforms)
     return {
         key: transfer.transfer_pvalue(between, PRIMARY, n_permutations, random_state=seed)
-        for key, between in found.items()
+        for key, between in board_accounts.items()
     }
 
 
