@@ -23,8 +23,8 @@ from visprof.steps.user_ranking import slug
 __all__ = [
     "GAP_DAYS", "IN_FIGURE", "METRICS", "OWN_PINS", "PRIMARY", "SPLITS", "board_accounts",
     "board_transfer", "board_transfer_pvalues", "board_transfer_table", "known_platforms",
-    "no_pseudo_formats", "other_platforms", "platform_table", "platform_worlds", "pseudo_formats", "pseudo_platforms",
-    "transfer_numbers", "transfer_tests", "transfer_world_numbers",
+    "no_pseudo_formats", "other_platforms", "platform_table", "platform_worlds", "pseudo_formats",
+    "pseudo_platforms", "transfer_numbers", "transfer_tests", "transfer_world_numbers",
 ]  # fmt: skip
 
 OWN_PINS, SHUFFLED = "own pins only", "shuffled sources"
