@@ -359,6 +359,7 @@ def own_pictures(tiny, tmp_path):
     return data
 
 
+@pytest.mark.slow
 def test_boards_and_scenes_of_other_names_are_read_and_digested(own_pictures, tmp_path):
     home = tmp_path / "home"
     usual = Study("tiny", home=home, data=str(own_pictures))
@@ -384,6 +385,7 @@ def test_boards_and_scenes_of_other_names_are_read_and_digested(own_pictures, tm
         Study("tiny", home=home, data=str(own_pictures), boards_folder="nowhere")["pins"]
 
 
+@pytest.mark.slow
 def test_a_folder_with_scenes_of_the_usual_name_is_told_to_be_read(own_pictures, tmp_path):
     study = Study("boards", home=tmp_path / "home", data=str(own_pictures), backbone="alexnet")
     assert study.scenes_folder == "scenes"
@@ -417,6 +419,7 @@ def test_own_pictures_with_an_unreadable_one(own_pictures, tmp_path, caplog):
     assert card["verdict"][of_text].tolist() == [UNANSWERABLE]
 
 
+@pytest.mark.slow
 def test_changed_pictures_change_the_key(own_pictures, tmp_path):
     key = Study("tiny", home=tmp_path, data=str(own_pictures)).key("mrr_numbers")
     assert Study("tiny", home=tmp_path, data=str(own_pictures)).key("mrr_numbers") == key
