@@ -10,7 +10,7 @@ import functools
 import os
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from visprof._extras import needs
+from visprof.blocks import Client, map_blocks, slices
 from visprof.checks import check_number, check_table, check_whole, listed
 from visprof.files import naming, remove_unfinished, write_whole
 from visprof.scene_groups import scene_groups
@@ -49,6 +50,7 @@ __all__ = [
 ]
 
 JPEG_QUALITY = 90
+PICTURES_A_BLOCK = 256  # of a cluster
 LICENCE = "BSD-3-Clause (drawn by visprof)"
 FIRST_DAY, LAST_DAY = np.datetime64("2013-01-01"), np.datetime64("2015-12-20")
 ACTIVE_DAY = np.datetime64("2014-07-15")  # every board has a pin on this day or later
@@ -304,13 +306,20 @@ def taste_recovery(world: World, n_pins: Sequence[int]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def write_world(world: World, folder: str | Path, *, size: int = 96, n_jobs: int = 2) -> Path:
+def write_world(
+    world: World,
+    folder: str | Path,
+    *,
+    size: int = 96,
+    n_jobs: int = 2,
+    client: Client | None = None,
+) -> Path:
     """Draw a world's pictures and write its boards.
 
     Writes ``boards/<board>/<n>.jpg``, ``boards/truth.csv`` (image, scene, style) and, last,
     ``boards/manifest.csv`` (board_id, image, added_at, caption, width, height,
     licence): where there is a
-    manifest, the boards are complete. The bytes do not depend on `n_jobs`.
+    manifest, the boards are complete. The bytes do not depend on who draws them.
 
     Parameters
     ----------
@@ -322,6 +331,8 @@ def write_world(world: World, folder: str | Path, *, size: int = 96, n_jobs: int
         Side of the pictures in pixels.
     n_jobs : int
         Number of processes, at least 1.
+    client : distributed.Client, optional
+        Of the cluster that draws in their place; its workers see the folder by the same path.
 
     Returns
     -------
@@ -351,7 +362,7 @@ def write_world(world: World, folder: str | Path, *, size: int = 96, n_jobs: int
     tasks = ((boards / p.image, p.scene, p.style, int(p.seed), size) for p in pictures)
     for board in pins["board"].unique():
         (boards / board).mkdir(parents=True, exist_ok=True)
-    _write_pictures(tasks, len(pins), "boards", n_jobs)
+    _write_pictures(tasks, len(pins), "boards", n_jobs, client)
     with naming(boards / "truth.csv"):
         pins[["image", "scene", "style"]].to_csv(boards / "truth.csv", index=False)
     table = pd.DataFrame({
@@ -368,7 +379,13 @@ def write_world(world: World, folder: str | Path, *, size: int = 96, n_jobs: int
 
 
 def write_scenes(
-    folder: str | Path, *, n_per_class: int, size: int = 96, random_state: int = 0, n_jobs: int = 2
+    folder: str | Path,
+    *,
+    n_per_class: int,
+    size: int = 96,
+    random_state: int = 0,
+    n_jobs: int = 2,
+    client: Client | None = None,
 ) -> Path:
     """Draw labelled scenes, styles uniform, as ``scenes/<class>/<n>.jpg``.
 
@@ -387,6 +404,8 @@ def write_scenes(
         Seed >= 0.
     n_jobs : int
         Number of processes, at least 1.
+    client : distributed.Client, optional
+        Of the cluster that draws in their place; its workers see the folder by the same path.
 
     Returns
     -------
@@ -419,7 +438,7 @@ def write_scenes(
 
     for scene in SCENE_CLASSES:
         (scenes / scene).mkdir(parents=True, exist_ok=True)
-    _write_pictures(tasks(), len(SCENE_CLASSES) * n_per_class, "scenes", n_jobs)
+    _write_pictures(tasks(), len(SCENE_CLASSES) * n_per_class, "scenes", n_jobs, client)
     for scene in SCENE_CLASSES:
         for path in (scenes / scene).glob("[0-9]" * 5 + ".jpg"):
             if int(path.stem) >= n_per_class:
@@ -527,6 +546,11 @@ def _write_picture(task: Task) -> None:
         path.write_bytes(data)
 
 
+def _write_block(tasks: Sequence[Task]) -> None:
+    for task in tasks:
+        _write_picture(task)
+
+
 def _end_with(parent: int) -> None:
     """End this process when the one that started it does, also where that one is killed.
 
@@ -541,8 +565,15 @@ def _end_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _write_pictures(tasks: Iterable[Task], total: int, what: str, n_jobs: int) -> None:
-    """Write pictures in `n_jobs` processes; a terminal sees a progress bar on stderr."""
+def _write_pictures(
+    tasks: Iterable[Task], total: int, what: str, n_jobs: int, client: Client | None = None
+) -> None:
+    """Write pictures by a cluster, or in `n_jobs` processes; a terminal sees a progress bar."""
+    if client is not None:
+        listed = [(path.absolute(), *what_to_draw) for path, *what_to_draw in tasks]
+        blocks = [listed[block] for block in slices(total, PICTURES_A_BLOCK)]
+        deque(map_blocks(_write_block, blocks, client), maxlen=0)
+        return
     workers = joblib.Parallel(
         n_jobs=n_jobs,
         return_as="generator_unordered",
