@@ -49,13 +49,14 @@ serve: install  ## show the built book at http://localhost:PORT
 	@$(BIN)/visprof serve --preset '$(PRESET)' --port '$(PORT)'
 
 # A process a core; but each imports all libraries (a gigabyte), so that more than four do not pay.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --maxprocesses 4 --dist worksteal --numprocesses
 
 test: lint  ## ruff and every test, the slow ones too
-	@$(PYTEST)
+	@# slow tests wait for browsers and other processes: one more than the cores
+	@$(PYTEST) $$(($$(getconf _NPROCESSORS_ONLN) + 1))
 
 fast: install  ## the tests that take seconds
-	@$(PYTEST) -m 'not slow'
+	@$(PYTEST) logical -m 'not slow'
 
 lint: install  ## ruff
 	@$(BIN)/ruff check .

@@ -249,10 +249,12 @@ SCREENS = {
 }
 WIDE = {"width": 2560, "height": 1300}
 AXE = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
-# Of the library's page, which has a section a module and is slow to look at, the first few: after
-# the first look, which sees all of it.
-FEW_SECTIONS = """() => document.querySelectorAll("main section section section")
-  .forEach((section, place) => { if (place >= 5) section.remove() })"""
+# Of the library's page, which has a section a module, and of the index, which has a list a letter,
+# the first few: they are slow to look at. The first look sees all of them.
+FEW_SECTIONS = """() => {
+  for (const parts of ["main section section section", "table.genindextable"])
+    document.querySelectorAll(parts).forEach((part, place) => { if (place >= 5) part.remove() })
+}"""
 # What of the article cannot be seen: it sticks out of the page, out of a box that does not scroll,
 # or lies under something else.
 LAYOUT = """() => {
