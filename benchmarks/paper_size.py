@@ -19,7 +19,6 @@ from typing import Any
 from benchmarks.harness import MB, ROOT
 from visprof.cluster import client_of_page, open_cluster
 from visprof.files import write_whole
-from visprof.machine import describe_hardware
 from visprof.results.ledger import Ledger
 from visprof.results.provenance import provenance
 from visprof.results.scorecard import ledger_scorecard
@@ -86,7 +85,6 @@ def main() -> None:
         study.record(numbers, ledger)
     report = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "hardware": describe_hardware(),
         "provenance": provenance(),
         "hours": round(sum(row["seconds"] for row in costs.rows) / 3600, 2),
         "peak_mb": max((row["peak_mb"] for row in costs.rows), default=0),

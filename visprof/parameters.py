@@ -389,7 +389,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "alpha": 1e-4,  # of a background of 180,000 pins: a prior as heavy as 18
         "n_repeats": 0,  # likewise
     },
-    # the world drawn at the paper's size, 579,000 pictures, and its constants where they do not hang
+    # the world drawn at the paper's size, 579,000 pictures; its constants where they do not hang
     # on its network; hours, and some gigabytes of disk
     "paper-size": {
         "n_seeds": 1,  # each would cluster the background again
