@@ -76,11 +76,10 @@ def _processor(name: str, of_all: Mapping[str, str], blas: str, numba: str) -> P
     return Processor(name, {**of_all, **own}, needs)
 
 
-# numba compiles half a minute for each that is new to it: both with AVX2 run what is for the older
 PROCESSORS = (
     Processor("this one", {}),
     _processor("Haswell (AVX2)", _AVX2, "Haswell", "haswell"),
-    _processor("Zen 2 (AVX2)", _AVX2, "Zen", "haswell"),
+    _processor("Zen 2 (AVX2)", _AVX2, "Zen", "znver2"),
     _processor("Skylake-X (AVX-512)", _AVX512, "SkylakeX", "skylake-avx512"),
     _processor("Skylake-X, BLAS for Haswell", _AVX512, "Haswell", "skylake-avx512"),
 )

@@ -448,7 +448,7 @@ def test_fusion_does_in_worlds_of_known_taste_what_it_should():
 
 @pytest.mark.slow
 def test_bits_of_known_worlds_are_recovered():
-    arguments = {"n_pins": 60, "n_test": 20, "train_sizes": (20,), "n_known_worlds": 25, "seed": 0}
+    arguments = {"n_pins": 60, "n_test": 20, "train_sizes": (20,), "n_known_worlds": 40, "seed": 0}
     found = fusion_worlds.fusion_recovery(**arguments)
     assert found["strength"].tolist() == [1, 1, 4, 4, 16, 16]
     # a population that is learned from few is not quite the true one, and is easier to beat

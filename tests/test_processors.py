@@ -25,7 +25,7 @@ def here(scratch):
     return Numbers(**json.loads(file.read_text()))
 
 
-# threads take turns
+# neighbours in the list differ in all libraries; threads take turns
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("processor", "n_threads"),

@@ -446,7 +446,7 @@ class TestWhatANetworkSees:
     """With a frozen network and a linear classifier, on pictures that these have not seen."""
 
     def test_classes_are_more_than_palettes(self, embed):
-        n_train, n_test = 30, 15
+        n_train, n_test = 40, 20
         label = np.repeat(np.arange(len(SCENE_CLASSES)), n_train + n_test)
         pictures = [
             draw_scene(SCENE_CLASSES[c], STYLES[n % len(STYLES)], [9, n])
@@ -476,10 +476,10 @@ class TestWhatANetworkSees:
     def test_style_taste_tells_users_apart_and_the_null_world_does_not(self, embed):
         auc = {}
         for style_taste in (2.0, 0.0):
-            world = simulate_world(4, 160, class_taste=0, style_taste=style_taste, random_state=2)
+            world = simulate_world(4, 240, class_taste=0, style_taste=style_taste, random_state=2)
             pins = world.pins[["scene", "style", "seed"]].itertuples(index=False)
             features = embed([draw_scene(*pin) for pin in pins])
-            auc[style_taste] = _pair_aucs(features.reshape(4, 160, -1)).mean()
+            auc[style_taste] = _pair_aucs(features.reshape(4, 240, -1)).mean()
         assert auc[2.0] > 0.7
         assert abs(auc[0.0] - 0.5) < 0.06
 
