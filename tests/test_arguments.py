@@ -27,6 +27,7 @@ from visprof import (
     significance,
     ties,
     variation,
+    vocabulary,
 )
 from visprof.sources import pin_bank
 
@@ -49,6 +50,7 @@ TIMES = intervals.resample_counts(N, 9, 1)
 NEIGHBOURS = maps.nearest_neighbours(FEATURES, 4)
 RANKING = retrieval.ranking_metrics(FEATURES, LABELS)
 BANK = pin_bank.pin_bank(300, 0)
+WORDS = vocabulary.VisualVocabulary(3, bandwidth=0.1, random_state=0).fit(FEATURES)
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,10 @@ CASES = [
     Case(
         profiles.user_profiles, {"assignments": ASSIGNMENTS, "users": LABELS},
         groups=("users",), numbers=("assignments",), scaled=("assignments",),
+    ),
+    Case(
+        profiles.assigned_counts, {"embeddings": FEATURES, "users": LABELS},
+        groups=("users",), numbers=("embeddings",), fixed={"vocabulary": WORDS},
     ),
     Case(
         significance.shuffled_counts,
@@ -413,7 +419,7 @@ def test_names_of_groups_do_not_matter(case, argument):
     expected = case()
     for values in (words, words.astype(object), pd.Categorical(words), groups + 0.5):
         got = case(**{argument: values})
-        if case.function is profiles.user_profiles:
+        if case.function in (profiles.user_profiles, profiles.assigned_counts):
             got, expected = got[1], case()[1]
         assert_same(got, expected)
 

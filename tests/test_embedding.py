@@ -271,7 +271,7 @@ def test_kept_features_are_absent_where_the_store_lost_their_rows(images, backbo
 
 
 def test_a_full_disk_is_told_with_the_name_of_the_file(images, backbone, tmp_path, full_disk):
-    with full_disk(3000), pytest.raises(OSError, match="File too large") as caught:
+    with full_disk(20_000), pytest.raises(OSError, match="File too large") as caught:
         embed(images, backbone, tmp_path)
     assert str(caught.value) == f"[Errno 27] File too large: '{tmp_path / 'features.f32'}'"
     assert len(embed(images, backbone, tmp_path)) == 11

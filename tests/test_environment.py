@@ -23,7 +23,7 @@ EXTRAS = {
     extra: [Requirement(line) for line in lines]
     for extra, lines in PROJECT["optional-dependencies"].items()
 }
-INSTALLED = ("nets", "book", "collect", "heif", "test")  # by `make install`
+INSTALLED = ("nets", "book", "collect", "cluster", "heif", "test")  # by `make install`
 REQUIREMENTS = [
     *map(Requirement, PROJECT["dependencies"]),
     *(requirement for extra in INSTALLED for requirement in EXTRAS[extra]),

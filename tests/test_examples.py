@@ -24,8 +24,12 @@ OF_PAGES = (
     "visprof.train",
 )
 OF_SERVICES = {
-    f"visprof.sources.{name}" for name in ("http", "miniplaces", "pinterest", "places", "unsplash")
-}
+    f"visprof.{name}"
+    for name in (
+        "cluster", "sources.http", "sources.miniplaces", "sources.pinterest", "sources.places",
+        "sources.unsplash",
+    )
+}  # fmt: skip
 PARTS = {"visprof.handlers", "visprof.mime"}  # of `reach`; names alone
 MODULES = [
     pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
@@ -37,7 +41,7 @@ MODULES = [
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_of_a_module_give_what_they_say(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("visprof.study._default_home", lambda: tmp_path)
+    monkeypatch.setattr("visprof.study._default_home", lambda *_: tmp_path)
     module = importlib.import_module(name)
     found = doctest.testmod(module, optionflags=doctest.IGNORE_EXCEPTION_DETAIL)
     assert found.attempted > 0

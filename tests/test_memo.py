@@ -277,3 +277,17 @@ def test_rewording_makes_no_step_anew_and_another_setting_of_k_means_does(source
     made_anew = {name for name, key in keys().items() if key != before[name]}
     assert {"visual_vocabulary", "assignments", "mrr_numbers", "pair_numbers"} <= made_anew
     assert not made_anew & {"pins", "pin_features", "siamese_training", "map_numbers"}
+
+
+def test_who_is_not_to_wait_is_told_that_a_value_is_being_computed(tmp_path):
+    folder = tmp_path / "one"
+
+    def compute():
+        assert not memo.is_there(folder)
+        with pytest.raises(memo.InUseError, match="lock is locked"):
+            memo.keep(folder, lambda: 2, waits=False)
+        return 1
+
+    assert memo.keep(folder, compute, waits=False) == 1
+    assert memo.is_there(folder)
+    assert memo.keep(folder, lambda: 2, waits=False) == 1  # what is there needs no lock

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,8 +10,17 @@ from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 
+from visprof import profiles as profiles_module
 from visprof.prediction import reciprocal_ranks
-from visprof.profiles import DISTANCES, join_profiles, regress_out, user_profiles, whiten
+from visprof.profiles import (
+    DISTANCES,
+    assigned_counts,
+    join_profiles,
+    regress_out,
+    user_profiles,
+    whiten,
+)
+from visprof.vocabulary import UniformAssignmentWarning, VisualVocabulary
 
 
 @given(st.integers(1, 30), st.integers(1, 5), st.integers(1, 6), st.integers(0, 1000))
@@ -26,6 +37,58 @@ def test_equals_plain_loops_in_any_order(n, k, n_users, seed):
     _, profiles = user_profiles(pins, users)
     np.testing.assert_allclose(profiles, [sums[u] / sums[u].sum() for u in labels], rtol=1e-12)
     assert profiles.dtype == counts.dtype == np.float64
+
+
+@given(st.integers(2, 40), st.integers(1, 6), st.integers(1, 9), st.integers(0, 1000))
+def test_counts_a_block_at_a_time_are_those_of_all_assignments(n, n_users, rows, seed):
+    rng = np.random.default_rng(seed)
+    pins = rng.normal(size=(n, 3)).astype(rng.choice([np.float32, np.float64]))
+    users = rng.choice([f"user{i}" for i in range(n_users)], size=n)
+    words = VisualVocabulary(2, bandwidth=0.3, random_state=0).fit(pins)
+    expected = user_profiles(words.transform(pins), users, counts=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profiles_module, "_ROWS", rows)
+        labels, counts = assigned_counts(words, pins, users)
+    assert labels.tolist() == expected[0].tolist()
+    np.testing.assert_allclose(counts, expected[1], rtol=1e-6 if pins.itemsize == 4 else 1e-12)
+
+
+@pytest.mark.slow
+def test_counts_of_a_file_larger_than_what_may_be_held(tmp_path):
+    n, d, k = 150_000, 16, 100  # assignments of all would have 120 MB
+    file = np.lib.format.open_memmap(tmp_path / "pins.npy", "w+", np.float32, (n, d))
+    rng = np.random.default_rng(0)
+    for start in range(0, n, 10_000):
+        file[start : start + 10_000] = rng.normal(size=(10_000, d))
+    pins = np.load(tmp_path / "pins.npy", mmap_mode="r")
+    words = VisualVocabulary(k, bandwidth=0.1, max_iter=2, random_state=0).fit(pins[:5000])
+    tracemalloc.start()
+    try:
+        _, counts = assigned_counts(words, pins, np.repeat(np.arange(1500), 100))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert counts.sum() == pytest.approx(n)
+    assert peak < 70e6
+
+
+def test_uniform_assignments_are_told_when_counted():
+    pins = np.random.default_rng(0).normal(size=(50, 8))
+    words = VisualVocabulary(5, bandwidth=50.0, random_state=0).fit(pins)
+    with pytest.warns(UniformAssignmentWarning):
+        assigned_counts(words, pins, np.arange(50) % 3)
+
+
+def test_counts_of_no_pins_or_of_other_users_are_refused():
+    words = VisualVocabulary(2, bandwidth=0.3, random_state=0).fit(np.eye(3))
+    with pytest.raises(
+        ValueError, match=r"embeddings: expected shape \(n, d\) of at least one pin"
+    ):
+        assigned_counts(words, np.empty((0, 3)), [])
+    with pytest.raises(ValueError, match="users"):
+        assigned_counts(words, np.eye(3), ["ann"])
+    with pytest.raises(ValueError, match="features"):
+        assigned_counts(words, np.eye(4), list("abca"))
 
 
 def test_profile_of_rows_that_sum_to_one_is_their_mean():

@@ -89,7 +89,7 @@ def test_a_page_gives_its_study_all_parameters_that_it_has():
 
 def test_every_need_of_a_step_is_a_step_or_a_parameter():
     known = {field.name for field in dataclasses.fields(Parameters)} | set(STEPS)
-    known |= {"folder", "start", *(f"{EVERY}{name}" for name in STEPS)}
+    known |= {"folder", "start", "client", *(f"{EVERY}{name}" for name in STEPS)}
     variants = [(name, function) for name, found in VARIANTS.items() for _, function in found]
     for name, function in [*STEPS.items(), *variants]:
         assert name in STEPS

@@ -45,6 +45,22 @@ def test_what_is_computed_is_told_until_it_ends_well_or_badly(tmp_path):
     assert trace.noted_inputs(file) == {"step a": "1"}
 
 
+def test_blocks_that_are_done_are_told_with_what_is_computed(tmp_path):
+    file = tmp_path / "trace"
+    with trace.tracing(file):
+        trace.note_progress(1, 2)  # of nothing that is known
+        assert trace.noted_computation(file) is None
+        with trace.computing("ranks"):
+            for done in range(1, 1235):
+                trace.note_progress(done, 1234)
+                if done == 617:
+                    assert trace.noted_computation(file)[0] == "ranks, 617 of 1,234 blocks"
+        assert trace.noted_computation(file) is None
+        with trace.computing("pairs"):
+            assert trace.noted_computation(file)[0] == "pairs"
+    assert file.read_text().count("of 1,234 blocks") == 100
+
+
 def test_a_line_that_is_being_written_is_not_read(tmp_path):
     file = tmp_path / "trace"
     with trace.tracing(file), trace.computing("ranks"):

@@ -166,7 +166,7 @@ def test_data_are_those_of_the_ledger(tmp_path, monkeypatch):
         (tmp_path / "mine" / picture).parent.mkdir(parents=True)
         (tmp_path / "mine" / picture).write_bytes(b"picture")
     content = content_digest([tmp_path / "mine" / "boards", tmp_path / "mine" / "scenes"])
-    monkeypatch.setattr("visprof.study._default_home", lambda: tmp_path / "home")
+    monkeypatch.setattr("visprof.study._default_home", lambda *_: tmp_path / "home")
     parameters = vars(Parameters(**PRESETS["own"], data=str(tmp_path / "mine")))
     published = Ledger(tmp_path / "own.json")
     published.write(PUBLISHED, parameters, "own", data=content)

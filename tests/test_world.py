@@ -43,6 +43,9 @@ class _Deadly:
     def write_bytes(self, data):
         os.kill(os.getpid(), signal.SIGKILL)
 
+    def absolute(self):
+        return self
+
 
 def _pictures(per_class: int, size: int = 32) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return pictures of all classes in all styles in turn, with class and style numbers."""
@@ -357,14 +360,48 @@ class TestFiles:
             assert (one / path).read_bytes() == (two / path).read_bytes(), path
 
     @pytest.mark.slow
-    def test_a_dead_worker_is_told_in_one_line(self):
+    def test_a_dead_worker_is_told_in_one_line(self, tmp_path):
         tasks = [(_Deadly(), SCENE_CLASSES[0], STYLES[0], 0, 16)] * 2
         with pytest.raises(RuntimeError, match="died, perhaps for want of memory") as caught:
-            world_module._write_pictures(tasks, len(tasks), "boards", n_jobs=2)
+            world_module._write_pictures(tasks, tmp_path, "boards", n_jobs=2)
         assert str(caught.value) == (
             "a worker process that drew boards died, perhaps for want of memory; run the same "
-            "again: steps that were finished are kept"
+            "again: what was finished is kept"
         )
+
+    @pytest.mark.parametrize(
+        ("spoilt", "n_drawn_again"), [(None, 8), ("record", 16), ("picture", 12), ("size", 16)]
+    )
+    def test_what_was_drawn_before_an_interruption_is_not_drawn_again(
+        self, tmp_path, monkeypatch, spoilt, n_drawn_again
+    ):
+        draw, drawn = world_module.draw_scene, []
+
+        def dying(*what):
+            drawn.append(what)
+            if len(drawn) == 11:
+                raise KeyboardInterrupt
+            return draw(*what)
+
+        monkeypatch.setattr(world_module, "PICTURES_A_BLOCK", 4)
+        monkeypatch.setattr(world_module, "draw_scene", dying)
+        world, folder, size = simulate_world(2, 8), tmp_path / "cut", 16
+        with pytest.raises(KeyboardInterrupt):
+            write_world(world, folder, size=size, n_jobs=1)
+        assert not (folder / "boards" / "manifest.csv").exists()
+        if spoilt == "record":
+            (folder / "boards.drawing").write_text('{"blocks": 2}')
+        elif spoilt == "picture":
+            (folder / "boards" / world.pins["image"][5]).unlink()
+        elif spoilt == "size":
+            size = 24
+        drawn[:] = [None] * 11
+        resumed = write_world(world, folder, size=size, n_jobs=1)
+        assert len(drawn) == 11 + n_drawn_again
+        assert [path.name for path in folder.iterdir()] == ["boards"]
+        whole = write_world(world, tmp_path / "whole", size=size, n_jobs=1)
+        for path in world.pins["image"]:
+            assert (whole / path).read_bytes() == (resumed / path).read_bytes()
 
     @pytest.mark.slow
     def test_workers_end_with_a_process_that_is_killed(self, tmp_path):

@@ -10,7 +10,10 @@ from visprof._random import GOLDEN, mixed
 from visprof.checks import check_groups
 from visprof.profiles import user_profiles
 
-__all__ = ["add_rows", "deal", "dealt_units", "group_codes", "reached_distances", "session_codes"]
+__all__ = [
+    "add_rows", "deal", "dealt_units", "group_codes", "reached_distances", "session_codes",
+    "shuffled_max_z",
+]  # fmt: skip
 
 _HALF = np.uint64(32)  # of the bits of a random number
 _TRIES = 20  # shuffles of sessions, of which the one that keeps the numbers of pins best is taken
@@ -134,3 +137,68 @@ def reached_distances(
             same = n_own == n_first and n_chosen == n_first
             alike[pair] += same or (n_own == 0 and n_chosen == len(order) - n_first)
     return reached, alike
+
+
+@njit(parallel=True, cache=True)
+def shuffled_max_z(
+    units, sizes, starts, pairs, prior, four_term, seeds, n_permutations
+):  # pragma: no cover  (compiled)
+    """Largest absolute z-score of each pair in each permutation, (m, n_permutations)."""
+    max_z = np.empty((len(pairs), n_permutations))
+    for pair in prange(len(pairs)):
+        i, j = pairs[pair]
+        order = np.concatenate(
+            (np.arange(starts[i], starts[i + 1]), np.arange(starts[j], starts[j + 1]))
+        )
+        both = 2 * prior
+        add_rows(both, units, order)
+        total = both.sum()
+        # who gets the smaller part does not matter: z changes no more than its sign
+        n_pins = min(sizes[starts[i] : starts[i + 1]].sum(), sizes[starts[j] : starts[j + 1]].sum())
+        chosen, given, bounds = np.empty_like(order), np.empty_like(prior), np.empty_like(prior)
+        state = seeds[pair]
+        for permutation in range(n_permutations):
+            n_chosen, state = deal(order, sizes, n_pins, state, chosen)
+            given[:] = prior
+            add_rows(given, units, chosen[:n_chosen])
+            max_z[pair, permutation] = _largest_z(given, both, total, four_term, bounds)
+    return max_z
+
+
+@njit(error_model="numpy")
+def _largest_z(a, both, total, four_term, bounds):  # pragma: no cover  (compiled)
+    r"""Largest absolute z-score of ``a`` and ``both - a``; ``total`` is the sum of both.
+
+    Both have the prior in them. With :math:`r = p / q` the ratio of the odds and v the variance,
+    :math:`z^2 = \log^2 r / v`. As :math:`\log^2 r \le (p - q)^2 / (p q)`, logarithms are taken
+    only of clusters whose bound exceeds the largest found, beginning at the largest bound.
+    """
+    sum_a = a.sum()
+    sum_b = total - sum_a
+    for c in range(len(a)):
+        b = both[c] - a[c]
+        a_rest, b_rest = sum_a - a[c], sum_b - b
+        spread = (a[c] + b) * a_rest * b_rest  # v p q
+        if four_term:
+            spread += (a_rest + b_rest) * a[c] * b
+        difference = a[c] * b_rest - b * a_rest
+        # neither count nor prior, but for rounding: z = 0
+        bounds[c] = difference * difference / spread if (a[c] > 0) & (b > 0) else 0.0
+    first = 0
+    for c in range(1, len(a)):
+        if bounds[c] > bounds[first]:
+            first = c
+    largest = 0.0
+    for place in range(-1, len(a)):
+        c = first if place < 0 else place
+        if bounds[c] <= largest:
+            continue
+        b = both[c] - a[c]
+        a_rest, b_rest = sum_a - a[c], sum_b - b
+        variance = 1 / a[c] + 1 / b
+        if four_term:
+            variance += 1 / a_rest + 1 / b_rest
+        squared = np.log(a[c] * b_rest / (b * a_rest)) ** 2 / variance
+        if squared > largest:
+            largest = squared
+    return np.sqrt(largest)

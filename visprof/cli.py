@@ -106,6 +106,10 @@ def _add_chapter_commands(commands) -> None:
         _add_parameters(command)
         command.add_argument("--preset", metavar="P", help="set of parameter values (demo)")
         command.add_argument("--data", metavar="DIR", help="folder of real pictures")
+        command.add_argument(
+            "--cluster", metavar="WHERE",
+            help="tcp://HOST:PORT of a Dask scheduler, or local:N for N worker processes here",
+        )  # fmt: skip
     _add_jobs(build)
     listing = _command(commands, "parameters", _parameters, "list the parameters of a chapter")
     listing.add_argument("chapter", metavar="CHAPTER", help="06-prediction, 6 or prediction")
@@ -143,11 +147,14 @@ def _assignment(text: str) -> tuple[str, str]:
 def _run(options: argparse.Namespace) -> int:
     """Execute one chapter into a folder of its own: notebook, page, figures and numbers."""
     from visprof.book.runs import run_chapter
+    from visprof.cluster import open_cluster
     from visprof.results.headline import headline_keys
 
     given = _given(options)
     start = time.perf_counter()
-    run = run_chapter(options.chapter, given, options.out, options.name, _root(options), sys.stderr)
+    where = options.out, options.name, _root(options), sys.stderr
+    with open_cluster(options.cluster):
+        run = run_chapter(options.chapter, given, *where)
     n_figures = len(list((run.folder / "figures").glob("*.svg")))
     print(f"{run.chapter} ran in {time.perf_counter() - start:.0f} s: {run.folder}")
     print(f"  {run.page.relative_to(run.folder)}  the page")
@@ -182,11 +189,13 @@ def _build(options: argparse.Namespace) -> int:
     """Bring every page of the book up to date, and render them as HTML."""
     from visprof.book.build import build_book
     from visprof.book.workers import usual_jobs
+    from visprof.cluster import open_cluster
 
     given = _given(options)
     preset, data = given.pop("preset", None) or "demo", given.pop("data", None) or None
     jobs = usual_jobs() if options.jobs is None else options.jobs
-    html = build_book(_root(options), preset, data, given, options.out, jobs)
+    with open_cluster(options.cluster):
+        html = build_book(_root(options), preset, data, given, options.out, jobs)
     print(f"book: {html / 'index.html'}")
     return 0
 
@@ -425,11 +434,13 @@ def _add_train_command(commands) -> None:
 def _train(options: argparse.Namespace) -> int:
     """Train a Siamese network as the paper did, and rank test photographs by it (Table 1).
 
-    The same command goes on where it was stopped.
+    The same command goes on where it was stopped. Several processes train as one if torchrun starts
+    them: ``torchrun --nproc-per-node N -m visprof train DIR``.
     """
     import pandas as pd
 
-    from visprof.paper_training import PAPER, PaperTraining
+    from visprof import processes
+    from visprof.paper_training import PAPER, PaperTraining, usable_device
     from visprof.results.trainings import TRAININGS
     from visprof.train import train_on_folders
 
@@ -442,21 +453,24 @@ def _train(options: argparse.Namespace) -> int:
     )
     if options.keep_rate:
         settings = settings.shortened(options.iterations)
-    training = train_on_folders(
-        options.photographs,
-        options.test,
-        out=options.out,
-        settings=settings,
-        folder=TRAININGS if options.record else None,
-        progress=sys.stderr.isatty(),
-        name=options.name,
-        backbone=options.backbone,
-        weights=options.weights,
-        layers=options.layers,
-        from_scratch=options.from_scratch,
-        classifier_iterations=options.classifier_iterations,
-        device=options.device,
-    )
+    with processes.joined(usable_device(options.device)):
+        training = train_on_folders(
+            options.photographs,
+            options.test,
+            out=options.out,
+            settings=settings,
+            folder=TRAININGS if options.record else None,
+            progress=sys.stderr.isatty(),
+            name=options.name,
+            backbone=options.backbone,
+            weights=options.weights,
+            layers=options.layers,
+            from_scratch=options.from_scratch,
+            classifier_iterations=options.classifier_iterations,
+            device=options.device,
+        )
+    if training is None:  # the first process has it
+        return 0
     first, last = training.log.iloc[0], training.log.iloc[-1]
     print(f"loss {first['loss']:.4g} to {last['loss']:.4g}")
     print(f"dissimilar pairs below the margin {first['active_share']:.0%} to", end=" ")

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from visprof import processes
 from visprof._extras import needs
 from visprof.architectures import Backbone
 from visprof.checks import check_whole
 from visprof.embedding import arithmetic
+from visprof.file_digests import file_digests
 from visprof.files import naming, read_record, write_record
 from visprof.pictures import read_image
 
@@ -49,7 +51,8 @@ def decode_pictures(
     file : str or Path
         Where the pixels are kept; ``FILE.json`` beside it says of which pictures. A decoding that
         was stopped goes on from there; pixels of other pictures, or prepared otherwise, are
-        replaced.
+        replaced. ``pictures.sqlite`` there knows pictures that were read before, as of
+        `visprof.embedding.embed_images`.
     n_workers : int
         Pictures decoded at a time.
     progress : bool
@@ -86,13 +89,12 @@ def decode_pictures(
     file = Path(file)
     record = file.with_name(f"{file.name}.json")
     shape = (len(images), 3, backbone.image_size, backbone.image_size)
+    digests = file_digests(images, file.with_name("pictures.sqlite"), n_workers)
     with ThreadPoolExecutor(n_workers) as pool:
-        digests = hashlib.blake2b(digest_size=16)
-        for digest in pool.map(_digest, images):
-            digests.update(digest)
         origin = {
-            "pictures": digests.hexdigest(), "shape": list(shape), "squash": backbone.squash,
-            "crop_share": backbone.crop_share, "resample": int(backbone.resample),
+            "pictures": hashlib.blake2b(b"".join(digests), digest_size=16).hexdigest(),
+            "shape": list(shape), "squash": backbone.squash, "crop_share": backbone.crop_share,
+            "resample": int(backbone.resample),
         }  # fmt: skip
         done = _n_decoded(file, record, origin)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -112,10 +114,6 @@ def decode_pictures(
                 write_record(record, origin | {"done": start + len(some)})
                 bar.update(len(some))
     return np.memmap(file, np.uint8, "r", shape=shape)
-
-
-def _digest(path: str | Path) -> bytes:
-    return hashlib.blake2b(Path(path).read_bytes(), digest_size=16).digest()
 
 
 def _n_decoded(file: Path, record: Path, origin: dict) -> int:
@@ -169,6 +167,8 @@ def embed_decoded(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Features and outputs of decoded pictures by a network.
 
+    Several processes (`visprof.processes.joined`) must all call it: they share the batches.
+
     Parameters
     ----------
     backbone : Backbone
@@ -200,13 +200,16 @@ def embed_decoded(
     check_whole(batch_size, "batch_size", 1)
     backbone.to(device).eval()
     found = (
-        np.empty((n, backbone.feature_dim), np.float32),
-        np.empty((n, backbone.output_dim), np.float32),
+        np.zeros((n, backbone.feature_dim), np.float32),
+        np.zeros((n, backbone.output_dim), np.float32),
     )
-    for start in tqdm(range(0, n, batch_size), backbone.name, unit="batch", disable=not progress):
+    starts = range(0, n, batch_size)
+    mine = starts[processes.share(len(starts))]
+    for start in tqdm(mine, backbone.name, unit="batch", disable=not progress):
         positions = np.arange(start, min(start + batch_size, n))
         with torch.inference_mode(), arithmetic(device, precision):
             made = backbone(inputs(positions).to(device))
         for array, rows in zip(found, made, strict=True):
             array[positions] = rows.float().cpu().numpy()
+    processes.summed(map(torch.from_numpy, found))  # to each row, the others add 0
     return found

@@ -1,26 +1,22 @@
 """Embedding of many pictures into a store on disk, and the hybrid embedding (Section V-A).
 
-A store holds what one network makes of pictures, each known by its content, and only grows: a
-picture seen before is not embedded again, whatever list it comes in and wherever it lies.
+A picture seen before is not embedded again, whatever list it comes in and wherever it lies; and one
+that has not changed since is not even opened.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 from tqdm import tqdm
@@ -28,7 +24,8 @@ from tqdm import tqdm
 from visprof._extras import needs
 from visprof.architectures import Backbone
 from visprof.checks import check_whole
-from visprof.files import naming, read_record, remove_unfinished, write_record
+from visprof.feature_store import Features, FeatureStore, Shard
+from visprof.file_digests import file_digests
 from visprof.pictures import UnreadableError, read_image
 from visprof.scaling import scale_exponent, scaled
 
@@ -37,179 +34,17 @@ with needs("nets"):
     from torch import Tensor
 
 __all__ = [
-    "PRECISIONS", "FeatureStore", "Features", "arithmetic", "embed_images", "faster_precision",
-    "hybrid_embedding",
+    "PRECISIONS", "arithmetic", "embed_images", "faster_precision", "hybrid_embedding",
 ]  # fmt: skip
 
 log = logging.getLogger("visprof")
 
-_ARRAYS = ("features", "outputs")
-_DIGEST = 16  # bytes that a picture is known by
 _BATCHES_AHEAD = 3  # decoded while the network works
 _BATCHES_PER_SAVE = 16
 
 PRECISIONS = ("fp32", "bf16", "auto")
 _BATCH = 64  # pictures that go through the network at once
 _TIMED_ROUNDS = 3  # of a batch in each precision, to find the faster
-
-
-@dataclass(frozen=True)
-class FeatureStore:
-    """Features and outputs of pictures by one network, on disk.
-
-    ``features.f32`` and ``outputs.f32`` hold rows of float32, ``digests`` the picture of each
-    row, ``origin.json`` the network. Rows are written before their digests, so that what a killed
-    run leaves behind a digest is whole, and the rest is written over; so is what was cut since.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of this store alone.
-    """
-
-    folder: Path
-
-    def digests(self) -> np.ndarray:
-        """Digest of the picture of each row that is whole in all files, bytes (n,)."""
-        origin = self._origin()
-        if origin is None:
-            return self._stated()[:0]
-        whole = [
-            _size(self.folder / f"{name}.f32") // (4 * origin[f"{name}_dim"]) for name in _ARRAYS
-        ]
-        return self._stated()[: min(whole)]
-
-    def precision(self) -> str | None:
-        """Precision in which the network ran, "fp32" or "bf16"; None if there is no store."""
-        origin = self._origin()
-        return None if origin is None else origin["precision"]
-
-    def _stated(self) -> np.ndarray:
-        path = self.folder / "digests"
-        known = path.read_bytes() if path.exists() else b""
-        return np.frombuffer(known[: len(known) // _DIGEST * _DIGEST], dtype=f"V{_DIGEST}")
-
-    def array(self, name: str, n: int) -> np.ndarray:
-        """First `n` rows of "features" or "outputs", a read-only float32 memory map (n, d)."""
-        origin = self._origin()
-        if origin is None:
-            raise FileNotFoundError(f"no feature store in {str(self.folder)!r}; use embed_images")
-        path, width = self.folder / f"{name}.f32", origin[f"{name}_dim"]
-        return np.memmap(path, np.float32, "r", shape=(n, width)) if n else np.empty((0, width))
-
-    def begin(self, origin: dict[str, Any]) -> None:
-        """Begin a store of this origin, or raise ValueError if there is one of another.
-
-        Of a store that is there already, what is no longer whole is told in a warning.
-        """
-        remove_unfinished(self.folder, "origin.json.*")
-        path, kept = self.folder / "origin.json", self._origin()
-        if kept is not None:
-            different = [key for key in origin if kept.get(key) != origin[key]]
-            if different:
-                raise ValueError(
-                    f"{str(self.folder)!r} holds a store that differs in {', '.join(different)}; "
-                    "delete that folder or choose another"
-                )
-            if lost := len(self._stated()) - len(self.digests()):
-                log.warning("%s lacks %d rows; they are embedded again", self.folder, lost)
-            return
-        if path.exists():
-            log.warning("%s cannot be used; all pictures are embedded again", path)
-        (self.folder / "digests").unlink(missing_ok=True)  # of rows that nobody knows the origin of
-        for name in _ARRAYS:
-            (self.folder / f"{name}.f32").touch()
-        write_record(path, origin)
-
-    def append(self, digests: Sequence[bytes], *arrays: np.ndarray) -> None:
-        """Add rows of features and outputs, (k, d) each, after those that have a digest."""
-        n = len(self.digests())
-        for name, rows in zip(_ARRAYS, arrays, strict=True):
-            self._write(f"{name}.f32", n * rows.shape[1] * 4, np.float32(rows).tobytes())
-        self._write("digests", n * _DIGEST, b"".join(digests))
-
-    def _write(self, name: str, position: int, content: bytes) -> None:
-        path = self.folder / name
-        path.touch()
-        with naming(path), path.open("r+b") as file:
-            file.truncate(position)  # what a killed run wrote without a digest
-            file.seek(position)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # rows must be on disk before the digests that promise them
-
-    def _origin(self) -> dict[str, Any] | None:
-        """Return the network of the store; None if there is no store, or one nobody knows of."""
-        try:
-            return read_record(self.folder / "origin.json")
-        except (FileNotFoundError, ValueError):
-            return None
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-@dataclass(frozen=True, eq=False)
-class Features:
-    """Features and outputs of a list of pictures, in a store.
-
-    Attributes
-    ----------
-    store : FeatureStore
-        Where they are.
-    rows : ndarray of int64, shape (n,)
-        Row of each readable picture in the store, in the order of the list.
-    readable : ndarray of int64, shape (n,)
-        Positions in the list of these pictures: all of them, unless some could not be read.
-    unreadable : dict of int to str
-        Reason, by position in the list, of those that could not be read.
-    """
-
-    store: FeatureStore
-    rows: np.ndarray
-    readable: np.ndarray
-    unreadable: dict[int, str]
-
-    @property
-    def features(self) -> np.ndarray:
-        """Penultimate features, float32 (n, d); a read-only memory map where rows are in order."""
-        return self._rows_of("features")
-
-    @property
-    def outputs(self) -> np.ndarray:
-        """Outputs of the last layer, float32 (n, c); likewise."""
-        return self._rows_of("outputs")
-
-    def __len__(self) -> int:
-        """Return the number of readable pictures."""
-        return len(self.rows)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what is kept: with the pictures that the rows are of, to know them again."""
-        return self.__dict__ | {"pictures": self._pictures()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take what was kept; ValueError if the store no longer holds these rows."""
-        pictures = state.pop("pictures")
-        self.__dict__.update(state)
-        if not pictures or self._pictures() != pictures:
-            raise ValueError(f"the store {self.store.folder} no longer holds these pictures")
-
-    def _pictures(self) -> str:
-        """Digest of the pictures whose rows the store has whole; empty if it lacks some."""
-        digests = self.store.digests()
-        if len(self.rows) and self.rows.max() >= len(digests):
-            return ""
-        return hashlib.blake2b(digests[self.rows].tobytes(), digest_size=_DIGEST).hexdigest()
-
-    def _rows_of(self, name: str) -> np.ndarray:
-        if len(self.rows) == 0:
-            return self.store.array(name, 0)
-        array = self.store.array(name, self.rows.max() + 1)
-        first, last = self.rows[0], self.rows[-1]
-        in_order = np.array_equal(self.rows, np.arange(first, last + 1))
-        return array[first : last + 1] if in_order else array[self.rows]
 
 
 def embed_images(
@@ -227,6 +62,7 @@ def embed_images(
 
     Pictures are decoded by threads while the network works on earlier ones. A picture that cannot
     be read is left out, named in a warning and in the result, and tried again the next time.
+    Several processes may embed into one store at a time; they share a list that is the same.
 
     Parameters
     ----------
@@ -237,9 +73,11 @@ def embed_images(
     folder : str or Path
         Folder of the store, created if need be. A run that was stopped goes on where it saved
         last. Pictures are known by their content, so they may be moved, renamed, put in another
-        order, or joined by others.
+        order, or joined by others. ``pictures.sqlite`` there knows those that were read before by
+        path, size and times: they are read again only where one of these has changed.
     batch_size : int
-        Pictures per forward pass.
+        Pictures per forward pass. All passes of a call but the last have so many. The last bits
+        of features depend on their number, and not on the pictures that go along.
     n_workers : int
         Pictures decoded at a time.
     device : str or torch.device
@@ -276,9 +114,8 @@ def embed_images(
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
     store = FeatureStore(Path(folder))
-    store.folder.mkdir(parents=True, exist_ok=True)
     backbone = backbone.to(device).eval()
-    with FileLock(store.folder / "store.lock"), ThreadPoolExecutor(n_workers) as pool:
+    with store.beginning():
         if precision == "auto":
             precision = store.precision() or faster_precision(backbone, device)
         store.begin({
@@ -287,30 +124,38 @@ def embed_images(
             "features_dim": backbone.feature_dim,
             "outputs_dim": backbone.output_dim,
         })  # fmt: skip
-        digests = list(pool.map(_picture_digest, images))
-        known = set(store.digests().tolist())
-        new = [position for position, digest in enumerate(digests) if digest not in known]
-        unreadable: dict[int, str] = {}
-        with tqdm(
-            total=len(images), initial=len(images) - len(new), desc=backbone.name,
-            disable=not progress,
-        ) as bar:  # fmt: skip
+    digests = file_digests(images, store.folder / "pictures.sqlite", n_workers)
+    known = set(store.digests().tolist())
+    new = [position for position, digest in enumerate(digests) if digest not in known]
+    unreadable: dict[int, str] = {}
+    if new:
+        with (
+            store.writer() as shard,
+            ThreadPoolExecutor(n_workers) as pool,
+            tqdm(
+                total=len(images), initial=len(images) - len(new), desc=backbone.name,
+                disable=not progress,
+            ) as bar,
+        ):  # fmt: skip
             saved: list[tuple[list[bytes], list[np.ndarray]]] = []
-            for positions, batch in _batches(images, new, backbone, batch_size, pool, unreadable):
+            still_new = _not_by_others(new, digests, store, shard, batch_size, bar)
+            for positions, batch in _batches(
+                images, still_new, backbone, batch_size, pool, unreadable
+            ):
                 with torch.inference_mode(), arithmetic(device, precision):
                     results = backbone(batch.to(device))
                 arrays = [result.float().cpu().numpy() for result in results]
                 saved.append(([digests[position] for position in positions], arrays))
                 bar.update(len(positions))
                 if len(saved) == _BATCHES_PER_SAVE:
-                    _save(store, saved)
-            _save(store, saved)
+                    _save(shard, saved)
+            _save(shard, saved)
     if len(unreadable) == len(images):
         raise ValueError(f"none of {len(images)} pictures can be read: {unreadable[0]}")
     for reason in unreadable.values():
         log.warning("left out: %s", reason)
     readable = np.array([i for i in range(len(images)) if i not in unreadable])
-    return Features(store, _rows_in(store, [digests[i] for i in readable]), readable, unreadable)
+    return Features(store, store.rows([digests[i] for i in readable]), readable, unreadable)
 
 
 @contextmanager
@@ -391,25 +236,44 @@ def _forward_seconds(backbone: Backbone, batch: Tensor, precision: str) -> float
     return time.perf_counter() - start
 
 
-def _picture_digest(path: str | Path) -> bytes:
-    return hashlib.blake2b(Path(path).read_bytes(), digest_size=_DIGEST).digest()
+def _not_by_others(
+    new: list[int],
+    digests: list[bytes],
+    store: FeatureStore,
+    shard: Shard,
+    batch_size: int,
+    bar: tqdm,
+) -> Iterator[int]:
+    """Positions of new pictures, less those that other processes have saved by then.
+
+    The writer of the first shard goes through the list in order, that of the second from its end,
+    and others through its parts in an order of their own. So processes with the same list share
+    it, but for the few pictures that two have under way at once.
+    """
+    size = _BATCHES_PER_SAVE * batch_size
+    parts = [new[start : start + size] for start in range(0, len(new), size)]
+    if shard.number == 1:
+        parts.reverse()
+    elif shard.number:
+        np.random.default_rng(shard.number).shuffle(parts)
+    theirs: set[bytes] = set()
+    n_seen: dict[int, int] = {}
+    for part in parts:
+        for other in store.shards():
+            if other.number != shard.number:
+                kept = other.digests()
+                theirs.update(kept[n_seen.get(other.number, 0) :].tolist())
+                n_seen[other.number] = len(kept)
+        left = [position for position in part if digests[position] not in theirs]
+        bar.update(len(part) - len(left))
+        yield from left
 
 
-def _rows_in(store: FeatureStore, digests: list[bytes]) -> np.ndarray:
-    """Row of each picture; one run of rows where there is one, which can be mapped as it is."""
-    kept = store.digests()
-    row_of = {digest: row for row, digest in reversed(list(enumerate(kept.tolist())))}
-    first = row_of[digests[0]]
-    if kept[first : first + len(digests)].tolist() == digests:
-        return np.arange(first, first + len(digests))
-    return np.array([row_of[digest] for digest in digests])
-
-
-def _save(store: FeatureStore, batches: list[tuple[list[bytes], list[np.ndarray]]]) -> None:
-    """Append batches of digests and arrays to the store, and empty the list of them."""
+def _save(shard: Shard, batches: list[tuple[list[bytes], list[np.ndarray]]]) -> None:
+    """Append batches of digests and arrays to a shard, and empty the list of them."""
     if batches:
         digests, arrays = zip(*batches, strict=True)
-        store.append(
+        shard.append(
             [digest for batch in digests for digest in batch],
             *map(np.concatenate, zip(*arrays, strict=True)),
         )
@@ -418,7 +282,7 @@ def _save(store: FeatureStore, batches: list[tuple[list[bytes], list[np.ndarray]
 
 def _batches(
     images: Sequence[str | Path],
-    positions: list[int],
+    positions: Iterable[int],
     backbone: Backbone,
     batch_size: int,
     pool: ThreadPoolExecutor,

@@ -19,10 +19,14 @@ the limit of Eq. 6 as y(k) + alpha g(k) goes to 0.
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visprof._numba import njit, prange
+from visprof.blocks import Client, map_blocks
 from visprof.checks import check_finite, check_number, check_whole, listed
 
 __all__ = [
@@ -92,6 +96,7 @@ def pairwise_max_z(
     variance: str = "two-term",
     *,
     prior_pins: float | None = None,
+    client: Client | None = None,
 ) -> NDArray[np.float64]:
     """Largest absolute z-score over clusters, for every pair of users (Eq. 7).
 
@@ -107,6 +112,8 @@ def pairwise_max_z(
         Eq. 5 or Monroe's full form.
     prior_pins : float, optional
         In the place of alpha, how many pins the prior weighs as much as; see :func:`prior_weight`.
+    client : distributed.Client, optional
+        Of the cluster that does it, in tiles of pairs; see :func:`visprof.blocks.map_blocks`.
 
     Returns
     -------
@@ -128,7 +135,7 @@ def pairwise_max_z(
         raise ValueError(
             f"counts: all zero for the users in rows {listed(empty)}; leave out users without pins"
         )
-    return _pairwise_max(*logits_and_variances(counts, background, alpha, variance))
+    return _pairwise_max(*logits_and_variances(counts, background, alpha, variance), client)
 
 
 def prior_weight(
@@ -221,8 +228,7 @@ def pair_users(places: ArrayLike, n_users: int) -> NDArray[np.int64]:
             f"places: expected 0 to {n_pairs - 1}, for n_users={n_users}, got "
             f"{listed(places[wrong])}"
         )
-    places, first = places.astype(np.int64), np.arange(n_users - 1)
-    starts = first * (n_users - 1) - first * (first - 1) // 2  # where the pairs of `first` begin
+    places, starts = places.astype(np.int64), _pair_starts(np.arange(n_users - 1), n_users)
     i = np.searchsorted(starts, places, side="right") - 1
     return np.stack([i, places - starts[i] + i + 1], axis=1)
 
@@ -312,26 +318,57 @@ def _sum_of_others(a: NDArray[np.float64]) -> NDArray[np.float64]:
 # Infinite variances are in use, so "ninf" must stay out of the fast-math flags.
 _FAST_MATH = {"nnan", "nsz", "arcp", "contract", "reassoc"}
 _TILE = 64  # users: two tiles' logits and variances fit a core's cache
+_BLOCK = 2**20  # pairs of one block, or so
 
 
-def _pairwise_max(logit: NDArray, variance: NDArray) -> NDArray[np.float64]:
+def _pairwise_max(logit: NDArray, variance: NDArray, client: Client | None) -> NDArray[np.float64]:
+    exponent = 0
+    if variance.min() <= 2.0**-900:  # squares of z would overflow: variances in larger units
+        exponent = 200
+        with np.errstate(over="ignore"):
+            variance = np.ldexp(variance, exponent)
+    starts = _pair_starts(np.arange(len(logit) + 1), len(logit))
+    blocks = _row_blocks(starts)
+    found = map_blocks(partial(_max_of_rows, logit, variance), blocks, client)
+    max_z = np.empty(starts[-1])
+    for (first, end), of_rows in zip(blocks, found, strict=True):
+        max_z[starts[first] : starts[end]] = of_rows
+    return np.ldexp(max_z, exponent // 2, out=max_z) if exponent else max_z
+
+
+def _pair_starts(users: NDArray[np.int64], n_users: int) -> NDArray[np.int64]:
+    """Place of the first pair of each user with later ones."""
+    return users * (n_users - 1) - users * (users - 1) // 2
+
+
+def _row_blocks(starts: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """First user and end of each block of whole tiles: blocks have about as many pairs."""
+    tops = np.arange(0, len(starts) - 1, _TILE)
+    n_blocks = max(1, round(starts[-1] / _BLOCK))
+    even = starts[-1] * np.arange(n_blocks) / n_blocks
+    firsts = tops[np.unique(np.searchsorted(starts[tops], even, side="right") - 1)].tolist()
+    return list(pairwise([*firsts, len(starts) - 1]))
+
+
+def _max_of_rows(logit: NDArray, variance: NDArray, rows: tuple[int, int]) -> NDArray[np.float64]:
+    """Z of the users of a block with all later ones."""
+    first, end = rows[0] // _TILE, -(-rows[1] // _TILE)
     # the tiles on and above the diagonal: about equal work for every thread
-    tiles = np.triu_indices(-(-len(logit) // _TILE))
-    if variance.min() > 2.0**-900:
-        return _tiled_max(logit, variance, *tiles)
-    # squares of z would overflow: variances in larger units
-    with np.errstate(over="ignore"):
-        return np.ldexp(_tiled_max(logit, np.ldexp(variance, 200), *tiles), 100)
+    above, left = np.triu_indices(end - first, 0, -(-len(logit) // _TILE) - first)
+    start, stop = _pair_starts(np.array(rows), len(logit))
+    return _tiled_max(logit, variance, above + first, left + first, start, stop - start)
 
 
 @njit(parallel=True, cache=True, fastmath=_FAST_MATH)
-def _tiled_max(logit, variance, tile_rows, tile_columns):  # pragma: no cover  (compiled)
+def _tiled_max(
+    logit, variance, tile_rows, tile_columns, start, n_pairs
+):  # pragma: no cover  (compiled)
     n, k = logit.shape
-    max_z = np.empty(n * (n - 1) // 2)
+    max_z = np.empty(n_pairs)
     for tile in prange(len(tile_rows)):
         top, left = tile_rows[tile] * _TILE, tile_columns[tile] * _TILE
         for i in range(top, min(n, top + _TILE)):
-            offset = i * (n - 1) - i * (i - 1) // 2 - i - 1
+            offset = i * (n - 1) - i * (i - 1) // 2 - i - 1 - start
             for j in range(max(i + 1, left), min(n, left + _TILE)):
                 largest = 0.0
                 for c in range(k):

@@ -10,18 +10,22 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from visprof.digests import digest
 
-__all__ = ["describe_hardware", "environment_version", "hardware", "machine_version"]
+__all__ = [
+    "describe_hardware", "environment_version", "hardware", "machine_version", "thread_settings",
+    "threads_as",
+]  # fmt: skip
 
 CPUINFO = Path("/proc/cpuinfo")
 # Of the flags of a processor: what numbers are computed with.
@@ -35,6 +39,8 @@ INSTRUCTION_SETTINGS = (
 THREAD_SETTINGS = (
     "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
 )  # fmt: skip
+# Of those, whose threads share a sum; and numba takes no other number once its threads have begun.
+SUM_SETTINGS = tuple(name for name in THREAD_SETTINGS if name != "NUMBA_NUM_THREADS")
 
 
 def hardware() -> dict[str, Any]:
@@ -87,14 +93,67 @@ def describe_hardware(machine: Mapping[str, Any]) -> str:
     )
 
 
-def machine_version() -> str:
-    """Return a digest of all that decides how numbers are rounded here, whatever is loaded."""
+def machine_version(threads: bool = True) -> str:
+    """Return a digest of all that decides how numbers are rounded here, whatever is loaded.
+
+    Parameters
+    ----------
+    threads : bool
+        Whether the environment's numbers of threads count.
+    """
     model, flags = _processor()
-    settings = _set(INSTRUCTION_SETTINGS) | _set(THREAD_SETTINGS)
+    settings = _set(INSTRUCTION_SETTINGS) | (_set(THREAD_SETTINGS) if threads else {})
     return digest(
         platform.system(), platform.machine(), model, *flags, str(_usable_cores()),
         *(f"{name}={value}" for name, value in settings.items()),
     )  # fmt: skip
+
+
+def thread_settings() -> dict[str, dict[str, Any]]:
+    """Say over how many threads libraries sum in this process, for `threads_as` in another.
+
+    Returns
+    -------
+    dict
+        ``environment``, for libraries that are yet to be loaded (None where a variable is not
+        set), and ``pools``, for those that are, by kind.
+    """
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    pools = {"openmp": int(asked) if asked.isdigit() else _usable_cores()}
+    pools |= {pool["user_api"]: pool["num_threads"] for pool in threadpool_info()}
+    return {"environment": {name: os.environ.get(name) for name in SUM_SETTINGS}, "pools": pools}
+
+
+@contextmanager
+def threads_as(settings: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
+    """Let libraries sum over as many threads as in another process: so they round as there.
+
+    Parameters
+    ----------
+    settings : mapping
+        As `thread_settings` gives them there.
+
+    Examples
+    --------
+    >>> with threads_as({"environment": {}, "pools": {"openmp": 3}}):
+    ...     thread_settings()["pools"]["openmp"] in (3, _usable_cores())  # where one is loaded
+    True
+    """
+    before = {name: os.environ.get(name) for name in settings["environment"]}
+    _set_environment(settings["environment"])
+    try:
+        with threadpool_limits(dict(settings["pools"])):
+            yield
+    finally:
+        _set_environment(before)
+
+
+def _set_environment(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 @functools.cache  # what this process runs stays as it was when it began

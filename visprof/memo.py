@@ -6,23 +6,26 @@ import ast
 import functools
 import logging
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import joblib
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from visprof.digests import digest
 from visprof.files import open_sealed, remove_unfinished, replacing, seal
 from visprof.reach import Package
 
-__all__ = ["SOURCES", "code_version", "fingerprint", "imported_names", "keep"]
+__all__ = [
+    "SOURCES", "InUseError", "code_version", "fingerprint", "imported_names", "is_there", "keep",
+]  # fmt: skip
 
 log = logging.getLogger("visprof")
 
 PACKAGE = Path(__file__).parent
+VALUE = "value.joblib"
 
 
 def _module_name(path: Path) -> str:
@@ -110,7 +113,16 @@ def code_version(module: str, name: str) -> str:
     return _parse().version(module, name)
 
 
-def keep(folder: Path, compute: Callable[[], Any]) -> Any:
+class InUseError(RuntimeError):
+    """Somebody else computes the value of a folder."""
+
+
+def is_there(folder: Path) -> bool:
+    """Whether a folder has a kept value; that it can be used, only `keep` finds out."""
+    return (folder / VALUE).exists()
+
+
+def keep(folder: Path, compute: Callable[[], Any], waits: bool = True) -> Any:
     """Load the value of a folder, or compute it and keep it there.
 
     Two processes that want the same value do not both compute it, and a killed one leaves no
@@ -124,9 +136,13 @@ def keep(folder: Path, compute: Callable[[], Any]) -> Any:
         Folder of this value alone, named after its key.
     compute : callable
         Returns the value; called at most once.
+    waits : bool
+        While another process computes the value; else that is an error.
 
     Raises
     ------
+    InUseError
+        If another process computes it, and this one is not to wait.
     OSError
         If the value cannot be written (the disk is full, say); the message names the file.
 
@@ -138,11 +154,11 @@ def keep(folder: Path, compute: Callable[[], Any]) -> Any:
     >>> keep(Path("kept/one"), lambda: 1 / 0)  # read from disk
     42
     """
-    kept = folder / "value.joblib"
+    kept = folder / VALUE
     with suppress(_UnusableError):  # looked at once more under the lock
         return _load(kept)
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "lock"):
+    with _locked(folder / "lock", waits):
         remove_unfinished(folder)
         if kept.exists():
             try:
@@ -154,6 +170,19 @@ def keep(folder: Path, compute: Callable[[], Any]) -> Any:
             joblib.dump(value, file)
             seal(file)
         return value
+
+
+@contextmanager
+def _locked(path: Path, waits: bool) -> Iterator[None]:
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=waits)
+    except Timeout as error:
+        raise InUseError(f"{path} is locked") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class _UnusableError(Exception):

@@ -389,6 +389,18 @@ PRESETS: dict[str, dict[str, Any]] = {
         "alpha": 1e-4,  # of a background of 180,000 pins: a prior as heavy as 18
         "n_repeats": 0,  # likewise
     },
+    # the world drawn at the paper's size, 579,000 pictures; its constants where they do not hang
+    # on its network; hours, and some gigabytes of disk
+    "paper-size": {
+        "n_seeds": 1,  # each would cluster the background again
+        "n_users": 5790,
+        "n_background": 1800,
+        "n_similar": 500,
+        "n_clusters": 200,
+        "n_map": 10_000,
+        "alpha": 1e-4,  # as of vectors
+        "n_repeats": 0,  # likewise
+    },
     # the paper's constants; margin, batch size and alpha are not given there. It needs the data,
     # the network's weights and a GPU
     "paper": {

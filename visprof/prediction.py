@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visprof._numba import njit, prange
+from visprof.blocks import Client, map_blocks, slices
 from visprof.checks import check_groups
 from visprof.profiles import distance_points, user_profiles, whiten
 from visprof.scaling import scale_exponent, scaled
@@ -15,7 +17,8 @@ from visprof.ties import TIE
 
 __all__ = ["Ranks", "preference_auc", "rank_users", "reciprocal_ranks", "whitened_profiles"]
 
-_ROWS, _COLUMNS = 512, 4096  # of one block of scores: 8 MB
+_ROWS, _COLUMNS = 512, 4096  # of scores at a time: 8 MB
+_BLOCK = 4 * _ROWS  # rows of one block
 _LOOK = 128  # columns counted at a time: blocks without an ambiguous distance are skipped
 
 
@@ -39,7 +42,13 @@ class Ranks:
         return (self.optimistic + self.pessimistic) / 2
 
 
-def rank_users(train: ArrayLike, test: ArrayLike, distance: str = "euclidean") -> Ranks:
+def rank_users(
+    train: ArrayLike,
+    test: ArrayLike,
+    distance: str = "euclidean",
+    *,
+    client: Client | None = None,
+) -> Ranks:
     r"""Rank every user's test profile by its distance to the user's train profile.
 
     No matrix of all users by all is kept. Blocks of :math:`\|v_j\|^2/2 - t_i \cdot v_j`, which
@@ -58,6 +67,8 @@ def rank_users(train: ArrayLike, test: ArrayLike, distance: str = "euclidean") -
     distance : {"euclidean", "hellinger", "cosine"}, default="euclidean"
         The paper's is Euclidean. Hellinger is the Euclidean distance of the square roots (rows
         should have unit sum); cosine is that of the rows scaled to unit length.
+    client : distributed.Client, optional
+        Of the cluster that does it, in blocks of users; see :func:`visprof.blocks.map_blocks`.
 
     Returns
     -------
@@ -75,8 +86,7 @@ def rank_users(train: ArrayLike, test: ArrayLike, distance: str = "euclidean") -
             f"train {train.shape} and test {test.shape} must have one shape (n, k): row i of both "
             "belongs to user i"
         )
-    n, k = train.shape
-    if n < 2:
+    if len(train) < 2:
         raise ValueError("train and test: expected at least 2 users to rank, got 1")
     exponent = scale_exponent(train, test)
     train, test = scaled(train, exponent), scaled(test, exponent)
@@ -84,31 +94,9 @@ def rank_users(train: ArrayLike, test: ArrayLike, distance: str = "euclidean") -
     a, b = train - origin, test - origin
     scale = max(np.abs(a).max(), np.abs(b).max()) or 1.0
     a, b = ((points / scale).astype(np.float32) for points in (a, b))
-    dots = np.einsum("ij,ij->i", a, b, dtype=np.float64)
-    length = np.sqrt(np.einsum("ij,ij->i", a, a, dtype=np.float64))
-    half = np.einsum("ij,ij->i", b, b, dtype=np.float64) / 2
-    own = (half - dots).astype(np.float32)
-    # k for the sum of k products, 16 for rounding of the points and of what is added to it
-    unit = (k + 16) * np.finfo(np.float32).eps / 2
-    nearer, tied = np.zeros((2, n), np.int64)
-    scores = np.empty((_ROWS, _COLUMNS), np.float32)
-    for start in range(0, n, _ROWS):
-        rows = slice(start, min(start + _ROWS, n))
-        longest = length[rows].max()
-        own_error = (length[rows] * np.sqrt(2 * half[rows]) + half[rows]).max()
-        own_tie = TIE * np.square(length[rows] + np.sqrt(2 * half[rows])).max() / 2
-        for first in range(0, n, _COLUMNS):
-            columns = slice(first, min(first + _COLUMNS, n))
-            shape = rows.stop - start, columns.stop - first
-            products = scores.ravel()[: shape[0] * shape[1]].reshape(shape)
-            np.matmul(a[rows], b[columns].T, out=products)
-            error = unit * (longest * np.sqrt(2 * half[columns]) + half[columns] + own_error)
-            error += own_tie + 1e-30  # of products too small for single precision
-            high, low = half[columns] + error, half[columns] - error
-            _count_nearer(
-                products, high.astype(np.float32), low.astype(np.float32), own[rows],
-                train[rows], test[rows], test[columns], nearer[rows], tied[rows],
-            )  # fmt: skip
+    points = _Points.of(a, b, train, test)
+    counts = map_blocks(partial(_count_rows, points), slices(len(train), _BLOCK), client)
+    nearer, tied = np.concatenate(list(counts), axis=-1)
     return Ranks(nearer + 1, nearer + tied)  # a user's own test profile is one of the tied
 
 
@@ -260,6 +248,56 @@ def preference_auc(
     exponent = scale_exponent(points, pictures)
     points, pictures = scaled(points, exponent), scaled(pictures, exponent)
     return _preference(points, pictures[order], owners[order], blocks[order], starts)
+
+
+@dataclass(frozen=True)
+class _Points:
+    """Profiles in single precision, near the origin, and as they are; and what both give."""
+
+    a: NDArray[np.float32]  # of training, less the origin
+    b: NDArray[np.float32]  # of test
+    train: NDArray
+    test: NDArray
+    length: NDArray[np.float64]  # of a
+    half: NDArray[np.float64]  # of the squared length of b
+    own: NDArray[np.float32]  # score of the own test profile
+
+    @classmethod
+    def of(cls, a: NDArray, b: NDArray, train: NDArray, test: NDArray) -> _Points:
+        dots = np.einsum("ij,ij->i", a, b, dtype=np.float64)
+        length = np.sqrt(np.einsum("ij,ij->i", a, a, dtype=np.float64))
+        half = np.einsum("ij,ij->i", b, b, dtype=np.float64) / 2
+        return cls(a, b, train, test, length, half, (half - dots).astype(np.float32))
+
+
+def _count_rows(points: _Points, block: slice) -> NDArray[np.int64]:
+    """How many test profiles are nearer than the own one, and tied with it, (2, m), of a block."""
+    n, k = points.a.shape
+    half, length = points.half, points.length
+    # k for the sum of k products, 16 for rounding of the points and of what is added to it
+    unit = (k + 16) * np.finfo(np.float32).eps / 2
+    nearer, tied = counts = np.zeros((2, block.stop - block.start), np.int64)
+    scores = np.empty((_ROWS, _COLUMNS), np.float32)
+    for start in range(block.start, block.stop, _ROWS):
+        rows = slice(start, min(start + _ROWS, block.stop))
+        of_block = slice(rows.start - block.start, rows.stop - block.start)
+        longest = length[rows].max()
+        own_error = (length[rows] * np.sqrt(2 * half[rows]) + half[rows]).max()
+        own_tie = TIE * np.square(length[rows] + np.sqrt(2 * half[rows])).max() / 2
+        for first in range(0, n, _COLUMNS):
+            columns = slice(first, min(first + _COLUMNS, n))
+            shape = rows.stop - start, columns.stop - first
+            products = scores.ravel()[: shape[0] * shape[1]].reshape(shape)
+            np.matmul(points.a[rows], points.b[columns].T, out=products)
+            error = unit * (longest * np.sqrt(2 * half[columns]) + half[columns] + own_error)
+            error += own_tie + 1e-30  # of products too small for single precision
+            high, low = half[columns] + error, half[columns] - error
+            _count_nearer(
+                products, high.astype(np.float32), low.astype(np.float32), points.own[rows],
+                points.train[rows], points.test[rows], points.test[columns], nearer[of_block],
+                tied[of_block],
+            )  # fmt: skip
+    return counts
 
 
 @njit(parallel=True, cache=True)

@@ -7,19 +7,22 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 from sklearn.utils import check_array
 
+from visprof.blocks import slices
 from visprof.checks import check_finite, check_groups, check_whole, listed
 from visprof.scaling import scale_exponent, scaled
 from visprof.ties import TIE
+from visprof.vocabulary import VisualVocabulary
 
 __all__ = [
-    "DISTANCES", "distance_points", "join_profiles", "regress_out", "user_profiles",
-    "whiten",
+    "DISTANCES", "assigned_counts", "distance_points", "join_profiles", "regress_out",
+    "user_profiles", "whiten",
 ]  # fmt: skip
 
 DISTANCES = ("euclidean", "hellinger", "cosine")
 
 _SMALL = 1e-3  # spread beside the largest of which squares keep ten digits
 _HEADROOM = 64  # bits: fewer than 2**64 numbers are added up
+_ROWS = 2**14  # pins that are assigned at a time
 
 
 def user_profiles(
@@ -87,6 +90,71 @@ def user_profiles(
             "drop them or ask for counts=True"
         )
     return labels, sums / totals
+
+
+def assigned_counts(
+    vocabulary: VisualVocabulary, embeddings: NDArray, users: ArrayLike
+) -> tuple[NDArray, NDArray[np.float64]]:
+    """Sum the assignments of each user's pins without ever holding those of all pins.
+
+    What it needs beside its input does not grow with the number of pins, but for a user's number a
+    pin: so that embeddings may lie in a file (`numpy.load` with ``mmap_mode="r"``) that is larger
+    than memory. The sums are those of `user_profiles` with ``counts=True`` but for rounding, as
+    they are summed in another order.
+
+    Parameters
+    ----------
+    vocabulary : VisualVocabulary
+        Fitted, to a sample of rows say.
+    embeddings : ndarray of shape (n, d)
+        One pin a row; read from the first row to the last, once. Users who stand together are read
+        and summed fastest.
+    users : array-like of shape (n,)
+        User of each pin, in any order.
+
+    Returns
+    -------
+    user_labels : ndarray of shape (m,)
+        The distinct users, sorted.
+    counts : ndarray of shape (m, k), float64
+        The counts y of Eq. 4; row i belongs to ``user_labels[i]``.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not match, a user is missing, or as `VisualVocabulary.transform`.
+    TypeError
+        If users are of several kinds, such as numbers and texts.
+
+    Warns
+    -----
+    UniformAssignmentWarning
+        As `VisualVocabulary.transform`, which looks at the first pins here.
+
+    Examples
+    --------
+    >>> pins = np.array([[0.0], [0.1], [5.0], [5.1]])
+    >>> words = VisualVocabulary(n_clusters=2, bandwidth=0.0, random_state=0).fit(pins)
+    >>> users, counts = assigned_counts(words, pins, ["ann", "ben", "ann", "ann"])
+    >>> sorted(counts[0].tolist()), sorted(counts[1].tolist())
+    ([1.0, 2.0], [0.0, 1.0])
+    """
+    if np.ndim(embeddings) != 2 or not len(embeddings):
+        raise ValueError(
+            f"embeddings: expected shape (n, d) of at least one pin, got {np.shape(embeddings)}"
+        )
+    groups = check_groups(users, len(embeddings), "users")
+    labels, codes = np.unique(groups, return_inverse=True)
+    counts: NDArray | None = None
+    for block in slices(len(codes), _ROWS):
+        assign = vocabulary.transform if counts is None else vocabulary.assign
+        kinds = [np.float64, np.float32]
+        words = assign(check_array(embeddings[block], dtype=kinds, input_name="embeddings"))
+        if counts is None:
+            counts = np.zeros((len(labels), words.shape[1]))
+        found, sums = user_profiles(words, codes[block], counts=True)
+        counts[found] += sums
+    return labels, counts
 
 
 def distance_points(profiles: ArrayLike, distance: str, name: str) -> NDArray:

@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
+from visprof import processes
 from visprof._extras import needs
 from visprof.architectures import Backbone
 from visprof.checks import check_number, check_whole, listed
@@ -116,6 +117,10 @@ def train_siamese(
 ) -> pd.DataFrame:
     """Train a Siamese embedding by stochastic gradient descent on Eq. 1.
 
+    Several processes (`visprof.processes.joined`) train a model with a backbone as one: each takes
+    its share of the pictures of every mini-batch through the trunk, and the first writes the
+    checkpoint, from which any number of processes may go on.
+
     Parameters
     ----------
     model : SiameseEmbedding
@@ -202,18 +207,30 @@ def train_siamese(
         "batch_size": batch_size, "n_iterations": n_iterations, "random_state": random_state,
         "similar_share": similar_share, "precision": precision, "log_every": log_every,
     }  # fmt: skip
+    n_pictures, is_shared = 2 * batch_size, model.backbone is not None
+    mine = processes.share(n_pictures) if is_shared else slice(n_pictures)
+    if is_shared and n_pictures < processes.count():
+        raise ValueError(f"{batch_size=} gives {processes.count()} processes too little to do")
     file = Checkpoint(checkpoint, settings)
     log = _Log(file.restore(model, optimiser))
     start = int(log.rows[-1][0]) if log.rows else 0
+    if is_shared:
+        processes.check_same(start, "the checkpoint's iteration")
+        processes.start_alike(model)
     batches = islice(
         _mini_batches(similar, batch_size, similar_share, random_state), start, n_iterations
     )
-    fetched = fetched_ahead(batches, lambda batch: inputs(pairs[batch].T.ravel()))
-    bar = tqdm(fetched, "Siamese training", n_iterations, initial=start, disable=not progress)
+    fetched = fetched_ahead(batches, lambda batch: inputs(pairs[batch].T.ravel()[mine]))
+    bar = tqdm(
+        fetched, "Siamese training", n_iterations, initial=start,
+        disable=not progress or not processes.is_first(),
+    )  # fmt: skip
     with arithmetic(device, "fp32"):  # of the gradients; the trunk's forward pass has its own
         for iteration, (batch, x) in enumerate(bar, start + 1):
-            embedded = _embed(model, x.to(device), lr_rest > 0, precision)
-            first, second = embedded.chunk(2)
+            features = _features(model, x.to(device), lr_rest > 0, precision)
+            if is_shared:
+                features = processes.gathered(features, mine, n_pictures)
+            first, second = model.head(features).chunk(2)
             are_similar = torch.as_tensor(similar[batch], device=first.device)
             loss = mean_loss(first, second, are_similar, margin)
             if not torch.isfinite(loss):
@@ -223,6 +240,8 @@ def train_siamese(
                 )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
+            if is_shared:
+                processes.sum_gradients(shared=model.backbone, whole=model.last)
             optimiser.step()
             log.add(loss, (first - second).detach().norm(dim=1), are_similar, margin)
             if iteration % log_every == 0 or iteration == n_iterations:
@@ -401,7 +420,7 @@ class Checkpoint:
 
     def save(self, model: nn.Module, optimiser: torch.optim.Optimizer, rows: list[tuple]) -> None:
         """Replace the file in one step: a killed training leaves the last state or this one."""
-        if self.path is None:
+        if self.path is None or not processes.is_first():
             return
         state = {
             "settings": self.settings,
@@ -481,13 +500,12 @@ def passes(items: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[n
         rest = rest[size:]
 
 
-def _embed(model: SiameseEmbedding, x: Tensor, trains_trunk: bool, precision: str) -> Tensor:
-    """Embed a batch; only the trunk may run in bf16, and with gradients only if it is trained."""
+def _features(model: SiameseEmbedding, x: Tensor, trains_trunk: bool, precision: str) -> Tensor:
+    """Trunk features; only the trunk may run in bf16, and with gradients only if it is trained."""
     if model.backbone is None:
-        return model.head(x)
+        return x
     with nullcontext() if trains_trunk else torch.no_grad(), arithmetic(x.device, precision):
-        features = model.features(x)
-    return model.head(features)
+        return model.features(x)
 
 
 class _Log:

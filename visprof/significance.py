@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from visprof._deals import add_rows, deal, dealt_units, reached_distances
-from visprof._numba import njit, prange
+from visprof._deals import dealt_units, reached_distances, shuffled_max_z
+from visprof.blocks import Client, map_blocks, slices
 from visprof.checks import (
     check_finite,
     check_groups,
@@ -31,7 +32,7 @@ __all__ = [
     "studentised_pvalues", "true_discoveries",
 ]  # fmt: skip
 
-_BLOCK, _FEWEST_PAIRS = 2**22, 64  # permutations held at once, and at least of so many pairs
+_BLOCK, _FEWEST_PAIRS = 2**18, 64  # permutations of one block, and at least of so many pairs
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ def max_z_pvalues(
     prior_pins: float | None = None,
     sessions: ArrayLike | None = None,
     ties: str = "count",
+    client: Client | None = None,
 ) -> PairPValues:
     """Permutation tests of the largest absolute z-score of pairs of users.
 
@@ -162,6 +164,9 @@ def max_z_pvalues(
     ties : {"count", "random"}, default="count"
         With hard assignments many permutations equal the data. Counted, they make the test hold
         its level with room to spare; ranked at random, exactly, but p depends on the draw.
+    client : distributed.Client, optional
+        Of the cluster that does it, in blocks of permutations; see
+        :func:`visprof.blocks.map_blocks`.
 
     Returns
     -------
@@ -215,19 +220,10 @@ def max_z_pvalues(
     if ties == "random":
         cuts.append(observed + rounding)
     cuts = np.stack(cuts)
-    reached = np.zeros(cuts.shape, np.int64)
     seeds = np.random.SeedSequence(random_state).generate_state(len(pairs), np.uint64)
-    size = max(_FEWEST_PAIRS, _BLOCK // n_permutations)
-    for block in (slice(first, first + size) for first in range(0, len(pairs), size)):
-        total = 0.0
-        for vocabulary, test in enumerate(tests, 1):
-            shuffled = test.shuffled_max_z(pairs[block], seeds[block], n_permutations)
-            total += shuffled
-            reached[:, vocabulary, block] = np.sum(
-                shuffled >= cuts[:, vocabulary, block, None], axis=-1
-            )
-        mean = total / len(tests)
-        reached[:, 0, block] = np.sum(mean >= cuts[:, 0, block, None], axis=-1)
+    count = partial(_count_reached, tests, pairs, seeds, cuts, n_permutations)
+    blocks = slices(len(pairs), max(_FEWEST_PAIRS, _BLOCK // n_permutations))
+    reached = np.concatenate(list(map_blocks(count, blocks, client)), axis=-1)
     n_reached = reached[0]
     if ties == "random":
         n_reached = np.stack(
@@ -247,6 +243,8 @@ def studentised_pvalues(
     sessions: ArrayLike,
     n_permutations: int = 999,
     random_state: int = 0,
+    *,
+    client: Client | None = None,
 ) -> StudentisedPValues:
     r"""Permutation tests of the distance of two profiles, in units of what sessions let it vary.
 
@@ -275,6 +273,8 @@ def studentised_pvalues(
         Number of random deals of each pair.
     random_state : int, default=0
         Seed; the result does not depend on the number of threads.
+    client : distributed.Client, optional
+        As for :func:`max_z_pvalues`.
 
     Returns
     -------
@@ -319,12 +319,29 @@ def studentised_pvalues(
     root = np.sqrt(distance)
     cuts = np.square(np.maximum(root - TIE * (root + longest), 0))
     seeds = np.random.SeedSequence(random_state).generate_state(len(pairs), np.uint64)
-    reached, alike = reached_distances(units, sizes, starts, pairs, cuts, seeds, n_permutations)
+    count = partial(_count_distances, units, sizes, starts, pairs, cuts, seeds, n_permutations)
+    blocks = slices(len(pairs), max(_FEWEST_PAIRS, _BLOCK // n_permutations))
+    reached, alike = np.concatenate(list(map_blocks(count, blocks, client)), axis=-1)
     with np.errstate(over="ignore"):  # checked
         distance = check_finite(np.ldexp(distance, 2 * exponent), "distances")
     return StudentisedPValues(
         distance, *((1 + of) / (1 + n_permutations) for of in (reached, alike))
     )
+
+
+def _count_distances(
+    units: NDArray,
+    sizes: NDArray,
+    starts: NDArray,
+    pairs: NDArray,
+    cuts: NDArray,
+    seeds: NDArray,
+    n_permutations: int,
+    block: slice,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """As `visprof._deals.reached_distances`, of the pairs of a block."""
+    of_block = (of[block] for of in (pairs, cuts, seeds))
+    return reached_distances(units, sizes, starts, *of_block, n_permutations)
 
 
 def true_discoveries(p_values: ArrayLike, level: float = 0.05) -> int:
@@ -510,73 +527,31 @@ class _Test:
         self, pairs: NDArray, seeds: NDArray, n_permutations: int
     ) -> NDArray[np.float64]:
         """Largest absolute z-score of each pair in each permutation, which the seeds draw."""
-        max_z = _shuffled_max_z(
+        max_z = shuffled_max_z(
             self.units, self.sizes, self.starts, pairs, self.prior, self.four_term, seeds,
             n_permutations,
         )  # fmt: skip
         return scaled(max_z, -self.half)
 
 
-@njit(parallel=True, cache=True)
-def _shuffled_max_z(
-    units, sizes, starts, pairs, prior, four_term, seeds, n_permutations
-):  # pragma: no cover  (compiled)
-    """Largest absolute z-score of each pair in each permutation, (m, n_permutations)."""
-    max_z = np.empty((len(pairs), n_permutations))
-    for pair in prange(len(pairs)):
-        i, j = pairs[pair]
-        order = np.concatenate(
-            (np.arange(starts[i], starts[i + 1]), np.arange(starts[j], starts[j + 1]))
-        )
-        both = 2 * prior
-        add_rows(both, units, order)
-        total = both.sum()
-        # who gets the smaller part does not matter: z changes no more than its sign
-        n_pins = min(sizes[starts[i] : starts[i + 1]].sum(), sizes[starts[j] : starts[j + 1]].sum())
-        chosen, given, bounds = np.empty_like(order), np.empty_like(prior), np.empty_like(prior)
-        state = seeds[pair]
-        for permutation in range(n_permutations):
-            n_chosen, state = deal(order, sizes, n_pins, state, chosen)
-            given[:] = prior
-            add_rows(given, units, chosen[:n_chosen])
-            max_z[pair, permutation] = _largest_z(given, both, total, four_term, bounds)
-    return max_z
+def _count_reached(
+    tests: Sequence[_Test],
+    pairs: NDArray,
+    seeds: NDArray,
+    cuts: NDArray,
+    n_permutations: int,
+    block: slice,
+) -> NDArray[np.int64]:
+    """How many permutations of each pair of a block reach its cuts, (n_cuts, 1 + S, m).
 
-
-@njit(error_model="numpy")
-def _largest_z(a, both, total, four_term, bounds):  # pragma: no cover  (compiled)
-    r"""Largest absolute z-score of ``a`` and ``both - a``; ``total`` is the sum of both.
-
-    Both have the prior in them. With :math:`r = p / q` the ratio of the odds and v the variance,
-    :math:`z^2 = \log^2 r / v`. As :math:`\log^2 r \le (p - q)^2 / (p q)`, logarithms are taken
-    only of clusters whose bound exceeds the largest found, beginning at the largest bound.
+    By the mean over the S vocabularies, and by each.
     """
-    sum_a = a.sum()
-    sum_b = total - sum_a
-    for c in range(len(a)):
-        b = both[c] - a[c]
-        a_rest, b_rest = sum_a - a[c], sum_b - b
-        spread = (a[c] + b) * a_rest * b_rest  # v p q
-        if four_term:
-            spread += (a_rest + b_rest) * a[c] * b
-        difference = a[c] * b_rest - b * a_rest
-        # neither count nor prior, but for rounding: z = 0
-        bounds[c] = difference * difference / spread if (a[c] > 0) & (b > 0) else 0.0
-    first = 0
-    for c in range(1, len(a)):
-        if bounds[c] > bounds[first]:
-            first = c
-    largest = 0.0
-    for place in range(-1, len(a)):
-        c = first if place < 0 else place
-        if bounds[c] <= largest:
-            continue
-        b = both[c] - a[c]
-        a_rest, b_rest = sum_a - a[c], sum_b - b
-        variance = 1 / a[c] + 1 / b
-        if four_term:
-            variance += 1 / a_rest + 1 / b_rest
-        squared = np.log(a[c] * b_rest / (b * a_rest)) ** 2 / variance
-        if squared > largest:
-            largest = squared
-    return np.sqrt(largest)
+    cuts = cuts[:, :, block, np.newaxis]
+    reached = np.zeros(cuts.shape[:-1], np.int64)
+    total = 0.0
+    for vocabulary, test in enumerate(tests, 1):
+        shuffled = test.shuffled_max_z(pairs[block], seeds[block], n_permutations)
+        total += shuffled
+        reached[:, vocabulary] = np.sum(shuffled >= cuts[:, vocabulary], axis=-1)
+    reached[:, 0] = np.sum(total / len(tests) >= cuts[:, 0], axis=-1)
+    return reached

@@ -1,29 +1,34 @@
 """A study: one set of parameters, and the steps of the paper computed from it.
 
 Each step is a function of `visprof.steps` whose arguments name what it needs: other steps,
-parameters, or ``folder`` (a folder of its own). ``Study(...)["map_numbers"]`` therefore computes
-what Table 1 needs and nothing else. A step's value is kept on disk under a key made of its
-parameters, the keys of the steps it needs, and the source of the code it reaches: change one
-parameter and only what follows from it is computed again, whichever chapter asks. What
-the algorithm draws is drawn `n_seeds` times, by as many seeds (see `visprof.steps.registry`).
+parameters, ``folder`` (a folder of its own) or ``client`` (of a cluster).
+``Study(...)["map_numbers"]`` therefore computes what Table 1 needs and nothing else. A step's value
+is kept on disk under a key made of its parameters, the keys of the steps it needs, and the source
+of the code it reaches: change one parameter and only what follows from it is computed again,
+whichever chapter asks. What the algorithm draws is drawn `n_seeds` times, by as many seeds (see
+`visprof.steps.registry`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import json
 import logging
+import platform
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from visprof import memo, sizing, trace
+from visprof import cluster, memo, sizing, trace
+from visprof.blocks import Client, map_blocks
 from visprof.digests import digest
 from visprof.intervals import Estimate
 from visprof.machine import machine_version
@@ -54,6 +59,9 @@ class Study:
         Folder in which steps are kept; by default one in ``_build/cache`` of the checkout, or of
         the working folder where the package is installed elsewhere. What another machine has
         rounded is not taken for this one's: each has its own.
+    client : distributed.Client, optional
+        Of a cluster that does what can be cut into blocks (`visprof.blocks`), whose workers see
+        `home`, and the data, by the same paths. No number depends on it.
     **changes
         Parameters that differ from the preset's; None leaves the preset's value. What is left to
         the preset is fitted to the data when it is first needed (see `visprof.sizing`).
@@ -71,11 +79,19 @@ class Study:
     8
     """
 
-    def __init__(self, preset: str = "demo", home: str | Path | None = None, **changes: Any):
+    def __init__(
+        self,
+        preset: str = "demo",
+        home: str | Path | None = None,
+        client: Client | None = None,
+        **changes: Any,
+    ):
         self.asked = preset_parameters(preset, changes)
         self.preset = preset
         self.given = frozenset(name for name, value in changes.items() if value is not None)
-        self.home = Path(home) if home is not None else _default_home()
+        self.client = client
+        self.home = Path(home) if home is not None else _default_home(client)
+        self._waits = True  # for what another process computes
         # by step and start; those of another start than the first are kept for one start at a time
         self._values: dict[tuple[str, int | None], Any] = {}
         self._passing: dict[tuple[str, int | None], Any] = {}
@@ -87,7 +103,8 @@ class Study:
     def of_page(cls, variables: Mapping[str, Any]) -> Study:
         """The study of a page: of its variable ``preset``, and of all named as parameters are.
 
-        So a page has every parameter that it was given, whether its own cell lists it or not.
+        So a page has every parameter that it was given, whether its own cell lists it or not; and
+        the cluster that the book is built with, if there is one.
 
         Parameters
         ----------
@@ -98,7 +115,8 @@ class Study:
         -------
         Study
         """
-        return cls(variables["preset"], **given_parameters(variables))
+        client = cluster.client_of_page()
+        return cls(variables["preset"], client=client, **given_parameters(variables))
 
     @cached_property
     def fit(self) -> sizing.Fit:
@@ -191,7 +209,9 @@ class Study:
             function = find_step(name, self)
             if is_kept(function):
                 folder = self._folder(name, start)
-                values[at] = memo.keep(folder, lambda: self._compute(name, function, start))
+                values[at] = memo.keep(
+                    folder, lambda: self._compute(name, function, start), self._waits
+                )
             else:
                 values[at] = self._compute(name, function, start)
         return values[at]
@@ -240,10 +260,10 @@ class Study:
                     parts[needed] = self._fingerprint(self.data) if self.data else ""
                 elif needed == "weights":
                     parts[needed] = self._fingerprint(self._weights) if self._weights else ""
-                elif needed != "folder":
-                    parts[needed] = repr(getattr(self, needed))
-                else:  # values may name files in the step's folder: not valid from another home
+                elif needed == "folder":  # values may name files in it: not valid elsewhere
                     parts[needed] = str(self.home.resolve())
+                elif needed != "client":  # who computes a value does not change it
+                    parts[needed] = repr(getattr(self, needed))
             self._keys[at] = digest(json.dumps(parts, sort_keys=True))
         return self._keys[at]
 
@@ -277,7 +297,7 @@ class Study:
         values = {}
         for needed in inspect.signature(function).parameters:
             if needed in steps and needed != steps[needed]:
-                values[needed] = [self._value(steps[needed], of) for of in self.starts]
+                values[needed] = self._every_value(steps[needed])
             elif needed in steps:
                 values[needed] = self._value(needed, start)
             elif needed == "start":
@@ -293,6 +313,43 @@ class Study:
             value = function(**values)
         log.info("%s%s: computed in %.1f s", name, seed, time.perf_counter() - begin)
         return value
+
+    def _every_value(self, name: str) -> list[Any]:
+        """Value of a step by start; with a cluster, each start's is computed by a worker."""
+        if self.client is not None:
+            self._keep_starts(name)
+        return [self._value(name, start) for start in self.starts]
+
+    def _keep_starts(self, name: str) -> None:
+        """Let workers compute what is not kept yet of a step's values, one start each."""
+        due = {start: self._due(name, start, set()) for start in self.starts}
+        for step in dict.fromkeys(step for needed in due.values() for step in needed):
+            if not self._is_drawn(step):  # the same for all starts: here, and once
+                self._value(step, self.starts[0])
+        starts = [start for start, steps in due.items() if any(map(self._is_drawn, steps))]
+        if len(starts) > 1:
+            with trace.computing(f"{name}, {len(starts)} seeds on the cluster"):
+                keep_start = partial(_keep_start, self, name, Path.cwd())
+                deque(map_blocks(keep_start, starts, self.client), maxlen=0)
+
+    def _due(self, name: str, start: int, seen: set[tuple[str, int | None]]) -> list[str]:
+        """Steps that must be computed and kept for a value, each after what it needs."""
+        at = (name, start if self._is_drawn(name) else None)
+        function = find_step(name, self)
+        is_there = is_kept(function) and memo.is_there(self._folder(name, start))
+        if at in seen or at in self._values or is_there:
+            return []
+        seen.add(at)
+        found: list[str] = []
+        for argument, needed in needed_steps(function).items():
+            for of in (start,) if argument == needed else self.starts:
+                found += self._due(needed, of, seen)
+        return [*found, name] if is_kept(function) else found
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As a worker gets it: without the client, and without values, which it finds at home."""
+        nothing: dict[str, Any] = {"client": None, "_values": {}, "_passing": {}}
+        return self.__dict__ | nothing | {"home": self.home.resolve()}
 
     @property
     def _weights(self) -> str:
@@ -338,15 +395,37 @@ class Study:
             fitted = {choice.name: str(choice) for choice in self.fit.choices}
             parameters = dataclasses.asdict(self.parameters)
             Ledger(ledger).write(
-                numbers, parameters, self.preset, fitted, self["data_digest"], confirms
+                numbers, parameters, self.preset, fitted, self["data_digest"], confirms, self.engine
             )
+
+    @property
+    def engine(self) -> dict[str, Any]:
+        """What computes, for provenance; empty if it is this process alone."""
+        return {} if self.client is None else cluster.engine(self.client)
 
 
 def _version(function: Callable[..., Any]) -> str:
     return memo.code_version(function.__module__, function.__name__)
 
 
-def _default_home() -> Path:
+def _keep_start(study: Study, name: str, folder: Path, start: int) -> None:
+    """Compute what a step's value at a start is made of, on a worker, and keep it at home.
+
+    A worker waits for nobody, since who holds a lock may wait for this very worker: then there is
+    nothing kept, and who asked for it finds it missing and waits.
+    """
+    if not study.home.is_dir():
+        raise FileNotFoundError(
+            f"a worker on {platform.node()} does not see {study.home}; workers must have that "
+            "folder of kept steps, and the data, by the same paths as who asks"
+        )
+    study._waits = False
+    with contextlib.chdir(folder), contextlib.suppress(memo.InUseError):
+        study._value(name, start)
+
+
+def _default_home(client: Client | None = None) -> Path:
     checkout = Path(__file__).resolve().parent.parent
     base = checkout if (checkout / "pyproject.toml").exists() else Path.cwd()
-    return base / "_build" / "cache" / machine_version()[:12]
+    machines = machine_version() if client is None else cluster.machines(client)
+    return base / "_build" / "cache" / machines[:12]

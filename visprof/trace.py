@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
-    "FILES", "STEP", "TRACE", "computing", "note_inputs", "noted_computation", "noted_inputs",
-    "tracing",
+    "FILES", "STEP", "TRACE", "computing", "note_inputs", "note_progress", "noted_computation",
+    "noted_inputs", "tracing",
 ]  # fmt: skip
 
 TRACE = "VISPROF_TRACE"  # environment variable: the file that is written to
@@ -83,6 +83,12 @@ def computing(what: str) -> Iterator[None]:
         _append({"computing": None})
 
 
+def note_progress(done: int, total: int) -> None:
+    """Write down how many blocks of what is being computed are done; a hundred times at most."""
+    if done * 100 // total > (done - 1) * 100 // total:
+        _append({"blocks": f"{done:,} of {total:,} blocks"})
+
+
 def noted_computation(trace: Path) -> tuple[str, float] | None:
     """Return what is being computed, and since when (seconds, as of `time.time`); None if nothing.
 
@@ -90,8 +96,13 @@ def noted_computation(trace: Path) -> tuple[str, float] | None:
     """
     last: dict[str, Any] = {}
     for note in _notes(trace):
-        last = note if "computing" in note else last
-    return (last["computing"], last["since"]) if last.get("computing") else None
+        if "computing" in note:
+            last = note
+        elif "blocks" in note:
+            last = last | note
+    if not last.get("computing"):
+        return None
+    return ", ".join(last[of] for of in ("computing", "blocks") if of in last), last["since"]
 
 
 def _append(note: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from visprof import processes
 from visprof._extras import needs
 from visprof.architectures import Backbone
 from visprof.backbones import load_backbone
@@ -92,8 +93,11 @@ def train_on_folders(
     device: str = "auto",
     folder: str | Path | None = None,
     progress: bool = True,
-) -> Training:
+) -> Training | None:
     """Train a Siamese network on photographs in class folders; rank others by it (Table 1).
+
+    Several processes (`visprof.processes.joined`) train all layers as one. They must see the same
+    folders.
 
     Parameters
     ----------
@@ -124,7 +128,8 @@ def train_on_folders(
 
     Returns
     -------
-    Training
+    Training or None
+        Of several processes, the first has it.
 
     Raises
     ------
@@ -133,7 +138,7 @@ def train_on_folders(
     ValueError
         If an argument is out of range, the network's weights are missing or broken, a folder holds
         no class, a picture cannot be read, or the folder `out` holds a training with other
-        settings; the message says which.
+        settings; the message says which. If several processes are to train the last layer alone.
     OSError
         If something cannot be written.
     FloatingPointError
@@ -142,17 +147,21 @@ def train_on_folders(
     if layers not in LAYERS:
         raise ValueError(f"layers must be one of {', '.join(LAYERS)}, not {layers!r}")
     check_whole(classifier_iterations, "classifier_iterations", 1)
+    if layers == "last" and processes.count() > 1:
+        raise ValueError("layers='last' is trained by one process; more have nothing to share")
     device, out = usable_device(device), Path(out)
     out.mkdir(parents=True, exist_ok=True)
     scenes = read_scenes(train)
     tested = None if test is None else read_scenes(test)
     labels, start = scenes["label"].to_numpy(), time.perf_counter()
+    progress = progress and processes.is_first()
     n_workers, common = os.cpu_count() or 1, {"device": device, "progress": progress}
 
     def inputs_of(part: str, photographs: pd.DataFrame, network: Backbone) -> Any:
-        pixels = decode_pictures(
-            photographs["image"].tolist(), network, out / f"{part}.pixels", n_workers, progress
-        )
+        with processes.first_alone():
+            pixels = decode_pictures(
+                photographs["image"].tolist(), network, out / f"{part}.pixels", n_workers, progress
+            )
         return decoded_inputs(pixels, device)
 
     found: dict[str, Any] = {"classes": len(set(labels)), "photographs": len(labels)}
@@ -160,11 +169,12 @@ def train_on_folders(
         names, codes = np.unique(labels, return_inverse=True)
         trunk = untrained_alexnet(names, settings.random_state, image_size or 224)
         inputs = inputs_of("train", scenes, trunk)
-        classifier_log = train_classifier(
-            trunk, inputs, codes, n_iterations=classifier_iterations,
-            batch_size=settings.batch_size, random_state=settings.random_state,
-            precision=settings.precision, checkpoint=out / "classifier.checkpoint", **common,
-        )  # fmt: skip
+        with processes.first_alone():  # the others take its weights from the checkpoint
+            classifier_log = train_classifier(
+                trunk, inputs, codes, n_iterations=classifier_iterations,
+                batch_size=settings.batch_size, random_state=settings.random_state,
+                precision=settings.precision, checkpoint=out / "classifier.checkpoint", **common,
+            )  # fmt: skip
         found["classifier"] = classifier_log.to_dict("list")
     else:
         trunk = load_backbone(backbone, weights, image_size)
@@ -183,14 +193,17 @@ def train_on_folders(
         checkpoint=out / "siamese.checkpoint", **common,
     )  # fmt: skip
     hours = (time.perf_counter() - began) / 3600
+    if tested is not None:
+        learnt = test_features
+        if layers == "all":
+            learnt, _ = embed_decoded(trunk, test_inputs, len(tested), **common)
+    if not processes.is_first():
+        return None
     network = out / f"{name}.pt"
     with replacing(network) as file:
         torch.save({key: of.cpu() for key, of in model.state_dict().items()}, file)
     table = {}
     if tested is not None:
-        learnt = test_features
-        if layers == "all":
-            learnt, _ = embed_decoded(trunk, test_inputs, len(tested), **common)
         embeddings = {
             **with_hybrids(cnn, siamese_outputs(model, learnt)),
             "untrained": siamese_outputs(untrained, test_features),
@@ -209,6 +222,7 @@ def train_on_folders(
         "settings": dataclasses.asdict(settings), "hours_of_training": hours,
         "hours": (time.perf_counter() - start) / 3600, "torch": torch.__version__,
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+        "processes": processes.count(),
         "log": log.to_dict("list"), "table": table,
     }  # fmt: skip
     record = write_training(name, found, out if folder is None else folder)

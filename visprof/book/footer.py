@@ -47,7 +47,8 @@ class PageProvenance:
     precision : str
         Of its networks.
     made_by : dict
-        See `visprof.results.provenance`: versions of the code and of packages, and the machine.
+        See `visprof.results.provenance`: versions of the code and of packages, and the machine;
+        with a cluster also the ``engine`` (see `visprof.cluster.engine`).
     date : str
         Day on which the page was made, in UTC.
     seconds, peak_bytes : float, int
@@ -101,7 +102,7 @@ class PageProvenance:
             fitted=fitted,
             data="" if study is None else _data(settled, study["data_digest"]),
             precision=settled.get("precision", ""),
-            made_by=provenance(),
+            made_by=provenance() | ({"engine": study.engine} if study and study.engine else {}),
             date=datetime.now(UTC).date().isoformat(),
             seconds=round(time.time() - psutil.Process().create_time(), 1),
             peak_bytes=_peak_bytes(),
@@ -140,6 +141,11 @@ class PageProvenance:
             f"`{made['tested_packages'][:12]}`, installed packages "
             f"`{made['installed_packages'][:12]}`",
             "machine": as_markdown(describe_hardware(made["machine"])),
+            "engine": "{name} {version}, {workers} workers with {threads} threads".format(
+                **made["engine"]
+            )
+            if "engine" in made
+            else "",
             "made": f"{self.date}, in {self.seconds:.0f} s, with at most "
             f"{self.peak_bytes / 2**20:,.0f} MiB of memory; steps that were kept from an earlier "
             "run are not computed again",

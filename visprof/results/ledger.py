@@ -70,6 +70,7 @@ class Ledger:
         fitted: Mapping[str, str] | None = None,
         data: str = "",
         confirms: Mapping[str, Any] | None = None,
+        engine: Mapping[str, Any] | None = None,
     ) -> None:
         """Add numbers, or replace a page's own; chapters that run at once lose none of each other.
 
@@ -87,6 +88,8 @@ class Ledger:
             Digest of the content of the data; empty where all is simulated.
         confirms : mapping, optional
             Of a confirmation: the commit of its ``rules``, and how many ``times`` it was begun.
+        engine : mapping, optional
+            Where a cluster did blocks of the work: which (see `visprof.cluster.engine`).
 
         Raises
         ------
@@ -103,6 +106,8 @@ class Ledger:
             run["data_sha256"] = data
         if confirms:
             run["confirms"] = dict(confirms)
+        if engine:
+            run["engine"] = dict(engine)
         name = digest(json.dumps(run, sort_keys=True, default=str))
         with FileLock(f"{self.path}.lock"):
             kept = self._kept()

@@ -7,6 +7,7 @@ paper can be checked against the truth, and against a null world in which all us
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import threading
 import time
@@ -22,8 +23,11 @@ import pandas as pd
 from tqdm import tqdm
 
 from visprof._extras import needs
+from visprof.blocks import Client, map_blocks, slices
 from visprof.checks import check_number, check_table, check_whole, listed
-from visprof.files import naming, remove_unfinished, write_whole
+from visprof.digests import digest
+from visprof.files import naming, read_record, remove_unfinished, write_record, write_whole
+from visprof.memo import code_version
 from visprof.scene_groups import scene_groups
 from visprof.sources.painters import SCENE_CLASSES, STYLES, draw_scene
 from visprof.sources.tastes import (
@@ -49,6 +53,7 @@ __all__ = [
 ]
 
 JPEG_QUALITY = 90
+PICTURES_A_BLOCK = 64  # drawn by one process, and kept if others are not
 LICENCE = "BSD-3-Clause (drawn by visprof)"
 FIRST_DAY, LAST_DAY = np.datetime64("2013-01-01"), np.datetime64("2015-12-20")
 ACTIVE_DAY = np.datetime64("2014-07-15")  # every board has a pin on this day or later
@@ -304,13 +309,20 @@ def taste_recovery(world: World, n_pins: Sequence[int]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def write_world(world: World, folder: str | Path, *, size: int = 96, n_jobs: int = 2) -> Path:
+def write_world(
+    world: World,
+    folder: str | Path,
+    *,
+    size: int = 96,
+    n_jobs: int = 2,
+    client: Client | None = None,
+) -> Path:
     """Draw a world's pictures and write its boards.
 
     Writes ``boards/<board>/<n>.jpg``, ``boards/truth.csv`` (image, scene, style) and, last,
-    ``boards/manifest.csv`` (board_id, image, added_at, caption, width, height,
-    licence): where there is a
-    manifest, the boards are complete. The bytes do not depend on `n_jobs`.
+    ``boards/manifest.csv`` (board_id, image, added_at, caption, width, height, licence): where
+    there is a manifest, the boards are complete. The bytes do not depend on who draws them. What
+    an interrupted run has drawn, as ``boards.drawing`` counts it, is not drawn again.
 
     Parameters
     ----------
@@ -322,6 +334,8 @@ def write_world(world: World, folder: str | Path, *, size: int = 96, n_jobs: int
         Side of the pictures in pixels.
     n_jobs : int
         Number of processes, at least 1.
+    client : distributed.Client, optional
+        Of the cluster that draws in their place; its workers see the folder by the same path.
 
     Returns
     -------
@@ -351,7 +365,7 @@ def write_world(world: World, folder: str | Path, *, size: int = 96, n_jobs: int
     tasks = ((boards / p.image, p.scene, p.style, int(p.seed), size) for p in pictures)
     for board in pins["board"].unique():
         (boards / board).mkdir(parents=True, exist_ok=True)
-    _write_pictures(tasks, len(pins), "boards", n_jobs)
+    _write_pictures(tasks, Path(folder), "boards", n_jobs, client)
     with naming(boards / "truth.csv"):
         pins[["image", "scene", "style"]].to_csv(boards / "truth.csv", index=False)
     table = pd.DataFrame({
@@ -368,7 +382,13 @@ def write_world(world: World, folder: str | Path, *, size: int = 96, n_jobs: int
 
 
 def write_scenes(
-    folder: str | Path, *, n_per_class: int, size: int = 96, random_state: int = 0, n_jobs: int = 2
+    folder: str | Path,
+    *,
+    n_per_class: int,
+    size: int = 96,
+    random_state: int = 0,
+    n_jobs: int = 2,
+    client: Client | None = None,
 ) -> Path:
     """Draw labelled scenes, styles uniform, as ``scenes/<class>/<n>.jpg``.
 
@@ -387,6 +407,8 @@ def write_scenes(
         Seed >= 0.
     n_jobs : int
         Number of processes, at least 1.
+    client : distributed.Client, optional
+        Of the cluster that draws in their place; its workers see the folder by the same path.
 
     Returns
     -------
@@ -419,7 +441,7 @@ def write_scenes(
 
     for scene in SCENE_CLASSES:
         (scenes / scene).mkdir(parents=True, exist_ok=True)
-    _write_pictures(tasks(), len(SCENE_CLASSES) * n_per_class, "scenes", n_jobs)
+    _write_pictures(tasks(), Path(folder), "scenes", n_jobs, client)
     for scene in SCENE_CLASSES:
         for path in (scenes / scene).glob("[0-9]" * 5 + ".jpg"):
             if int(path.stem) >= n_per_class:
@@ -527,6 +549,11 @@ def _write_picture(task: Task) -> None:
         path.write_bytes(data)
 
 
+def _write_block(tasks: Sequence[Task]) -> None:
+    for task in tasks:
+        _write_picture(task)
+
+
 def _end_with(parent: int) -> None:
     """End this process when the one that started it does, also where that one is killed.
 
@@ -541,22 +568,54 @@ def _end_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _write_pictures(tasks: Iterable[Task], total: int, what: str, n_jobs: int) -> None:
-    """Write pictures in `n_jobs` processes; a terminal sees a progress bar on stderr."""
+def _write_pictures(
+    tasks: Iterable[Task], folder: Path, what: str, n_jobs: int, client: Client | None = None
+) -> None:
+    """Write pictures by a cluster, or in `n_jobs` processes; a terminal sees a progress bar.
+
+    After an interruption it goes on with the first block that was not done.
+    """
+    tasks = [(path.absolute(), *what_to_draw) for path, *what_to_draw in tasks]
+    blocks = [tasks[block] for block in slices(len(tasks), PICTURES_A_BLOCK)]
+    progress = folder / f"{what}.drawing"
+    same = digest(code_version(__name__, _write_picture.__name__), repr(tasks))
+    n_done = _n_drawn(progress, same, blocks)
+    waiting = blocks[n_done:]
+    bar = tqdm(
+        total=len(tasks), initial=sum(map(len, blocks[:n_done])), desc=f"drawing {what}",
+        unit="picture", disable=True if client else None,
+    )  # fmt: skip
+    with bar:
+        try:
+            for block, _ in zip(waiting, _drawn(waiting, n_jobs, client), strict=True):
+                n_done += 1
+                write_record(progress, {"pictures": same, "blocks": n_done})
+                bar.update(len(block))
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                f"a worker process that drew {what} died, perhaps for want of memory; run the same "
+                "again: what was finished is kept"
+            ) from error
+    progress.unlink(missing_ok=True)
+
+
+def _drawn(blocks: Sequence[Sequence[Task]], n_jobs: int, client: Client | None) -> Iterator[None]:
+    if client is not None:
+        return map_blocks(_write_block, blocks, client)
     workers = joblib.Parallel(
-        n_jobs=n_jobs,
-        return_as="generator_unordered",
-        batch_size=32,
-        initializer=_end_with,
-        initargs=(os.getpid(),),
+        n_jobs=n_jobs, return_as="generator", initializer=_end_with, initargs=(os.getpid(),)
     )
-    done = workers(joblib.delayed(_write_picture)(task) for task in tasks)
-    bar = tqdm(done, total=total, desc=f"drawing {what}", unit="picture", disable=None)
+    return workers(joblib.delayed(_write_block)(block) for block in blocks)
+
+
+def _n_drawn(progress: Path, same: str, blocks: Sequence[Sequence[Task]]) -> int:
+    """Number of blocks, from the first on, that an interrupted run of the same has drawn."""
     try:
-        for _ in bar:  # the work is done by drawing from the generator
-            pass
-    except BrokenProcessPool as error:
-        raise RuntimeError(
-            f"a worker process that drew {what} died, perhaps for want of memory; run the same "
-            "again: steps that were finished are kept"
-        ) from error
+        record = read_record(progress)
+    except (OSError, ValueError):  # there is none, or one that cannot be trusted
+        return 0
+    if record["pictures"] != same:
+        return 0
+    done = blocks[: record["blocks"]]
+    whole = (all(path.exists() for path, *_ in block) for block in done)
+    return sum(itertools.takewhile(bool, whole))

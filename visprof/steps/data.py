@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from visprof import boards, datasheet, duplicates, scenes
+from visprof.blocks import Client
 from visprof.digests import picture_digest
 from visprof.intervals import Estimate
 from visprof.sources import vectors, world
@@ -46,6 +47,7 @@ def data_folder(
     scenes_per_class: int,
     picture_size: int,
     seed: int,
+    client: Client | None = None,
 ) -> Path:
     """Folder with boards (`boards.boards_folder`) and ``scenes/``: one's own, or simulated."""
     if data and not Path(data).is_dir():
@@ -69,8 +71,10 @@ def data_folder(
         caption_words=caption_words,
         random_state=seed,
     )
-    world.write_world(users, folder, size=picture_size)
-    world.write_scenes(folder, n_per_class=scenes_per_class, size=picture_size, random_state=seed)
+    world.write_world(users, folder, size=picture_size, client=client)
+    world.write_scenes(
+        folder, n_per_class=scenes_per_class, size=picture_size, random_state=seed, client=client
+    )
     return folder
 
 
@@ -293,9 +297,12 @@ def drawn_scene_split(
     n_train_scenes: int,
     n_test_scenes: int,
     seed: int,
+    client: Client | None = None,
 ) -> SceneSplit:
     """Drawn scenes, where the reader has no labelled photographs."""
-    world.write_scenes(folder, n_per_class=scenes_per_class, size=picture_size, random_state=seed)
+    world.write_scenes(
+        folder, n_per_class=scenes_per_class, size=picture_size, random_state=seed, client=client
+    )
     return _first_of_each_class(folder / "scenes", n_train_scenes, n_test_scenes)
 
 

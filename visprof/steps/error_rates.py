@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from visprof import shares, significance, ties, vocabulary
+from visprof.blocks import Client
 from visprof.intervals import Estimate
 from visprof.logodds import logits_and_variances
 from visprof.sources.pin_bank import PinBank, draw_users, pin_bank
@@ -176,6 +177,7 @@ def null_pvalues(
     n_null_pairs: int,
     n_permutations: int,
     seed: int,
+    client: Client | None = None,
 ) -> dict[str, list[np.ndarray]]:
     """p-values of users who do not differ, by what their pins are like and what is shuffled.
 
@@ -197,7 +199,9 @@ def null_pvalues(
             ("sessions, pins shuffled", "soft", grouped, {}),
         ):
             test = (world.background[assignment], alpha, n_permutations, variance, seed)
-            _, p = _disjoint_pvalues(world.assignments[assignment], rows[users], *test, **how)
+            _, p = _disjoint_pvalues(
+                world.assignments[assignment], rows[users], *test, client=client, **how
+            )
             found.setdefault(name, []).append(p)
     return found
 
@@ -211,6 +215,7 @@ def power(
     n_power_pairs: int,
     n_permutations: int,
     seed: int,
+    client: Client | None = None,
 ) -> pd.DataFrame:
     """Share of pairs found different, by the strength of tastes and the number of pins.
 
@@ -233,9 +238,10 @@ def power(
             for world, users in worlds:
                 first = np.s_[users, :n_pins]
                 test = (world.background["soft"], alpha, n_permutations, variance, seed)
-                z, p = _disjoint_pvalues(world.assignments["soft"], single[0][first], *test)
+                pins = world.assignments["soft"]
+                z, p = _disjoint_pvalues(pins, single[0][first], *test, client=client)
                 _, by_session = _disjoint_pvalues(
-                    world.assignments["soft"], grouped[0][first], *test, sessions=grouped[1][first]
+                    pins, grouped[0][first], *test, sessions=grouped[1][first], client=client
                 )
                 chosen.setdefault("pins", []).append(ties.at_most(p, LEVEL))
                 chosen.setdefault("Z", []).append(ties.exceeds(z, threshold))

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.stats import false_discovery_control
 
 from visprof import boards, shares, significance, ties
+from visprof.blocks import Client
 from visprof.intervals import Estimate
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.error_rates import LEVEL
@@ -66,6 +67,7 @@ def pair_tests(
     n_tested_pairs: int,
     n_permutations: int,
     seed: int,
+    client: Client | None = None,
 ) -> PairTests:
     """p-values of pairs of analysed users, with pins and with whole sessions shuffled.
 
@@ -80,14 +82,14 @@ def pair_tests(
         words, codes, pairs, [of.background.sum(axis=0, dtype=float) for of in every_assignments],
         alpha, n_permutations, variance, seed,
     )  # fmt: skip
-    by_pin = significance.max_z_pvalues(*test)
+    by_pin = significance.max_z_pvalues(*test, client=client)
     sessions = np.arange(len(codes)) if pin_sessions is None else pin_sessions
     by_session = None
     if pin_sessions is not None:
-        by_session = significance.max_z_pvalues(*test, sessions=sessions)
+        by_session = significance.max_z_pvalues(*test, sessions=sessions, client=client)
     # side by side: the squared distance is the sum over vocabularies
     by_distance = significance.studentised_pvalues(
-        np.concatenate(words, axis=1), codes, pairs, sessions, n_permutations, seed
+        np.concatenate(words, axis=1), codes, pairs, sessions, n_permutations, seed, client=client
     )
     users_of_sessions = codes[np.unique(sessions, return_index=True)[1]]
     per_user = np.bincount(users_of_sessions)

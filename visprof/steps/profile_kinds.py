@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from visprof import boards, prediction, profiles
+from visprof.blocks import Client
 from visprof.steps.data import BoardSplit
 from visprof.steps.registry import step
 
@@ -107,19 +108,29 @@ def split_profiles(
 
 
 def rank_profiles(
-    split: TrainTestProfiles, name: str, n_train: int, distance: str
+    split: TrainTestProfiles,
+    name: str,
+    n_train: int,
+    distance: str,
+    client: Client | None = None,
 ) -> prediction.Ranks:
     """Ranks of all users' test profiles of one kind, as a study of this distance compares them."""
-    return rank_by(split, name, n_train, PROFILES[name].usual(distance))
+    return rank_by(split, name, n_train, PROFILES[name].usual(distance), client)
 
 
-def rank_by(split: TrainTestProfiles, name: str, n_train: int, distance: str) -> prediction.Ranks:
+def rank_by(
+    split: TrainTestProfiles,
+    name: str,
+    n_train: int,
+    distance: str,
+    client: Client | None = None,
+) -> prediction.Ranks:
     """Ranks of all users' test profiles of one kind, by any distance."""
     kind = PROFILES[name]
     pairs = [(split.train[part, n_train], split.test[part]) for part in kind.parts]
     if len(pairs) > 1:
-        return prediction.rank_users(*profiles.join_profiles(pairs, distance))
-    return prediction.rank_users(*pairs[0], distance)
+        return prediction.rank_users(*profiles.join_profiles(pairs, distance), client=client)
+    return prediction.rank_users(*pairs[0], distance, client=client)
 
 
 def drawn_pins(pins: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:

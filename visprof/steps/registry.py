@@ -3,7 +3,9 @@
 What the algorithm draws (the start of k-means, the networks' last layer and pairs, paragraph
 vectors, shuffled pins) is drawn by a seed of its own, the argument ``start``. Data and users stay
 as they are, so the values of several starts show how much of a number is the algorithm's own
-chance. An argument ``every_NAME`` is the list of values of the step NAME, one for each start.
+chance. An argument ``every_NAME`` is the list of values of the step NAME, one for each start. An
+argument ``client`` is that of the cluster that does blocks of the work (`visprof.blocks`), None if
+there is none; no value may depend on it.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from visprof import logodds, profiles, shares, significance
+from visprof.blocks import Client
 from visprof.intervals import Estimate, estimate_over_seeds
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.registry import step
@@ -47,6 +48,7 @@ def pairwise_differences(
     alpha: float,
     variance: str,
     start: int,
+    client: Client | None = None,
 ) -> PairwiseDifferences:
     """Largest absolute log-odds z-score of every pair of analysed users (Eqs. 4-7)."""
     background = assignments.background.sum(axis=0, dtype=float)
@@ -54,8 +56,8 @@ def pairwise_differences(
     users, ours, shuffled = counts_and_shuffled(assignments.analysed, pin_users, user_counts, start)
     return PairwiseDifferences(
         users,
-        logodds.pairwise_max_z(ours, background, alpha, variance),
-        logodds.pairwise_max_z(shuffled, background, alpha, variance),
+        logodds.pairwise_max_z(ours, background, alpha, variance, client=client),
+        logodds.pairwise_max_z(shuffled, background, alpha, variance, client=client),
     )
 
 

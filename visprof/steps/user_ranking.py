@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from visprof import rank_scores
+from visprof.blocks import Client
 from visprof.intervals import (
     Estimate,
     estimate_over_seeds,
@@ -29,7 +30,10 @@ IN_FIGURE_6 = ("image", "text", "mean embedding", "file facts")
 
 @step
 def reciprocal_ranks(
-    train_test_profiles: TrainTestProfiles, train_sizes: tuple[int, ...], distance: str
+    train_test_profiles: TrainTestProfiles,
+    train_sizes: tuple[int, ...],
+    distance: str,
+    client: Client | None = None,
 ) -> pd.DataFrame:
     """Rank of each user by profile and training pins.
 
@@ -39,7 +43,7 @@ def reciprocal_ranks(
     tables = []
     for name in train_test_profiles.kinds():
         for n_train in train_sizes:
-            ranks = rank_profiles(train_test_profiles, name, n_train, distance)
+            ranks = rank_profiles(train_test_profiles, name, n_train, distance, client)
             columns = {"profile": name, "n_train": n_train, "user": train_test_profiles.users}
             found = {"rank": ranks.middle, "reciprocal_rank": 1 / ranks.middle}
             bounds = {"optimistic": ranks.optimistic, "pessimistic": ranks.pessimistic}
