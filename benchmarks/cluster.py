@@ -19,7 +19,6 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
-import dask
 import numpy as np
 import psutil
 
@@ -110,7 +109,6 @@ def begin_cluster(n_workers: int) -> Any:
     began = ExitStack()
     began.enter_context(cluster.open_cluster(f"local:{n_workers}"))
     Finalize(None, began.close, exitpriority=100)  # before this process ends its children
-    dask.config.refresh()  # what lets this process in
     client = cluster.client_of_page()
     client.wait_for_workers(n_workers)
     return client

@@ -11,7 +11,6 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
-import dask
 import distributed
 import nbformat
 import numpy as np
@@ -39,14 +38,12 @@ ENGINE = {"name": "Dask", "version": distributed.__version__, "workers": 2, "thr
 def client():
     """The client of two worker processes, as a page gets it."""
     with cluster.open_cluster("local:2"):
-        dask.config.refresh()  # a page's process begins with what lets it in
         found = cluster.client_of_page()
         assert cluster.client_of_page() is found
         found.wait_for_workers(2)
         yield found
         found.close()
     cluster._connected.cache_clear()
-    dask.config.refresh()
 
 
 def noted(folder: Path, block: int) -> tuple[int, int]:

@@ -157,15 +157,14 @@ def _local_cluster(where: str) -> Iterator[tuple[str, dict[str, str]]]:
         for name in set(os.environ) - before:
             del os.environ[name]
         own = cluster.security
-        begin = "DASK_DISTRIBUTED__COMM__TLS__"
-        yield (
-            cluster.scheduler_address,
-            {
-                f"{begin}CA_FILE": own.tls_ca_file,
-                f"{begin}CLIENT__KEY": own.tls_client_key,
-                f"{begin}CLIENT__CERT": own.tls_client_cert,
-            },
-        )
+        credentials = {
+            "distributed.comm.tls.ca-file": own.tls_ca_file,
+            "distributed.comm.tls.client.key": own.tls_client_key,
+            "distributed.comm.tls.client.cert": own.tls_client_cert,
+        }
+        names = [f"DASK_{key.upper().replace('.', '__').replace('-', '_')}" for key in credentials]
+        with dask.config.set(credentials):  # for this process; the environment is for its children
+            yield cluster.scheduler_address, dict(zip(names, credentials.values(), strict=True))
 
 
 @contextmanager
