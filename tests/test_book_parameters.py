@@ -82,7 +82,7 @@ KNOWN = {
         ),
         (
             {"preset": "huge"},
-            "preset is 'huge'; known: demo, tiny, boards, travel, vectors, paper, own",
+            "preset is 'huge'; known: demo, tiny, boards, travel, vectors, paper-size, paper, own",
         ),
     ],
 )

@@ -330,10 +330,14 @@ def visits(request, browser, built_book) -> dict[str, list[str]]:
     wrong = {"console": [], "requests": [], "theme": [], "layout": [], "axe": []}
     screen, looks = SCREENS[request.param]
     inside = (built_book.as_uri(), "data:", "blob:")
+    context = browser.new_context(**screen)
+    page = context.new_page()  # one for all: a window takes as long to open as a page to show
+    asked, complaints = listen(page)
     for file in sorted(files):
-        context = browser.new_context(**screen)
-        page = context.new_page()
-        asked, complaints = listen(page)
+        asked.clear()
+        complaints.clear()
+        page.set_viewport_size(screen["viewport"])
+        page.emulate_media(color_scheme=screen["color_scheme"])
         show(page, file)
         found = {"theme": [], "layout": [], "axe": []}
         for look in looks:
@@ -350,11 +354,11 @@ def visits(request, browser, built_book) -> dict[str, list[str]]:
                 page.emulate_media(color_scheme=colours)
                 page.evaluate(SETTLED)
                 found["axe"] += [f"{colours}: {node}" for node in violations(axe, page, rules)]
-        found["console"] = complaints
+        found["console"] = complaints.copy()
         found["requests"] = [url for url in asked if not url.startswith(inside)]
         for kind, items in found.items():
             wrong[kind] += [f"{file.relative_to(built_book)}: {item}" for item in items]
-        context.close()
+    context.close()
     return wrong
 
 

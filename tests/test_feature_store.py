@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -193,7 +194,7 @@ SCRIPT = """
     import torch
     from visprof import embedding, feature_store
     from visprof.backbones import load_backbone
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(sys.argv.pop(1)))
     embedding._BATCHES_PER_SAVE = 2
     folder, sleeps, *images = sys.argv[1:]
     append = feature_store.Shard.append
@@ -213,7 +214,10 @@ SCRIPT = """
 def start(folder, *lists, sleeps=0.2):
     """Processes that each embed a list, and begin together."""
     script, pipes = textwrap.dedent(SCRIPT), {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    commands = [[sys.executable, "-c", script, folder, sleeps, *images] for images in lists]
+    commands = [
+        [sys.executable, "-c", script, torch.get_num_threads(), folder, sleeps, *images]
+        for images in lists  # Numba may have changed the threads here
+    ]
     processes = [
         subprocess.Popen(list(map(str, command)), text=True, **pipes) for command in commands
     ]

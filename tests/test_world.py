@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 from visprof.backbones import load_backbone
 from visprof.scene_groups import scene_groups
-from visprof.sources import world as world_module
+from visprof.sources import drawing
 from visprof.sources.world import (
     SCENE_CLASSES,
     STYLES,
@@ -363,7 +363,7 @@ class TestFiles:
     def test_a_dead_worker_is_told_in_one_line(self, tmp_path):
         tasks = [(_Deadly(), SCENE_CLASSES[0], STYLES[0], 0, 16)] * 2
         with pytest.raises(RuntimeError, match="died, perhaps for want of memory") as caught:
-            world_module._write_pictures(tasks, tmp_path, "boards", n_jobs=2)
+            drawing.write_pictures(tasks, tmp_path, "boards", n_jobs=2)
         assert str(caught.value) == (
             "a worker process that drew boards died, perhaps for want of memory; run the same "
             "again: what was finished is kept"
@@ -375,7 +375,7 @@ class TestFiles:
     def test_what_was_drawn_before_an_interruption_is_not_drawn_again(
         self, tmp_path, monkeypatch, spoilt, n_drawn_again
     ):
-        draw, drawn = world_module.draw_scene, []
+        draw, drawn = drawing.draw_scene, []
 
         def dying(*what):
             drawn.append(what)
@@ -383,8 +383,8 @@ class TestFiles:
                 raise KeyboardInterrupt
             return draw(*what)
 
-        monkeypatch.setattr(world_module, "PICTURES_A_BLOCK", 4)
-        monkeypatch.setattr(world_module, "draw_scene", dying)
+        monkeypatch.setattr(drawing, "PICTURES_A_BLOCK", 4)
+        monkeypatch.setattr(drawing, "draw_scene", dying)
         world, folder, size = simulate_world(2, 8), tmp_path / "cut", 16
         with pytest.raises(KeyboardInterrupt):
             write_world(world, folder, size=size, n_jobs=1)

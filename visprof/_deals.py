@@ -76,7 +76,8 @@ def deal(order, sizes, n_pins, state, chosen):  # pragma: no cover  (compiled)
             place -= 1
         if abs(n_dealt - n_pins) < nearest:
             n_chosen, nearest = place, abs(n_dealt - n_pins)
-            chosen[:place] = order[:place]
+            for unit in range(place):
+                chosen[unit] = order[unit]
         if nearest == 0:
             break
     return n_chosen, state
@@ -96,46 +97,78 @@ def add_rows(total, units, rows):  # pragma: no cover  (compiled)
             total[k] += a[k]
 
 
+# What is done with a pair is a function of its own: in a parallel one, numba would look for loops
+# to share out in every line, and take twice as long to compile.
+
+
+@njit
+def _units_of(starts, i, j):  # pragma: no cover  (compiled)
+    """Units of two users."""
+    n_first, n_second = starts[i + 1] - starts[i], starts[j + 1] - starts[j]
+    units = np.empty(n_first + n_second, np.int64)
+    for unit in range(n_first):
+        units[unit] = starts[i] + unit
+    for unit in range(n_second):
+        units[n_first + unit] = starts[j] + unit
+    return units
+
+
+@njit
+def _n_pins(sizes, starts, user):  # pragma: no cover  (compiled)
+    n = np.int64(0)
+    for unit in range(starts[user], starts[user + 1]):
+        n += sizes[unit]
+    return n
+
+
 @njit(parallel=True, cache=True)
 def reached_distances(
     units, sizes, starts, pairs, cuts, seeds, n_permutations
 ):  # pragma: no cover  (compiled)
     """How many deals of each pair reach its cut, and how many part the sessions as the data do."""
-    reached, alike = np.zeros((2, len(pairs)), np.int64)
+    reached, alike = np.zeros(len(pairs), np.int64), np.zeros(len(pairs), np.int64)
     for pair in prange(len(pairs)):
-        i, j = pairs[pair]
-        order = np.concatenate(
-            (np.arange(starts[i], starts[i + 1]), np.arange(starts[j], starts[j + 1]))
-        )
-        first, n_first = starts[i], starts[i + 1] - starts[i]
-        both, n_both, squared_sizes = np.zeros(units.shape[1]), np.int64(0), np.int64(0)
-        add_rows(both, units, order)
-        for unit in order:
-            n_both += sizes[unit]
-            squared_sizes += sizes[unit] ** 2
-        n_pins = sizes[first : first + n_first].sum()
-        # who gets the smaller part does not matter: the distance is the same
-        n_pins = min(n_pins, n_both - n_pins)
-        chosen, dealt = np.empty_like(order), np.empty_like(both)
-        state = seeds[pair]
-        for _ in range(n_permutations):
-            n_chosen, state = deal(order, sizes, n_pins, state, chosen)
-            dealt[:] = 0
-            add_rows(dealt, units, chosen[:n_chosen])
-            n_dealt, squared, n_own = np.int64(0), np.int64(0), 0
-            for unit in chosen[:n_chosen]:
-                n_dealt += sizes[unit]
-                squared += sizes[unit] ** 2
-                n_own += first <= unit < first + n_first
-            n_rest = n_both - n_dealt
-            spread = squared / n_dealt**2 + (squared_sizes - squared) / n_rest**2
-            mean, total = 1 / n_both, 0.0
-            for k in range(len(both)):
-                # the part's distance from the mean of both, of which the rest's is a multiple
-                total += (dealt[k] / n_dealt - both[k] * mean) ** 2
-            reached[pair] += total * (n_both / n_rest) ** 2 >= cuts[pair] * spread
-            same = n_own == n_first and n_chosen == n_first
-            alike[pair] += same or (n_own == 0 and n_chosen == len(order) - n_first)
+        reached[pair], alike[pair] = _reached_by_pair(
+            units, sizes, starts, pairs[pair, 0], pairs[pair, 1], cuts[pair], seeds[pair],
+            n_permutations,
+        )  # fmt: skip
+    return reached, alike
+
+
+@njit
+def _reached_by_pair(
+    units, sizes, starts, i, j, cut, state, n_permutations
+):  # pragma: no cover  (compiled)
+    """How many deals of two users reach a cut, and how many part the sessions as the data do."""
+    order, first, n_first = _units_of(starts, i, j), starts[i], starts[i + 1] - starts[i]
+    both, n_both, squared_sizes = np.zeros(units.shape[1]), np.int64(0), np.int64(0)
+    add_rows(both, units, order)
+    for unit in order:
+        n_both += sizes[unit]
+        squared_sizes += sizes[unit] ** 2
+    # who gets the smaller part does not matter: the distance is the same
+    n_pins = min(_n_pins(sizes, starts, i), _n_pins(sizes, starts, j))
+    chosen, dealt = np.empty_like(order), np.empty_like(both)
+    reached, alike = 0, 0
+    for _ in range(n_permutations):
+        n_chosen, state = deal(order, sizes, n_pins, state, chosen)
+        for k in range(len(dealt)):
+            dealt[k] = 0
+        add_rows(dealt, units, chosen[:n_chosen])
+        n_dealt, squared, n_own = np.int64(0), np.int64(0), 0
+        for unit in chosen[:n_chosen]:
+            n_dealt += sizes[unit]
+            squared += sizes[unit] ** 2
+            n_own += first <= unit < first + n_first
+        n_rest = n_both - n_dealt
+        spread = squared / n_dealt**2 + (squared_sizes - squared) / n_rest**2
+        mean, total = 1 / n_both, 0.0
+        for k in range(len(both)):
+            # the part's distance from the mean of both, of which the rest's is a multiple
+            total += (dealt[k] / n_dealt - both[k] * mean) ** 2
+        reached += total * (n_both / n_rest) ** 2 >= cut * spread
+        same = n_own == n_first and n_chosen == n_first
+        alike += same or (n_own == 0 and n_chosen == len(order) - n_first)
     return reached, alike
 
 
@@ -146,23 +179,32 @@ def shuffled_max_z(
     """Largest absolute z-score of each pair in each permutation, (m, n_permutations)."""
     max_z = np.empty((len(pairs), n_permutations))
     for pair in prange(len(pairs)):
-        i, j = pairs[pair]
-        order = np.concatenate(
-            (np.arange(starts[i], starts[i + 1]), np.arange(starts[j], starts[j + 1]))
-        )
-        both = 2 * prior
-        add_rows(both, units, order)
-        total = both.sum()
-        # who gets the smaller part does not matter: z changes no more than its sign
-        n_pins = min(sizes[starts[i] : starts[i + 1]].sum(), sizes[starts[j] : starts[j + 1]].sum())
-        chosen, given, bounds = np.empty_like(order), np.empty_like(prior), np.empty_like(prior)
-        state = seeds[pair]
-        for permutation in range(n_permutations):
-            n_chosen, state = deal(order, sizes, n_pins, state, chosen)
-            given[:] = prior
-            add_rows(given, units, chosen[:n_chosen])
-            max_z[pair, permutation] = _largest_z(given, both, total, four_term, bounds)
+        _max_z_of_pair(
+            units, sizes, starts, pairs[pair, 0], pairs[pair, 1], prior, four_term, seeds[pair],
+            max_z[pair],
+        )  # fmt: skip
     return max_z
+
+
+@njit
+def _max_z_of_pair(
+    units, sizes, starts, i, j, prior, four_term, state, max_z
+):  # pragma: no cover  (compiled)
+    """Fill in the largest absolute z-score of two users in each permutation."""
+    order, both = _units_of(starts, i, j), np.empty_like(prior)
+    for c in range(len(prior)):
+        both[c] = 2 * prior[c]
+    add_rows(both, units, order)
+    total = both.sum()
+    # who gets the smaller part does not matter: z changes no more than its sign
+    n_pins = min(_n_pins(sizes, starts, i), _n_pins(sizes, starts, j))
+    chosen, given, bounds = np.empty_like(order), np.empty_like(prior), np.empty_like(prior)
+    for permutation in range(len(max_z)):
+        n_chosen, state = deal(order, sizes, n_pins, state, chosen)
+        for c in range(len(prior)):
+            given[c] = prior[c]
+        add_rows(given, units, chosen[:n_chosen])
+        max_z[permutation] = _largest_z(given, both, total, four_term, bounds)
 
 
 @njit(error_model="numpy")

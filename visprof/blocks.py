@@ -14,12 +14,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from numba import set_num_threads
 from tqdm import tqdm
 
 from visprof import trace
 from visprof._extras import needs
-from visprof._numba import NUMBA_NUM_THREADS
+from visprof._numba import NUMBA_NUM_THREADS, set_num_threads
 from visprof.digests import digest
 from visprof.machine import environment_version, thread_settings, threads_as
 from visprof.memo import SOURCES

@@ -300,54 +300,75 @@ def _count_rows(points: _Points, block: slice) -> NDArray[np.int64]:
     return counts
 
 
+# What is done with a row is a function of its own: in a parallel one, numba would look for loops to
+# share out in every line, and take twice as long to compile.
+
+
 @njit(parallel=True, cache=True)
 def _preference(profiles, pictures, owners, blocks, starts):  # pragma: no cover  (compiled)
     """AUC of each user, of pictures that stand by block."""
     auc = np.empty(len(profiles))
     for user in prange(len(profiles)):
-        squares, far = np.empty(pictures.shape[1]), np.empty(len(pictures))
-        for row in range(len(pictures)):
-            far[row] = _squared_distance(profiles[user], pictures[row], squares)
-        total, n_compared = 0.0, 0
-        for own in np.flatnonzero(owners == user):
-            low, high = far[own] - TIE * far[own], far[own] + TIE * far[own]
-            farther, n_others = 0, 0  # one not nearer counts one half, and one farther the other
-            for row in range(starts[blocks[own]], starts[blocks[own] + 1]):
-                other = owners[row] != user
-                n_others += other
-                farther += other * ((far[row] >= low) + (far[row] > high))
-            if n_others:
-                total += farther / (2 * n_others)
-                n_compared += 1
-        auc[user] = total / n_compared if n_compared else np.nan
+        auc[user] = _auc(user, profiles[user], pictures, owners, blocks, starts)
     return auc
 
 
-@njit(parallel=True, cache=True, fastmath={"reassoc"})
+@njit
+def _auc(user, profile, pictures, owners, blocks, starts):  # pragma: no cover  (compiled)
+    """AUC of a user."""
+    squares, far = np.empty(pictures.shape[1]), np.empty(len(pictures))
+    for row in range(len(pictures)):
+        far[row] = _squared_distance(profile, pictures[row], squares)
+    total, n_compared = 0.0, 0
+    for own in range(len(owners)):
+        if owners[own] != user:
+            continue
+        low, high = far[own] - TIE * far[own], far[own] + TIE * far[own]
+        farther, n_others = 0, 0  # one not nearer counts one half, and one farther the other
+        for row in range(starts[blocks[own]], starts[blocks[own] + 1]):
+            other = owners[row] != user
+            n_others += other
+            farther += other * ((far[row] >= low) + (far[row] > high))
+        if n_others:
+            total += farther / (2 * n_others)
+            n_compared += 1
+    return total / n_compared if n_compared else np.nan
+
+
+@njit(parallel=True, cache=True)
 def _count_nearer(
     products, high, low, own, train, own_test, test, nearer, tied
 ):  # pragma: no cover  (compiled)
     """Count test profiles nearer than the own one, and tied ones, in a block of scores."""
-    n = products.shape[1]
     for i in prange(products.shape[0]):
-        for first in range(0, n, _LOOK):
-            columns = range(first, min(first + _LOOK, n))
-            surely, perhaps = np.float32(0), np.float32(0)  # counts; floats let the loop vectorise
+        counts = _count_row(products[i], high, low, own[i], train[i], own_test[i], test)
+        nearer[i] += counts[0]
+        tied[i] += counts[1]
+
+
+@njit(fastmath={"reassoc"})
+def _count_row(products, high, low, own, train, own_test, test):  # pragma: no cover  (compiled)
+    """Test profiles that are nearer to a user than the own one, and tied ones."""
+    n, nearer, tied = len(products), 0, 0
+    for first in range(0, n, _LOOK):
+        columns = range(first, min(first + _LOOK, n))
+        surely, perhaps = np.float32(0), np.float32(0)  # counts; floats let the loop vectorise
+        for j in columns:
+            surely += np.float32(high[j] - products[j] < own)
+            perhaps += np.float32(low[j] - products[j] <= own)
+        nearer += np.int64(surely)
+        if perhaps > surely:
+            squares = np.empty(train.shape[0])
+            limit = _squared_distance(train, own_test, squares)
             for j in columns:
-                surely += np.float32(high[j] - products[i, j] < own[i])
-                perhaps += np.float32(low[j] - products[i, j] <= own[i])
-            nearer[i] += np.int64(surely)
-            if perhaps > surely:
-                squares = np.empty(train.shape[1])
-                limit = _squared_distance(train[i], own_test[i], squares)
-                for j in columns:
-                    sure = high[j] - products[i, j] < own[i]
-                    if not sure and low[j] - products[i, j] <= own[i]:
-                        squared = _squared_distance(train[i], test[j], squares)
-                        if abs(squared - limit) <= TIE * limit:
-                            tied[i] += 1
-                        else:
-                            nearer[i] += squared < limit
+                sure = high[j] - products[j] < own
+                if not sure and low[j] - products[j] <= own:
+                    squared = _squared_distance(train, test[j], squares)
+                    if abs(squared - limit) <= TIE * limit:
+                        tied += 1
+                    else:
+                        nearer += squared < limit
+    return nearer, tied
 
 
 @njit(cache=True)

@@ -368,19 +368,30 @@ def _rank_positives(
     """Fill `ranks` with the rank of each query's positives; return average precisions."""
     average_precision = np.empty(len(queries))
     for row in prange(len(queries)):
-        query = queries[row]
-        own = item_of[query]
-        # |x - y|^2 orders as |y|^2 / 2 - x.y for a given query x
-        far = half_norms - products[row]
-        positives = _positives(far, query, item_of, codes, members, starts)
-        if _in_doubt(far, own, half_norms[own], positives[0], copies[own]):
-            exact = _exact_distances(x, query, first)
-            positives_exact = _positives(exact, query, item_of, codes, members, starts)
-            average_precision[row] = _rank(exact, positives_exact, 0.0, own, copies, ranks[row])
-        else:
-            norm = half_norms[own]  # that `far` lacks
-            average_precision[row] = _rank(far, positives, norm, own, copies, ranks[row])
+        average_precision[row] = _rank_query(
+            products[row], half_norms, queries[row], x, first, item_of, copies, codes, members,
+            starts, ranks[row],
+        )  # fmt: skip
     return average_precision
+
+
+# A function of its own: in a parallel one, numba would look for loops to share out in every line,
+# and take twice as long to compile.
+@njit
+def _rank_query(
+    products, half_norms, query, x, first, item_of, copies, codes, members, starts, ranks
+):  # pragma: no cover  (compiled)
+    """Fill `ranks` with the ranks of a query's positives; return its average precision."""
+    own, far = item_of[query], np.empty_like(half_norms)
+    for item in range(len(far)):  # |x - y|^2 orders as |y|^2 / 2 - x.y for a given query x
+        far[item] = half_norms[item] - products[item]
+    positives = _positives(far, query, item_of, codes, members, starts)
+    if _in_doubt(far, own, half_norms[own], positives[0], copies[own]):
+        exact = _exact_distances(x, query, first)
+        positives_exact = _positives(exact, query, item_of, codes, members, starts)
+        return _rank(exact, positives_exact, 0.0, own, copies, ranks)
+    # the norm is what `far` lacks
+    return _rank(far, positives, half_norms[own], own, copies, ranks)
 
 
 @njit

@@ -362,7 +362,9 @@ def _train(words, starts, model, window, epochs, state):  # pragma: no cover  (c
     for some in (model.word_vectors, vectors):
         for row in range(len(some)):
             state = _draw_vector(some[row], 1.0, state)
-    longest = np.diff(starts).max()
+    longest = 0
+    for row in range(n):
+        longest = max(longest, starts[row + 1] - starts[row])
     kept, mean, error = np.empty(longest, np.int64), np.empty(size), np.empty(size)
     for epoch in range(epochs):
         for row in range(n):
@@ -381,20 +383,27 @@ def _infer(words, starts, model, window, epochs, seed):  # pragma: no cover  (co
     vectors = np.zeros((n, size))
     for row in prange(n):
         document = words[starts[row] : starts[row + 1]]
-        if len(document) > 0:
-            state = mixed(seed + GOLDEN)
-            for word in document:
-                state = mixed((state ^ np.uint64(word)) + GOLDEN)
-            state = _draw_vector(vectors[row], 0.5, state)
-            kept, mean = np.empty(len(document), np.int64), np.empty(size)
-            error = np.empty(size)
-            for epoch in range(epochs):
-                done = epoch / max(epochs - 1, 1)
-                rate = _FIRST_RATE - (_FIRST_RATE - _LAST_RATE) * done
-                state = _learn(
-                    document, vectors[row], model, window, rate, False, state, kept, mean, error
-                )
+        _infer_one(document, vectors[row], model, window, epochs, seed)
     return vectors
+
+
+# A function of its own: in a parallel one, numba would look for loops to share out in every line,
+# and take twice as long to compile.
+@njit
+def _infer_one(document, vector, model, window, epochs, seed):  # pragma: no cover  (compiled)
+    """Learn the vector of a caption; one without words stays as it is."""
+    if len(document) == 0:
+        return
+    state = mixed(seed + GOLDEN)
+    for word in document:
+        state = mixed((state ^ np.uint64(word)) + GOLDEN)
+    state = _draw_vector(vector, 0.5, state)
+    kept = np.empty(len(document), np.int64)
+    mean, error = np.empty(len(vector)), np.empty(len(vector))
+    for epoch in range(epochs):
+        done = epoch / max(epochs - 1, 1)
+        rate = _FIRST_RATE - (_FIRST_RATE - _LAST_RATE) * done
+        state = _learn(document, vector, model, window, rate, False, state, kept, mean, error)
 
 
 @njit
@@ -423,12 +432,14 @@ def _learn(
         state += GOLDEN
         width = 1 + int(uniform(state) * window)
         first, last = max(0, place - width), min(n_kept, place + width + 1)
-        mean[:] = vector
+        for c in range(len(mean)):
+            mean[c] = vector[c]
         for other in range(first, last):
             if other != place:
                 _add(mean, model.word_vectors[kept[other]])
-        mean /= last - first  # the caption stands in for the predicted word
-        error[:] = 0.0
+        for c in range(len(mean)):
+            mean[c] /= last - first  # the caption stands in for the predicted word
+            error[c] = 0.0
         _predict(kept[place], 1.0, mean, model, rate, words_too, error)
         for _ in range(_NEGATIVES):
             state += GOLDEN

@@ -456,22 +456,31 @@ def _shares(d0: ArrayLike, d1: ArrayLike, d2: ArrayLike) -> tuple[NDArray, ...]:
     return 1 - d1 / d2, (d1 - d0) / d2, d0 / d2, (d2 - d1) / of_sessions
 
 
+# What is done with a session, or a deal, is a function of its own: in a parallel one, numba would
+# look for loops to share out in every line, and take twice as long to compile.
+
+
 @njit(parallel=True, cache=True)
 def _session_sums(pins, order, starts, chosen, origin):  # pragma: no cover  (compiled)
     """Sum of the pins of each session, from the origin; their squared distances from their mean."""
-    d = len(origin)
-    sums, within = np.zeros((len(chosen), d)), np.empty(len(chosen))
+    sums, within = np.zeros((len(chosen), len(origin))), np.empty(len(chosen))
     for s in prange(len(chosen)):
         rows = order[starts[chosen[s]] : starts[chosen[s] + 1]]
-        for row in rows:
-            for c in range(d):
-                sums[s, c] += pins[row, c] - origin[c]
-        mean, squares = sums[s] / len(rows), np.zeros(d)
-        for row in rows:
-            for c in range(d):
-                squares[c] += (pins[row, c] - origin[c] - mean[c]) ** 2
-        within[s] = squares.sum()
+        within[s] = _sum_session(pins, rows, origin, sums[s])
     return sums, within
+
+
+@njit
+def _sum_session(pins, rows, origin, sums):  # pragma: no cover  (compiled)
+    """Add up the pins of a session; return their squared distances from their mean."""
+    for row in rows:
+        for c in range(len(origin)):
+            sums[c] += pins[row, c] - origin[c]
+    squares = np.zeros(len(origin))
+    for row in rows:
+        for c in range(len(origin)):
+            squares[c] += (pins[row, c] - origin[c] - sums[c] / len(rows)) ** 2
+    return squares.sum()
 
 
 @njit(parallel=True, cache=True)
@@ -484,19 +493,17 @@ def _dealt_ratios(
     """
     ratios = np.empty(len(seeds))
     ratios[0] = _ratio(sizes, within, sums, owners, squares, n_users)
-    start = owners.copy()
-    _swap(start, sizes, n_users, n_swaps, seeds[0])
+    start = _swapped(owners, sizes, n_users, n_swaps, seeds[0])
     for deal in prange(1, len(seeds)):
-        dealt = start.copy()
-        _swap(dealt, sizes, n_users, n_swaps, seeds[deal])
+        dealt = _swapped(start, sizes, n_users, n_swaps, seeds[deal])
         ratios[deal] = _ratio(sizes, within, sums, dealt, squares, n_users)
     return ratios
 
 
 @njit
-def _swap(owners, sizes, n_users, n_swaps, state):  # pragma: no cover  (compiled)
+def _swapped(before, sizes, n_users, n_swaps, state):  # pragma: no cover  (compiled)
     """Let sessions change owners in pairs, unless it leaves one fewer than two effective ones."""
-    n, squared = np.zeros((2, n_users), np.int64)
+    owners, n, squared = before.copy(), np.zeros(n_users, np.int64), np.zeros(n_users, np.int64)
     for s in range(len(sizes)):
         n[owners[s]] += sizes[s]
         squared[owners[s]] += sizes[s] ** 2
@@ -514,6 +521,7 @@ def _swap(owners, sizes, n_users, n_swaps, state):  # pragma: no cover  (compile
         if i != j and n_i**2 >= 2 * squared_i and n_j**2 >= 2 * squared_j:
             n[i], squared[i], n[j], squared[j] = n_i, squared_i, n_j, squared_j
             owners[a], owners[b] = j, i
+    return owners
 
 
 @njit

@@ -6,29 +6,19 @@ paper can be checked against the truth, and against a null world in which all us
 
 from __future__ import annotations
 
-import functools
-import itertools
-import os
-import threading
-import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from visprof._extras import needs
-from visprof.blocks import Client, map_blocks, slices
+from visprof.blocks import Client
 from visprof.checks import check_number, check_table, check_whole, listed
-from visprof.digests import digest
-from visprof.files import naming, read_record, remove_unfinished, write_record, write_whole
-from visprof.memo import code_version
+from visprof.files import naming, remove_unfinished, write_whole
 from visprof.scene_groups import scene_groups
+from visprof.sources.drawing import Task, write_pictures
 from visprof.sources.painters import SCENE_CLASSES, STYLES, draw_scene
 from visprof.sources.tastes import (
     BASE_SPREAD,
@@ -37,9 +27,6 @@ from visprof.sources.tastes import (
     draw_repeats,
     draw_taste,
 )
-
-with needs("nets"):
-    import cv2
 
 __all__ = [
     "SCENE_CLASSES",
@@ -52,8 +39,6 @@ __all__ = [
     "write_world",
 ]
 
-JPEG_QUALITY = 90
-PICTURES_A_BLOCK = 64  # drawn by one process, and kept if others are not
 LICENCE = "BSD-3-Clause (drawn by visprof)"
 FIRST_DAY, LAST_DAY = np.datetime64("2013-01-01"), np.datetime64("2015-12-20")
 ACTIVE_DAY = np.datetime64("2014-07-15")  # every board has a pin on this day or later
@@ -365,7 +350,7 @@ def write_world(
     tasks = ((boards / p.image, p.scene, p.style, int(p.seed), size) for p in pictures)
     for board in pins["board"].unique():
         (boards / board).mkdir(parents=True, exist_ok=True)
-    _write_pictures(tasks, Path(folder), "boards", n_jobs, client)
+    write_pictures(tasks, Path(folder), "boards", n_jobs, client)
     with naming(boards / "truth.csv"):
         pins[["image", "scene", "style"]].to_csv(boards / "truth.csv", index=False)
     table = pd.DataFrame({
@@ -441,7 +426,7 @@ def write_scenes(
 
     for scene in SCENE_CLASSES:
         (scenes / scene).mkdir(parents=True, exist_ok=True)
-    _write_pictures(tasks(), Path(folder), "scenes", n_jobs, client)
+    write_pictures(tasks(), Path(folder), "scenes", n_jobs, client)
     for scene in SCENE_CLASSES:
         for path in (scenes / scene).glob("[0-9]" * 5 + ".jpg"):
             if int(path.stem) >= n_per_class:
@@ -517,105 +502,3 @@ def _write_caption(scene: str, style: str, share: float, rng: np.random.Generato
     if rng.random() < 0.5:
         words = f"{words}, {pick(STYLE_WORDS[style])}"
     return pick(CAPTION_FORMS).format(words)
-
-
-# --------------------------------------------------------------------------------------- files
-
-Task = tuple[Path, str, str, int | tuple[int, ...], int]  # file, scene, style, seed, size
-
-
-@functools.cache
-def _keep_freed_memory() -> None:
-    """Let malloc keep what is freed instead of handing frames back to the system one by one.
-
-    glibc does so for blocks smaller than the largest that was freed so far. Otherwise the frames'
-    memory is paged in anew for every picture, a quarter of the time of drawing.
-    """
-    np.empty(2**24, np.uint8)
-
-
-def _write_picture(task: Task) -> None:
-    path, scene, style, seed, size = task
-    _keep_freed_memory()
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # on pictures as small as these a second thread costs more than it gives
-    try:
-        picture = draw_scene(scene, style, seed, size)
-        quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-        _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality)
-    finally:
-        cv2.setNumThreads(threads)
-    with naming(path):
-        path.write_bytes(data)
-
-
-def _write_block(tasks: Sequence[Task]) -> None:
-    for task in tasks:
-        _write_picture(task)
-
-
-def _end_with(parent: int) -> None:
-    """End this process when the one that started it does, also where that one is killed.
-
-    It would else wait for minutes for more to do.
-    """
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _write_pictures(
-    tasks: Iterable[Task], folder: Path, what: str, n_jobs: int, client: Client | None = None
-) -> None:
-    """Write pictures by a cluster, or in `n_jobs` processes; a terminal sees a progress bar.
-
-    After an interruption it goes on with the first block that was not done.
-    """
-    tasks = [(path.absolute(), *what_to_draw) for path, *what_to_draw in tasks]
-    blocks = [tasks[block] for block in slices(len(tasks), PICTURES_A_BLOCK)]
-    progress = folder / f"{what}.drawing"
-    same = digest(code_version(__name__, _write_picture.__name__), repr(tasks))
-    n_done = _n_drawn(progress, same, blocks)
-    waiting = blocks[n_done:]
-    bar = tqdm(
-        total=len(tasks), initial=sum(map(len, blocks[:n_done])), desc=f"drawing {what}",
-        unit="picture", disable=True if client else None,
-    )  # fmt: skip
-    with bar:
-        try:
-            for block, _ in zip(waiting, _drawn(waiting, n_jobs, client), strict=True):
-                n_done += 1
-                write_record(progress, {"pictures": same, "blocks": n_done})
-                bar.update(len(block))
-        except BrokenProcessPool as error:
-            raise RuntimeError(
-                f"a worker process that drew {what} died, perhaps for want of memory; run the same "
-                "again: what was finished is kept"
-            ) from error
-    progress.unlink(missing_ok=True)
-
-
-def _drawn(blocks: Sequence[Sequence[Task]], n_jobs: int, client: Client | None) -> Iterator[None]:
-    if client is not None:
-        return map_blocks(_write_block, blocks, client)
-    workers = joblib.Parallel(
-        n_jobs=n_jobs, return_as="generator", initializer=_end_with, initargs=(os.getpid(),)
-    )
-    return workers(joblib.delayed(_write_block)(block) for block in blocks)
-
-
-def _n_drawn(progress: Path, same: str, blocks: Sequence[Sequence[Task]]) -> int:
-    """Number of blocks, from the first on, that an interrupted run of the same has drawn."""
-    try:
-        record = read_record(progress)
-    except (OSError, ValueError):  # there is none, or one that cannot be trusted
-        return 0
-    if record["pictures"] != same:
-        return 0
-    done = blocks[: record["blocks"]]
-    whole = (all(path.exists() for path, *_ in block) for block in done)
-    return sum(itertools.takewhile(bool, whole))
