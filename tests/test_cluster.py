@@ -28,7 +28,7 @@ from visprof.cli import main
 from visprof.intervals import Estimate
 from visprof.machine import machine_version
 from visprof.results.ledger import Ledger
-from visprof.sources import world
+from visprof.sources import drawing, world
 from visprof.study import Study
 
 ENGINE = {"name": "Dask", "version": distributed.__version__, "workers": 2, "threads": 2}
@@ -164,7 +164,7 @@ def test_workers_with_other_code_are_refused(client, monkeypatch):
 
 @pytest.mark.slow
 def test_pictures_are_drawn_the_same_by_workers(client, tmp_path, monkeypatch):
-    monkeypatch.setattr(world, "PICTURES_A_BLOCK", 5)
+    monkeypatch.setattr(drawing, "PICTURES_A_BLOCK", 5)
     monkeypatch.chdir(tmp_path)  # workers are elsewhere
     users = world.simulate_world(3, 4, random_state=1)
     drawn = {}

@@ -60,6 +60,13 @@ def write_pictures(
         If a file cannot be written (the disk is full, say); the message names it.
     RuntimeError
         If a worker process died.
+
+    Examples
+    --------
+    >>> tasks = [(Path(f"{seed}.jpg"), "lake", "golden_hour", seed, 32) for seed in (1, 2)]
+    >>> write_pictures(tasks, Path(), "lakes", n_jobs=1)
+    >>> sorted(path.name for path in Path().glob("*"))
+    ['1.jpg', '2.jpg']
     """
     tasks = [(path.absolute(), *what_to_draw) for path, *what_to_draw in tasks]
     blocks = [tasks[block] for block in slices(len(tasks), PICTURES_A_BLOCK)]
