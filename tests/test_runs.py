@@ -245,7 +245,7 @@ def test_what_pages_load_is_kept_once_for_all_runs(tmp_path):
         own = tmp_path / name / "html" / "_static"
         (own / "mathjax").mkdir(parents=True)
         (own / "mathjax" / "tex.js").write_text(content)
-        runs._share_static(own, tmp_path)
+        runs._share_static(own, tmp_path / "_static", own.parent)
         assert (own / "mathjax" / "tex.js").read_text() == content
     assert len(list((tmp_path / "_static").iterdir())) == 2
 

@@ -45,7 +45,6 @@ name: str = "a"  # a word"""
 from visprof.intervals import Estimate
 from visprof.results.ledger import Ledger
 assert (size, name) != (2, "b"), "of size two there is no <b>"
-print("executed", size, name)
 Ledger(ledger).write({"size": Estimate(float(size), size - 1.0, size + 1.0)}, {}, "tiny")""",
     "hide-input",
 )  # fmt: skip

@@ -245,7 +245,9 @@ def _sweep(options: argparse.Namespace) -> int:
     from visprof.book.sweep import run_sweep
     from visprof.cluster import open_cluster
 
-    given = _given(options)
+    named = {"preset": options.preset, "data": options.data}
+    # a path may have a comma: these are one value
+    given = _given(options) | {name: [value] for name, value in named.items() if value}
     where = options.out, options.name, _root(options)
     with open_cluster(options.cluster):
         sweep = run_sweep(options.chapter, given, *where, options.number, sys.stderr)

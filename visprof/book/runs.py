@@ -47,7 +47,7 @@ with needs("book"):
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Run", "checked_values", "read_run", "run_chapter", "run_name"]
+__all__ = ["STATIC", "Run", "checked_values", "read_run", "run_chapter", "run_name"]
 
 NUMBERS, RECORD, INPUTS = "numbers.json", "run.json", "inputs.json"
 STATIC = "_static"  # what pages load: of a page, and beside all runs
@@ -105,6 +105,7 @@ def run_chapter(
     head: str = "",
     *,
     anew: bool = True,
+    static: str | Path | None = None,
 ) -> Run:
     """Execute one chapter into a folder of its own, which appears when all of it is there.
 
@@ -127,6 +128,8 @@ def run_chapter(
     anew : bool
         Execute it also if a run is there that would come out the same: of the same text,
         parameters, code, files and packages, on the same machine.
+    static : path, optional
+        Where what pages load is kept, once for all runs; by default beside the run.
 
     Returns
     -------
@@ -182,7 +185,8 @@ def run_chapter(
         save_figures(nbformat.read(notebook, as_version=4), folder / FIGURES)
         (folder / f"{NUMBERS}.lock").unlink(missing_ok=True)
         render_page(root, page.path, notebook, folder / "html", partial)
-        _share_static(folder / "html" / STATIC, out)
+        shared = out / STATIC if static is None else Path(static)
+        _share_static(folder / "html" / STATIC, shared, target / "html")
         steps = (what.split(", ")[0] for what in noted_computations(partial / "trace"))
         defaults = {n: of.default for n, of in page.parameters.items() if n != "ledger"}
         record = {
@@ -249,24 +253,33 @@ def _is_made_of(folder: Path, inputs: Mapping[str, str]) -> bool:
         return False
 
 
-def _share_static(own: Path, runs: Path) -> None:
-    """Keep what a page loads (scripts, styles, mathematics: 31 MB) once beside all runs.
+def _share_static(own: Path, shared: Path, html: Path) -> None:
+    """Keep what a page loads (scripts, styles, mathematics: 31 MB) once for all runs.
 
     A run has a link to it, which copies of the run's folder follow (``cp -rL``, ``zip -r``).
+
+    Parameters
+    ----------
+    own : Path
+        The folder that a run has made for itself.
+    shared : Path
+        Where such folders are kept, by what they hold.
+    html : Path
+        Folder of the run's pages when it is in its place.
     """
     if not own.is_dir():
         return
     files = sorted(path for path in own.rglob("*") if path.is_file())
     named = (text for path in files for text in (str(path.relative_to(own)), file_digest(path)))
-    shared = runs / STATIC / digest(*named)
-    shared.parent.mkdir(exist_ok=True)
+    kept = shared / digest(*named)
+    shared.mkdir(parents=True, exist_ok=True)
     try:
-        own.rename(shared)
+        own.rename(kept)
     except OSError:  # it is there
-        if not shared.is_dir():
+        if not kept.is_dir():
             raise
         shutil.rmtree(own)
-    own.symlink_to(Path("..", "..", STATIC, shared.name))  # as seen from the run's pages
+    own.symlink_to(seen_from(html, kept))
 
 
 def _reject_other(target: Path, chapter: str, values: Mapping[str, Any]) -> None:

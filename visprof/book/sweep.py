@@ -24,13 +24,12 @@ from visprof.book.compare import differing_parameters
 from visprof.book.errors import BookError
 from visprof.book.page import Page, find_chapter, read_page
 from visprof.book.parameters import Parameter, check_parameters
-from visprof.book.runs import Run, checked_values, run_chapter, run_name
+from visprof.book.runs import STATIC, Run, checked_values, run_chapter, run_name
 from visprof.book.sweep_page import sweep_page
 from visprof.figures import setting_intervals, use_book_style
-from visprof.figures.files import figure_files
+from visprof.figures.files import figure_svg
 from visprof.files import write_whole
 from visprof.intervals import Estimate
-from visprof.mime import SVG
 from visprof.rank_scores import holm, randomisation_test
 from visprof.results.diagnosis import diagnose
 from visprof.results.headline import headline_first
@@ -91,8 +90,8 @@ class Sweep:
             rows.append(
                 {
                     **{name: row[name] for name in self.varied},
-                    self.number or "number": "" if value is None else f"{value:.4g}",
-                    "difference": "" if difference is None else f"{difference:+.4g}",
+                    self.number or "number": f"{value:.4g}" if value else "",
+                    "difference": f"{difference:+.4g}" if difference else "first" if value else "",
                     "p": "" if np.isnan(row["p"]) else f"{row['p']:.3g}",
                     "diagnosis": row["diagnosis"],
                 }
@@ -183,7 +182,7 @@ def run_sweep(
     told = {of: ",".join(map(str, values)) for of, values in lists.items()}
     folder = Path(out) / run_name(page.name, told, name)
     _begin(folder, page.name, lists)
-    runs, errors = _run_settings(root, page, settings, lists, folder / "runs", stream)
+    runs, errors = _run_settings(root, page, settings, lists, folder, stream)
     found = _summary(folder, settings, lists, runs, errors, number)
     _write(found, runs, lists)
     return found
@@ -281,16 +280,19 @@ def _run_settings(
     page: Page,
     settings: Sequence[Mapping[str, Any]],
     lists: Mapping[str, list[Any]],
-    out: Path,
+    folder: Path,
     stream: TextIO | None,
 ) -> tuple[list[Run | None], list[str]]:
     """The run of each setting, None where it failed; and why it did, in a line."""
+    out, static = folder / "runs", folder.parent / STATIC
     runs: list[Run | None] = []
     errors = []
     for place, setting in enumerate(settings, start=1):
         head = f"[{place}/{len(settings)}] {_in_words(setting, lists)}"
         try:
-            run = run_chapter(page.name, setting, out, None, root, stream, head, anew=False)
+            run = run_chapter(
+                page.name, setting, out, None, root, stream, head, anew=False, static=static
+            )
         except (BookError, FileNotFoundError, ValueError) as error:
             # parameters are listed before the reason, a traceback is named after it
             lines = str(error).splitlines()
@@ -412,8 +414,8 @@ def _write(sweep: Sweep, runs: Sequence[Run | None], lists: Mapping[str, list[An
         write_whole(sweep.folder / name, table.to_csv(index=False).encode())
     if sweep.number:
         use_book_style()
-        drawn = figure_files(setting_intervals(_labelled(sweep), sweep.number))
-        write_whole(sweep.folder / FIGURE, drawn[SVG].encode())
+        drawn = figure_svg(setting_intervals(_labelled(sweep), sweep.number))
+        write_whole(sweep.folder / FIGURE, drawn.encode())
     chapter = json.loads((sweep.folder / RECORD).read_text("utf-8"))["chapter"]
     same = [f"{name}={values[0]}" for name, values in lists.items() if len(values) == 1]
     links = [

@@ -174,7 +174,7 @@ def user_values(
     values = pd.concat(by_seed, ignore_index=True)
     return pd.DataFrame(
         {
-            "profile": values["profile"].map(slug),
+            "profile": values["profile"].map({of: slug(of) for of in values["profile"].unique()}),
             "n_train": values["n_train"],
             "seed": values["seed"],
             "user": values["user"],
