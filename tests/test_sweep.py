@@ -141,10 +141,12 @@ def test_shared_steps_are_computed_once_and_differences_are_those_of_users(root,
         Study("tiny", tmp_path / "home", n_clusters=k, distance=of, drawn=False, n_seeds=2)
         for k, of in settings
     ]
-    n_runs = sweep.log.groupby("step").size()
+    n_runs = (sweep.log["times"] > 0).groupby(sweep.log["step"]).sum()
     for step, n in n_runs.items():
         if is_kept(find_step(step, studies[0])):
             assert n == len({of.key(step) for of in studies}), step
+    assert n_runs.min() == 1  # nothing was kept from before
+    assert "steps that they need, 0 were kept from before" in sweep.told[1]
     assert n_runs["pins"] == n_runs["board_split"] == 1
     assert n_runs["visual_vocabulary"] == 3
     assert n_runs["reciprocal_ranks"] == 6

@@ -252,6 +252,7 @@ def _sweep(options: argparse.Namespace) -> int:
     with open_cluster(options.cluster):
         sweep = run_sweep(options.chapter, given, *where, options.number, sys.stderr)
     print("\n\n".join([_text(sweep.shown), *sweep.told]), end="\n\n")
+    print(f"{sweep.page}  the page")
     for file, what in sweep.files.items():
         print(f"{sweep.folder / file}  {what}")
     return 1 if sweep.failed else 0

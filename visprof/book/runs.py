@@ -47,7 +47,9 @@ with needs("book"):
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["STATIC", "Run", "checked_values", "read_run", "run_chapter", "run_name"]
+__all__ = [
+    "INPUTS", "STATIC", "Run", "checked_values", "read_run", "run_chapter", "run_name",
+]  # fmt: skip
 
 NUMBERS, RECORD, INPUTS = "numbers.json", "run.json", "inputs.json"
 STATIC = "_static"  # what pages load: of a page, and beside all runs

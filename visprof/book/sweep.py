@@ -2,7 +2,7 @@
 
 A sweep is a folder with ``runs/`` (a run each, see `visprof.book.runs`), ``index.html`` (its page,
 which needs no network), ``table.csv`` (what the page shows, in numbers), ``numbers.csv`` (all
-numbers of all runs), ``log.csv`` (which step was computed for which run), the figure, and
+numbers of all runs), ``log.csv`` (how often each step was computed for which run), the figure, and
 ``sweep.json`` (the chapter and the values). What runs share is computed for the first that needs
 it, and read by the others, as all runs keep their steps in one folder (`visprof.study`).
 """
@@ -24,16 +24,18 @@ from visprof.book.compare import differing_parameters
 from visprof.book.errors import BookError
 from visprof.book.page import Page, find_chapter, read_page
 from visprof.book.parameters import Parameter, check_parameters
-from visprof.book.runs import STATIC, Run, checked_values, run_chapter, run_name
+from visprof.book.runs import INPUTS, STATIC, Run, checked_values, run_chapter, run_name
 from visprof.book.sweep_page import sweep_page
 from visprof.figures import setting_intervals, use_book_style
 from visprof.figures.files import figure_svg
-from visprof.files import write_whole
+from visprof.files import read_record, write_whole
 from visprof.intervals import Estimate
 from visprof.rank_scores import holm, randomisation_test
 from visprof.results.diagnosis import diagnose
 from visprof.results.headline import headline_first
 from visprof.results.users import NotPairedError, paired_differences, user_scores
+from visprof.steps import VARIANTS
+from visprof.trace import STEP
 
 __all__ = ["Sweep", "run_sweep", "split_values"]
 
@@ -57,7 +59,8 @@ class Sweep:
         are not paired) and p, of a randomisation test over users, adjusted for all settings (Holm);
         diagnosis, in words; run, the name of its folder, empty where it failed.
     log : DataFrame
-        A row a step and run: run, step, times (once a seed).
+        A row a run and step that it needs: run, step, times that it was computed for this run (once
+        a seed; 0: it was kept).
     """
 
     folder: Path
@@ -101,24 +104,25 @@ class Sweep:
     @property
     def told(self) -> list[str]:
         """What the table is, and how often steps were computed: paragraphs."""
-        runs, steps = len(self.table) - self.failed, self.log.groupby("step").size()
+        n_runs = (self.log["times"] > 0).groupby(self.log["step"]).sum()
+        kept, once, more = (int(of.sum()) for of in (n_runs == 0, n_runs == 1, n_runs > 1))
         return [
             "In parentheses: 95 % intervals. Differences are from the first setting that ran; with "
             "an interval they are paired by user, and p is that of a randomisation test, adjusted "
             "for all settings (Holm).",
-            f"{runs} of {len(self.table)} settings ran. Of {len(steps)} steps that were computed, "
-            f"{int((steps == 1).sum())} were computed for one run alone, and read by the others "
-            "that need them.",
+            f"{len(self.table) - self.failed} of {len(self.table)} settings ran. Of the "
+            f"{len(n_runs)} steps that they need, {kept} were kept from before, {once} were "
+            f"computed for one of them and read by the others, and {more} were computed for "
+            "several, since what they are made of differs, or as they are not kept.",
         ]
 
     @property
     def files(self) -> dict[str, str]:
-        """Files of the folder, and what they are."""
+        """Files that lie beside the page, and what they are."""
         return {
-            "index.html": "the page",
-            "table.csv": "its table in numbers",
+            "table.csv": "the table in numbers",
             "numbers.csv": "all numbers of all runs",
-            "log.csv": "which step was computed for which run",
+            "log.csv": "how often each step was computed for each run",
             FIGURE: "the figure",
         }
 
@@ -150,8 +154,8 @@ def run_sweep(
     root : path
         Folder of the book.
     number : str, optional
-        Key of the number that is compared; by default the first one of those that all runs have
-        that the claims rest on (`visprof.results.headline`).
+        Key of the number that is compared; by default the first one of those that all runs have,
+        by user if they have such, that the claims rest on (`visprof.results.headline`).
     stream : TextIO, optional
         Where to say what is computed meanwhile; by default nothing is said.
 
@@ -350,17 +354,28 @@ def _summary(
     if p_values:
         for place, adjusted in zip(p_values, holm(list(p_values.values())), strict=True):
             rows[place]["p"] = float(adjusted)
-    log = [(run.folder.name, *step) for run in there for step in run.computed.items()]
+    log = [(run.folder.name, *step) for run in there for step in _times_computed(run).items()]
     return Sweep(
         folder, key, pd.DataFrame(rows), pd.DataFrame(log, columns=["run", "step", "times"])
     )
+
+
+def _times_computed(run: Run) -> dict[str, int]:
+    """How many times each step that a run needs was computed for it."""
+    functions = (
+        key.rpartition(".")[2] for key in read_record(run.folder / INPUTS) if key.startswith(STEP)
+    )
+    in_place_of = {of.__name__: step for step, others in VARIANTS.items() for _, of in others}
+    return {in_place_of.get(name, name): 0 for name in functions} | run.computed
 
 
 def _compared_number(runs: Sequence[Run], number: str | None) -> str:
     """Key of the number that is compared, which all runs have."""
     common = [key for key in runs[0].numbers if all(key in run.numbers for run in runs)]
     if number is None and common:
-        return headline_first(common)[0]
+        ranked, users = headline_first(common), runs[0].users
+        by_user = [key for key in ranked if users is not None and _is_of(users, key)]
+        return (by_user or ranked)[0]
     if number not in common:
         what = "a number in common" if number is None else f"a number {number!r}"
         raise ValueError(
@@ -368,6 +383,11 @@ def _compared_number(runs: Sequence[Run], number: str | None) -> str:
             f"{runs[0].folder} lists those of the first"
         )
     return number
+
+
+def _is_of(users: pd.DataFrame, key: str) -> bool:
+    """Whether a number is a mean over users whose values are kept."""
+    return user_scores(users, key) is not None
 
 
 def _difference(first: Run, run: Run, key: str) -> tuple[Estimate, float | None, str]:
@@ -435,5 +455,6 @@ def _write(sweep: Sweep, runs: Sequence[Run | None], lists: Mapping[str, list[An
 
 def _labelled(sweep: Sweep) -> pd.DataFrame:
     """What the figure shows."""
-    told = sweep.table[sweep.varied].astype(str).agg(", ".join, axis=1)
+    rows = sweep.table[sweep.varied].to_dict("records")
+    told = [", ".join(f"{name}={value}" for name, value in row.items()) for row in rows]
     return sweep.table[[*ENDS, *OF_DIFFERENCE[:3]]].assign(setting=told)

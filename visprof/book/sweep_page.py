@@ -49,7 +49,7 @@ th, td {
 }
 thead th { border-bottom-width: 2px; white-space: nowrap; }
 td.number { white-space: nowrap; }
-td.words { min-width: 14rem; }
+td.words { min-width: 20rem; }
 figure { margin: 1rem 0; }
 img {
   display: block; box-sizing: border-box; width: 100%; min-width: 36rem; max-width: 52rem;

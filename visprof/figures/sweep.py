@@ -30,7 +30,7 @@ def setting_intervals(table: pd.DataFrame, number: str) -> Figure:
         Drawn hollow: differences without an interval, which are not paired.
     """
     rows = table.reset_index(drop=True)
-    height = 1.4 + 0.34 * len(rows)
+    height = 1.4 + 0.4 * len(rows)
     figure = Figure(figsize=(8.0, height), layout="constrained", numbers=table)
     left, right = figure.subplots(1, 2, sharey=True)
     differences = rows[["difference", "difference_low", "difference_high"]]
@@ -50,11 +50,5 @@ def setting_intervals(table: pd.DataFrame, number: str) -> Figure:
     labels = figure.label(names, "setting", 36, 2)
     left.set_yticks(range(len(rows)), [labels[name] for name in names])
     left.set(xlabel=number, ylim=(len(rows) - 0.5, -0.5))
-    right.set(xlabel=f"less that of {labels[_first(rows)]}")
+    right.set(xlabel="less that of the first")
     return figure
-
-
-def _first(rows: pd.DataFrame) -> str:
-    """The setting that the others are compared with: the first that has a value."""
-    there = rows.loc[rows["value"].notna(), "setting"]
-    return there.iloc[0] if len(there) else rows["setting"].iloc[0]

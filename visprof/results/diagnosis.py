@@ -48,7 +48,7 @@ def diagnose(numbers: Mapping[str, Estimate], key: str) -> list[str]:
     if is_few(number):
         found.append(f"few {number.unit or 'units'} ({number.n}): the interval is too narrow")
     if (number.sd_seeds or 0) > (number.sd_units or 0):
-        found.append("seeds differ more than units do")
+        found.append(f"seeds differ more than {number.unit or 'units'} do")
     bound = bound_of(key, numbers)
     if bound is not None and number.interval("") and verdict_above(number, bound) != HOLDS:
         found.append(f"the interval does not lie above {bound:.3g}")
