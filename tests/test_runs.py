@@ -210,12 +210,11 @@ def test_absent_data_is_named(root, tmp_path):
 
 def test_long_names_of_runs_are_cut_and_stay_apart(root):
     a, b = (
-        runs._run_name("06-prediction", {"data": f"{'folder/' * 30}{k}", "n": 1}, None)
-        for k in "ab"
+        runs.run_name("06-prediction", {"data": f"{'folder/' * 30}{k}", "n": 1}, None) for k in "ab"
     )
     assert a != b
     assert len(a) == len(b) == runs.LONGEST_NAME
-    foreign = runs._run_name("09-your-boards", {"board": "海の写真" * 40}, None)
+    foreign = runs.run_name("09-your-boards", {"board": "海の写真" * 40}, None)
     assert len(foreign.encode()) <= runs.LONGEST_NAME
     assert re.fullmatch(r"[\w.=,+-]+", a)
 

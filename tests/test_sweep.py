@@ -45,7 +45,7 @@ name: str = "a"  # a word"""
 from visprof.intervals import Estimate
 from visprof.results.ledger import Ledger
 assert (size, name) != (2, "b"), "of size two there is no <b>"
-Ledger(ledger).write({"size": Estimate(float(size), size - 1.0, size + 1.0)}, {}, "tiny")""",
+Ledger(ledger).write({"score": Estimate(float(size), size - 1.0, size + 1.0)}, {}, "tiny")""",
     "hide-input",
 )  # fmt: skip
 
@@ -172,11 +172,13 @@ def test_shared_steps_are_computed_once_and_differences_are_those_of_users(root,
     assert np.isnan(sweep.table["difference"][0])
     assert all("few users (8)" in told for told in sweep.table["diagnosis"])
 
-    other_pins = {**given, "n_test": "4,5"}
-    del other_pins["n_clusters"], other_pins["distance"]
-    parted = run_sweep("02-ranks", other_pins, tmp_path / "out", "parted", root)
-    assert "not paired: other held-out pins, of 8 of 8 users" in parted.table["diagnosis"][1]
-    assert parted.table["difference_low"].isna().all()
+    others = {"n_test": "4,5", "n_pins": "14,20", "drawn": "false", "n_seeds": "1"}
+    parted = run_sweep("02-ranks", others, tmp_path / "out", "parted", root).table
+    assert "not paired: other held-out pins, of 8 of 8 users" in parted["diagnosis"][1]
+    assert parted["difference"].notna().tolist() == [False, True, False, True]
+    assert parted["difference_low"].isna().all()
+    # of these values only one combination cannot be
+    assert parted["diagnosis"][2].startswith("not computed: train_sizes end at 10, which with n_")
 
 
 def test_a_setting_that_fails_loses_no_other_and_a_sweep_goes_on(root, tmp_path, monkeypatch):
@@ -201,7 +203,7 @@ def test_a_setting_that_fails_loses_no_other_and_a_sweep_goes_on(root, tmp_path,
     assert all((sweep.folder / link).exists() for link in local)
     assert "<svg" in (sweep.folder / "figure.svg").read_text()
     numbers = pd.read_csv(sweep.folder / "numbers.csv")
-    assert numbers["number"].tolist() == ["size"] * 3
+    assert numbers["number"].tolist() == ["score"] * 3
 
     # again: only what failed is tried again
     executed = []
@@ -236,7 +238,7 @@ def test_the_command_prints_the_table_and_the_path_of_the_page(root, tmp_path, c
     assert main(["sweep", "3", "-p", "size=1,2", "-p", "name=a,b", *words]) == 1  # one failed
     told = capsys.readouterr()
     lines = [" ".join(line.split()) for line in told.out.splitlines()]
-    assert lines[0] == "size name size difference p diagnosis"
+    assert lines[0] == "size name score difference p diagnosis"
     assert lines[3].startswith("2 a 2 (1 to 3) +1 not paired")
     assert f"{tmp_path / 'out' / 'four' / 'index.html'} the page" in lines
     assert "[4/4] size=2 name=b was not computed" in told.err
