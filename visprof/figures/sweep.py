@@ -50,5 +50,5 @@ def setting_intervals(table: pd.DataFrame, number: str) -> Figure:
     labels = figure.label(names, "setting", 36, 2)
     left.set_yticks(range(len(rows)), [labels[name] for name in names])
     left.set(xlabel=number, ylim=(len(rows) - 0.5, -0.5))
-    right.set(xlabel="less that of the first")
+    right.set(xlabel="difference from the first")
     return figure
