@@ -191,6 +191,16 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
             }),
         ),
         "mrr_leads": (scores(other=["text", "text", "palette", "palette"], n_train=[10, 20] * 2),),
+        "setting_intervals": (
+            pd.DataFrame({
+                "setting": ["25, $x$", "50, $x$", "75, $x$", "failed"],
+                "value": [0.4, 0.5, 0.45, np.nan], "low": [0.3, 0.4, 0.35, np.nan],
+                "high": [0.5, 0.6, 0.55, np.nan], "difference": [np.nan, 0.1, 0.05, np.nan],
+                "difference_low": [np.nan, 0.02, np.nan, np.nan],
+                "difference_high": [np.nan, 0.2, np.nan, np.nan],
+            }),
+            "mrr.image.50",
+        ),
         "recency_curves": (
             scores(pins=["first", "last"] * 2, profile=["image"] * 2 + ["mean embedding"] * 2,
                    n_train=10),

@@ -27,6 +27,7 @@ from visprof.book import execute, render
 from visprof.book.build import build_book, make_ledger
 from visprof.book.errors import BookError
 from visprof.results.ledger import Ledger, estimates
+from visprof.results.users import read_users, users_file
 from visprof.verify import verify
 
 
@@ -236,6 +237,20 @@ def test_the_numbers_of_a_book_are_made_again_without_rendering_it(root, tmp_pat
     page = root / "book" / "01-numbers.md"
     page.write_text(page.read_text().replace("n_clusters: int = 20", "n_clusters: int = 21"))
     assert verify(published, root=root, out=tmp_path / "again").beyond == ["clusters"]
+
+
+def test_values_of_users_lie_beside_the_ledger_of_the_book(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(execute, "_run_notebook", run_here)
+    page = root / "book" / "01-numbers.md"
+    plain = page.read_text()
+    write = "from visprof.results.users import write_users; from pandas import DataFrame\n"
+    write += 'write_users(DataFrame({"user": ["ann"]}), ledger)\nprint("lowest"'
+    page.write_text(plain.replace('print("lowest"', write))
+    ledger = make_ledger(root, out=tmp_path / "out")
+    assert users_file(ledger.path).name == "demo.users.parquet"
+    assert read_users(ledger.path)["user"].tolist() == ["ann"]
+    page.write_text(plain)
+    assert read_users(make_ledger(root, out=tmp_path / "out").path) is None
 
 
 def test_another_machine_is_seen(built, monkeypatch):

@@ -42,6 +42,7 @@ def test_what_is_computed_is_told_until_it_ends_well_or_badly(tmp_path):
         with pytest.raises(ZeroDivisionError), trace.computing("a ratio"):
             1 / 0  # noqa: B018
     assert trace.noted_computation(file) is None
+    assert trace.noted_computations(file) == ["ranks, seed 2 of 10", "a ratio"]
     assert trace.noted_inputs(file) == {"step a": "1"}
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 __all__ = [
     "FILES", "STEP", "TRACE", "computing", "note_inputs", "note_progress", "noted_computation",
-    "noted_inputs", "tracing",
+    "noted_computations", "noted_inputs", "tracing",
 ]  # fmt: skip
 
 TRACE = "VISPROF_TRACE"  # environment variable: the file that is written to
@@ -103,6 +103,11 @@ def noted_computation(trace: Path) -> tuple[str, float] | None:
     if not last.get("computing"):
         return None
     return ", ".join(last[of] for of in ("computing", "blocks") if of in last), last["since"]
+
+
+def noted_computations(trace: Path) -> list[str]:
+    """Return all that was computed, in the order in which it was begun; what was kept is not."""
+    return [note["computing"] for note in _notes(trace) if note.get("computing")]
 
 
 def _append(note: Mapping[str, Any]) -> None:

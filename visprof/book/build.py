@@ -32,9 +32,11 @@ from visprof.book.progress import Progress
 from visprof.book.render import render_book
 from visprof.book.workers import workers
 from visprof.checks import check_whole
+from visprof.files import write_whole
 from visprof.markdown import as_markdown
 from visprof.parameters import Parameters, given_parameters, preset_parameters
 from visprof.results.ledger import Ledger
+from visprof.results.users import users_file
 from visprof.trace import FILES, noted_inputs, tracing
 
 __all__ = ["build_book", "make_ledger", "study_note"]
@@ -68,7 +70,7 @@ def build_book(
     out : path
         Executed pages and their inputs are kept in ``out/preset/pages``; the book goes to
         ``out/preset/html``, and what chapters write into the file named by their parameter
-        ``ledger`` to ``out/results/preset.json``.
+        ``ledger`` to ``out/results/preset.json``, with the values of users beside it.
     jobs : int
         Pages that are executed at a time. A program that asks for more than one must be one that
         other processes can import (``if __name__ == "__main__":``, see `multiprocessing`).
@@ -166,6 +168,12 @@ class _Plan:
         ledgers = [kept.ledger for kept in self.kept.values()]
         if any(ledger.exists() for ledger in ledgers):
             self.ledger.replace_by(ledgers)
+        for kept in self.kept.values():  # a book is one study: whichever page wrote them
+            if kept.users.exists():
+                write_whole(users_file(self.ledger.path), kept.users.read_bytes())
+                break
+        else:
+            users_file(self.ledger.path).unlink(missing_ok=True)
         return self.ledger
 
     def _due(self, page: Page) -> tuple[dict[str, str], list[str]]:

@@ -42,6 +42,7 @@ from visprof.figures.ranks import (
 )
 from visprof.figures.scenes import class_mean_ap, neighbour_strips, precision_recall
 from visprof.figures.style import COLOURS, use_book_style
+from visprof.figures.sweep import setting_intervals
 from visprof.figures.training import siamese_ablation, training_curves, training_losses
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "recency_curves",
     "scene_map",
     "sensitivity_curves",
+    "setting_intervals",
     "share_intervals",
     "siamese_ablation",
     "siamese_network",

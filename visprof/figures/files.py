@@ -16,7 +16,7 @@ with needs("book"):
     from IPython.core.getipython import get_ipython
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-__all__ = ["figure_files", "numbers_csv", "show_with_files"]
+__all__ = ["figure_files", "figure_svg", "numbers_csv", "show_with_files"]
 
 PNG_DPI = 200
 
@@ -35,16 +35,22 @@ def figure_files(figure: matplotlib.figure.Figure) -> dict[str, str]:
         By MIME type: ``image/svg+xml``, ``image/png`` (base64) and, where the figure carries the
         table that it is drawn from, ``text/csv``.
     """
-    svg, png = io.StringIO(), io.BytesIO()
-    figure.savefig(svg, format="svg", bbox_inches="tight", metadata={"Date": None})
+    png = io.BytesIO()
     figure.savefig(png, format="png", bbox_inches="tight", dpi=PNG_DPI)
     files = {
-        SVG: svg.getvalue(),
+        SVG: figure_svg(figure),
         PNG: base64.b64encode(png.getvalue()).decode("ascii"),
     }
     if isinstance(figure, Figure) and figure.numbers is not None:
         files[CSV] = numbers_csv(figure.numbers)
     return files
+
+
+def figure_svg(figure: matplotlib.figure.Figure) -> str:
+    """A figure as vectors; the same figure gives the same text."""
+    svg = io.StringIO()
+    figure.savefig(svg, format="svg", bbox_inches="tight", metadata={"Date": None})
+    return svg.getvalue()
 
 
 def numbers_csv(numbers: pd.DataFrame) -> str:
