@@ -21,6 +21,7 @@ from visprof.figures.error_rates import (
     pvalue_ecdf,
     share_intervals,
 )
+from visprof.figures.explorables import explore_pairs, explore_ranks
 from visprof.figures.figure import Figure
 from visprof.figures.fusion import bits_by_part, taste_levels
 from visprof.figures.interactive import HTMLFigure, interactive_map
@@ -55,6 +56,8 @@ __all__ = [
     "chance_bars",
     "class_mean_ap",
     "cluster_contrasts",
+    "explore_pairs",
+    "explore_ranks",
     "false_positive_rates",
     "framework",
     "grid_representatives",

@@ -1,0 +1,327 @@
+/* Figures to try. A page carries their numbers (visprof/figures/explorables.py); here they are drawn
+   anew for the settings that the reader chooses, by the equations of the library. The settings stand
+   in the address. Nothing is fetched; what was drawn last is the element's property `explored`. */
+(() => {
+  "use strict";
+
+  const TIE = 1e-9; // numbers closer than this share are equal (visprof.ties)
+
+  /* --- numbers ------------------------------------------------------------------------------- */
+
+  function unpacked(text, Kind) {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    return new Kind(bytes.buffer);
+  }
+
+  const sum = (values) => values.reduce((total, value) => total + value, 0);
+  const percent = (share) => `${(100 * share).toFixed(1)} %`;
+  const short = (value) => Number(value.toPrecision(2)).toLocaleString("en");
+
+  /* Each user's own part of Eqs. 4 and 5 (visprof.logodds.logits_and_variances) */
+  function logitsAndVariances(counts, background, alpha, variance) {
+    const k = background.length;
+    const logit = new Float64Array(counts.length);
+    const spread = new Float64Array(counts.length);
+    const above = new Float64Array(k + 1);
+    for (let start = 0; start < counts.length; start += k) {
+      for (let c = k - 1; c >= 0; c--) above[c] = above[c + 1] + counts[start + c] + alpha * background[c];
+      for (let c = 0, below = 0; c < k; c++) {
+        const inside = counts[start + c] + alpha * background[c];
+        const outside = below + above[c + 1]; // the sum of the others: nothing cancels
+        below += inside;
+        logit[start + c] = inside ? Math.log(inside / outside) : 0;
+        spread[start + c] = inside ? 1 / inside : Infinity;
+        if (inside && variance === "four-term") spread[start + c] += 1 / outside;
+      }
+    }
+    return [logit, spread];
+  }
+
+  /* Z of every pair (Eqs. 6 and 7), in the order of visprof.logodds.pairwise_max_z */
+  function pairwiseMaxZ(counts, background, alpha, variance) {
+    const k = background.length;
+    const n = counts.length / k;
+    const [logit, spread] = logitsAndVariances(counts, background, alpha, variance);
+    const found = new Float64Array((n * (n - 1)) / 2);
+    let pair = 0;
+    for (let i = 0; i < n; i++)
+      for (let j = i + 1; j < n; j++) {
+        let largest = 0;
+        for (let a = i * k, b = j * k; a < (i + 1) * k; a++, b++) {
+          const delta = logit[a] - logit[b];
+          largest = Math.max(largest, (delta * delta) / (spread[a] + spread[b]));
+        }
+        found[pair++] = Math.sqrt(largest);
+      }
+    return found;
+  }
+
+  /* Logarithm of the gamma function at half of each whole number, from 1 on */
+  function logGammaOfHalves(most) {
+    const found = [Infinity, Math.log(Math.PI) / 2, 0];
+    for (let twice = 3; twice <= most; twice++) found.push(found[twice - 2] + Math.log(twice / 2 - 1));
+    return found;
+  }
+
+  /* Expected reciprocal rank among m of n users (visprof.rank_scores.subset_reciprocal_ranks) */
+  function subsetReciprocalRank(twice, n, m, logGamma) {
+    const left = 2 * (n - m + 1) - twice;
+    const met =
+      left > 0
+        ? -Math.expm1(
+            logGamma[2 * n + 2 - twice] - logGamma[left] - logGamma[2 * n + 2] + logGamma[2 * (n - m + 1)],
+          )
+        : 1;
+    return Math.min(((2 * n) / (m * twice)) * met, 1);
+  }
+
+  const randomMRR = (n) => sum(Array.from({ length: n }, (_, place) => 1 / (place + 1))) / n;
+
+  /* --- what is on the page ------------------------------------------------------------------- */
+
+  function add(parent, name, attributes = {}, text = "") {
+    const svg = parent.namespaceURI.endsWith("svg") || name === "svg";
+    const element = svg
+      ? document.createElementNS("http://www.w3.org/2000/svg", name)
+      : document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    element.textContent = text;
+    parent.append(element);
+    return element;
+  }
+
+  /* One setting: a slider over values in order, or a list. Both are native, so keyboard, touch and
+     screen readers know them. */
+  function control(parent, id, { name, label, values, slider, shown = String }, changed) {
+    const box = add(parent, "div", { class: "setting" });
+    add(box, "label", { for: `${id}-${name}` }, label);
+    const input = slider
+      ? add(box, "input", { type: "range", min: 0, max: values.length - 1, step: 1 })
+      : add(box, "select");
+    input.id = `${id}-${name}`;
+    const told = slider ? add(box, "span", { class: "value", "aria-hidden": "true" }) : null;
+    if (!slider) values.forEach((value, place) => add(input, "option", { value: place }, shown(value)));
+    const tell = () => {
+      if (!slider) return;
+      told.textContent = shown(values[input.value]);
+      input.setAttribute("aria-valuetext", told.textContent);
+    };
+    input.addEventListener("input", () => {
+      tell();
+      changed();
+    });
+    return {
+      name,
+      get value() {
+        return values[input.value];
+      },
+      set value(value) {
+        const place = values.findIndex((other) => String(other) === String(value));
+        if (place >= 0) input.value = place;
+        tell();
+      },
+    };
+  }
+
+  /* The settings of one figure: shown as controls, kept in the address, drawn when they change */
+  function explore(figure, specs, settings, draw) {
+    const first = { ...Object.fromEntries(specs.map(({ name, values }) => [name, values[0]])), ...settings };
+    const form = add(figure, "form", { class: "settings" });
+    form.addEventListener("submit", (event) => event.preventDefault());
+    const told = add(figure, "output", { class: "told" });
+    const canvas = add(figure, "div", { class: "canvas" });
+    const redraw = () => {
+      const chosen = { ...first, ...Object.fromEntries(controls.map((one) => [one.name, one.value])) };
+      told.textContent = "";
+      canvas.textContent = "";
+      figure.explored = { settings: chosen, ...draw(chosen, told, canvas) };
+    };
+    let later = 0;
+    const remember = () => {
+      clearTimeout(later); // browsers complain of an address that changes too often
+      later = setTimeout(() => {
+        const query = new URLSearchParams(controls.map((one) => [one.name, one.value]));
+        history.replaceState(history.state, "", `#${figure.id}?${query}`);
+      }, 300);
+    };
+    const controls = specs
+      .filter((spec) => spec.values.length > 1)
+      .map((spec) =>
+        control(form, figure.id, spec, () => {
+          redraw();
+          remember();
+        }),
+      );
+    const choose = (values) => {
+      for (const one of controls) if (one.name in values) one.value = values[one.name];
+      redraw();
+    };
+    const back = add(form, "button", { type: "button" }, "As on this page");
+    back.addEventListener("click", () => {
+      choose(first);
+      remember();
+    });
+    const fromAddress = () => {
+      const [name, query] = location.hash.slice(1).split("?");
+      if (name !== figure.id) return false;
+      choose({ ...first, ...Object.fromEntries(new URLSearchParams(query)) });
+      figure.scrollIntoView();
+      return true;
+    };
+    window.addEventListener("hashchange", fromAddress);
+    figure.append(figure.querySelector("figcaption")); // below what it is the caption of
+    figure.classList.add("alive");
+    if (!fromAddress()) choose(first);
+    let width = canvas.clientWidth;
+    new ResizeObserver(() => {
+      if ([0, width].includes(canvas.clientWidth)) return; // not shown, as on paper
+      width = canvas.clientWidth;
+      redraw();
+    }).observe(canvas);
+  }
+
+  /* Axes from 0 to `right` and from 0 to 1; returns the plot and what scales numbers to it */
+  function axes(canvas, right, across, up, ticks) {
+    const width = canvas.clientWidth;
+    const height = Math.max(220, Math.min(360, width * 0.56));
+    const [left, top, bottom] = [46, 14, 44];
+    const svg = add(canvas, "svg", { width, height, "aria-hidden": "true" });
+    const x = (value) => left + (value / right) * (width - left - 12);
+    const y = (value) => height - bottom - value * (height - bottom - top);
+    for (const share of [0, 0.25, 0.5, 0.75, 1]) {
+      add(svg, "line", { class: "grid", x1: left, x2: x(right), y1: y(share), y2: y(share) });
+      add(svg, "text", { x: left - 8, y: y(share) + 4, "text-anchor": "end" }, String(share));
+    }
+    for (const tick of ticks) {
+      add(svg, "line", { class: "grid", x1: x(tick), x2: x(tick), y1: y(0), y2: y(0) + 5 });
+      add(svg, "text", { x: x(tick), y: y(0) + 20, "text-anchor": "middle" }, String(tick));
+    }
+    add(svg, "text", { x: x(right), y: height - 6, "text-anchor": "end" }, across);
+    add(svg, "text", { x: left + 6, y: top + 4 }, up);
+    return { svg, x, y };
+  }
+
+  const line = (points, { x, y }) => points.map(([a, b], place) => `${place ? "L" : "M"}${x(a).toFixed(1)} ${y(b).toFixed(1)}`).join("");
+
+  /* Steps of the share of values at or below, no finer than a screen shows */
+  function ecdf(values, right) {
+    const sorted = Float64Array.from(values).sort();
+    const points = [[0, 0]];
+    let before = 0;
+    for (let column = 1, place = 0; column <= 400; column++) {
+      const at = (column / 400) * right;
+      while (place < sorted.length && sorted[place] <= at) place++;
+      const share = place / sorted.length;
+      if (share !== before) points.push([at, before], [at, share]);
+      before = share;
+    }
+    return [...points, [right, before]];
+  }
+
+  /* --- Figure 5 ------------------------------------------------------------------------------ */
+
+  function pairs(figure, data) {
+    const total = sum(data.background);
+    const { sizes, background, series } = data;
+    const counts = data.counts.map((text) => unpacked(text, Float32Array));
+    const each = counts[0].length / sizes.length;
+    const all = sizes.length - 1;
+    const of = (name, size) => {
+      const start = sizes.indexOf(size) * each;
+      return counts[series.indexOf(name)].subarray(start, start + each);
+    };
+    const right = data.thresholds[data.thresholds.length - 1];
+    const specs = [
+      { name: "threshold", label: "Cut-off", values: data.thresholds, slider: true, shown: (t) => t.toFixed(1) },
+      {
+        name: "alpha", label: "Weight of the prior, α", values: data.alphas, slider: true,
+        shown: (alpha) => `${short(alpha)} (${short(alpha * total)} pins)`,
+      },
+      {
+        name: "pins", label: "Pins of each user", values: sizes, slider: true,
+        shown: (size) => (size === sizes[all] ? "all" : `first ${size}`),
+      },
+      { name: "variance", label: "Variance", values: ["two-term", "four-term"] },
+      { name: "chance", label: "Chance", values: series.slice(1) },
+    ]; // prettier-ignore
+    explore(figure, specs, { ...data.settings, pins: sizes[all] }, (chosen, told, canvas) => {
+      const cut = chosen.threshold * (1 + TIE);
+      const found = [series[0], chosen.chance].map((name) => {
+        const z = pairwiseMaxZ(of(name, chosen.pins), background, chosen.alpha, chosen.variance);
+        return { name, z: [...z], above: z.filter((value) => value > cut).length / z.length };
+      });
+      const [ours, dealt] = found;
+      add(told, "strong", {}, percent(ours.above));
+      told.append(` of ${ours.z.length.toLocaleString("en")} pairs have Z above ${chosen.threshold.toFixed(1)}; with ${chosen.chance} among the users, `);
+      add(told, "strong", {}, percent(dealt.above));
+      told.append(".");
+      const plot = axes(canvas, right, "Z, the largest |z| over clusters", "share of pairs at or below", Array.from({ length: Math.floor(right) + 1 }, (_, tick) => tick));
+      add(plot.svg, "rect", {
+        class: "beyond", x: plot.x(chosen.threshold), y: plot.y(1),
+        width: plot.x(right) - plot.x(chosen.threshold), height: plot.y(0) - plot.y(1),
+      }); // prettier-ignore
+      add(plot.svg, "line", { class: "cut", x1: plot.x(chosen.threshold), x2: plot.x(chosen.threshold), y1: plot.y(0), y2: plot.y(1) });
+      found.forEach(({ name, z }, place) => {
+        add(plot.svg, "path", { class: place ? "curve chance" : "curve", d: line(ecdf(z, right), plot) });
+        const y = plot.y(0) - 34 + 20 * place;
+        add(plot.svg, "path", { class: place ? "curve chance" : "curve", d: `M${plot.x(right) - 150} ${y}h28` });
+        add(plot.svg, "text", { x: plot.x(right) - 114, y: y + 4 }, name);
+      });
+      return { z: Object.fromEntries(found.map(({ name, z }) => [name, z])), above: found.map(({ above }) => above) };
+    });
+  }
+
+  /* --- Figure 6 ------------------------------------------------------------------------------ */
+
+  function ranks(figure, data) {
+    const { n_users: n, table } = data;
+    const logGamma = logGammaOfHalves(2 * n + 2);
+    const rows = table.profile.map((profile, row) => ({
+      profile,
+      pins: table.n_train[row],
+      whole: [table.value, table.low, table.high].map((column) => column[row]),
+      twice: unpacked(data.twice[row], Uint32Array),
+      times: unpacked(data.times[row], Uint32Array),
+    }));
+    const profiles = [...new Set(table.profile)];
+    const sizes = [...new Set(table.n_train)];
+    const most = sizes[sizes.length - 1];
+    const specs = [
+      { name: "users", label: "Candidates", values: Array.from({ length: n - 1 }, (_, place) => place + 2), slider: true },
+      { name: "pins", label: "Training pins", values: sizes, slider: true },
+      { name: "profile", label: "Profile", values: profiles },
+    ];
+    explore(figure, specs, { users: n, pins: most, profile: profiles[0] }, (chosen, told, canvas) => {
+      const { users, pins, profile } = chosen;
+      const mrr = rows.map(({ twice, times }) => {
+        let total = 0;
+        for (let place = 0; place < twice.length; place++)
+          total += times[place] * subsetReciprocalRank(twice[place], n, users, logGamma);
+        return total / sum(times);
+      });
+      const random = randomMRR(users);
+      const ours = rows.findIndex((row) => row.profile === profile && row.pins === pins);
+      const three = (value) => value.toFixed(3);
+      add(told, "strong", {}, three(mrr[ours]));
+      told.append(` is the expected MRR of the profile “${profile}” among ${users.toLocaleString("en")} users, from ${pins} training pins; `);
+      add(told, "strong", {}, three(random));
+      const [value, low, high] = rows[ours].whole.map(three);
+      told.append(` is a random ranking’s. Among all ${n.toLocaleString("en")} users it is ${value} (${low} to ${high}).`);
+      const plot = axes(canvas, most * 1.04, "training pins", "mean reciprocal rank", sizes);
+      for (const name of [...profiles.filter((other) => other !== profile), profile]) {
+        const points = rows.flatMap((row, place) => (row.profile === name ? [[row.pins, mrr[place]]] : []));
+        add(plot.svg, "path", { class: name === profile ? "curve" : "curve other", d: line(points, plot) });
+      }
+      add(plot.svg, "circle", { class: "mark", cx: plot.x(pins), cy: plot.y(mrr[ours]), r: 5 });
+      add(plot.svg, "path", { class: "curve chance", d: line([[0, random], [most * 1.04, random]], plot) });
+      add(plot.svg, "text", { x: plot.x(0) + 6, y: plot.y(random) - 6 }, "random");
+      return { mrr, random };
+    });
+  }
+
+  const kinds = { pairs, ranks };
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const figure of document.querySelectorAll("figure.explorable"))
+      kinds[figure.dataset.kind](figure, JSON.parse(figure.querySelector("script").textContent));
+  });
+})();

@@ -1,0 +1,168 @@
+"""Figures to try: a page draws them anew from the numbers that it carries, by the same equations.
+
+What draws them is ``book/_static/explorables.js``; each stands below a figure that does without.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from visprof.figures.interactive import HTMLFigure
+from visprof.logodds import pairwise_max_z
+from visprof.ties import exceeds
+
+__all__ = ["explore_pairs", "explore_ranks"]
+
+_PAGE = """
+<figure class="explorable" id="{name}" data-kind="{kind}" aria-label="{alt}">
+<script type="application/json">{data}</script>
+<p class="still">{still}</p>
+<figcaption>{caption}</figcaption>
+</figure>
+"""
+
+_STILL = "This figure can be tried with other settings in the book's HTML, with JavaScript."
+
+
+def explore_pairs(
+    counts: Mapping[str, ArrayLike],
+    background: ArrayLike,
+    sizes: ArrayLike,
+    alpha: float,
+    variance: str,
+    threshold: float,
+    caption: str = "",
+) -> HTMLFigure:
+    """Figure 5 to try: other priors, cut-offs, variances and numbers of pins.
+
+    The page has the counts in single precision, and works out Eqs. 4 to 7 itself.
+
+    Parameters
+    ----------
+    counts : mapping of str to array-like of shape (n_sizes, n_users, k)
+        Counts y by the number of pins: of the users, the first, and of what chance makes of the
+        same pins, one or more ("pins dealt", say).
+    background : array-like of shape (k,)
+        Counts g of the background.
+    sizes : array-like of shape (n_sizes,)
+        First pins of each user, increasing; the last number stands for all.
+    alpha, variance, threshold
+        Of the study: what is shown at first.
+    caption : str
+        Text below; HTML.
+
+    Returns
+    -------
+    HTMLFigure
+        Its table has the share of pairs with Z above the threshold: columns series, n_pins, share.
+
+    Raises
+    ------
+    ValueError
+        As :func:`visprof.logodds.pairwise_max_z`.
+
+    Examples
+    --------
+    >>> y = {"users": [[[3.0, 1.0], [1.0, 3.0]]], "pins dealt": [[[2.0, 2.0], [2.0, 2.0]]]}
+    >>> figure = explore_pairs(y, [5.0, 5.0], [4], 0.1, "two-term", 1.0)
+    >>> figure.numbers["share"].tolist()
+    [1.0, 0.0]
+    """
+    z = {
+        (name, int(size)): pairwise_max_z(of, background, alpha, variance)
+        for name, by_size in counts.items()
+        for size, of in zip(sizes, by_size, strict=True)
+    }
+    numbers = pd.DataFrame(
+        [(*key, float(exceeds(of, threshold).mean())) for key, of in z.items()],
+        columns=["series", "n_pins", "share"],
+    )
+    # the right end of the axis has room for what a lighter prior gives
+    largest = max(4.0, *(float(np.ceil(1.5 * np.quantile(of, 0.99))) for of in z.values()))
+    data = {
+        "series": list(counts),
+        "counts": [_packed(of, "<f4") for of in counts.values()],
+        "background": np.asarray(background, float).tolist(),
+        "sizes": np.asarray(sizes).tolist(),
+        "alphas": [alpha * 10 ** (step / 4) for step in range(-8, 9)],
+        "thresholds": sorted({threshold, *(np.arange(round(largest * 10) + 1) / 10).tolist()}),
+        "settings": {"alpha": alpha, "threshold": threshold, "variance": variance},
+    }
+    alt = "Figure 5 with settings to choose: two rising curves, of users and of pins dealt."
+    return _explorable("explore-pairs", "pairs", data, alt, caption, numbers)
+
+
+def explore_ranks(
+    ranks: pd.DataFrame, table: pd.DataFrame, n_users: int, caption: str = ""
+) -> HTMLFigure:
+    """Figure 6 to try: fewer candidates, other profiles and numbers of training pins.
+
+    The page has how often each rank is reached, and works out the expected reciprocal rank among
+    fewer users itself, as :func:`visprof.rank_scores.subset_reciprocal_ranks` does.
+
+    Parameters
+    ----------
+    ranks : DataFrame
+        Columns profile, n_train, rank (whole, or in the middle of two), times (of users and seeds).
+    table : DataFrame
+        Columns profile, n_train, value, low, high: the MRR among all users, in the order of the
+        list of profiles.
+    n_users : int
+        Users who are ranked.
+    caption : str
+        Text below; HTML.
+
+    Returns
+    -------
+    HTMLFigure
+        Its table has the columns profile, n_train, value, low, high.
+
+    Examples
+    --------
+    >>> ranks = pd.DataFrame({"profile": "image", "n_train": 10, "rank": [1, 2.5], "times": [2, 1]})
+    >>> table = pd.DataFrame({"profile": ["image"], "n_train": [10], "value": [0.8]})
+    >>> explore_ranks(ranks, table.assign(low=0.5, high=1.0), n_users=3).numbers["value"].tolist()
+    [0.8]
+    """
+    columns = ["profile", "n_train", "value", "low", "high"]
+    numbers = table[columns].reset_index(drop=True)
+    reached = dict(list(ranks.groupby(["profile", "n_train"])))
+    own = [reached[key] for key in zip(numbers["profile"], numbers["n_train"], strict=True)]
+    data = {
+        "n_users": n_users,
+        "table": numbers.to_dict("list"),
+        "twice": [_packed(2 * rows["rank"], "<u4") for rows in own],
+        "times": [_packed(rows["times"], "<u4") for rows in own],
+    }
+    alt = "Figure 6 with settings to choose: mean reciprocal rank by training pins, by profile."
+    return _explorable("explore-ranks", "ranks", data, alt, caption, numbers)
+
+
+def _packed(values: ArrayLike, kind: str) -> str:
+    """Numbers of one kind, row by row, as base64."""
+    return base64.b64encode(np.ascontiguousarray(values, kind).tobytes()).decode("ascii")
+
+
+def _explorable(
+    name: str, kind: str, data: Mapping[str, Any], alt: str, caption: str, numbers: pd.DataFrame
+) -> HTMLFigure:
+    return HTMLFigure(
+        _PAGE.format(
+            name=name,
+            kind=kind,
+            alt=html.escape(alt),
+            # no name can close the script
+            data=json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
+            still=_STILL,
+            caption=caption,
+        ),
+        numbers,
+    )

@@ -1,0 +1,43 @@
+"""Captions of the figures to try."""
+
+from __future__ import annotations
+
+__all__ = ["explored_pairs", "explored_ranks"]
+
+
+def explored_pairs(n_shown: int, n_users: int, *, sessions: bool) -> str:
+    """Caption of Figure 5 to try, in HTML.
+
+    Parameters
+    ----------
+    n_shown, n_users : int
+        Users that it has, and those of the study.
+    sessions : bool
+        Whether whole sessions can be dealt.
+    """
+    of_all = "all" if n_shown == n_users else f"{n_shown:,}, drawn at random, of the"
+    dealt = " or whole sessions" if sessions else ""
+    return (
+        f"<strong>Figure 5, to try.</strong> Of {of_all} {n_users:,} users and the first seed: the "
+        f"share of pairs with Z at or below each value, and the same where the users' pins{dealt} "
+        "are dealt among them once. Shaded: above the cut-off. Your browser works it out from the "
+        "counts of each user in each cluster, by Eqs. 4 to 7; the settings stand in the address, "
+        "so that a link shows what you see."
+    )
+
+
+def explored_ranks(n_users: int, n_seeds: int) -> str:
+    """Caption of Figure 6 to try, in HTML.
+
+    Parameters
+    ----------
+    n_users, n_seeds : int
+        Of the study.
+    """
+    seeds = f" and {n_seeds} seeds" if n_seeds > 1 else ""
+    return (
+        "<strong>Figure 6, to try.</strong> The expected mean reciprocal rank among so many "
+        f"candidates, drawn at random from the {n_users:,} users; a mean over users{seeds}. Thin: "
+        "the other profiles. Dashed: a random ranking. Your browser works it out from the ranks; "
+        "the settings stand in the address."
+    )
