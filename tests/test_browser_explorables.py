@@ -8,9 +8,11 @@ from urllib.parse import parse_qs
 import numpy as np
 import pandas as pd
 import pytest
+from figure_examples import colour_files
 from test_browser import DESKTOP, LAYOUT, PHONE, browser, listen, violations  # noqa: F401
 
 from visprof import figures
+from visprof.intervals import Estimate
 from visprof.logodds import pairwise_max_z
 from visprof.rank_scores import random_mrr, subset_reciprocal_ranks
 from visprof.ties import exceeds
@@ -21,6 +23,8 @@ STATIC = Path(__file__).resolve().parent.parent / "book" / "_static"
 HOSTILE = "</script><script>hacked = 1</script> & “$”"
 SIZES, ALPHA, THRESHOLD = [5, 10, 20], 0.02, 1.5
 N_USERS, N_SEEDS, TRAIN_SIZES = 40, 3, [10, 20, 50]
+N_ROUNDS, ORDERS = 6, [(1, 2, 3, 4), (4, 3, 2, 1), (2, 4, 1, 3)]  # of guesses of the profile
+NAMES = ("explore-pairs", "explore-ranks", "guess-boards")
 # the colours of the book's theme
 THEME = """
 html { --pst-color-text-base: #222832; --pst-color-text-muted: #48566b; --pst-color-border: #d1d5da;
@@ -79,11 +83,23 @@ def page_file(tmp_path_factory, counts, background, ranks):
         ),
         figures.explore_ranks(tidy, table, N_USERS, "Figure 6, to try."),
     ]
-    page = tmp_path_factory.mktemp("explorables") / "page.html"
+    folder = tmp_path_factory.mktemp("explorables")
+    images = colour_files(folder, N_ROUNDS)
+    rounds = pd.DataFrame([
+        {"round": number, "board": HOSTILE, "own": place == number % 4, "order": order,
+         "images": images[place : place + 2], "asked": images[:3]}
+        for number in range(1, N_ROUNDS + 1)
+        for place, order in enumerate(ORDERS[number % len(ORDERS)])
+    ])  # fmt: skip
+    shown.append(
+        figures.guess_boards(rounds, Estimate(0.8, 0.7, 0.9), Estimate(0.5, 0.4, 0.6), "Whose?")
+    )
+    page = folder / "page.html"
     css, script = ((STATIC / f"explorables.{kind}").read_text("utf-8") for kind in ("css", "js"))
     page.write_text(
         '<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">'
-        f'<title>a page</title><meta name="viewport" content="width=device-width"><style>{THEME}{css}</style>'
+        f'<title>a page</title><meta name="viewport" content="width=device-width">'
+        f"<style>{THEME}{css}</style>"
         f"<main><article><h1>A page</h1>{''.join(figure.data for figure in shown)}</article></main>"
         f"<script>{script}</script>",
         "utf-8",
@@ -164,6 +180,45 @@ def test_figure_6_is_the_librarys_at_any_number_of_candidates(page, ranks):
     assert page.locator("#explore-ranks option").all_inner_texts() == ["image", HOSTILE]
 
 
+@on_desktop
+def test_a_readers_guesses_are_ranked_as_the_profiles(page):
+    rng, yours, profiles = np.random.default_rng(4), [], []
+    for number in range(1, N_ROUNDS + 1):
+        own, order = number % 4, ORDERS[number % len(ORDERS)]
+        guesses = rng.permutation(4).tolist()
+        for place in guesses:
+            assert "profile’s guess" not in page.inner_text("#guess-boards .boards")
+            page.get_by_role("button", name="ABCD"[place], exact=True).press("Enter")
+            assert page.evaluate("document.activeElement.dataset.key") == "ABCD"[place]
+            if place == own:
+                break
+        yours.append(1 / (guesses.index(own) + 1))
+        profiles.append(1 / order[own])
+        found = explored(page, "guess-boards")
+        assert found["yours"] == pytest.approx(np.mean(yours), abs=1e-6)
+        assert found["profiles"] == pytest.approx(np.mean(profiles), abs=1e-6)
+        assert found["chance"] == pytest.approx(random_mrr(4), abs=1e-6)
+        assert f"It is {'ABCD'[own]}." in page.inner_text("#guess-boards output")
+        page.get_by_role("button", name=f"{'ABCD'[own]} ✓").click()  # is over: nothing happens
+        assert explored(page, "guess-boards") == found
+        if number < N_ROUNDS:
+            page.get_by_role("button", name="Next round").click()
+            assert explored(page, "guess-boards")["tried"] == []
+    assert page.get_by_role("button", name="Next round").count() == 0
+    page.wait_for_function("location.hash.includes('guess-boards')")
+    before = page.inner_text("#guess-boards .boards")
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    assert page.inner_text("#guess-boards .boards") == before
+    page.evaluate("(to) => location.hash = to", "guess-boards?round=2&guesses=2ZZB%3Cb%3E")
+    page.wait_for_function("document.getElementById('guess-boards').explored.settings.round === 2")
+    assert explored(page, "guess-boards")["tried"] == []
+    page.evaluate("(to) => location.hash = to", "guess-boards?round=2&guesses=2ZAACB")
+    page.wait_for_function("document.getElementById('guess-boards').explored.found")
+    assert explored(page, "guess-boards")["tried"] == [0, 2]
+
+
 def explored(page, name):
     return page.evaluate("(id) => document.getElementById(id).explored", name)
 
@@ -221,12 +276,12 @@ def test_what_is_drawn_follows_the_width_of_the_page(page):
 
 @on_desktop
 def test_on_paper_a_line_stands_for_what_can_be_tried(page):
-    for name in ("explore-pairs", "explore-ranks"):
-        assert page.locator(f"#{name} svg").is_visible()
+    for name in NAMES:
+        assert page.locator(f"#{name} .canvas").is_visible()
         assert not page.locator(f"#{name} .still").is_visible()
     page.emulate_media(media="print")
-    for name in ("explore-pairs", "explore-ranks"):
-        assert not page.locator(f"#{name} svg").is_visible()
+    for name in NAMES:
+        assert not page.locator(f"#{name} .canvas").is_visible()
         assert page.locator(f"#{name} .still").is_visible()
 
 

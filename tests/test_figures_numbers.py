@@ -6,6 +6,7 @@ import csv
 import functools
 import inspect
 import io
+import itertools
 from unittest import mock
 
 import figure_examples
@@ -15,6 +16,7 @@ import pytest
 
 from visprof import figures
 from visprof.figures import files
+from visprof.logodds import log_odds_z
 
 # they show pictures or a diagram and draw no numbers, or they are no figures
 WITHOUT_NUMBERS = {
@@ -215,10 +217,25 @@ def _of_z(distributions):
     return pd.concat(tables)
 
 
+def _of_pairs(counts, background, sizes, alpha, variance, threshold):
+    """Shares of pairs above the threshold, pair by pair."""
+    rows = [
+        (name, size, np.mean([
+            np.abs(log_odds_z(i, j, background, alpha, variance)).max() > threshold
+            for i, j in itertools.combinations(of, 2)
+        ]))
+        for name, by_size in counts.items()
+        for size, of in zip(sizes, by_size, strict=True)
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["series", "n_pins", "share"])
+
+
 # what a figure computes or orders before it draws, done again
 EXPECTED = {
     "bits_by_part": lambda table: table[table["model"] != "flat"],
     "class_mean_ap": _of_classes,
+    "explore_pairs": _of_pairs,
+    "explore_ranks": lambda _, table, *__: table,
     "known_carry_over": _of_bias,
     "leakage_curves": _of_leakage,
     "max_z_ecdf": _of_z,

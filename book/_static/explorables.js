@@ -95,11 +95,11 @@
   function control(parent, id, { name, label, values, slider, shown = String }, changed) {
     const box = add(parent, "div", { class: "setting" });
     add(box, "label", { for: `${id}-${name}` }, label);
+    const told = slider ? add(box, "span", { class: "value", "aria-hidden": "true" }) : null;
     const input = slider
       ? add(box, "input", { type: "range", min: 0, max: values.length - 1, step: 1 })
       : add(box, "select");
     input.id = `${id}-${name}`;
-    const told = slider ? add(box, "span", { class: "value", "aria-hidden": "true" }) : null;
     if (!slider) values.forEach((value, place) => add(input, "option", { value: place }, shown(value)));
     const tell = () => {
       if (!slider) return;
@@ -130,11 +130,19 @@
     form.addEventListener("submit", (event) => event.preventDefault());
     const told = add(figure, "output", { class: "told" });
     const canvas = add(figure, "div", { class: "canvas" });
+    /* draws anew; who is at a button stays at it */
     const redraw = () => {
+      const key = canvas.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
       const chosen = { ...first, ...Object.fromEntries(controls.map((one) => [one.name, one.value])) };
       told.textContent = "";
       canvas.textContent = "";
-      figure.explored = { settings: chosen, ...draw(chosen, told, canvas) };
+      const set = (name, value) => {
+        controls.find((one) => one.name === name).value = value;
+        redraw();
+        remember();
+      };
+      figure.explored = { settings: chosen, ...draw(chosen, told, canvas, set) };
+      if (key) canvas.querySelector(`[data-key="${key}"]`)?.focus({ preventScroll: true });
     };
     let later = 0;
     const remember = () => {
@@ -145,18 +153,19 @@
       }, 300);
     };
     const controls = specs
-      .filter((spec) => spec.values.length > 1)
-      .map((spec) =>
-        control(form, figure.id, spec, () => {
+      .filter((spec) => spec.hidden || spec.values.length > 1)
+      .map((spec) => {
+        if (spec.hidden) return { name: spec.name, value: spec.values[0] };
+        return control(form, figure.id, spec, () => {
           redraw();
           remember();
-        }),
-      );
+        });
+      });
     const choose = (values) => {
       for (const one of controls) if (one.name in values) one.value = values[one.name];
       redraw();
     };
-    const back = add(form, "button", { type: "button" }, "As on this page");
+    const back = add(form, "button", { type: "button" }, "As at first");
     back.addEventListener("click", () => {
       choose(first);
       remember();
@@ -184,7 +193,7 @@
   function axes(canvas, right, across, up, ticks) {
     const width = canvas.clientWidth;
     const height = Math.max(220, Math.min(360, width * 0.56));
-    const [left, top, bottom] = [46, 14, 44];
+    const [left, top, bottom] = [46, 30, 44];
     const svg = add(canvas, "svg", { width, height, "aria-hidden": "true" });
     const x = (value) => left + (value / right) * (width - left - 12);
     const y = (value) => height - bottom - value * (height - bottom - top);
@@ -197,7 +206,7 @@
       add(svg, "text", { x: x(tick), y: y(0) + 20, "text-anchor": "middle" }, String(tick));
     }
     add(svg, "text", { x: x(right), y: height - 6, "text-anchor": "end" }, across);
-    add(svg, "text", { x: left + 6, y: top + 4 }, up);
+    add(svg, "text", { x: 0, y: 12 }, up);
     return { svg, x, y };
   }
 
@@ -319,7 +328,78 @@
     });
   }
 
-  const kinds = { pairs, ranks };
+  /* --- whose pictures? ----------------------------------------------------------------------- */
+
+  function guesses(figure, data) {
+    const ranks = new Map(); // of the reader's finished rounds
+    const mean = (values) => sum(values) / values.length;
+    const rounds = data.rounds.map((_, place) => place + 1);
+    const letter = (place) => String.fromCharCode(65 + place);
+    const pictures = (parent, places) => {
+      for (const place of places) add(parent, "img", { src: data.pictures[place], alt: "", width: 80, height: 80 });
+    };
+    const specs = [
+      { name: "round", label: "Round", values: rounds, slider: true, shown: (round) => `${round} of ${rounds.length}` },
+      { name: "guesses", values: [""], hidden: true },
+    ];
+    explore(figure, specs, {}, (chosen, told, canvas, set) => {
+      const { asked, boards, own, order } = data.rounds[chosen.round - 1];
+      // "3BA": B, then A were guessed in round 3. An address may hold anything
+      const [, round, letters] = /^(\d*)([A-Z]*)$/.exec(chosen.guesses) ?? ["", "", ""];
+      const tried = [];
+      for (const one of round === String(chosen.round) ? letters : "") {
+        const place = one.charCodeAt(0) - 65;
+        if (place < boards.length && !tried.includes(place) && !tried.includes(own)) tried.push(place);
+      }
+      const found = tried.includes(own);
+      if (found) ranks.set(chosen.round, tried.length);
+      const many = (count) => `${count} guess${count === 1 ? "" : "es"}`;
+      if (found) {
+        add(told, "strong", {}, `It is ${letter(own)}.`);
+        told.append(` You needed ${many(tried.length)}, the profile ${many(order[own])}.`);
+      } else if (tried.length) {
+        told.append(`Not ${tried.map(letter).join(", nor ")}. Guess again.`);
+      } else {
+        told.append("One of these users added the upper pictures later. Whose are they?");
+      }
+      const played = [...ranks.keys()];
+      const yours = mean([...ranks.values()].map((rank) => 1 / rank));
+      const profiles = mean(played.map((of) => 1 / data.rounds[of - 1].order[data.rounds[of - 1].own]));
+      const score = document.createElement("p");
+      score.className = "score";
+      if (played.length) {
+        score.append(`Your MRR after ${played.length} round${played.length === 1 ? "" : "s"}: `);
+        add(score, "strong", {}, yours.toFixed(3));
+        score.append(`; the profile’s in the same: ${profiles.toFixed(3)}. `);
+      }
+      const [mrr, first] = data.profile;
+      score.append(`Over many rounds the profile has ${mrr}, and ${first} right at once; chance has ${data.random.toFixed(3)}.`);
+      pictures(add(canvas, "div", { class: "asked", role: "group", "aria-label": "Whose are these?" }), asked);
+      const grid = add(canvas, "div", { class: "boards" });
+      boards.forEach((places, place) => {
+        const name = letter(place);
+        const board = add(grid, "div", { class: "board", role: "group", "aria-label": `Board ${name}` });
+        pictures(add(board, "div", { class: "pictures" }), places);
+        const mark = found && place === own ? " ✓" : tried.includes(place) ? " ✗" : "";
+        const profile = found ? `, the profile’s guess ${order[place]}` : "";
+        const button = add(board, "button", { type: "button", "data-key": name }, `${name}${mark}${profile}`);
+        if (found || tried.includes(place)) button.setAttribute("aria-disabled", "true");
+        else button.addEventListener("click", () => set("guesses", `${chosen.round}${[...tried, place].map(letter).join("")}`));
+      });
+      if (found && chosen.round < rounds.length) {
+        const next = add(canvas, "button", { type: "button", class: "next" }, "Next round");
+        next.addEventListener("click", () => {
+          next.blur();
+          set("round", chosen.round + 1);
+          canvas.querySelector("button").focus({ preventScroll: true });
+        });
+      }
+      canvas.append(score);
+      return { tried, found, yours, profiles, chance: data.random };
+    });
+  }
+
+  const kinds = { pairs, ranks, guesses };
   document.addEventListener("DOMContentLoaded", () => {
     for (const figure of document.querySelectorAll("figure.explorable"))
       kinds[figure.dataset.kind](figure, JSON.parse(figure.querySelector("script").textContent));

@@ -21,7 +21,7 @@ from visprof.figures.error_rates import (
     pvalue_ecdf,
     share_intervals,
 )
-from visprof.figures.explorables import explore_pairs, explore_ranks
+from visprof.figures.explorables import explore_pairs, explore_ranks, guess_boards
 from visprof.figures.figure import Figure
 from visprof.figures.fusion import bits_by_part, taste_levels
 from visprof.figures.interactive import HTMLFigure, interactive_map
@@ -61,6 +61,7 @@ __all__ = [
     "false_positive_rates",
     "framework",
     "grid_representatives",
+    "guess_boards",
     "interactive_map",
     "known_carry_over",
     "labelled_pictures",

@@ -14,12 +14,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from PIL import Image
 
 from visprof.figures.interactive import HTMLFigure
+from visprof.figures.mosaics import data_uri, tile
+from visprof.intervals import Estimate
 from visprof.logodds import pairwise_max_z
+from visprof.rank_scores import random_mrr
 from visprof.ties import exceeds
 
-__all__ = ["explore_pairs", "explore_ranks"]
+__all__ = ["explore_pairs", "explore_ranks", "guess_boards"]
 
 _PAGE = """
 <figure class="explorable" id="{name}" data-kind="{kind}" aria-label="{alt}">
@@ -144,6 +148,55 @@ def explore_ranks(
     }
     alt = "Figure 6 with settings to choose: mean reciprocal rank by training pins, by profile."
     return _explorable("explore-ranks", "ranks", data, alt, caption, numbers)
+
+
+def guess_boards(
+    rounds: pd.DataFrame, mrr: Estimate, first: Estimate, caption: str = "", size: int = 96
+) -> HTMLFigure:
+    """Rounds of a game: whose pictures are these? The reader's MRR beside the profile's.
+
+    The reader guesses until the guess is right: the number of guesses is the rank.
+
+    Parameters
+    ----------
+    rounds : DataFrame
+        Columns round, board, own (whether it is the one sought), order (of the profile's guesses,
+        from 1), images (of the board), asked (images that are asked about), one row a board; those
+        of a round stand together.
+    mrr, first : Estimate
+        The profile's mean reciprocal rank, and how often it is right at once, over many rounds.
+    caption : str
+        Text below; HTML.
+    size : int
+        Side of a picture in pixels. Each picture adds about 2 kB to the page.
+
+    Returns
+    -------
+    HTMLFigure
+        Its table has the columns round, board, own, order.
+    """
+    places: dict[str, int] = {}  # of pictures, each carried once
+
+    def placed(images: list[str]) -> list[int]:
+        return [places.setdefault(image, len(places)) for image in images]
+
+    data: dict[str, Any] = {
+        "rounds": [
+            {
+                "asked": placed(rows["asked"].iloc[0]),
+                "boards": [placed(images) for images in rows["images"]],
+                "own": int(np.argmax(rows["own"])),
+                "order": rows["order"].tolist(),
+            }
+            for _, rows in rounds.groupby("round", sort=False)
+        ],
+        "profile": [f"{mrr:.3f}", f"{first:.1%}"],
+        "random": random_mrr(int(rounds.groupby("round").size().iloc[0])),
+    }
+    data["pictures"] = [data_uri(Image.fromarray(tile(image, size))) for image in places]
+    alt = "Whose pictures are these? Rounds of guessing among a few boards, by their pictures."
+    numbers = rounds[["round", "board", "own", "order"]].reset_index(drop=True)
+    return _explorable("guess-boards", "guesses", data, alt, caption, numbers)
 
 
 def _packed(values: ArrayLike, kind: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["explored_pairs", "explored_ranks"]
+from visprof.steps.board_guesses import BoardGuesses
+
+__all__ = ["explored_pairs", "explored_ranks", "guessed_boards"]
 
 
 def explored_pairs(n_shown: int, n_users: int, *, sessions: bool) -> str:
@@ -40,4 +42,24 @@ def explored_ranks(n_users: int, n_seeds: int) -> str:
         f"candidates, drawn at random from the {n_users:,} users; a mean over users{seeds}. Thin: "
         "the other profiles. Dashed: a random ranking. Your browser works it out from the ranks; "
         "the settings stand in the address."
+    )
+
+
+def guessed_boards(guesses: BoardGuesses) -> str:
+    """Caption of the boards to guess, in HTML.
+
+    Parameters
+    ----------
+    guesses : BoardGuesses
+        The step ``board_guesses``.
+    """
+    n_boards = len(guesses.rounds) // guesses.rounds["round"].nunique()
+    n_asked, n_shown = (len(guesses.rounds[name].iloc[0]) for name in ("asked", "images"))
+    return (
+        f"<strong>Whose pictures?</strong> {n_asked} pictures of a user's held-out pins, drawn at "
+        f"random, and {n_boards} boards, each with {n_shown} of its training pins. The number of "
+        "guesses that you need is your rank, so its mean reciprocal is a reader's MRR. The profile "
+        "has seen all training pins of each board and ranks the boards by their distance to the "
+        f"profile of the {n_asked} pictures; its scores are over {guesses.n_rounds:,} rounds, with "
+        "95 % intervals over users and seeds. Pictures are cut to squares."
     )
