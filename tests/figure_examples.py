@@ -161,9 +161,18 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
             }),
             "pins",
         ),
+        "compare_users": (
+            ["ann", "bob $", "carl"], counts[0, :3], counts[1, 0], 0.1, "two-term",
+            [[np.nan, 0.5, np.nan], [0.5, np.nan, 0.01], [np.nan, 0.01, np.nan]],
+            [images[:2], [], [""]],
+        ),
         "explore_pairs": (
             {"users": counts, "pins dealt": counts[:, ::-1, ::-1]}, counts[1, 0], [5, 9], 0.1,
             "two-term", 1.0,
+        ),
+        "explore_power": (
+            shares(rule=["pins", "Z"], taste=[0.0, 1.0]), {"Z": "the rule", "pins": "the test"},
+            0.05,
         ),
         "explore_ranks": (
             pd.DataFrame({"profile": ["image", "image", "text", "text"] * 2,

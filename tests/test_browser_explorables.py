@@ -8,12 +8,12 @@ from urllib.parse import parse_qs
 import numpy as np
 import pandas as pd
 import pytest
-from figure_examples import colour_files
+from figure_examples import colour_files, shares
 from test_browser import DESKTOP, LAYOUT, PHONE, browser, listen, violations  # noqa: F401
 
 from visprof import figures
 from visprof.intervals import Estimate
-from visprof.logodds import pairwise_max_z
+from visprof.logodds import log_odds_z, pairwise_max_z
 from visprof.rank_scores import random_mrr, subset_reciprocal_ranks
 from visprof.ties import exceeds
 
@@ -24,7 +24,7 @@ HOSTILE = "</script><script>hacked = 1</script> & “$”"
 SIZES, ALPHA, THRESHOLD = [5, 10, 20], 0.02, 1.5
 N_USERS, N_SEEDS, TRAIN_SIZES = 40, 3, [10, 20, 50]
 N_ROUNDS, ORDERS = 6, [(1, 2, 3, 4), (4, 3, 2, 1), (2, 4, 1, 3)]  # of guesses of the profile
-NAMES = ("explore-pairs", "explore-ranks", "guess-boards")
+NAMES = ("explore-pairs", "explore-ranks", "guess-boards", "compare-users", "explore-power")
 # the colours of the book's theme
 THEME = """
 html { --pst-color-text-base: #222832; --pst-color-text-muted: #48566b; --pst-color-border: #d1d5da;
@@ -63,7 +63,24 @@ def ranks():
 
 
 @pytest.fixture(scope="module")
-def page_file(tmp_path_factory, counts, background, ranks):
+def users():
+    return [HOSTILE, *(f"user {place}" for place in range(1, 24))]
+
+
+@pytest.fixture(scope="module")
+def powers():
+    return shares(rule=["pins", "Z", "sessions"], taste=[0.0, 0.5, 1.0, 2.0])
+
+
+@pytest.fixture(scope="module")
+def p_values():
+    p = np.random.default_rng(5).random((24, 24))
+    p[:3, :3] = np.nan
+    return (p + p.T) / 2
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory, counts, background, ranks, users, p_values, powers):
     """A page with all figures to try, as a book shows them, and nothing else that is the book's."""
     reached, columns = ranks
     table = pd.DataFrame(columns, columns=["profile", "n_train"])
@@ -93,6 +110,15 @@ def page_file(tmp_path_factory, counts, background, ranks):
     ])  # fmt: skip
     shown.append(
         figures.guess_boards(rounds, Estimate(0.8, 0.7, 0.9), Estimate(0.5, 0.4, 0.6), "Whose?")
+    )
+    pictures = [images[cluster % 3 : 3] if cluster % 5 else [] for cluster in range(30)]
+    shown.append(
+        figures.compare_users(
+            users, counts["users"][-1], background, ALPHA, "four-term", p_values, pictures, "Two."
+        )
+    )
+    shown.append(
+        figures.explore_power(powers, {"Z": "the cut-off", "pins": HOSTILE}, 0.05, "Power.")
     )
     page = folder / "page.html"
     css, script = ((STATIC / f"explorables.{kind}").read_text("utf-8") for kind in ("css", "js"))
@@ -181,6 +207,44 @@ def test_figure_6_is_the_librarys_at_any_number_of_candidates(page, ranks):
 
 
 @on_desktop
+def test_power_and_error_are_those_of_the_grid(page, powers):
+    tried = [
+        {"pins": pins, "taste": taste, "rule": rule}
+        for pins in range(2) for taste in range(3) for rule in range(2)
+    ]  # fmt: skip
+    for one in page.evaluate(TRY, ["explore-power", tried]):
+        settings = one["settings"]
+        rows = powers.query("rule == @settings['rule'] and n_pins == @settings['pins']")
+        for name, taste in (("found", settings["taste"]), ("error", 0)):
+            row = rows[rows["taste"] == taste].iloc[0]
+            assert one[name] == pytest.approx(row[["value", "low", "high"]].tolist(), abs=1e-6)
+    assert page.locator("#explore-power option").all_inner_texts() == ["the cut-off", HOSTILE]
+
+
+@on_desktop
+def test_any_two_users_differ_as_in_the_library(page, counts, background, p_values, users):
+    rng = np.random.default_rng(6)
+    tried = [dict(zip("ab", rng.permutation(24)[:2].tolist(), strict=True)) for _ in range(25)]
+    tried += [{"a": 0, "b": 2}, {"a": 2, "b": 1}, {"a": 7, "b": 7}]
+    found = page.evaluate(TRY, ["compare-users", tried])
+    for chosen, one in zip(tried, found, strict=True):
+        y_i, y_j = counts["users"][-1][list(chosen.values())]
+        z = log_odds_z(y_i, y_j, background, ALPHA, "four-term")
+        np.testing.assert_allclose(one["z"], z, rtol=0, atol=1e-6)
+        p = p_values[chosen["a"], chosen["b"]]
+        if chosen["a"] == chosen["b"] or np.isnan(p):
+            assert one["p"] is None
+        else:
+            assert one["p"] == pytest.approx(p, abs=1e-6)
+    assert page.inner_text("#compare-users output") == "Choose two users."
+    page.locator("#compare-users-a").select_option("0")
+    assert page.inner_text("#compare-users option:checked") == users[0]
+    assert page.locator("#compare-users .cluster").count() == 3
+    page.locator("#compare-users-b").select_option("2")
+    assert "was not tested" in page.inner_text("#compare-users output")
+
+
+@on_desktop
 def test_a_readers_guesses_are_ranked_as_the_profiles(page):
     rng, yours, profiles = np.random.default_rng(4), [], []
     for number in range(1, N_ROUNDS + 1):
@@ -199,13 +263,13 @@ def test_a_readers_guesses_are_ranked_as_the_profiles(page):
         assert found["profiles"] == pytest.approx(np.mean(profiles), abs=1e-6)
         assert found["chance"] == pytest.approx(random_mrr(4), abs=1e-6)
         assert f"It is {'ABCD'[own]}." in page.inner_text("#guess-boards output")
-        page.get_by_role("button", name=f"{'ABCD'[own]} ✓").click()  # is over: nothing happens
+        page.get_by_role("button", name=f"{'ABCD'[own]} ✓").press("Enter")  # it is over
         assert explored(page, "guess-boards") == found
         if number < N_ROUNDS:
             page.get_by_role("button", name="Next round").click()
             assert explored(page, "guess-boards")["tried"] == []
     assert page.get_by_role("button", name="Next round").count() == 0
-    page.wait_for_function("location.hash.includes('guess-boards')")
+    page.wait_for_function(f"location.hash.includes('guesses={N_ROUNDS}{'ABCD'[guesses[0]]}')")
     before = page.inner_text("#guess-boards .boards")
     link = page.url
     page.goto("about:blank")

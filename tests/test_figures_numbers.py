@@ -230,10 +230,20 @@ def _of_pairs(counts, background, sizes, alpha, variance, threshold):
     return pd.DataFrame(rows, columns=["series", "n_pins", "share"])
 
 
+def _of_users(users, counts, background, alpha, variance, p_values, _):
+    rows = [
+        (users[i], users[j], p_values[i][j],
+         np.abs(log_odds_z(counts[i], counts[j], background, alpha, variance)).max())
+        for i, j in itertools.combinations(range(len(users)), 2)
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["user_i", "user_j", "p", "max_z"])
+
+
 # what a figure computes or orders before it draws, done again
 EXPECTED = {
     "bits_by_part": lambda table: table[table["model"] != "flat"],
     "class_mean_ap": _of_classes,
+    "compare_users": _of_users,
     "explore_pairs": _of_pairs,
     "explore_ranks": lambda _, table, *__: table,
     "known_carry_over": _of_bias,

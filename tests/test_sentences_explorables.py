@@ -18,6 +18,15 @@ def test_how_many_users_are_shown_and_what_is_dealt():
     assert "pins or whole sessions are dealt" in part
 
 
+def test_the_pairs_of_a_power_are_counted():
+    assert "Shares of 2,000 simulated pairs" in sentences.explored_power(2000)
+
+
+def test_what_is_dealt_between_two_users_is_told():
+    assert "with whole sessions dealt" in sentences.compared_users(sessions=True)
+    assert "with pins dealt" in sentences.compared_users(sessions=False)
+
+
 def test_seeds_are_told_where_there_are_several():
     assert "the 1,200 users; a mean over users and 3 seeds" in sentences.explored_ranks(1200, 3)
     assert "seeds" not in sentences.explored_ranks(8, 1)

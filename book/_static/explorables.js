@@ -14,7 +14,7 @@
   }
 
   const sum = (values) => values.reduce((total, value) => total + value, 0);
-  const percent = (share) => `${(100 * share).toFixed(1)} %`;
+  const percent = (share) => `${(100 * share).toFixed(1)}%`;
   const short = (value) => Number(value.toPrecision(2)).toLocaleString("en");
 
   /* Each user's own part of Eqs. 4 and 5 (visprof.logodds.logits_and_variances) */
@@ -190,12 +190,12 @@
   }
 
   /* Axes from 0 to `right` and from 0 to 1; returns the plot and what scales numbers to it */
-  function axes(canvas, right, across, up, ticks) {
+  function axes(canvas, right, across, up, ticks, scale = (value) => value) {
     const width = canvas.clientWidth;
     const height = Math.max(220, Math.min(360, width * 0.56));
     const [left, top, bottom] = [46, 30, 44];
     const svg = add(canvas, "svg", { width, height, "aria-hidden": "true" });
-    const x = (value) => left + (value / right) * (width - left - 12);
+    const x = (value) => left + (scale(value) / scale(right)) * (width - left - 12);
     const y = (value) => height - bottom - value * (height - bottom - top);
     for (const share of [0, 0.25, 0.5, 0.75, 1]) {
       add(svg, "line", { class: "grid", x1: left, x2: x(right), y1: y(share), y2: y(share) });
@@ -321,10 +321,96 @@
         const points = rows.flatMap((row, place) => (row.profile === name ? [[row.pins, mrr[place]]] : []));
         add(plot.svg, "path", { class: name === profile ? "curve" : "curve other", d: line(points, plot) });
       }
-      add(plot.svg, "circle", { class: "mark", cx: plot.x(pins), cy: plot.y(mrr[ours]), r: 5 });
+      add(plot.svg, "circle", { class: "arm", cx: plot.x(pins), cy: plot.y(mrr[ours]), r: 5 });
       add(plot.svg, "path", { class: "curve chance", d: line([[0, random], [most * 1.04, random]], plot) });
       add(plot.svg, "text", { x: plot.x(0) + 6, y: plot.y(random) - 6 }, "random");
       return { mrr, random };
+    });
+  }
+
+  /* --- power and error ----------------------------------------------------------------------- */
+
+  function power(figure, { table, titles, level }) {
+    const rows = table.rule.map((rule, row) =>
+      Object.fromEntries(Object.entries(table).map(([name, column]) => [name, column[row]])),
+    );
+    const distinct = (name) => [...new Set(table[name])].sort((one, other) => one - other);
+    const [tastes, sizes] = [distinct("taste"), distinct("n_pins")];
+    const most = sizes[sizes.length - 1];
+    const interval = ({ low, high }) => `(${percent(low)} to ${percent(high)})`;
+    const specs = [
+      { name: "pins", label: "Pins of each user", values: sizes, slider: true },
+      { name: "taste", label: "Strength of taste", values: tastes.filter((taste) => taste > 0), slider: true },
+      { name: "rule", label: "Rule", values: Object.keys(titles), shown: (rule) => titles[rule] },
+    ];
+    const first = { pins: sizes.includes(100) ? 100 : most, taste: 1 };
+    explore(figure, specs, first, ({ pins, taste, rule }, told, canvas) => {
+      const curve = (of) => rows.filter((row) => row.rule === rule && row.taste === of).sort((one, other) => one.n_pins - other.n_pins);
+      const at = (of) => curve(of).find((row) => row.n_pins === pins);
+      const [found, error] = [at(taste), at(0)];
+      add(told, "strong", {}, percent(found.value));
+      told.append(` of pairs of users of taste ${taste} with ${pins} pins each are found different ${interval(found)}; of users without any taste, `);
+      add(told, "strong", {}, percent(error.value));
+      told.append(` ${interval(error)}.`);
+      const scale = (value) => Math.log(value / (sizes[0] / 1.5));
+      const plot = axes(canvas, most * 1.1, "pins of each user", "pairs found different", sizes, scale);
+      for (const of of [...tastes.filter((other) => ![0, taste].includes(other)), 0, taste]) {
+        const kind = { [taste]: "curve", 0: "curve chance" }[of] ?? "curve other";
+        add(plot.svg, "path", { class: kind, d: line(curve(of).map((row) => [row.n_pins, row.value]), plot) });
+      }
+      for (const [row, kind] of [[error, "arm chance"], [found, "arm"]]) {
+        const x = plot.x(pins);
+        add(plot.svg, "line", { class: kind, x1: x, x2: x, y1: plot.y(row.low), y2: plot.y(row.high) });
+        add(plot.svg, "circle", { class: kind, cx: x, cy: plot.y(row.value), r: 5 });
+      }
+      add(plot.svg, "line", { class: "cut", x1: plot.x(sizes[0] / 1.5), x2: plot.x(most * 1.1), y1: plot.y(level), y2: plot.y(level) });
+      return { found: [found.value, found.low, found.high], error: [error.value, error.low, error.high] };
+    });
+  }
+
+  /* --- two users ----------------------------------------------------------------------------- */
+
+  function users(figure, data) {
+    const { background, alpha, variance, p } = data;
+    const counts = unpacked(data.counts, Float32Array);
+    const [n, k] = [data.users.length, background.length];
+    const [logit, spread] = logitsAndVariances(counts, background, alpha, variance);
+    const all = Array.from({ length: n }, (_, place) => place);
+    const name = (place) => data.users[place];
+    const specs = [
+      { name: "a", label: "A", values: all, shown: name },
+      { name: "b", label: "B", values: all, shown: name },
+    ];
+    explore(figure, specs, data.settings, ({ a, b }, told, canvas) => {
+      const z = Array.from({ length: k }, (_, c) => {
+        const [i, j] = [a * k + c, b * k + c];
+        return (logit[i] - logit[j]) / Math.sqrt(spread[i] + spread[j]);
+      });
+      if (a === b) {
+        told.append("Choose two users.");
+        return { z, p: null };
+      }
+      const first = [...z.keys()].sort((c, d) => Math.abs(z[d]) - Math.abs(z[c])).slice(0, 3);
+      const [low, high] = a < b ? [a, b] : [b, a];
+      const chance = p[low * (n - 1) - (low * (low - 1)) / 2 + high - low - 1];
+      const more = (c) => (z[c] > 0 ? "A" : "B");
+      told.append("Z = ");
+      add(told, "strong", {}, Math.abs(z[first[0]]).toFixed(2));
+      if (chance === null) told.append(". This pair was not tested.");
+      else {
+        told.append("; p = ");
+        add(told, "strong", {}, chance.toFixed(3));
+        told.append(chance <= 0.05 ? ": so large a distance hardly comes by chance." : ": so large a distance may come by chance.");
+      }
+      for (const c of first) {
+        const row = add(canvas, "div", { class: "cluster" });
+        const shown = add(row, "div", { class: "pictures" });
+        for (const src of data.pictures[c]) add(shown, "img", { src, alt: "", width: 80, height: 80 });
+        const words = add(row, "p");
+        const [ours, theirs] = [a, b].map((user) => counts[user * k + c].toFixed(1));
+        words.append(`${more(c)} has more of these: A ${ours}, B ${theirs} (z\u00a0=\u00a0${z[c].toFixed(2).replace("-", "−")})`);
+      }
+      return { z, p: chance };
     });
   }
 
@@ -370,10 +456,9 @@
       if (played.length) {
         score.append(`Your MRR after ${played.length} round${played.length === 1 ? "" : "s"}: `);
         add(score, "strong", {}, yours.toFixed(3));
-        score.append(`; the profile’s in the same: ${profiles.toFixed(3)}. `);
+        const [mrr, first] = data.profile;
+        score.append(`; the profile’s in the same: ${profiles.toFixed(3)}. Over many rounds the profile has ${mrr} and is right at once in ${first}; chance has ${data.random.toFixed(3)}.`);
       }
-      const [mrr, first] = data.profile;
-      score.append(`Over many rounds the profile has ${mrr}, and ${first} right at once; chance has ${data.random.toFixed(3)}.`);
       pictures(add(canvas, "div", { class: "asked", role: "group", "aria-label": "Whose are these?" }), asked);
       const grid = add(canvas, "div", { class: "boards" });
       boards.forEach((places, place) => {
@@ -399,7 +484,7 @@
     });
   }
 
-  const kinds = { pairs, ranks, guesses };
+  const kinds = { pairs, ranks, power, users, guesses };
   document.addEventListener("DOMContentLoaded", () => {
     for (const figure of document.querySelectorAll("figure.explorable"))
       kinds[figure.dataset.kind](figure, JSON.parse(figure.querySelector("script").textContent));

@@ -21,7 +21,13 @@ from visprof.figures.error_rates import (
     pvalue_ecdf,
     share_intervals,
 )
-from visprof.figures.explorables import explore_pairs, explore_ranks, guess_boards
+from visprof.figures.explorables import (
+    compare_users,
+    explore_pairs,
+    explore_power,
+    explore_ranks,
+    guess_boards,
+)
 from visprof.figures.figure import Figure
 from visprof.figures.fusion import bits_by_part, taste_levels
 from visprof.figures.interactive import HTMLFigure, interactive_map
@@ -56,7 +62,9 @@ __all__ = [
     "chance_bars",
     "class_mean_ap",
     "cluster_contrasts",
+    "compare_users",
     "explore_pairs",
+    "explore_power",
     "explore_ranks",
     "false_positive_rates",
     "framework",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,13 @@ from PIL import Image
 
 from visprof.figures.interactive import HTMLFigure
 from visprof.figures.mosaics import data_uri, tile
+from visprof.figures.names import squeezed
 from visprof.intervals import Estimate
-from visprof.logodds import pairwise_max_z
+from visprof.logodds import pair_users, pairwise_max_z
 from visprof.rank_scores import random_mrr
 from visprof.ties import exceeds
 
-__all__ = ["explore_pairs", "explore_ranks", "guess_boards"]
+__all__ = ["compare_users", "explore_pairs", "explore_power", "explore_ranks", "guess_boards"]
 
 _PAGE = """
 <figure class="explorable" id="{name}" data-kind="{kind}" aria-label="{alt}">
@@ -148,6 +149,91 @@ def explore_ranks(
     }
     alt = "Figure 6 with settings to choose: mean reciprocal rank by training pins, by profile."
     return _explorable("explore-ranks", "ranks", data, alt, caption, numbers)
+
+
+def compare_users(
+    users: Sequence[object],
+    counts: ArrayLike,
+    background: ArrayLike,
+    alpha: float,
+    variance: str,
+    p_values: ArrayLike,
+    images: Sequence[Sequence[str]],
+    caption: str = "",
+    size: int = 80,
+) -> HTMLFigure:
+    """Any two users side by side: the clusters in which they differ most, z, and a p-value.
+
+    Parameters
+    ----------
+    users : sequence of length n
+        Their names.
+    counts, background : array-like of shape (n, k), (k,)
+        Counts y and g.
+    alpha, variance
+        Of the study.
+    p_values : array-like of shape (n, n)
+        Of a test of each pair; NaN where there was none.
+    images : sequence of length k
+        Pictures of each cluster; none, or empty names, where there are no pictures.
+    caption : str
+        Text below; HTML.
+    size : int
+        Side of a picture in pixels. Each picture adds about 2 kB to the page.
+
+    Returns
+    -------
+    HTMLFigure
+        Its table has a row a pair: columns user_i, user_j, max_z, p.
+    """
+    max_z = pairwise_max_z(counts, background, alpha, variance)
+    names = np.array([squeezed(str(user)) for user in users], dtype=object)
+    i, j = pair_users(np.arange(len(max_z)), len(names)).T
+    p = np.asarray(p_values, float)[i, j]
+    numbers = pd.DataFrame({"user_i": names[i], "user_j": names[j], "max_z": max_z, "p": p})
+    most = int(np.argmax(max_z))
+    data = {
+        "users": names.tolist(),
+        "counts": _packed(counts, "<f4"),
+        "background": np.asarray(background, float).tolist(),
+        "alpha": alpha,
+        "variance": variance,
+        "p": [None if np.isnan(one) else one for one in p.tolist()],
+        "pictures": [
+            [data_uri(Image.fromarray(tile(image, size))) for image in of if image] for of in images
+        ],
+        "settings": {"a": int(i[most]), "b": int(j[most])},
+    }
+    alt = "Two users to choose: pictures of the clusters in which they differ most, z and p."
+    return _explorable("compare-users", "users", data, alt, caption, numbers)
+
+
+def explore_power(
+    table: pd.DataFrame, titles: Mapping[str, str], level: float, caption: str = ""
+) -> HTMLFigure:
+    """Power and error of each rule to try: by the number of pins and the strength of tastes.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns rule, taste, n_pins, value, low, high, with a row for each; taste 0 is the error.
+    titles : mapping of str to str
+        Name of each rule that is shown.
+    level : float
+        Level of the tests, drawn as a line.
+    caption : str
+        Text below; HTML.
+
+    Returns
+    -------
+    HTMLFigure
+        Its table has the columns of `table`.
+    """
+    columns = ["rule", "taste", "n_pins", "value", "low", "high"]
+    numbers = table[columns].reset_index(drop=True)
+    data = {"table": numbers.to_dict("list"), "titles": dict(titles), "level": level}
+    alt = "Power with settings to choose: pairs found different by pins, taste and rule."
+    return _explorable("explore-power", "power", data, alt, caption, numbers)
 
 
 def guess_boards(

@@ -4,7 +4,26 @@ from __future__ import annotations
 
 from visprof.steps.board_guesses import BoardGuesses
 
-__all__ = ["explored_pairs", "explored_ranks", "guessed_boards"]
+__all__ = ["compared_users", "explored_pairs", "explored_power", "explored_ranks", "guessed_boards"]
+
+
+def compared_users(*, sessions: bool) -> str:
+    """Caption of two users side by side, in HTML.
+
+    Parameters
+    ----------
+    sessions : bool
+        Whether whole sessions are dealt in the test.
+    """
+    dealt = "whole sessions" if sessions else "pins"
+    return (
+        "<strong>Two users side by side.</strong> The three clusters in which they differ most, "
+        "each by the background's pictures nearest its centre; the users' counts in it (sums of "
+        "soft assignments, of the first seed); and z, positive where the first has more. p is that "
+        f"of the test of the distance of their profiles, over all seeds, with {dealt} dealt "
+        "between the two. The clusters are the largest of many, so their z overstate the "
+        "difference."
+    )
 
 
 def explored_pairs(n_shown: int, n_users: int, *, sessions: bool) -> str:
@@ -25,6 +44,23 @@ def explored_pairs(n_shown: int, n_users: int, *, sessions: bool) -> str:
         "are dealt among them once. Shaded: above the cut-off. Your browser works it out from the "
         "counts of each user in each cluster, by Eqs. 4 to 7; the settings stand in the address, "
         "so that a link shows what you see."
+    )
+
+
+def explored_power(n_power_pairs: int) -> str:
+    """Caption of power and error to try, in HTML.
+
+    Parameters
+    ----------
+    n_power_pairs : int
+        Simulated pairs of each taste.
+    """
+    return (
+        "<strong>Power and error, to try.</strong> Shares of "
+        f"{n_power_pairs:,} simulated pairs of users that a rule finds different, with 95 % "
+        "intervals: thick, of the taste chosen; dashed, of users without any, where each is an "
+        "error; thin, of the other tastes. Dotted: 5 %. The pins and tastes are those of the "
+        "simulation, with the clusters and the prior of this page."
     )
 
 
