@@ -16,7 +16,7 @@ import pytest
 
 from visprof import figures
 from visprof.figures import files
-from visprof.logodds import log_odds_z
+from visprof.logodds import log_odds_z, pairwise_max_z
 
 # they show pictures or a diagram and draw no numbers, or they are no figures
 WITHOUT_NUMBERS = {
@@ -217,7 +217,7 @@ def _of_z(distributions):
     return pd.concat(tables)
 
 
-def _of_pairs(counts, background, sizes, alpha, variance, threshold):
+def _of_pairs(counts, background, sizes, alpha, variance, threshold, *_):
     """Shares of pairs above the threshold, pair by pair."""
     rows = [
         (name, size, np.mean([
@@ -230,13 +230,11 @@ def _of_pairs(counts, background, sizes, alpha, variance, threshold):
     return pd.DataFrame(rows, columns=["series", "n_pins", "share"])
 
 
-def _of_users(users, counts, background, alpha, variance, p_values, _):
-    rows = [
-        (users[i], users[j], p_values[i][j],
-         np.abs(log_odds_z(counts[i], counts[j], background, alpha, variance)).max())
-        for i, j in itertools.combinations(range(len(users)), 2)
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["user_i", "user_j", "p", "max_z"])
+def _of_users(users, counts, background, alpha, variance, p_values, *_):
+    pairs = itertools.combinations(range(len(users)), 2)
+    rows = [(users[i], users[j], p_values[i][j]) for i, j in pairs]
+    z = pairwise_max_z(counts, background, alpha, variance)
+    return pd.DataFrame(rows, columns=["user_i", "user_j", "p"]).assign(max_z=z)
 
 
 # what a figure computes or orders before it draws, done again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -207,10 +208,16 @@ def test_any_two_users_have_their_test_and_the_pictures_of_their_clusters():
     own, board_split = assigned(parts, **EQ2), parts["board_split"]
     tests = pair_tests([own], board_split, None, 0.05, "two-term", 10, 99, 0)
     grown = growing_counts(own, board_split, None, user_counts="sum", seed=0)
+    y = grown.counts["users"]
     two = side_by_side(grown, tests, **parts, alpha=EQ4["alpha"], variance=EQ4["variance"])
     assert np.isnan(two.p_values).sum() == N_USERS**2 - 2 * len(tests.pairs)
     for (i, j), p in zip(tests.pairs, tests.by_distance.p, strict=True):
         assert two.p_values[i, j] == two.p_values[j, i] == p
+    few = side_by_side(
+        dataclasses.replace(grown, users=grown.users[2:5], counts={"users": y[:, 2:5]}), tests,
+        **parts, alpha=EQ4["alpha"], variance=EQ4["variance"],
+    )  # fmt: skip
+    np.testing.assert_array_equal(few.p_values, two.p_values[2:5, 2:5])
     shown = set()
     for i in range(N_USERS):
         for j in range(N_USERS):

@@ -210,7 +210,8 @@
     return { svg, x, y };
   }
 
-  const line = (points, { x, y }) => points.map(([a, b], place) => `${place ? "L" : "M"}${x(a).toFixed(1)} ${y(b).toFixed(1)}`).join("");
+  const line = (points, { x, y }) =>
+    points.map(([a, b], at) => `${at ? "L" : "M"}${x(a).toFixed(1)} ${y(b).toFixed(1)}`).join("");
 
   /* Steps of the share of values at or below, no finer than a screen shows */
   function ecdf(values, right) {
@@ -241,18 +242,30 @@
     };
     const right = data.thresholds[data.thresholds.length - 1];
     const specs = [
-      { name: "threshold", label: "Cut-off", values: data.thresholds, slider: true, shown: (t) => t.toFixed(1) },
       {
-        name: "alpha", label: "Weight of the prior, α", values: data.alphas, slider: true,
+        name: "threshold",
+        label: "Cut-off",
+        values: data.thresholds,
+        slider: true,
+        shown: (threshold) => threshold.toFixed(1),
+      },
+      {
+        name: "alpha",
+        label: "Weight of the prior, α",
+        values: data.alphas,
+        slider: true,
         shown: (alpha) => `${short(alpha)} (${short(alpha * total)} pins)`,
       },
       {
-        name: "pins", label: "Pins of each user", values: sizes, slider: true,
+        name: "pins",
+        label: "Pins of each user",
+        values: sizes,
+        slider: true,
         shown: (size) => (size === sizes[all] ? "all" : `first ${size}`),
       },
       { name: "variance", label: "Variance", values: ["two-term", "four-term"] },
       { name: "chance", label: "Chance", values: series.slice(1) },
-    ]; // prettier-ignore
+    ];
     explore(figure, specs, { ...data.settings, pins: sizes[all] }, (chosen, told, canvas) => {
       const cut = chosen.threshold * (1 + TIE);
       const found = [series[0], chosen.chance].map((name) => {
@@ -261,22 +274,35 @@
       });
       const [ours, dealt] = found;
       add(told, "strong", {}, percent(ours.above));
-      told.append(` of ${ours.z.length.toLocaleString("en")} pairs have Z above ${chosen.threshold.toFixed(1)}; with ${chosen.chance} among the users, `);
+      told.append(
+        ` of ${ours.z.length.toLocaleString("en")} pairs have Z above ${chosen.threshold.toFixed(1)}; `,
+        `with ${chosen.chance} among the users, `,
+      );
       add(told, "strong", {}, percent(dealt.above));
       told.append(".");
-      const plot = axes(canvas, right, "Z, the largest |z| over clusters", "share of pairs at or below", Array.from({ length: Math.floor(right) + 1 }, (_, tick) => tick));
+      const ticks = Array.from({ length: Math.floor(right) + 1 }, (_, tick) => tick);
+      const across = "Z, the largest |z| over clusters";
+      const plot = axes(canvas, right, across, "share of pairs at or below", ticks);
+      const at = plot.x(chosen.threshold);
       add(plot.svg, "rect", {
-        class: "beyond", x: plot.x(chosen.threshold), y: plot.y(1),
-        width: plot.x(right) - plot.x(chosen.threshold), height: plot.y(0) - plot.y(1),
-      }); // prettier-ignore
-      add(plot.svg, "line", { class: "cut", x1: plot.x(chosen.threshold), x2: plot.x(chosen.threshold), y1: plot.y(0), y2: plot.y(1) });
+        class: "beyond",
+        x: at,
+        y: plot.y(1),
+        width: plot.x(right) - at,
+        height: plot.y(0) - plot.y(1),
+      });
+      add(plot.svg, "line", { class: "cut", x1: at, x2: at, y1: plot.y(0), y2: plot.y(1) });
       found.forEach(({ name, z }, place) => {
-        add(plot.svg, "path", { class: place ? "curve chance" : "curve", d: line(ecdf(z, right), plot) });
+        const kind = place ? "curve chance" : "curve";
+        add(plot.svg, "path", { class: kind, d: line(ecdf(z, right), plot) });
         const y = plot.y(0) - 34 + 20 * place;
-        add(plot.svg, "path", { class: place ? "curve chance" : "curve", d: `M${plot.x(right) - 150} ${y}h28` });
+        add(plot.svg, "path", { class: kind, d: `M${plot.x(right) - 150} ${y}h28` });
         add(plot.svg, "text", { x: plot.x(right) - 114, y: y + 4 }, name);
       });
-      return { z: Object.fromEntries(found.map(({ name, z }) => [name, z])), above: found.map(({ above }) => above) };
+      return {
+        z: Object.fromEntries(found.map(({ name, z }) => [name, z])),
+        above: found.map(({ above }) => above),
+      };
     });
   }
 
@@ -295,8 +321,9 @@
     const profiles = [...new Set(table.profile)];
     const sizes = [...new Set(table.n_train)];
     const most = sizes[sizes.length - 1];
+    const candidates = Array.from({ length: n - 1 }, (_, place) => place + 2);
     const specs = [
-      { name: "users", label: "Candidates", values: Array.from({ length: n - 1 }, (_, place) => place + 2), slider: true },
+      { name: "users", label: "Candidates", values: candidates, slider: true },
       { name: "pins", label: "Training pins", values: sizes, slider: true },
       { name: "profile", label: "Profile", values: profiles },
     ];
@@ -312,10 +339,16 @@
       const ours = rows.findIndex((row) => row.profile === profile && row.pins === pins);
       const three = (value) => value.toFixed(3);
       add(told, "strong", {}, three(mrr[ours]));
-      told.append(` is the expected MRR of the profile “${profile}” among ${users.toLocaleString("en")} users, from ${pins} training pins; `);
+      told.append(
+        ` is the expected MRR of the profile “${profile}” among ${users.toLocaleString("en")} users, `,
+        `from ${pins} training pins; `,
+      );
       add(told, "strong", {}, three(random));
       const [value, low, high] = rows[ours].whole.map(three);
-      told.append(` is a random ranking’s. Among all ${n.toLocaleString("en")} users it is ${value} (${low} to ${high}).`);
+      told.append(
+        ` is a random ranking’s. Among all ${n.toLocaleString("en")} users it is ${value} `,
+        `(${low} to ${high}).`,
+      );
       const plot = axes(canvas, most * 1.04, "training pins", "mean reciprocal rank", sizes);
       for (const name of [...profiles.filter((other) => other !== profile), profile]) {
         const points = rows.flatMap((row, place) => (row.profile === name ? [[row.pins, mrr[place]]] : []));
@@ -337,33 +370,39 @@
     const distinct = (name) => [...new Set(table[name])].sort((one, other) => one - other);
     const [tastes, sizes] = [distinct("taste"), distinct("n_pins")];
     const most = sizes[sizes.length - 1];
+    const strengths = tastes.filter((taste) => taste > 0);
     const interval = ({ low, high }) => `(${percent(low)} to ${percent(high)})`;
     const specs = [
       { name: "pins", label: "Pins of each user", values: sizes, slider: true },
-      { name: "taste", label: "Strength of taste", values: tastes.filter((taste) => taste > 0), slider: true },
+      { name: "taste", label: "Strength of taste", values: strengths, slider: true },
       { name: "rule", label: "Rule", values: Object.keys(titles), shown: (rule) => titles[rule] },
     ];
     const first = { pins: sizes.includes(100) ? 100 : most, taste: 1 };
     explore(figure, specs, first, ({ pins, taste, rule }, told, canvas) => {
-      const curve = (of) => rows.filter((row) => row.rule === rule && row.taste === of).sort((one, other) => one.n_pins - other.n_pins);
-      const at = (of) => curve(of).find((row) => row.n_pins === pins);
+      const of = (strength) => rows.filter((row) => row.rule === rule && row.taste === strength);
+      const at = (strength) => of(strength).find((row) => row.n_pins === pins);
       const [found, error] = [at(taste), at(0)];
       add(told, "strong", {}, percent(found.value));
-      told.append(` of pairs of users of taste ${taste} with ${pins} pins each are found different ${interval(found)}; of users without any taste, `);
+      told.append(
+        ` of pairs of users of taste ${taste} with ${pins} pins each are found different `,
+        `${interval(found)}; of users without any taste, `,
+      );
       add(told, "strong", {}, percent(error.value));
       told.append(` ${interval(error)}.`);
       const scale = (value) => Math.log(value / (sizes[0] / 1.5));
       const plot = axes(canvas, most * 1.1, "pins of each user", "pairs found different", sizes, scale);
-      for (const of of [...tastes.filter((other) => ![0, taste].includes(other)), 0, taste]) {
-        const kind = { [taste]: "curve", 0: "curve chance" }[of] ?? "curve other";
-        add(plot.svg, "path", { class: kind, d: line(curve(of).map((row) => [row.n_pins, row.value]), plot) });
+      for (const strength of [...strengths.filter((other) => other !== taste), 0, taste]) {
+        const kind = { [taste]: "curve", 0: "curve chance" }[strength] ?? "curve other";
+        const points = of(strength).map((row) => [row.n_pins, row.value]);
+        add(plot.svg, "path", { class: kind, d: line(points, plot) });
       }
       for (const [row, kind] of [[error, "arm chance"], [found, "arm"]]) {
         const x = plot.x(pins);
         add(plot.svg, "line", { class: kind, x1: x, x2: x, y1: plot.y(row.low), y2: plot.y(row.high) });
         add(plot.svg, "circle", { class: kind, cx: x, cy: plot.y(row.value), r: 5 });
       }
-      add(plot.svg, "line", { class: "cut", x1: plot.x(sizes[0] / 1.5), x2: plot.x(most * 1.1), y1: plot.y(level), y2: plot.y(level) });
+      const [x1, x2, y] = [plot.x(sizes[0] / 1.5), plot.x(most * 1.1), plot.y(level)];
+      add(plot.svg, "line", { class: "cut", x1, x2, y1: y, y2: y });
       return { found: [found.value, found.low, found.high], error: [error.value, error.low, error.high] };
     });
   }
@@ -400,7 +439,7 @@
       else {
         told.append("; p = ");
         add(told, "strong", {}, chance.toFixed(3));
-        told.append(chance <= 0.05 ? ": so large a distance hardly comes by chance." : ": so large a distance may come by chance.");
+        told.append(`: so large a distance ${chance <= 0.05 ? "hardly comes" : "may come"} by chance.`);
       }
       for (const c of first) {
         const row = add(canvas, "div", { class: "cluster" });
@@ -408,7 +447,8 @@
         for (const src of data.pictures[c]) add(shown, "img", { src, alt: "", width: 80, height: 80 });
         const words = add(row, "p");
         const [ours, theirs] = [a, b].map((user) => counts[user * k + c].toFixed(1));
-        words.append(`${more(c)} has more of these: A ${ours}, B ${theirs} (z\u00a0=\u00a0${z[c].toFixed(2).replace("-", "−")})`);
+        const signed = z[c].toFixed(2).replace("-", "−");
+        words.append(`${more(c)} has more of these: A ${ours}, B ${theirs} (z\u00a0=\u00a0${signed})`);
       }
       return { z, p: chance };
     });
@@ -422,10 +462,12 @@
     const rounds = data.rounds.map((_, place) => place + 1);
     const letter = (place) => String.fromCharCode(65 + place);
     const pictures = (parent, places) => {
-      for (const place of places) add(parent, "img", { src: data.pictures[place], alt: "", width: 80, height: 80 });
+      for (const place of places)
+        add(parent, "img", { src: data.pictures[place], alt: "", width: 96, height: 96 });
     };
+    const shown = (round) => `${round} of ${rounds.length}`;
     const specs = [
-      { name: "round", label: "Round", values: rounds, slider: true, shown: (round) => `${round} of ${rounds.length}` },
+      { name: "round", label: "Round", values: rounds, slider: true, shown },
       { name: "guesses", values: [""], hidden: true },
     ];
     explore(figure, specs, {}, (chosen, told, canvas, set) => {
@@ -457,9 +499,13 @@
         score.append(`Your MRR after ${played.length} round${played.length === 1 ? "" : "s"}: `);
         add(score, "strong", {}, yours.toFixed(3));
         const [mrr, first] = data.profile;
-        score.append(`; the profile’s in the same: ${profiles.toFixed(3)}. Over many rounds the profile has ${mrr} and is right at once in ${first}; chance has ${data.random.toFixed(3)}.`);
+        score.append(
+          `; the profile’s in the same: ${profiles.toFixed(3)}. Over many rounds the profile has ${mrr} `,
+          `and is right at once in ${first}; chance has ${data.random.toFixed(3)}.`,
+        );
       }
-      pictures(add(canvas, "div", { class: "asked", role: "group", "aria-label": "Whose are these?" }), asked);
+      const group = { class: "asked", role: "group", "aria-label": "Whose are these?" };
+      pictures(add(canvas, "div", group), asked);
       const grid = add(canvas, "div", { class: "boards" });
       boards.forEach((places, place) => {
         const name = letter(place);
@@ -468,8 +514,9 @@
         const mark = found && place === own ? " ✓" : tried.includes(place) ? " ✗" : "";
         const profile = found ? `, the profile’s guess ${order[place]}` : "";
         const button = add(board, "button", { type: "button", "data-key": name }, `${name}${mark}${profile}`);
+        const guessed = [...tried, place].map(letter).join("");
         if (found || tried.includes(place)) button.setAttribute("aria-disabled", "true");
-        else button.addEventListener("click", () => set("guesses", `${chosen.round}${[...tried, place].map(letter).join("")}`));
+        else button.addEventListener("click", () => set("guesses", `${chosen.round}${guessed}`));
       });
       if (found && chosen.round < rounds.length) {
         const next = add(canvas, "button", { type: "button", class: "next" }, "Next round");

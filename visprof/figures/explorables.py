@@ -216,7 +216,7 @@ def explore_power(
     Parameters
     ----------
     table : DataFrame
-        Columns rule, taste, n_pins, value, low, high, with a row for each; taste 0 is the error.
+        Columns rule, taste, n_pins (increasing), value, low, high; taste 0 is the error.
     titles : mapping of str to str
         Name of each rule that is shown.
     level : float

@@ -173,10 +173,12 @@ def side_by_side(
         growing_counts.counts["users"][-1],
         growing_counts.background,
     )
-    p = np.full((len(pair_tests.sessions_per_user),) * 2, np.nan)
-    i, j = pair_tests.pairs.T
-    p[i, j] = p[j, i] = pair_tests.by_distance.p
-    places = np.searchsorted(np.unique(board_split.analysed["board"]), users)
+    place = np.full(len(pair_tests.sessions_per_user), -1)
+    place[np.searchsorted(np.unique(board_split.analysed["board"]), users)] = np.arange(len(users))
+    i, j = place[pair_tests.pairs].T
+    both = (i >= 0) & (j >= 0)
+    p = np.full((len(users), len(users)), np.nan)
+    p[i[both], j[both]] = p[j[both], i[both]] = pair_tests.by_distance.p[both]
     logit, spread = logits_and_variances(y, g, alpha, variance)
     first: set[int] = set()
     for user in range(len(users)):
@@ -190,4 +192,4 @@ def side_by_side(
         else []
         for cluster, centre in enumerate(visual_vocabulary.cluster_centers_)
     ]
-    return SideBySide(users, y, g, p[np.ix_(places, places)], examples)
+    return SideBySide(users, y, g, p, examples)
