@@ -23,6 +23,7 @@ from visprof.steps.user_ranking import (
     mrr_by_users,
     mrr_numbers,
     mrr_table,
+    rank_counts,
     reciprocal_ranks,
     slug,
     user_values,
@@ -104,6 +105,16 @@ def test_numbers_are_means_over_seeds_and_their_tests_of_averaged_ranks(parts):
     image, text = (np.mean([of[name] for of in rr], axis=0) for name in ("image", "text"))
     p = rank_scores.randomisation_test(image, text, random_state=0)
     assert numbers["mrr.image-text.6.p"].value == pytest.approx(p)
+
+
+def test_an_mrr_is_that_of_how_often_ranks_are_reached(profiles):
+    ranks = [reciprocal_ranks(profiles, (3, 6), of) for of in ("euclidean", "cosine")]
+    reached = rank_counts(ranks)
+    for row in mrr_table(ranks, seed=0).itertuples():
+        own = reached[(reached["profile"] == row.profile) & (reached["n_train"] == row.n_train)]
+        assert own["rank"].is_unique
+        assert own["times"].sum() == 2 * N_USERS
+        assert np.average(1 / own["rank"], weights=own["times"]) == pytest.approx(row.value)
 
 
 def test_ties_are_bounded_by_losing_and_winning_all(parts):

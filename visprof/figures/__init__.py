@@ -21,6 +21,13 @@ from visprof.figures.error_rates import (
     pvalue_ecdf,
     share_intervals,
 )
+from visprof.figures.explorables import (
+    compare_users,
+    explore_pairs,
+    explore_power,
+    explore_ranks,
+    guess_boards,
+)
 from visprof.figures.figure import Figure
 from visprof.figures.fusion import bits_by_part, taste_levels
 from visprof.figures.interactive import HTMLFigure, interactive_map
@@ -56,9 +63,14 @@ __all__ = [
     "chance_bars",
     "class_mean_ap",
     "cluster_contrasts",
+    "compare_users",
+    "explore_pairs",
+    "explore_power",
+    "explore_ranks",
     "false_positive_rates",
     "framework",
     "grid_representatives",
+    "guess_boards",
     "interactive_map",
     "known_carry_over",
     "labelled_pictures",

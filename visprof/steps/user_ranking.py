@@ -23,7 +23,7 @@ from visprof.steps.registry import step
 
 __all__ = [
     "IN_FIGURE_6", "by_user", "figure_6", "mrr_by_users", "mrr_columns", "mrr_numbers", "mrr_table",
-    "reciprocal_ranks", "slug", "user_values", "with_most_pins",
+    "rank_counts", "reciprocal_ranks", "slug", "user_values", "with_most_pins",
 ]  # fmt: skip
 
 # the paper's, the mean that they are to beat, and what knows no pixel
@@ -93,6 +93,17 @@ def mrr_table(every_reciprocal_ranks: list[pd.DataFrame], seed: int) -> pd.DataF
 def figure_6(mrr_table: pd.DataFrame) -> pd.DataFrame:
     """The rows of `mrr_table` that Figure 6 shows."""
     return mrr_table[mrr_table["profile"].isin(IN_FIGURE_6)].reset_index(drop=True)
+
+
+@step
+def rank_counts(every_reciprocal_ranks: list[pd.DataFrame]) -> pd.DataFrame:
+    """How often each rank is reached, over users and seeds: all that an MRR depends on.
+
+    Columns profile, n_train, rank, times.
+    """
+    keys = ["profile", "n_train", "rank"]
+    ranks = pd.concat(every_reciprocal_ranks)
+    return ranks.groupby(keys, sort=False).size().reset_index(name="times")
 
 
 @step
