@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.blocks import Client, map_blocks, slices
 from visprof.checks import check_number, check_table, check_whole, listed
 from visprof.digests import digest
@@ -38,7 +38,7 @@ from visprof.sources.tastes import (
     draw_taste,
 )
 
-with needs("nets"):
+with lazily("nets"):
     import cv2
 
 __all__ = [

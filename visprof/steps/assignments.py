@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from visprof import text
+from visprof._lazy import lazily
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.registry import step
 from visprof.vocabulary import VisualVocabulary, count_distinct
+
+with lazily():
+    from visprof import text
 
 __all__ = [
     "assignments", "clone_as", "fit_vocabulary", "text_assignments", "text_embedding",

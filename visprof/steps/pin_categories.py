@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from sklearn.pipeline import Pipeline
 
 from visprof import boards
-from visprof.embedding import Features
+from visprof.feature_store import Features
 from visprof.scene_groups import scene_groups
 from visprof.sources import vectors
 from visprof.steps.data import BoardSplit
