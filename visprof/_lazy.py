@@ -93,6 +93,8 @@ class _Lazy:
         return self._load()
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # whoever looks through a module asks for it, and uses nothing
+            raise AttributeError(name)
         return getattr(self._value, name)
 
     def __call__(self, *given: Any, **named: Any) -> Any:

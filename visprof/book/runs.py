@@ -28,7 +28,7 @@ from visprof.book.kernels import prepare_kernels
 from visprof.book.page import Page, find_chapter, read_page
 from visprof.book.parameters import changed_values, check_parameters
 from visprof.book.progress import Progress
-from visprof.book.render import FIGURES, render_page
+from visprof.book.render import FIGURES, ready_jupyter_book, render_page
 from visprof.digests import digest
 from visprof.files import partial_folder, put_in_place
 from visprof.intervals import Estimate
@@ -127,6 +127,7 @@ def run_chapter(
 
     start, started = time.perf_counter(), datetime.now(UTC)
     with partial_folder(out) as partial, contextlib.ExitStack() as stack:
+        ready = stack.enter_context(ready_jupyter_book())
         progress, head = None, f"running {page.path}"
         if stream is not None:
             progress = stack.enter_context(Progress(stream))
@@ -148,7 +149,7 @@ def run_chapter(
         _name_folder(notebook, seen_from(root, folder), seen_from(root, target))
         save_figures(nbformat.read(notebook, as_version=4), folder / FIGURES)
         (folder / f"{NUMBERS}.lock").unlink(missing_ok=True)
-        render_page(root, page.path, notebook, folder / "html", partial)
+        render_page(root, page.path, notebook, folder / "html", partial, ready)
         defaults = {n: of.default for n, of in page.parameters.items() if n != "ledger"}
         record = {
             "chapter": page.name,
