@@ -205,10 +205,11 @@ def test_changed_data_are_seen(build, root, tmp_path):
 
 def change_source(monkeypatch, module, old, new):
     """Let a module's source be another, as it is for a build that starts after an edit."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # nor are its versions kept
     assert old in memo.SOURCES[module]
     monkeypatch.setitem(memo.SOURCES, module, memo.SOURCES[module].replace(old, new))
     memo._parse.cache_clear()
-    memo.code_version.cache_clear()
+    memo._known_versions.cache_clear()
 
 
 def test_changed_code_is_seen_where_the_page_uses_it(built, monkeypatch):
@@ -219,7 +220,7 @@ def test_changed_code_is_seen_where_the_page_uses_it(built, monkeypatch):
         # nothing is executed; the pages are rendered, for one shows the library's docstrings
         assert built() == (None, True)
     memo._parse.cache_clear()
-    memo.code_version.cache_clear()
+    memo._known_versions.cache_clear()
 
 
 def test_changed_packages_are_seen(built, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -99,11 +100,12 @@ def root(tmp_path):
 def pages(monkeypatch):
     """Do without rendering, which takes seconds."""
 
-    def render(root, page, notebook, html, scratch):
+    def render(root, page, notebook, html, scratch, ready):
         html.mkdir()
         (html / "index.html").write_text("a page")
 
     monkeypatch.setattr(runs, "render_page", render)
+    monkeypatch.setattr(runs, "ready_jupyter_book", contextlib.nullcontext)
 
 
 @pytest.mark.slow

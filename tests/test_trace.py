@@ -62,6 +62,20 @@ def test_blocks_that_are_done_are_told_with_what_is_computed(tmp_path):
     assert file.read_text().count("of 1,234 blocks") == 100
 
 
+def test_times_of_a_step_are_added_over_seeds(tmp_path):
+    file = tmp_path / "trace"
+    with trace.tracing(file):
+        for seed in (1, 2):
+            with trace.computing(f"ranks, seed {seed} of 2"):
+                time.sleep(0.01)
+        with pytest.raises(ZeroDivisionError), trace.computing("pairs"):
+            1 / 0  # noqa: B018
+    times = trace.noted_times(file)
+    assert list(times) == ["ranks", "pairs"]
+    assert 0.02 <= times["ranks"] < 10 > times["pairs"] >= 0
+    assert trace.noted_times(tmp_path / "absent") == {}
+
+
 def test_a_line_that_is_being_written_is_not_read(tmp_path):
     file = tmp_path / "trace"
     with trace.tracing(file), trace.computing("ranks"):

@@ -32,10 +32,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from visprof._lazy import lazily
 from visprof.checks import check_groups, check_table, check_whole, listed
 from visprof.manifests import MANIFEST, PARQUET_MANIFEST, YEARS, manifest_pins, parse_times
 from visprof.pictures import IMAGE_SUFFIXES, list_entries, picture_dates, why_unreadable
-from visprof.words import runs
+
+with lazily():
+    from visprof.words import runs
 
 __all__ = [
     "BACKGROUND_SOURCES",

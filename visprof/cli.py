@@ -163,6 +163,9 @@ def _assignment(text: str) -> tuple[str, str]:
 
 def _run(options: argparse.Namespace) -> int:
     """Execute one chapter into a folder of its own: notebook, page, figures and numbers."""
+    from visprof.book.kernels import prepare_kernels
+
+    prepare_kernels()  # while this process imports what it needs itself
     from visprof.book.runs import run_chapter
     from visprof.cluster import open_cluster
     from visprof.results.headline import headline_keys

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from visprof._deals import dealt_units, reached_distances, session_codes, shuffled_max_z
+from visprof._lazy import lazily
 from visprof.blocks import Client, map_blocks, slices
 from visprof.checks import (
     check_finite,
@@ -22,10 +22,13 @@ from visprof.checks import (
     check_whole,
     listed,
 )
-from visprof.logodds import logits_and_variances, pair_users, prior_weight
 from visprof.profiles import user_profiles
 from visprof.scaling import scale_exponent, scaled
 from visprof.ties import TIE, at_most
+
+with lazily():
+    from visprof._deals import dealt_units, reached_distances, session_codes, shuffled_max_z
+    from visprof.logodds import logits_and_variances, pair_users, prior_weight
 
 __all__ = [
     "PairPValues", "StudentisedPValues", "max_z_pvalues", "sample_pairs", "shuffled_counts",

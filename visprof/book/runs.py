@@ -31,7 +31,7 @@ from visprof.book.kernels import prepare_kernels
 from visprof.book.page import Page, find_chapter, read_page
 from visprof.book.parameters import changed_values, check_parameters
 from visprof.book.progress import Progress
-from visprof.book.render import FIGURES, render_page
+from visprof.book.render import FIGURES, ready_jupyter_book, render_page
 from visprof.digests import digest
 from visprof.files import partial_folder, put_in_place, read_record, write_record
 from visprof.intervals import Estimate
@@ -165,7 +165,7 @@ def run_chapter(
 
     start, started = time.perf_counter(), datetime.now(UTC)
     with partial_folder(out) as partial, contextlib.ExitStack() as stack:
-        progress = None
+        ready, progress = stack.enter_context(ready_jupyter_book()), None
         if stream is not None:
             progress = stack.enter_context(Progress(stream))
             progress.begin(head, partial / "trace")
@@ -186,7 +186,7 @@ def run_chapter(
         _name_folder(notebook, seen_from(root, folder), seen_from(root, target))
         save_figures(nbformat.read(notebook, as_version=4), folder / FIGURES)
         (folder / f"{NUMBERS}.lock").unlink(missing_ok=True)
-        render_page(root, page.path, notebook, folder / "html", partial)
+        render_page(root, page.path, notebook, folder / "html", partial, ready)
         shared = out / STATIC if static is None else Path(static)
         _share_static(folder / "html" / STATIC, shared, target / "html")
         steps = (what.split(", ")[0] for what in noted_computations(partial / "trace"))

@@ -10,12 +10,15 @@ import numpy as np
 import pandas as pd
 
 from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.figures.files import numbers_csv
 from visprof.figures.mosaics import data_uri
 from visprof.mime import CSV
 from visprof.pictures import read_image
 
 with needs("book"):
+    from IPython.display import HTML
+with lazily("book"):
     from bokeh.embed import json_item
     from bokeh.models import (
         BoxZoomTool,
@@ -30,7 +33,6 @@ with needs("book"):
     )
     from bokeh.plotting import figure as bokeh_figure
     from bokeh.resources import INLINE
-    from IPython.display import HTML
 
 __all__ = ["HTMLFigure", "interactive_map"]
 

@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from visprof import text
+from visprof._lazy import lazily
 from visprof.intervals import Estimate
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.registry import step
 from visprof.vocabulary import VisualVocabulary, assignment_entropy, count_distinct
+
+with lazily():
+    from visprof import text
 
 __all__ = [
     "assignment_numbers", "assignment_spread", "assignments", "clone_as", "fit_vocabulary",

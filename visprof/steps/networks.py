@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from visprof import architectures, backbones, embedding, scenes, siamese
-from visprof.siamese_training import image_inputs, train_last_layer, train_siamese
+from visprof import scenes
+from visprof._lazy import lazily
 from visprof.sources import vectors
 from visprof.steps.data import BoardSplit, PinArrays, SceneSplit
 from visprof.steps.registry import step, variant
+
+with lazily():
+    from visprof import architectures, backbones, embedding, siamese
+    from visprof.siamese_training import image_inputs, train_last_layer, train_siamese
 
 __all__ = [
     "Network", "SiameseTraining", "embed_all", "feature_store", "network", "no_pin_features",

@@ -15,13 +15,16 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from sklearn.pipeline import Pipeline
 
 from visprof import boards
-from visprof.embedding import Features
+from visprof._lazy import lazily
+from visprof.feature_store import Features
 from visprof.scene_groups import scene_groups
 from visprof.sources import vectors
 from visprof.steps.data import BoardSplit
 from visprof.steps.pin_parts import as_codes
 from visprof.steps.registry import step, variant
-from visprof.words import words
+
+with lazily():
+    from visprof.words import words
 
 __all__ = [
     "N_WORDS", "PinCategories", "analysed_categories", "folder_categories", "named_categories",
