@@ -186,7 +186,7 @@ def test_pictures_are_embedded_the_same_by_workers(client, tmp_path, monkeypatch
         save_picture(Path("pictures", f"{number}.png"), number)
     Path("pictures/broken.png").write_text("milk, bread")
     names = sorted(map(str, Path("pictures").iterdir()))
-    network = load_backbone("timm:test_vit", "random", 64)
+    network = load_backbone("squeezenet-places365", "random", 64)
     monkeypatch.setattr(embedding, "_BATCHES_PER_SAVE", 2)
     alone, there = (
         embedding.embed_images(names, network, of, batch_size=2, progress=False, client=by)
