@@ -15,11 +15,14 @@ import distributed
 import nbformat
 import numpy as np
 import pytest
+import torch
+from board_files import save_picture
 from filelock import FileLock
 from small_book import cell, chapter
 from test_blocks import CALLS, arrays, cut_into
 
-from visprof import blocks, cluster, study
+from visprof import blocks, cluster, embedding, study
+from visprof.backbones import load_backbone
 from visprof.blocks import map_blocks
 from visprof.book.execute import execute_page
 from visprof.book.footer import PageProvenance
@@ -51,6 +54,10 @@ def noted(folder: Path, block: int) -> tuple[int, int]:
     (folder / f"{block} {os.getpid()} {time.time_ns()}").touch()
     time.sleep(0.1)
     return block, os.getpid()
+
+
+def torch_threads(block: int) -> int:
+    return torch.get_num_threads()
 
 
 def fail(block: int) -> None:
@@ -85,6 +92,19 @@ def test_all_workers_are_given_blocks_and_what_they_share(client, tmp_path):
 def first_of(shared: np.ndarray, folder: Path, block: int) -> tuple[int, int]:
     assert shared.shape == (3_000_000,)
     return noted(folder, block)
+
+
+@pytest.mark.slow
+def test_torch_has_as_many_threads_as_here_in_the_first_block_too():
+    before = torch_threads(0)
+    torch.set_num_threads(1)
+    try:
+        with cluster.open_cluster("local:1"):  # new: neither numba nor torch has begun
+            anew = cluster.connect(os.environ[cluster.CLUSTER])
+            assert list(map_blocks(torch_threads, [0, 1], anew)) == [1, 1]
+            anew.close()
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.slow
@@ -175,6 +195,27 @@ def test_pictures_are_drawn_the_same_by_workers(client, tmp_path, monkeypatch):
         drawn[name] = {path.relative_to(name): path.read_bytes() for path in files}
     assert len(drawn["here"]) == 12 + 2 + 20
     assert drawn["here"] == drawn["there"]
+
+
+@pytest.mark.slow
+def test_pictures_are_embedded_the_same_by_workers(client, tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)  # workers are elsewhere
+    for number in range(23):
+        save_picture(Path("pictures", f"{number}.png"), number)
+    Path("pictures/broken.png").write_text("milk, bread")
+    names = sorted(map(str, Path("pictures").iterdir()))
+    network = load_backbone("squeezenet-places365", "random", 64)
+    monkeypatch.setattr(embedding, "_BATCHES_PER_SAVE", 2)
+    alone, there = (
+        embedding.embed_images(names, network, of, batch_size=2, progress=False, client=by)
+        for of, by in (("alone", None), ("there", client))
+    )
+    for array in ("features", "outputs"):
+        np.testing.assert_array_equal(getattr(alone, array), getattr(there, array))
+    assert list(alone.unreadable) == list(there.unreadable) == [23]
+    assert caplog.text.count("broken.png': not a picture") == 2
+    again = embedding.embed_images(names, network, "there", progress=False, client=client)
+    np.testing.assert_array_equal(again.rows, there.rows)
 
 
 # --- studies --------------------------------------------------------------------------------------

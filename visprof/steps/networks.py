@@ -12,6 +12,7 @@ import pandas as pd
 
 from visprof import scenes
 from visprof._lazy import lazily
+from visprof.blocks import Client
 from visprof.sources import vectors
 from visprof.steps.data import BoardSplit, PinArrays, SceneSplit
 from visprof.steps.registry import step, variant
@@ -62,10 +63,17 @@ def feature_store(folder: Path, network: Network, device: str) -> embedding.Feat
 
 
 def embed_all(
-    images: list[str], trunk: architectures.Backbone, folder: Path, device: str, precision: str
+    images: list[str],
+    trunk: architectures.Backbone,
+    folder: Path,
+    device: str,
+    precision: str,
+    client: Client | None = None,
 ) -> embedding.Features:
     """Features of pictures that must all be readable: rows stand for them by position."""
-    features = embedding.embed_images(images, trunk, folder, device=device, precision=precision)
+    features = embedding.embed_images(
+        images, trunk, folder, device=device, precision=precision, client=client
+    )
     if features.unreadable:
         raise ValueError("; ".join(features.unreadable.values()))
     return features
@@ -77,10 +85,11 @@ def scene_features(
     feature_store: embedding.FeatureStore,
     network: Network,
     device: str,
+    client: Client | None = None,
 ) -> embedding.Features:
     """CNN's features and outputs of the labelled scenes: training ones, then test ones."""
     return embed_all(
-        scene_split.images, network.load(), feature_store.folder, device, network.precision
+        scene_split.images, network.load(), feature_store.folder, device, network.precision, client
     )
 
 
@@ -90,10 +99,11 @@ def pin_features(
     feature_store: embedding.FeatureStore,
     network: Network,
     device: str,
+    client: Client | None = None,
 ) -> embedding.Features:
     """CNN's features and outputs of all pins."""
     return embed_all(
-        board_split.images, network.load(), feature_store.folder, device, network.precision
+        board_split.images, network.load(), feature_store.folder, device, network.precision, client
     )
 
 
