@@ -103,7 +103,7 @@ def sample_rows(rows: ArrayLike, n_rows: int, random_state: int = 0) -> NDArray:
 
 
 def _checked(rows: ArrayLike) -> NDArray:
-    rows = rows if isinstance(rows, np.memmap) else np.asarray(rows)
+    rows = np.asarray(rows)
     if rows.ndim != 2 or not len(rows):
         raise ValueError(f"rows: expected shape (n, d) of at least one row, got {rows.shape}")
     return rows
@@ -112,7 +112,7 @@ def _checked(rows: ArrayLike) -> NDArray:
 def _read(rows: NDArray, size: int) -> Iterator[tuple[slice, NDArray]]:
     mapping = _mapping(rows)
     for block in slices(len(rows), size):
-        yield block, np.asarray(rows[block])
+        yield block, rows[block]
         if mapping is not None:
             mapping.madvise(mmap.MADV_DONTNEED)
 
