@@ -182,9 +182,10 @@ def pairs(folder: Path, options: Options, n: int) -> Callable[[], Found]:
 def whole(folder: Path, options: Options) -> Callable[[], Found]:
     """From a file to clusters of a sample, profiles of all users by first and last pins, ranks."""
     rank_users(np.eye(8), np.eye(8))
+    pins = pins_of(folder, options)  # no memory, but addresses, of which there is a limit
 
     def call() -> dict[str, float]:
-        pins, users = pins_of(folder, options), np.load(folder / "users.npy")
+        users = np.load(folder / "users.npy")
         order = np.argsort(users, kind="stable")
         last = np.empty(len(users), bool)
         last[order] = np.arange(len(users)) % OF_USER >= OF_USER // 2
@@ -208,7 +209,7 @@ def score(found: Found, seconds: float, folder: Path, options: Options) -> dict[
 
 def slope(measured: dict[str, Measurement], work: str, sizes: tuple[int, ...]) -> float:
     """Of a line through the logarithms of sizes and of the processors' times."""
-    times = [measured[named(work, n)].columns[CPU] for n in sizes]
+    times = [measured[named(work, n)].columns.get(CPU, np.nan) for n in sizes]
     return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
 
 
@@ -217,9 +218,10 @@ def bounds(measured: dict[str, Measurement]) -> list[Bound]:
     linear = {work: slope(measured, work, sizes) for work, sizes in LINEAR.items()}
     square = {work: slope(measured, work, sizes) for work, sizes in SQUARE.items()}
     flat = slope(measured, CLUSTERS, LARGE)
-    growth = [measured[named(PROFILES, n)].columns[RESIDENT] for n in PICTURES[-2:]]
-    held = measured[WHOLE].columns[RESIDENT]
-    every, some = (measured[named(work, USERS[-1])] for work in (RANKS, SOME))
+    growth = [measured[named(PROFILES, n)].columns.get(RESIDENT, np.nan) for n in PICTURES[-2:]]
+    held = measured[WHOLE].columns.get(RESIDENT, np.nan)
+    every, some = (measured[named(work, USERS[-1])].columns for work in (RANKS, SOME))
+    mrr, low, high = every.get(MRR, np.nan), some.get(LOW, np.nan), some.get(HIGH, np.nan)
     return [
         Bound("Linear: slopes from 0.9 to 1.1", said(linear), within(linear, 0.9, 1.1)),
         Bound("Of all pairs: slopes from 1.8 to 2.2", said(square), within(square, 1.8, 2.2)),
@@ -232,8 +234,8 @@ def bounds(measured: dict[str, Measurement]) -> list[Bound]:
         ),
         Bound(
             f"The interval of {RANKED:,} of {USERS[-1]:,} users holds the MRR of all",
-            f"{some.columns[LOW]:.4f} to {some.columns[HIGH]:.4f}, {every.columns[MRR]:.4f}",
-            some.columns[LOW] <= every.columns[MRR] <= some.columns[HIGH],
+            f"{low:.4f} to {high:.4f}, {mrr:.4f}",
+            low <= mrr <= high,
         ),
     ]
 
