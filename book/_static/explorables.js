@@ -165,7 +165,7 @@
       for (const one of controls) if (one.name in values) one.value = values[one.name];
       redraw();
     };
-    const back = add(form, "button", { type: "button" }, "As at first");
+    const back = add(form, "button", { type: "button" }, "Reset");
     back.addEventListener("click", () => {
       choose(first);
       remember();
