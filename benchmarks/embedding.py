@@ -12,6 +12,7 @@ import argparse
 import math
 import multiprocessing
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -179,7 +180,8 @@ def _when_asked(pipe: Connection, prepare: Callable[[], Callable[[], Found]]) ->
     pipe.recv()
     call()
     pipe.send("done")
-    pipe.recv()  # until who asked ends: what it took is looked at from there
+    with suppress(EOFError):
+        pipe.recv()  # until who asked ends: what it took is looked at from there
 
 
 def plain_loop(folder: Path, options: Options, workers: int) -> Callable[[], Found]:
