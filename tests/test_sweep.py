@@ -54,7 +54,7 @@ Ledger(ledger).write({"score": Estimate(float(size), size - 1.0, size + 1.0)}, {
 def root(tmp_path, monkeypatch):
     """A book of two chapters, executed here, whose pages are not rendered."""
 
-    def render(root, page, notebook, html, scratch):
+    def render(root, page, notebook, html, scratch, ready=None):
         html.mkdir()
         (html / "index.html").write_text("a page")
 

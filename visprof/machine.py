@@ -157,10 +157,10 @@ def threads_as(settings: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
 @contextmanager
 def _torch_threads(number: int | None) -> Iterator[None]:
     """Set PyTorch's number of threads: it sets its own anew in each thread that first uses it."""
-    torch = sys.modules.get("torch")
-    if torch is None or number is None:
+    if "torch" not in sys.modules or number is None:
         yield
         return
+    torch = sys.modules["torch"]
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:

@@ -16,13 +16,16 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from PIL import Image
 
+from visprof._lazy import lazily
 from visprof.figures.interactive import HTMLFigure
 from visprof.figures.mosaics import data_uri, tile
 from visprof.figures.names import squeezed
 from visprof.intervals import Estimate
-from visprof.logodds import pair_users, pairwise_max_z
 from visprof.rank_scores import random_mrr
 from visprof.ties import exceeds
+
+with lazily():
+    from visprof.logodds import pair_users, pairwise_max_z
 
 __all__ = ["compare_users", "explore_pairs", "explore_power", "explore_ranks", "guess_boards"]
 

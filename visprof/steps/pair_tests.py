@@ -8,14 +8,17 @@ import numpy as np
 from scipy.stats import false_discovery_control
 
 from visprof import boards, shares, significance, ties
+from visprof._lazy import lazily
 from visprof.blocks import Client
 from visprof.intervals import Estimate
-from visprof.logodds import logits_and_variances
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.error_rates import LEVEL
 from visprof.steps.registry import step, variant
 from visprof.steps.user_pairs import N_CLUSTERS, GrowingCounts, nearest_of_boards
 from visprof.vocabulary import VisualVocabulary
+
+with lazily():
+    from visprof.logodds import logits_and_variances
 
 __all__ = [
     "PairTests", "SideBySide", "no_sessions", "no_times", "pair_tests", "pin_sessions",
