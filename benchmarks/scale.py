@@ -94,13 +94,15 @@ def pins_of(folder: Path, options: Options, n: int | None = None) -> np.memmap:
 # ---------------------------------------------------------------- contenders
 
 
-def timed(call: Callable[[], Any]) -> Callable[[], Found]:
-    """Call; with what it takes of the processors, and columns if it gives any."""
+def timed(
+    call: Callable[[], Any], columns: Callable[[Any], dict[str, float]] = lambda found: {}
+) -> Callable[[], Found]:
+    """Call; with what it takes of the processors, and columns of what it finds, not timed."""
 
     def timed_call() -> Found:
         start = time.process_time()
         found = call()
-        return time.process_time() - start, found if isinstance(found, dict) else {}
+        return time.process_time() - start, columns(found)
 
     return timed_call
 
@@ -135,16 +137,16 @@ def ranks(folder: Path, options: Options, n: int, ranked: int | None = None) -> 
     some, rest = np.split(np.random.default_rng(1).permutation(n), [ranked or n])
     rank_users(train[:8], test[:8])
 
-    def call() -> dict[str, float]:
+    def call() -> np.ndarray:
         others = test[rest] if len(rest) else None
-        return mrr_of(rank_users(train[some], test[some], others=others).middle)
+        return rank_users(train[some], test[some], others=others).middle
 
-    return timed(call)
+    return timed(call, mrr_of)
 
 
 def mrr_of(ranks: np.ndarray) -> dict[str, float]:
     """Mean reciprocal rank; of a sample of users with its interval."""
-    if len(ranks) > RANKED:
+    if len(ranks) != RANKED:
         return {MRR: (1 / ranks).mean()}
     return dict(zip((MRR, LOW, HIGH), mean_reciprocal_rank(1 / ranks), strict=True))
 
@@ -158,18 +160,21 @@ def nearest(folder: Path, options: Options, probed: int) -> Callable[[], Found]:
     exact = np.load(folder / "ranks.npy")
     faiss.omp_set_num_threads(1)
 
-    def call() -> dict[str, float]:
+    def call() -> np.ndarray:
         cells = int(4 * np.sqrt(n))
         index = faiss.IndexIVFFlat(faiss.IndexFlatL2(test.shape[1]), test.shape[1], cells)
         index.train(test[: 50 * cells])
         index.add(test)
         index.nprobe = probed
-        own = index.search(train, NEAREST)[1] == np.arange(n)[:, None]
+        return index.search(train, NEAREST)[1]
+
+    def columns(lists: np.ndarray) -> dict[str, float]:
+        own = lists == np.arange(n)[:, None]
         found = np.where(own.any(axis=1), own.argmax(axis=1) + 1.0, np.nan)
         low, high = reciprocal_rank_bounds(found, NEAREST, n).mean(axis=0)
         return {LOW: low, HIGH: high, RECALL: np.isfinite(found[exact <= NEAREST]).mean()}
 
-    return timed(call)
+    return timed(call, columns)
 
 
 def pairs(folder: Path, options: Options, n: int) -> Callable[[], Found]:
@@ -184,7 +189,7 @@ def whole(folder: Path, options: Options) -> Callable[[], Found]:
     rank_users(np.eye(8), np.eye(8))
     pins = pins_of(folder, options)  # no memory, but addresses, of which there is a limit
 
-    def call() -> dict[str, float]:
+    def call() -> np.ndarray:
         users = np.load(folder / "users.npy")
         order = np.argsort(users, kind="stable")
         last = np.empty(len(users), bool)
@@ -194,9 +199,9 @@ def whole(folder: Path, options: Options) -> Callable[[], Found]:
         _, counts = assigned_counts(words, pins, 2 * users + last)
         train, test = counts[::2], counts[1::2]
         some, rest = np.split(np.random.default_rng(1).permutation(len(train)), [RANKED])
-        return mrr_of(rank_users(train[some], test[some], others=test[rest]).middle)
+        return rank_users(train[some], test[some], others=test[rest]).middle
 
-    return timed(call)
+    return timed(call, mrr_of)
 
 
 # ---------------------------------------------------------------- what is made of the results
@@ -204,7 +209,8 @@ def whole(folder: Path, options: Options) -> Callable[[], Found]:
 
 def score(found: Found, seconds: float, folder: Path, options: Options) -> dict[str, float]:
     """What it took of the processors, the most that the process held, and what was found."""
-    return {CPU: found[0], RESIDENT: peak_memory() / MB, **found[1]}
+    columns = {CPU: found[0], RESIDENT: peak_memory() / MB, **found[1]}
+    return {name: float(value) for name, value in columns.items()}  # as JSON can hold them
 
 
 def slope(measured: dict[str, Measurement], work: str, sizes: tuple[int, ...]) -> float:
