@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from functools import partial
 from types import SimpleNamespace
 
@@ -203,3 +204,25 @@ def test_threads_are_set_as_elsewhere_and_set_back(monkeypatch):
         assert found["environment"]["MKL_NUM_THREADS"] == "5"
         assert found["pools"]["blas"] == 1
     assert thread_settings() == before
+
+
+@pytest.mark.parametrize("asked", [{"torch": 1}, {"openmp": 1}])
+def test_a_thread_that_has_not_used_torch_takes_its_threads_from_elsewhere_too(asked):
+    """PyTorch sets its number in each thread when it is first used there."""
+    torch = pytest.importorskip("torch")
+    found, before = [], torch.get_num_threads()
+
+    def block():
+        with threads_as({"environment": {}, "pools": asked}):
+            torch.ones(3).sum()
+            found.append(torch.get_num_threads())
+
+    torch.set_num_threads(3)
+    try:
+        thread = threading.Thread(target=block)
+        thread.start()
+        thread.join()
+        assert found == [1]
+        assert thread_settings()["pools"]["torch"] == 3
+    finally:
+        torch.set_num_threads(before)

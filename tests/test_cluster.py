@@ -15,6 +15,7 @@ import distributed
 import nbformat
 import numpy as np
 import pytest
+import torch
 from filelock import FileLock
 from small_book import cell, chapter
 from test_blocks import CALLS, arrays, cut_into
@@ -53,6 +54,10 @@ def noted(folder: Path, block: int) -> tuple[int, int]:
     return block, os.getpid()
 
 
+def torch_threads(block: int) -> int:
+    return torch.get_num_threads()
+
+
 def fail(block: int) -> None:
     raise ZeroDivisionError(f"block {block}")
 
@@ -85,6 +90,19 @@ def test_all_workers_are_given_blocks_and_what_they_share(client, tmp_path):
 def first_of(shared: np.ndarray, folder: Path, block: int) -> tuple[int, int]:
     assert shared.shape == (3_000_000,)
     return noted(folder, block)
+
+
+@pytest.mark.slow
+def test_torch_has_as_many_threads_as_here_in_the_first_block_too():
+    before = torch_threads(0)
+    torch.set_num_threads(1)
+    try:
+        with cluster.open_cluster("local:1"):  # new: neither numba nor torch has begun
+            anew = cluster.connect(os.environ[cluster.CLUSTER])
+            assert list(map_blocks(torch_threads, [0, 1], anew)) == [1, 1]
+            anew.close()
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.slow

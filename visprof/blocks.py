@@ -119,9 +119,11 @@ def _do(block: Any, function: Callable, software: str, threads: dict[str, Any]) 
     with needs("cluster"):
         from distributed import get_worker
 
-    with _ONE_BLOCK, threads_as(threads):
-        set_num_threads(min(get_worker().state.nthreads, NUMBA_NUM_THREADS))  # rounds no number
-        return function(block)
+    with _ONE_BLOCK:
+        # rounds no number; before the rest, for numba sets OpenMP's number when its threads begin
+        set_num_threads(min(get_worker().state.nthreads, NUMBA_NUM_THREADS))
+        with threads_as(threads):
+            return function(block)
 
 
 @functools.cache

@@ -116,11 +116,13 @@ def thread_settings() -> dict[str, dict[str, Any]]:
     -------
     dict
         ``environment``, for libraries that are yet to be loaded (None where a variable is not
-        set), and ``pools``, for those that are, by kind.
+        set), and ``pools``, for those that are, by kind; PyTorch, which counts its own, is one.
     """
     asked = os.environ.get("OMP_NUM_THREADS", "")
     pools = {"openmp": int(asked) if asked.isdigit() else _usable_cores()}
     pools |= {pool["user_api"]: pool["num_threads"] for pool in threadpool_info()}
+    if "torch" in sys.modules:
+        pools["torch"] = sys.modules["torch"].get_num_threads()
     return {"environment": {name: os.environ.get(name) for name in SUM_SETTINGS}, "pools": pools}
 
 
@@ -140,12 +142,28 @@ def threads_as(settings: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
     True
     """
     before = {name: os.environ.get(name) for name in settings["environment"]}
+    pools = dict(settings["pools"])
     _set_environment(settings["environment"])
     try:
-        with threadpool_limits(dict(settings["pools"])):
+        with threadpool_limits(pools), _torch_threads(pools.get("torch", pools.get("openmp"))):
             yield
     finally:
         _set_environment(before)
+
+
+@contextmanager
+def _torch_threads(number: int | None) -> Iterator[None]:
+    """Set PyTorch's number of threads: it sets its own anew in each thread that first uses it."""
+    if "torch" not in sys.modules or number is None:
+        yield
+        return
+    torch = sys.modules["torch"]
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _set_environment(values: Mapping[str, str | None]) -> None:
