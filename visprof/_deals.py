@@ -97,10 +97,6 @@ def add_rows(total, units, rows):  # pragma: no cover  (compiled)
             total[k] += a[k]
 
 
-# What is done with a pair is a function of its own: in a parallel one, numba would look for loops
-# to share out in every line, and take twice as long to compile.
-
-
 @njit
 def _units_of(starts, i, j):  # pragma: no cover  (compiled)
     """Units of two users."""

@@ -65,7 +65,11 @@ class _CacheFile(IndexDataCacheFile):
 
 
 def njit(*arguments: Any, **options: Any) -> Callable[..., Any]:
-    """Compile a function as `numba.njit` does; with ``cache=True`` into files that are sealed."""
+    """Compile a function as `numba.njit` does; with ``cache=True`` into files that are sealed.
+
+    In one with ``parallel=True`` numba looks for loops to share out in every line, and takes twice
+    as long: so what is done with each item stands in a function of its own, which it calls.
+    """
     if not options.get("cache"):
         return numba.njit(*arguments, **options)
 

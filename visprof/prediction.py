@@ -300,10 +300,6 @@ def _count_rows(points: _Points, block: slice) -> NDArray[np.int64]:
     return counts
 
 
-# What is done with a row is a function of its own: in a parallel one, numba would look for loops to
-# share out in every line, and take twice as long to compile.
-
-
 @njit(parallel=True, cache=True)
 def _preference(profiles, pictures, owners, blocks, starts):  # pragma: no cover  (compiled)
     """AUC of each user, of pictures that stand by block."""

@@ -375,8 +375,6 @@ def _rank_positives(
     return average_precision
 
 
-# A function of its own: in a parallel one, numba would look for loops to share out in every line,
-# and take twice as long to compile.
 @njit
 def _rank_query(
     products, half_norms, query, x, first, item_of, copies, codes, members, starts, ranks

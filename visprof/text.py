@@ -387,8 +387,6 @@ def _infer(words, starts, model, window, epochs, seed):  # pragma: no cover  (co
     return vectors
 
 
-# A function of its own: in a parallel one, numba would look for loops to share out in every line,
-# and take twice as long to compile.
 @njit
 def _infer_one(document, vector, model, window, epochs, seed):  # pragma: no cover  (compiled)
     """Learn the vector of a caption; one without words stays as it is."""

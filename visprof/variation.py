@@ -456,10 +456,6 @@ def _shares(d0: ArrayLike, d1: ArrayLike, d2: ArrayLike) -> tuple[NDArray, ...]:
     return 1 - d1 / d2, (d1 - d0) / d2, d0 / d2, (d2 - d1) / of_sessions
 
 
-# What is done with a session, or a deal, is a function of its own: in a parallel one, numba would
-# look for loops to share out in every line, and take twice as long to compile.
-
-
 @njit(parallel=True, cache=True)
 def _session_sums(pins, order, starts, chosen, origin):  # pragma: no cover  (compiled)
     """Sum of the pins of each session, from the origin; their squared distances from their mean."""
