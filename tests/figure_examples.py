@@ -171,8 +171,8 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
             "two-term", 1.0,
         ),
         "explore_power": (
-            shares(rule=["pins", "Z"], taste=[0.0, 1.0]), {"Z": "the rule", "pins": "the test"},
-            0.05,
+            shares(rule=["pins", "Z"], taste=[0.0, 1.0], n_clusters=[100]),
+            {"Z": "the rule", "pins": "the test"}, 0.05,
         ),
         "explore_ranks": (
             pd.DataFrame({"profile": ["image", "image", "text", "text"] * 2,
@@ -242,8 +242,8 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
         ),
         "pvalue_ecdf": ({"calibrated": [np.array([0.2, 0.4]), np.array([0.6, 0.8, 0.8])]}, 0.05),
         "power_curves": (
-            shares(rule=["pins", "Z"], taste=[0.0, 1.0]), {"Z": "the rule", "pins": "the test"},
-            0.05,
+            shares(rule=["pins", "Z"], taste=[0.0, 1.0], n_clusters=[100]),
+            {"Z": "the rule", "pins": "the test"}, 0.05,
         ),
         "share_intervals": (
             pd.DataFrame({"name": ["b", "a"], "value": [0.2, 0.9], "low": [0.1, 0.8],

@@ -23,7 +23,7 @@ STATIC = Path(__file__).resolve().parent.parent / "book" / "_static"
 HOSTILE = "</script><script>hacked = 1</script> & “$”"
 SIZES, ALPHA, THRESHOLD = [5, 10, 20], 0.02, 1.5
 N_USERS, N_SEEDS, TRAIN_SIZES = 40, 3, [10, 20, 50]
-N_ROUNDS, ORDERS = 6, [(1, 2, 3, 4), (4, 3, 2, 1), (2, 4, 1, 3)]  # of guesses of the profile
+N_ROUNDS, ORDERS = 20, [(1, 2, 3, 4), (4, 3, 2, 1), (2, 4, 1, 3)]  # of guesses of the profile
 NAMES = ("explore-pairs", "explore-ranks", "guess-boards", "compare-users", "explore-power")
 # the colours of the book's theme
 THEME = """
@@ -69,7 +69,9 @@ def users():
 
 @pytest.fixture(scope="module")
 def powers():
-    return shares(rule=["pins", "Z", "sessions"], taste=[0.0, 0.5, 1.0, 2.0])
+    return shares(
+        rule=["pins", "Z", "sessions"], taste=[0.0, 0.5, 1.0, 2.0], n_clusters=[25, 100, 200]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +103,7 @@ def page_file(tmp_path_factory, counts, background, ranks, users, p_values, powe
         figures.explore_ranks(tidy, table, N_USERS, "Figure 6, to try."),
     ]
     folder = tmp_path_factory.mktemp("explorables")
-    images = colour_files(folder, N_ROUNDS)
+    images = colour_files(folder)
     rounds = pd.DataFrame([
         {"round": number, "board": HOSTILE, "own": place == number % 4, "order": order,
          "images": images[place : place + 2], "asked": images[:3]}
@@ -209,12 +211,13 @@ def test_figure_6_is_the_librarys_at_any_number_of_candidates(page, ranks):
 @on_desktop
 def test_power_and_error_are_those_of_the_grid(page, powers):
     tried = [
-        {"pins": pins, "taste": taste, "rule": rule}
-        for pins in range(2) for taste in range(3) for rule in range(2)
+        {"pins": pins, "taste": taste, "rule": rule, "clusters": clusters}
+        for pins in range(2) for taste in range(3) for rule in range(2) for clusters in range(3)
     ]  # fmt: skip
     for one in page.evaluate(TRY, ["explore-power", tried]):
         settings = one["settings"]
-        rows = powers.query("rule == @settings['rule'] and n_pins == @settings['pins']")
+        rows = powers.query("rule == @settings['rule'] and n_clusters == @settings['clusters']")
+        rows = rows[rows["n_pins"] == settings["pins"]]
         for name, taste in (("found", settings["taste"]), ("error", 0)):
             row = rows[rows["taste"] == taste].iloc[0]
             assert one[name] == pytest.approx(row[["value", "low", "high"]].tolist(), abs=1e-6)

@@ -368,18 +368,24 @@
       Object.fromEntries(Object.entries(table).map(([name, column]) => [name, column[row]])),
     );
     const distinct = (name) => [...new Set(table[name])].sort((one, other) => one - other);
-    const [tastes, sizes] = [distinct("taste"), distinct("n_pins")];
+    const [tastes, sizes, numbers] = ["taste", "n_pins", "n_clusters"].map(distinct);
     const most = sizes[sizes.length - 1];
     const strengths = tastes.filter((taste) => taste > 0);
     const interval = ({ low, high }) => `(${percent(low)} to ${percent(high)})`;
     const specs = [
       { name: "pins", label: "Pins of each user", values: sizes, slider: true },
       { name: "taste", label: "Strength of taste", values: strengths, slider: true },
+      { name: "clusters", label: "Clusters", values: numbers, slider: true },
       { name: "rule", label: "Rule", values: Object.keys(titles), shown: (rule) => titles[rule] },
     ];
-    const first = { pins: sizes.includes(100) ? 100 : most, taste: 1 };
-    explore(figure, specs, first, ({ pins, taste, rule }, told, canvas) => {
-      const of = (strength) => rows.filter((row) => row.rule === rule && row.taste === strength);
+    const first = {
+      pins: sizes.includes(100) ? 100 : most,
+      taste: 1,
+      clusters: numbers.includes(100) ? 100 : numbers[0],
+    };
+    explore(figure, specs, first, ({ pins, taste, clusters, rule }, told, canvas) => {
+      const shown = rows.filter((row) => row.rule === rule && row.n_clusters === clusters);
+      const of = (strength) => shown.filter((row) => row.taste === strength);
       const at = (strength) => of(strength).find((row) => row.n_pins === pins);
       const [found, error] = [at(taste), at(0)];
       add(told, "strong", {}, percent(found.value));

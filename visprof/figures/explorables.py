@@ -212,14 +212,18 @@ def compare_users(
 
 
 def explore_power(
-    table: pd.DataFrame, titles: Mapping[str, str], level: float, caption: str = ""
+    table: pd.DataFrame | list[dict[str, Any]],
+    titles: Mapping[str, str],
+    level: float,
+    caption: str = "",
 ) -> HTMLFigure:
-    """Power and error of each rule to try: by the number of pins and the strength of tastes.
+    """Power and error of each rule to try: by the numbers of pins and clusters, and by taste.
 
     Parameters
     ----------
-    table : DataFrame
-        Columns rule, taste, n_pins (increasing), value, low, high; taste 0 is the error.
+    table : DataFrame, or its records
+        Columns rule, taste, n_clusters, n_pins (increasing), value, low, high; taste 0 is the
+        error.
     titles : mapping of str to str
         Name of each rule that is shown.
     level : float
@@ -232,10 +236,10 @@ def explore_power(
     HTMLFigure
         Its table has the columns of `table`.
     """
-    columns = ["rule", "taste", "n_pins", "value", "low", "high"]
-    numbers = table[columns].reset_index(drop=True)
+    columns = ["rule", "taste", "n_clusters", "n_pins", "value", "low", "high"]
+    numbers = pd.DataFrame(table)[columns].reset_index(drop=True)
     data = {"table": numbers.to_dict("list"), "titles": dict(titles), "level": level}
-    alt = "Power with settings to choose: pairs found different by pins, taste and rule."
+    alt = "Power with settings to choose: pairs found different by pins, clusters, taste, rule."
     return _explorable("explore-power", "power", data, alt, caption, numbers)
 
 
