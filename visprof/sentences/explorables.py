@@ -59,8 +59,8 @@ def explored_power(n_power_pairs: int) -> str:
         "<strong>Power and error, to try.</strong> Shares of "
         f"{n_power_pairs:,} simulated pairs of users that a rule finds different, with 95 % "
         "intervals: thick, of the taste chosen; dashed, of users without any, where each is an "
-        "error; thin, of the other tastes. Dotted: 5 %. Computed beforehand, in the simulated world "
-        "of the demo, by <code>python -m benchmarks.power</code>."
+        "error; thin, of the other tastes. Dotted: 5 %. Computed beforehand, in the simulated "
+        "world of the demo, by <code>python -m benchmarks.power</code>."
     )
 
 
