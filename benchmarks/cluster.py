@@ -101,7 +101,8 @@ def cpu_seconds() -> float:
     """Seconds that this process and all that it has begun have taken."""
     this = psutil.Process()
     times = [process.cpu_times() for process in (this, *this.children(recursive=True))]
-    return sum(of.user + of.system for of in times)
+    ended = sum(of.children_user + of.children_system for of in times)  # of those that have
+    return sum(of.user + of.system for of in times) + ended
 
 
 def begin_cluster(n_workers: int) -> Any:

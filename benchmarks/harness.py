@@ -176,7 +176,7 @@ def _measure(
         return sender.send(f"not measured: {error}")
     _limit_memory(options.memory_gb)
     sender.send("ready")
-    before = _peak_memory(anew=True)
+    before = peak_memory(anew=True)
     start = time.perf_counter()
     try:
         result = call()
@@ -185,7 +185,7 @@ def _measure(
             raise
         return sender.send(f"out of memory: more than {options.memory_gb:g} GB above its input")
     seconds = time.perf_counter() - start
-    peak = _peak_memory()
+    peak = peak_memory()
     above = None if peak is None or before is None else peak - before
     resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     return sender.send((seconds, above, score(result, seconds, folder, options)))
@@ -198,7 +198,7 @@ def _limit_memory(gigabytes: float) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
 
 
-def _peak_memory(anew: bool = False) -> int | None:
+def peak_memory(anew: bool = False) -> int | None:
     """Highest resident memory in bytes, since the start or since it was asked `anew`.
 
     `getrusage` would not do: its peak includes that of the process which started this one.

@@ -113,6 +113,7 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
     growth = growth.assign(value=[0.4, 0.1, 0.5, 0.2], low=0.05)
     repeated = {"profile": ["image", "text"] * 2}
     z = rng.gamma(3, size=(3, 3001))
+    counts = rng.gamma(2, size=(2, 4, 3))
     return {
         "taste_recovery": (
             pd.DataFrame({"pins": np.repeat([10, 100], 11), "error": np.linspace(0.5, 0.1, 22)}),
@@ -160,6 +161,33 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
             }),
             "pins",
         ),
+        "compare_users": (
+            ["ann", "bob $", "carl"], counts[0, :3], counts[1, 0], 0.1, "two-term",
+            [[np.nan, 0.5, np.nan], [0.5, np.nan, 0.01], [np.nan, 0.01, np.nan]],
+            [images[:2], [], [""]],
+        ),
+        "explore_pairs": (
+            {"users": counts, "pins dealt": counts[:, ::-1, ::-1]}, counts[1, 0], [5, 9], 0.1,
+            "two-term", 1.0,
+        ),
+        "explore_power": (
+            shares(rule=["pins", "Z"], taste=[0.0, 1.0], n_clusters=[100]),
+            {"Z": "the rule", "pins": "the test"}, 0.05,
+        ),
+        "explore_ranks": (
+            pd.DataFrame({"profile": ["image", "image", "text", "text"] * 2,
+                          "n_train": [10, 20, 10, 20] * 2, "rank": [1, 2, 3, 1.5] + [3] * 4,
+                          "times": 2}),
+            curves(), 3,
+        ),
+        "guess_boards": (
+            pd.DataFrame({
+                "round": [1, 1, 2, 2], "board": ["a", "b $", "b $", "a"],
+                "own": [True, False] * 2, "order": [1, 2, 2, 1],
+                "images": [images[:3], images[3:]] * 2, "asked": [images[:2]] * 4,
+            }),
+            Estimate(0.5, 0.4, 0.6), Estimate(0.3, 0.2, 0.4),
+        ),
         "max_z_ecdf": ({"users": z, "pins shuffled": z / 2},),
         "cluster_contrasts": (contrasts(images),),
         "own_clusters": (
@@ -191,6 +219,16 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
             }),
         ),
         "mrr_leads": (scores(other=["text", "text", "palette", "palette"], n_train=[10, 20] * 2),),
+        "setting_intervals": (
+            pd.DataFrame({
+                "setting": ["25, $x$", "50, $x$", "75, $x$", "failed"],
+                "value": [0.4, 0.5, 0.45, np.nan], "low": [0.3, 0.4, 0.35, np.nan],
+                "high": [0.5, 0.6, 0.55, np.nan], "difference": [np.nan, 0.1, 0.05, np.nan],
+                "difference_low": [np.nan, 0.02, np.nan, np.nan],
+                "difference_high": [np.nan, 0.2, np.nan, np.nan],
+            }),
+            "mrr.image.50",
+        ),
         "recency_curves": (
             scores(pins=["first", "last"] * 2, profile=["image"] * 2 + ["mean embedding"] * 2,
                    n_train=10),
@@ -204,8 +242,8 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
         ),
         "pvalue_ecdf": ({"calibrated": [np.array([0.2, 0.4]), np.array([0.6, 0.8, 0.8])]}, 0.05),
         "power_curves": (
-            shares(rule=["pins", "Z"], taste=[0.0, 1.0]), {"Z": "the rule", "pins": "the test"},
-            0.05,
+            shares(rule=["pins", "Z"], taste=[0.0, 1.0], n_clusters=[100]),
+            {"Z": "the rule", "pins": "the test"}, 0.05,
         ),
         "share_intervals": (
             pd.DataFrame({"name": ["b", "a"], "value": [0.2, 0.9], "low": [0.1, 0.8],

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -215,3 +219,14 @@ def test_timm_model_of_one_size_names_another(timm_vit):
 def test_picture_size_that_timm_refuses_is_named():
     with pytest.raises(ValueError, match=r"'test_vit' on pictures of 100 by 100 .* is 160"):
         load_backbone("timm:test_vit", "random", 100)
+
+
+@pytest.mark.slow
+def test_a_network_is_unpickled_where_nothing_of_it_was_imported(tmp_path):
+    """By a worker of a cluster: timm imports torchvision, which may have to be mended first."""
+    network = load_backbone("efficientnet-lite0", "random", 64)
+    (tmp_path / "network").write_bytes(pickle.dumps(network))
+    code = "import pickle, sys; print(pickle.load(open(sys.argv[1], 'rb')).fingerprint())"
+    command = [sys.executable, "-c", code, str(tmp_path / "network")]
+    told = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert told.stdout.strip() == network.fingerprint()

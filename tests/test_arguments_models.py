@@ -187,7 +187,8 @@ OF_TRAINING = {
 CASES = {
     "rank_users": Case(
         lambda **given: dataclasses.astuple(prediction.rank_users(**given)),
-        {"train": SHARES, "test": SHARES[::-1]}, floats=("train", "test"),
+        {"train": SHARES, "test": SHARES[::-1], "others": SHARES[:5]},
+        floats=("train", "test", "others"),
     ),
     "reciprocal_ranks": Case(
         prediction.reciprocal_ranks, {"train": SHARES, "test": SHARES[::-1], "distance": "cosine"},
@@ -252,6 +253,10 @@ CASES = {
         floats=("rr_a", "rr_b"), counts=("n_permutations",),
     ),
     "random_mrr": Case(rank_scores.random_mrr, {"n": 3}, counts=("n",)),
+    "reciprocal_rank_bounds": Case(
+        rank_scores.reciprocal_rank_bounds, {"ranks": RANKS, "most": N, "n": N},
+        counts=("most", "n"),
+    ),
     "subset_reciprocal_ranks": Case(
         rank_scores.subset_reciprocal_ranks, {"ranks": RANKS, "size": 5}, floats=("ranks",),
         counts=("size",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from pin_tables import pin_arrays
 
 from visprof import text
@@ -77,3 +78,22 @@ def test_captions_without_a_common_word_give_no_text_profile(caplog):
     assert rooms.text_embedding(split, text_size=4, text_epochs=3, start=1) is None
     assert "no word is seen twice" in caplog.text
     assert rooms.text_assignments(None, 5, 0.1, True, "pairs", 0) is None
+
+
+def test_the_spread_of_assignments_is_that_of_the_analysed_pins():
+    background = np.full((3, 4), 0.25)
+    hard = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0]], float)
+    assert rooms.assignment_spread(pin_arrays(background, hard)) == {"entropy": 0, "empty": 2}
+    uniform = rooms.assignment_spread(pin_arrays(background, np.full((2, 4), 0.25)))
+    assert uniform["entropy"] == pytest.approx(1)
+    # without normalisation only shares count, and a pin far from all clusters has none
+    plain = np.array([[0.2, 0.2, 0, 0], [0, 0, 0, 0], [0, 0, 0.1, 0.3]])
+    shares = np.array([0.25, 0.75])
+    expected = (np.log(2) - (shares * np.log(shares)).sum()) / 2 / np.log(4)
+    found = rooms.assignment_spread(pin_arrays(background, plain))
+    assert found["entropy"] == pytest.approx(expected)
+    numbers = rooms.assignment_numbers(
+        [{"entropy": 0.5, "empty": 1}, {"entropy": 1, "empty": 2}], 4
+    )
+    assert numbers["assignments.entropy"].value == 0.75
+    assert (numbers["assignments.empty"].value, numbers["assignments.empty"].n) == (1.5, 4)

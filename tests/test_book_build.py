@@ -27,6 +27,7 @@ from visprof.book import execute, render
 from visprof.book.build import build_book, make_ledger
 from visprof.book.errors import BookError
 from visprof.results.ledger import Ledger, estimates
+from visprof.results.users import read_users, users_file
 from visprof.verify import verify
 
 
@@ -204,10 +205,11 @@ def test_changed_data_are_seen(build, root, tmp_path):
 
 def change_source(monkeypatch, module, old, new):
     """Let a module's source be another, as it is for a build that starts after an edit."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # nor are its versions kept
     assert old in memo.SOURCES[module]
     monkeypatch.setitem(memo.SOURCES, module, memo.SOURCES[module].replace(old, new))
     memo._parse.cache_clear()
-    memo.code_version.cache_clear()
+    memo._known_versions.cache_clear()
 
 
 def test_changed_code_is_seen_where_the_page_uses_it(built, monkeypatch):
@@ -218,7 +220,7 @@ def test_changed_code_is_seen_where_the_page_uses_it(built, monkeypatch):
         # nothing is executed; the pages are rendered, for one shows the library's docstrings
         assert built() == (None, True)
     memo._parse.cache_clear()
-    memo.code_version.cache_clear()
+    memo._known_versions.cache_clear()
 
 
 def test_changed_packages_are_seen(built, monkeypatch):
@@ -236,6 +238,20 @@ def test_the_numbers_of_a_book_are_made_again_without_rendering_it(root, tmp_pat
     page = root / "book" / "01-numbers.md"
     page.write_text(page.read_text().replace("n_clusters: int = 20", "n_clusters: int = 21"))
     assert verify(published, root=root, out=tmp_path / "again").beyond == ["clusters"]
+
+
+def test_values_of_users_lie_beside_the_ledger_of_the_book(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(execute, "_run_notebook", run_here)
+    page = root / "book" / "01-numbers.md"
+    plain = page.read_text()
+    write = "from visprof.results.users import write_users; from pandas import DataFrame\n"
+    write += 'write_users(DataFrame({"user": ["ann"]}), ledger)\nprint("lowest"'
+    page.write_text(plain.replace('print("lowest"', write))
+    ledger = make_ledger(root, out=tmp_path / "out")
+    assert users_file(ledger.path).name == "demo.users.parquet"
+    assert read_users(ledger.path)["user"].tolist() == ["ann"]
+    page.write_text(plain)
+    assert read_users(make_ledger(root, out=tmp_path / "out").path) is None
 
 
 def test_another_machine_is_seen(built, monkeypatch):

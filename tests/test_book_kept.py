@@ -13,6 +13,7 @@ def kept(tmp_path):
     page.notebook.parent.mkdir()
     page.notebook.write_text('{"cells": [], "metadata": {"name": "a notebook of some length"}}')
     page.ledger.write_text('{"numbers": {}, "runs": {"a": "a ledger that has some length"}}')
+    page.users.write_text("values of users, in a file that has some length")
     page.trace.write_text("what it noted")
     page.keep(["its text"], {"its text": "1", "the machine": "2"})
     return page
@@ -34,7 +35,7 @@ def test_a_page_without_numbers_is_whole(tmp_path):
 
 
 @pytest.mark.parametrize("broken", ["cut", "emptied", "changed", "gone"])
-@pytest.mark.parametrize("suffix", [".ipynb", ".inputs.json", ".ledger.json"])
+@pytest.mark.parametrize("suffix", [".ipynb", ".inputs.json", ".ledger.json", ".users.parquet"])
 def test_a_page_that_is_no_longer_whole_is_as_good_as_absent(kept, broken, suffix):
     file = kept.path.with_suffix(suffix)
     content = file.read_bytes()

@@ -8,12 +8,14 @@ import threading
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from small_book import run_here, write_book
 
 from visprof import trace
 from visprof.book import progress
 from visprof.book.build import build_book
-from visprof.book.progress import Progress
+from visprof.book.progress import Progress, time_table
 
 
 class Terminal(io.StringIO):
@@ -126,3 +128,15 @@ def test_a_build_tells_what_a_slow_page_computes(soon, tmp_path, capsys, monkeyp
     assert re.search(told, printed, re.M)
     ended = r"^\[1/2\] book/01-numbers.md executed for the first time, [\d.]+ s$"
     assert re.search(ended, printed, re.M)
+    assert re.search(r"^where the time went\n +[\d.]+ s +\d+ %  ranks\n", printed, re.M)
+
+
+@given(st.dictionaries(st.text("abc", min_size=1), st.floats(0.5, 100)), st.floats(1, 100))
+def test_shares_of_time_are_whole_and_in_order(steps, besides):
+    lines = time_table(steps, sum(steps.values()) + besides).splitlines()[1:]
+    rows = [re.fullmatch(r" +([\d.]+) s +(\d+) %  (.*)", line).groups() for line in lines]
+    assert abs(sum(int(share) for _, share, _ in rows) - 100) <= len(rows) / 2
+    assert [name for *_, name in rows][: len(steps)][:10] == sorted(
+        steps, key=lambda step: -steps[step]
+    )[:10]
+    assert float(rows[-1][0]) == pytest.approx(besides, abs=0.06)

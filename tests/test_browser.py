@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from visprof import figures
+from visprof.book.pdf import BROWSERS
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +63,7 @@ SETTLED = """async () => {
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
+    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
     if chromium is None:
         pytest.skip("no chromium on the path; Debian: apt-get install chromium")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -219,8 +219,15 @@ def test_compare_finds_runs_by_name_and_by_folder(tmp_path, capsys):
         assert "n_clusters 3 5" in lines
         assert "a 0.5 (0.4 to 0.6) 0.75 (0.65 to 0.85) +0.25" in lines
         assert not [line for line in lines if line.startswith("b ")]
+    same = kept_run(tmp_path, "four", a=1)
+    assert main(["compare", str(short), str(longer), str(same)]) == 0
+    printed = capsys.readouterr().out
+    assert "a 0.5 (0.4 to 0.6) 0.75 (0.65 to 0.85) 1 (0.9 to 1.1) +0.25 +0.5" in " ".join(
+        printed.split()
+    )
+    assert "C less A is not paired by user: no values of users are kept." in printed
     assert main(["compare", "one", "two", "--out", str(tmp_path)]) == 1
-    assert "there are: one, three" in capsys.readouterr().err
+    assert "there are: four, one, three" in capsys.readouterr().err
 
 
 def test_results_and_cite(tmp_path, capsys):

@@ -16,11 +16,13 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+from board_files import save_picture
 from filelock import FileLock
 from small_book import cell, chapter
 from test_blocks import CALLS, arrays, cut_into
 
-from visprof import blocks, cluster, study
+from visprof import blocks, cluster, embedding, study
+from visprof.backbones import load_backbone
 from visprof.blocks import map_blocks
 from visprof.book.execute import execute_page
 from visprof.book.footer import PageProvenance
@@ -193,6 +195,27 @@ def test_pictures_are_drawn_the_same_by_workers(client, tmp_path, monkeypatch):
         drawn[name] = {path.relative_to(name): path.read_bytes() for path in files}
     assert len(drawn["here"]) == 12 + 2 + 20
     assert drawn["here"] == drawn["there"]
+
+
+@pytest.mark.slow
+def test_pictures_are_embedded_the_same_by_workers(client, tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)  # workers are elsewhere
+    for number in range(23):
+        save_picture(Path("pictures", f"{number}.png"), number)
+    Path("pictures/broken.png").write_text("milk, bread")
+    names = sorted(map(str, Path("pictures").iterdir()))
+    network = load_backbone("squeezenet-places365", "random", 64)
+    monkeypatch.setattr(embedding, "_BATCHES_PER_SAVE", 2)
+    alone, there = (
+        embedding.embed_images(names, network, of, batch_size=2, progress=False, client=by)
+        for of, by in (("alone", None), ("there", client))
+    )
+    for array in ("features", "outputs"):
+        np.testing.assert_array_equal(getattr(alone, array), getattr(there, array))
+    assert list(alone.unreadable) == list(there.unreadable) == [23]
+    assert caplog.text.count("broken.png': not a picture") == 2
+    again = embedding.embed_images(names, network, "there", progress=False, client=client)
+    np.testing.assert_array_equal(again.rows, there.rows)
 
 
 # --- studies --------------------------------------------------------------------------------------

@@ -69,9 +69,10 @@ def imported(tree: ast.AST) -> list[tuple[str, ast.AST]]:
 
 
 def extra_of(node: ast.AST) -> str | None:
-    """The extra of a block `with needs(extra):`."""
-    if isinstance(node, ast.With) and ast.unparse(node.items[0]).startswith("needs("):
-        return ast.literal_eval(node.items[0].context_expr.args[0])
+    """The extra of a block `with needs(extra):` or `with lazily(extra):`."""
+    if isinstance(node, ast.With) and isinstance(call := node.items[0].context_expr, ast.Call):
+        is_named = ast.unparse(call.func) in ("needs", "lazily") and call.args
+        return ast.literal_eval(call.args[0]) if is_named else None
     return None
 
 

@@ -6,6 +6,7 @@ import csv
 import functools
 import inspect
 import io
+import itertools
 from unittest import mock
 
 import figure_examples
@@ -15,6 +16,7 @@ import pytest
 
 from visprof import figures
 from visprof.figures import files
+from visprof.logodds import log_odds_z, pairwise_max_z
 
 # they show pictures or a diagram and draw no numbers, or they are no figures
 WITHOUT_NUMBERS = {
@@ -215,10 +217,33 @@ def _of_z(distributions):
     return pd.concat(tables)
 
 
+def _of_pairs(counts, background, sizes, alpha, variance, threshold, *_):
+    """Shares of pairs above the threshold, pair by pair."""
+    rows = [
+        (name, size, np.mean([
+            np.abs(log_odds_z(i, j, background, alpha, variance)).max() > threshold
+            for i, j in itertools.combinations(of, 2)
+        ]))
+        for name, by_size in counts.items()
+        for size, of in zip(sizes, by_size, strict=True)
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["series", "n_pins", "share"])
+
+
+def _of_users(users, counts, background, alpha, variance, p_values, *_):
+    pairs = itertools.combinations(range(len(users)), 2)
+    rows = [(users[i], users[j], p_values[i][j]) for i, j in pairs]
+    z = pairwise_max_z(counts, background, alpha, variance)
+    return pd.DataFrame(rows, columns=["user_i", "user_j", "p"]).assign(max_z=z)
+
+
 # what a figure computes or orders before it draws, done again
 EXPECTED = {
     "bits_by_part": lambda table: table[table["model"] != "flat"],
     "class_mean_ap": _of_classes,
+    "compare_users": _of_users,
+    "explore_pairs": _of_pairs,
+    "explore_ranks": lambda _, table, *__: table,
     "known_carry_over": _of_bias,
     "leakage_curves": _of_leakage,
     "max_z_ecdf": _of_z,

@@ -104,6 +104,25 @@ def test_readme_goes_from_arrays_to_tested_pairs_and_mrr_as_the_book_does(capsys
     assert 0.26 < clusters < mean
 
 
+def test_readme_goes_from_files_to_the_mrr_of_some_users(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    users = rng.permutation(np.repeat(np.arange(60), 10))
+    pins = rng.normal(size=(60, 8))[users] + rng.normal(size=(600, 8))
+    monkeypatch.chdir(tmp_path)
+    np.save("pins.npy", pins.astype(np.float32))
+    np.save("users.npy", users)
+    np.save("late.npy", [np.sum(users[:row] == user) >= 5 for row, user in enumerate(users)])
+    source = python_of("More than fits into memory")
+    for few in ("200", "20_000", "10_000"):
+        assert few in source
+        source = source.replace(few, "30")
+    exec(source, {})
+    told = re.fullmatch(
+        r"MRR among 60 users: (0\.\d{3}) \(\d\.\d{3} to \d\.\d{3}\)\n", capsys.readouterr().out
+    )
+    assert float(told[1]) > 0.3
+
+
 def test_a_page_that_uses_the_front_door_is_made_from_the_code_behind_it():
     for code in ("import visprof\nvisprof.log_odds_z", "from visprof import log_odds_z"):
         found = page_inputs("", [code], {})

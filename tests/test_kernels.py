@@ -50,6 +50,32 @@ def test_a_page_finds_what_it_finds_in_a_fresh_process(tmp_path, monkeypatch):
     assert forked["folder"] == str(tmp_path)
 
 
+DRAWS = """
+from visprof import figures
+figures.use_book_style()
+figures.max_z_ecdf({"users": [1.0, 2.0], "pins shuffled": [0.5, 0.7]})
+"""
+
+
+@pytest.mark.slow
+def test_a_page_is_the_same_but_for_times_as_of_a_fresh_process(tmp_path, monkeypatch):
+    page = read_page(chapter(tmp_path, cell(DRAWS, "drawn")))
+
+    def made(name):
+        execute.execute_page(page, tmp_path / name, root=tmp_path)
+        notebook = nbformat.read(tmp_path / name, as_version=4)
+        for of in (notebook, *notebook.cells):
+            for times in ("papermill", "execution"):
+                of.metadata.pop(times, None)
+        notebook.cells.pop()  # the foot, of its own time and memory
+        return nbformat.writes(notebook)
+
+    forked = made("forked.ipynb")
+    monkeypatch.setattr(execute, "ReadyKernelManager", AsyncKernelManager)
+    assert made("fresh.ipynb") == forked
+    assert "image/svg+xml" in forked
+
+
 @pytest.mark.slow
 def test_a_page_sees_nothing_of_the_page_before(tmp_path):
     mark = "import os, visprof\nprint(hasattr(visprof, 'marked'))\nvisprof.marked = os.getpid()\n"

@@ -166,8 +166,9 @@ def test_what_is_not_there_is_gone_whenever_it_is_looked_for(tmp_path):
 
 
 @pytest.fixture
-def sources(monkeypatch):
+def sources(monkeypatch, tmp_path):
     """Change a module's source as the next process would see it."""
+    monkeypatch.setattr(memo, "VERSIONS", tmp_path / "code_versions.json")
 
     def change(module, old, new):
         assert old in memo.SOURCES[module]
@@ -176,8 +177,9 @@ def sources(monkeypatch):
 
     def forget():
         memo._parse.cache_clear()
-        memo.code_version.cache_clear()
+        memo._known_versions.cache_clear()
 
+    forget()
     yield change
     monkeypatch.undo()
     forget()
@@ -247,6 +249,29 @@ def test_code_version_looks_through_a_package_that_hands_a_name_on():
     assert memo.code_version("visprof.figures", "mrr_curves") == memo.code_version(
         "visprof.figures.ranks", "mrr_curves"
     )
+
+
+def test_versions_are_read_where_the_code_is_the_same_and_made_anew_where_it_is_not(
+    sources, monkeypatch
+):
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    at = "visprof.digests", "digest"
+    found = memo.code_version(*at)
+
+    def as_next_process(parse):
+        memo._known_versions.cache_clear()
+        monkeypatch.setattr(memo, "_parse", parse)
+        return memo.code_version(*at)
+
+    parse = memo._parse
+    assert as_next_process(None) == found
+    kept = memo.VERSIONS.read_bytes()
+    memo.VERSIONS.write_bytes(kept.replace(found.encode(), b"0" * len(found)))
+    assert as_next_process(parse) == found
+    sources("visprof.digests", "[:20]", "[:19]")
+    assert memo.code_version(*at) != found
+    with pytest.raises(KeyError):
+        memo.code_version("visprof.no_such_module", "digest")
 
 
 def keys():

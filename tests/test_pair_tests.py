@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,8 +10,10 @@ import pandas as pd
 import pytest
 from one_pair import one_pair
 from scipy.stats import false_discovery_control
+from separate_users import EQ2, EQ4, N_USERS, assigned, separate_users
 
 from visprof.intervals import Estimate
+from visprof.logodds import log_odds_z
 from visprof.significance import PairPValues, StudentisedPValues, studentised_pvalues
 from visprof.steps import find_step
 from visprof.steps.data import PinArrays
@@ -19,8 +22,10 @@ from visprof.steps.pair_tests import (
     no_times,
     pair_tests,
     pin_sessions,
+    side_by_side,
     significance_numbers,
 )  # fmt: skip
+from visprof.steps.user_pairs import growing_counts
 from visprof.study import Study
 
 
@@ -196,3 +201,34 @@ def test_a_study_finds_tastes_and_none_where_there_is_none(tmp_path):
 
     assert share(0.0).value < 0.2
     assert share(2.0).value > 0.6
+
+
+def test_any_two_users_have_their_test_and_the_pictures_of_their_clusters():
+    parts = separate_users()
+    own, board_split = assigned(parts, **EQ2), parts["board_split"]
+    tests = pair_tests([own], board_split, None, 0.05, "two-term", 10, 99, 0)
+    grown = growing_counts(own, board_split, None, user_counts="sum", seed=0)
+    y = grown.counts["users"]
+    two = side_by_side(grown, tests, **parts, alpha=EQ4["alpha"], variance=EQ4["variance"])
+    assert np.isnan(two.p_values).sum() == N_USERS**2 - 2 * len(tests.pairs)
+    for (i, j), p in zip(tests.pairs, tests.by_distance.p, strict=True):
+        assert two.p_values[i, j] == two.p_values[j, i] == p
+    few = side_by_side(
+        dataclasses.replace(grown, users=grown.users[2:5], counts={"users": y[:, 2:5]}), tests,
+        **parts, alpha=EQ4["alpha"], variance=EQ4["variance"],
+    )  # fmt: skip
+    np.testing.assert_array_equal(few.p_values, two.p_values[2:5, 2:5])
+    shown = set()
+    for i in range(N_USERS):
+        for j in range(N_USERS):
+            z = log_odds_z(two.counts[i], two.counts[j], two.background, EQ4["alpha"])
+            shown |= set(np.argsort(-np.abs(z), kind="stable")[:3]) if i != j else set()
+    centres = parts["visual_vocabulary"].cluster_centers_
+    away = np.linalg.norm(parts["pin_embedding"].background[:, None] - centres, axis=2)
+    for cluster, images in enumerate(two.images):
+        if cluster not in shown:
+            assert images == []
+            continue
+        nearest = board_split.background["image"].iloc[away[:, cluster].argmin()]
+        assert images[0] == nearest
+        assert len({image.split("-")[0] for image in images}) == len(images) == 4

@@ -94,6 +94,30 @@ def test_equals_scipy_mid_ranks(n, k, seed, distance, tied):
     np.testing.assert_allclose(reciprocal_ranks(train, test, distance), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(
+    n=st.integers(2, 30), some=st.integers(1, 29), k=st.integers(1, 6), seed=st.integers(0, 10_000),
+    distance=st.sampled_from(DISTANCES),
+)  # fmt: skip
+def test_some_users_among_all_have_the_ranks_that_they_have_with_all(
+    dtype, n, some, k, seed, distance
+):
+    rng = np.random.default_rng(seed)
+    train, test = (rng.integers(0, 6, size=(2, n, k + 1)) / 5 + 0.1).astype(dtype)
+    chosen, rest = np.split(rng.permutation(n), [min(some, n - 1)])
+    ranks = rank_users(train, test, distance)
+    found = rank_users(train[chosen], test[chosen], distance, others=test[rest])
+    np.testing.assert_array_equal(found.optimistic, ranks.optimistic[chosen])
+    np.testing.assert_array_equal(found.pessimistic, ranks.pessimistic[chosen])
+
+
+def test_others_must_have_the_same_columns():
+    with pytest.raises(ValueError, match=r"others \(1, 2\) and test \(3, 3\) differ in columns"):
+        rank_users(np.eye(3), np.eye(3), others=[[1.0, 2.0]])
+    with pytest.raises(ValueError, match="others contains NaN"):
+        rank_users(np.eye(3), np.eye(3), others=[[1.0, 2.0, np.nan]])
+
+
 @given(st.integers(3, 40), st.integers(2, 30), st.integers(0, 10_000))
 def test_the_last_places_of_profiles_decide_no_rank(n, k, seed):
     """Shares of pins in fifths: many distances are equal, in all digits but the last."""

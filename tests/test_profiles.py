@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 
-from visprof import profiles as profiles_module
+from visprof.mapped import read_rows, sample_rows
 from visprof.prediction import reciprocal_ranks
 from visprof.profiles import (
     DISTANCES,
@@ -47,7 +48,7 @@ def test_counts_a_block_at_a_time_are_those_of_all_assignments(n, n_users, rows,
     words = VisualVocabulary(2, bandwidth=0.3, random_state=0).fit(pins)
     expected = user_profiles(words.transform(pins), users, counts=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(profiles_module, "_ROWS", rows)
+        patch.setattr("visprof.profiles.read_rows", partial(read_rows, size=rows))
         labels, counts = assigned_counts(words, pins, users)
     assert labels.tolist() == expected[0].tolist()
     np.testing.assert_allclose(counts, expected[1], rtol=1e-6 if pins.itemsize == 4 else 1e-12)
@@ -61,7 +62,8 @@ def test_counts_of_a_file_larger_than_what_may_be_held(tmp_path):
     for start in range(0, n, 10_000):
         file[start : start + 10_000] = rng.normal(size=(10_000, d))
     pins = np.load(tmp_path / "pins.npy", mmap_mode="r")
-    words = VisualVocabulary(k, bandwidth=0.1, max_iter=2, random_state=0).fit(pins[:5000])
+    words = VisualVocabulary(k, bandwidth=0.1, max_iter=2, random_state=0)
+    words.fit(sample_rows(pins, 5000))
     tracemalloc.start()
     try:
         _, counts = assigned_counts(words, pins, np.repeat(np.arange(1500), 100))

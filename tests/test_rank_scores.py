@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from visprof.rank_scores import (
     random_mrr,
     randomisation_test,
     rank_scores,
+    reciprocal_rank_bounds,
     subset_reciprocal_ranks,
 )
 
@@ -199,3 +200,32 @@ def test_holm_rejects_what_its_step_down_procedure_rejects(p_values, level):
 def test_what_is_no_p_value_is_refused(p_values):
     with pytest.raises(ValueError, match="p_values: expected"):
         holm(p_values)
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=4), st.integers(1, 6))
+def test_bounds_of_ranks_known_to_a_depth_are_those_of_all_that_they_may_be(ranks, most):
+    n = 6
+    known = np.array([rank if rank <= most else np.nan for rank in ranks])
+    low, high = reciprocal_rank_bounds(known, most, n).mean(axis=0)
+    may_be = [[rank] if rank <= most else range(most + 1, n + 1) for rank in ranks]
+    every = [np.mean([1 / rank for rank in one]) for one in product(*may_be)]
+    assert (low, high) == (pytest.approx(min(every)), pytest.approx(max(every)))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "told"),
+    [
+        ({"ranks": [0.5]}, ValueError, "values from 1 to 3, or NaN; .* 1 values outside"),
+        ({"ranks": [4]}, ValueError, "1 values outside"),
+        ({"ranks": [np.inf]}, ValueError, "1 values outside"),
+        ({"ranks": []}, ValueError, r"shape \(0,\)"),
+        ({"ranks": [[1.0]]}, ValueError, r"shape \(1, 1\)"),
+        ({"ranks": [1, None]}, TypeError, "ranks: expected numbers"),
+        ({"most": 6}, ValueError, "most: expected 1 to n=5, got 6"),
+        ({"most": 5, "ranks": [np.nan]}, ValueError, "from 1 to 5; .* and 1 NaN"),
+        ({"most": 0}, ValueError, "most"),
+    ],
+)
+def test_ranks_known_to_a_depth_must_be_such(change, error, told):
+    with pytest.raises(error, match=told):
+        reciprocal_rank_bounds(**({"ranks": [1.0, np.nan], "most": 3, "n": 5} | change))

@@ -393,7 +393,7 @@ def test_a_message_that_becomes_a_value_counts(caught, raised, expected):
         ("raise", False), ("raise error", False), ("raise KeyError(f'{error}') from error", False),
         ("return isinstance(error, Special)", False), ("return type(error).__name__", False),
         ("return error.errno", False), ("return error.args", True), ("return h(error)", True),
-        ("raise KeyError(h(error))", True),
+        ("raise KeyError(h(error))", True), ("raise KeyError(type(error).__name__)", False),
         ("x = h(str(error)); raise KeyError(x)", True), ("return f'{error}'", True),
         ("return 1", False),
         ("x = str(error) == '1'; raise KeyError(x)", False), ("error.x = 1; raise", True),

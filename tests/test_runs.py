@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -14,11 +15,12 @@ import nbformat
 import pytest
 
 from visprof.book import runs
+from visprof.book.compare import compare_runs, differing_parameters
 from visprof.book.errors import BookError
 from visprof.book.page import read_page
 from visprof.book.parameters import list_parameters
 from visprof.book.reference import parameter_table
-from visprof.book.runs import compare_runs, read_run, run_chapter
+from visprof.book.runs import read_run, run_chapter
 from visprof.parameters import PRESETS, Parameters
 from visprof.results.ledger import Ledger
 
@@ -98,11 +100,12 @@ def root(tmp_path):
 def pages(monkeypatch):
     """Do without rendering, which takes seconds."""
 
-    def render(root, page, notebook, html, scratch):
+    def render(root, page, notebook, html, scratch, ready):
         html.mkdir()
         (html / "index.html").write_text("a page")
 
     monkeypatch.setattr(runs, "render_page", render)
+    monkeypatch.setattr(runs, "ready_jupyter_book", contextlib.nullcontext)
 
 
 @pytest.mark.slow
@@ -115,9 +118,9 @@ def test_a_run_has_its_notebook_page_figures_and_numbers(root, tmp_path):
     )
     assert run.folder == tmp_path / "runs" / "01-numbers_n_clusters=5_n_shown=4"
     assert sorted(path.name for path in run.folder.iterdir()) == [
-        "01-numbers.ipynb", "figures", "html", "numbers.json", "run.json",
+        "01-numbers.ipynb", "figures", "html", "inputs.json", "numbers.json", "run.json",
     ]  # fmt: skip
-    assert [path.name for path in (tmp_path / "runs").iterdir()] == [run.folder.name]
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {run.folder.name, "_static"}
     figures = [path.name for path in (run.folder / "figures").iterdir()]
     assert set(figures) == {"line.svg", "line.png", "line.csv"}
     assert "<svg" in (run.folder / "figures" / "line.svg").read_text()
@@ -145,6 +148,13 @@ def test_a_run_has_its_notebook_page_figures_and_numbers(root, tmp_path):
     assert "A line." in html
     loaded = re.findall(r"<(?:script|img|iframe|link)[^>]+(?:src|href)=\"([^\"]+)\"", html)
     assert any("mathjax" in file for file in loaded)
+    assert all((run.page.parent / "book" / file.split("?")[0]).is_file() for file in loaded)
+    # what is the same for all runs lies beside them
+    own = [path for path in run.folder.rglob("*") if path.is_file() and "_static" not in path.parts]
+    assert sum(path.stat().st_size for path in own) < 3e6
+    assert (run.folder / "html" / "_static").is_symlink()
+    copied = shutil.copytree(run.folder, tmp_path / "copied")
+    assert (copied / "html" / "_static" / "mathjax" / "tex-chtml.js").is_file()
     assert not [file for file in loaded if re.match(r"(https?:)?//", file)]
 
 
@@ -202,27 +212,43 @@ def test_absent_data_is_named(root, tmp_path):
 
 def test_long_names_of_runs_are_cut_and_stay_apart(root):
     a, b = (
-        runs._run_name("06-prediction", {"data": f"{'folder/' * 30}{k}", "n": 1}, None)
-        for k in "ab"
+        runs.run_name("06-prediction", {"data": f"{'folder/' * 30}{k}", "n": 1}, None) for k in "ab"
     )
     assert a != b
     assert len(a) == len(b) == runs.LONGEST_NAME
-    foreign = runs._run_name("09-your-boards", {"board": "海の写真" * 40}, None)
+    foreign = runs.run_name("09-your-boards", {"board": "海の写真" * 40}, None)
     assert len(foreign.encode()) <= runs.LONGEST_NAME
     assert re.fullmatch(r"[\w.=,+-]+", a)
 
 
 @pytest.mark.slow
 def test_compare_shows_what_differs(root, tmp_path, pages):
-    a, b = (run_chapter("01-numbers", {"n_clusters": k}, tmp_path, root=root) for k in (5, 7))
-    parameters, numbers = compare_runs(a, b, ("A", "B"))
-    assert parameters.to_numpy().tolist() == [["n_clusters", 5, 7]]
-    assert numbers.to_numpy().tolist() == [
-        ["a", "5 (4 to 6)", "7 (6 to 8)", "+2"],
-        ["b", "1", "1", "+0"],
+    a, b, c = (run_chapter("01-numbers", {"n_clusters": k}, tmp_path, root=root) for k in (5, 7, 9))
+    found = compare_runs([a, b, c], "ABC")
+    assert found.parameters.to_numpy().tolist() == [["n_clusters", 5, 7, 9]]
+    assert list(found.numbers) == ["number", "A", "B", "C", "B less A", "C less A"]
+    assert found.numbers.to_numpy().tolist() == [
+        ["a", "5 (4 to 6)", "7 (6 to 8)", "9 (8 to 10)", "+2", "+4"],
+        ["b", "1", "1", "1", "+0", "+0"],
     ]
-    same, _ = compare_runs(a, a)
-    assert same.empty
+    assert found.not_paired == dict.fromkeys("BC", "no values of users are kept")
+    assert compare_runs([a, a], "AB").parameters.empty
+
+
+def test_what_differs_is_told_of_any_number_of_runs():
+    of_runs = [{"a": 1, "b": 2}, {"a": 1, "b": 2}, {"a": 1, "c": None}]
+    assert differing_parameters(of_runs) == ["b"]
+    assert differing_parameters(of_runs[:2]) == []
+
+
+def test_what_pages_load_is_kept_once_for_all_runs(tmp_path):
+    for name, content in {"one": "a", "two": "a", "three": "b"}.items():
+        own = tmp_path / name / "html" / "_static"
+        (own / "mathjax").mkdir(parents=True)
+        (own / "mathjax" / "tex.js").write_text(content)
+        runs._share_static(own, tmp_path / "_static", own.parent)
+        assert (own / "mathjax" / "tex.js").read_text() == content
+    assert len(list((tmp_path / "_static").iterdir())) == 2
 
 
 @pytest.mark.slow
@@ -230,7 +256,9 @@ def test_runs_without_a_number_in_common_are_not_compared(root, tmp_path, pages)
     a, b = (run_chapter("01-numbers", {"n_clusters": k}, tmp_path, root=root) for k in (5, 7))
     (b.folder / "numbers.json").unlink()
     with pytest.raises(ValueError, match="no number in common"):
-        compare_runs(a, read_run(b.folder))
+        compare_runs([a, read_run(b.folder)], "AB")
+    with pytest.raises(ValueError, match="at least 2 to compare, got 1"):
+        compare_runs([a], "A")
     with pytest.raises(FileNotFoundError, match="there are: 01-numbers_n_clusters=5"):
         read_run(tmp_path / "absent")
 

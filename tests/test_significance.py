@@ -34,6 +34,24 @@ def test_shuffling_keeps_the_pins_and_the_size_of_each_user():
     assert not np.allclose(shuffled, user_profiles(assignments, users, counts=True)[1])
 
 
+def test_whole_sessions_are_shuffled_and_each_user_keeps_their_number_of_them():
+    sizes = np.arange(1, 13)  # of sessions: which one a user got can be told from its size
+    sessions = np.repeat(np.arange(12) % 6, sizes)  # two users have sessions of the same name
+    users = np.repeat(np.repeat(["b", "a"], 6), sizes)
+    pins_of = np.eye(12)[np.repeat(np.arange(12), sizes)]
+    got = [shuffled_counts(pins_of, users, seed, sessions=sessions) for seed in range(20)]
+    for counts in got:
+        assert ((counts == 0) | (counts == sizes)).all()
+        assert (counts > 0).sum(axis=1).tolist() == [6, 6]
+        np.testing.assert_array_equal(counts.sum(axis=0), sizes)
+    assert len({counts.tobytes() for counts in got}) > 15
+    single = pins(0, 30, [1, 1, 1])
+    np.testing.assert_array_equal(  # a pin a session: as without them
+        shuffled_counts(single, np.arange(30) // 10, 3, sessions=np.arange(30)),
+        shuffled_counts(single, np.arange(30) // 10, 3),
+    )
+
+
 def test_shuffling_is_seeded():
     assignments, users = pins(0, 30, [1, 1, 1]), np.arange(30) % 3
     np.testing.assert_array_equal(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import figure_examples
 import pandas as pd
 from shown_tables import shown
 
-from visprof import tables
+from visprof import figures, tables
 from visprof.intervals import Estimate
+from visprof.steps.board_guesses import BoardGuesses
 
 
 def test_scores_are_those_of_the_most_training_pins():
@@ -86,4 +88,15 @@ def test_what_is_drawn_anew_has_a_row_in_the_order_given():
         ["drawn anew", "times", "image", "mean embedding"],
         ["what the algorithm draws", "10", "0.500 (0.400 to 0.600)", "0.700 (0.600 to 0.800)"],
         ["sample of pins", "2", "0.300 (0.200 to 0.400)", "0.500 (0.450 to 0.550)"],
+    ]
+
+
+def test_boards_are_guessed_by_pictures_and_without_any_the_profile_is_scored(tmp_path):
+    rounds, mrr, first = figure_examples.arguments(tmp_path)["guess_boards"]
+    played = tables.board_guesses(BoardGuesses(rounds, first, mrr, 1200))
+    assert isinstance(played, figures.HTMLFigure)
+    blank = rounds.assign(images=[["", ""]] * 4)
+    assert shown(tables.board_guesses(BoardGuesses(blank, first, mrr, 1200))) == [
+        ["rounds", "MRR", "right at once"],
+        ["1,200", "0.500 (0.400 to 0.600)", "0.300 (0.200 to 0.400)"],
     ]

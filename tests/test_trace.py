@@ -42,6 +42,7 @@ def test_what_is_computed_is_told_until_it_ends_well_or_badly(tmp_path):
         with pytest.raises(ZeroDivisionError), trace.computing("a ratio"):
             1 / 0  # noqa: B018
     assert trace.noted_computation(file) is None
+    assert trace.noted_computations(file) == ["ranks, seed 2 of 10", "a ratio"]
     assert trace.noted_inputs(file) == {"step a": "1"}
 
 
@@ -59,6 +60,20 @@ def test_blocks_that_are_done_are_told_with_what_is_computed(tmp_path):
         with trace.computing("pairs"):
             assert trace.noted_computation(file)[0] == "pairs"
     assert file.read_text().count("of 1,234 blocks") == 100
+
+
+def test_times_of_a_step_are_added_over_seeds(tmp_path):
+    file = tmp_path / "trace"
+    with trace.tracing(file):
+        for seed in (1, 2):
+            with trace.computing(f"ranks, seed {seed} of 2"):
+                time.sleep(0.01)
+        with pytest.raises(ZeroDivisionError), trace.computing("pairs"):
+            1 / 0  # noqa: B018
+    times = trace.noted_times(file)
+    assert list(times) == ["ranks", "pairs"]
+    assert 0.02 <= times["ranks"] < 10 > times["pairs"] >= 0
+    assert trace.noted_times(tmp_path / "absent") == {}
 
 
 def test_a_line_that_is_being_written_is_not_read(tmp_path):

@@ -8,11 +8,13 @@ from separate_users import EQ2, EQ4, N_PINS, N_USERS, assigned, separate_users
 
 from visprof.logodds import log_odds_z
 from visprof.profiles import user_profiles
+from visprof.steps import user_pairs
 from visprof.steps.assignments import visual_vocabulary
 from visprof.steps.user_pairs import (
     PLACES,
     counts_and_shuffled,
     distinguishing_clusters,
+    growing_counts,
     independent_rate,
     pairwise_differences,
     recurring_clusters,
@@ -98,3 +100,37 @@ def test_embeddings_without_pictures_have_clusters_without_pictures(tmp_path):
     shown = study["distinguishing_clusters"]
     assert len(shown) == 3 * len(PLACES)
     assert {image for images in shown["images"] for image in images} == {""}
+
+
+@pytest.mark.parametrize("kind", ["sum", "unit"])
+def test_growing_counts_are_those_of_first_pins_and_end_with_figure_5(parts, kind):
+    own, split = assigned(parts, **EQ2), parts["board_split"]
+    sessions = np.arange(N_USERS * N_PINS) // 2
+    grown = growing_counts(own, split, sessions, user_counts=kind, seed=0)
+    assert list(grown.counts) == ["users", "pins dealt", "sessions dealt"]
+    assert (grown.sizes[0], grown.sizes[-1]) == (1, N_PINS)
+    for size, *of_size in zip(grown.sizes, *grown.counts.values(), strict=True):
+        for place, user in enumerate(grown.users):
+            pins = own.analysed[(split.analysed["board"] == user).to_numpy()].astype(float)
+            count = sum(pin for number, pin in enumerate(pins) if number < size)
+            expected = count / count.sum() if kind == "unit" else count
+            np.testing.assert_allclose(of_size[0][place], expected)
+        if kind == "sum":  # nothing is lost in dealing
+            for counts in of_size:
+                np.testing.assert_allclose(counts.sum(axis=0), of_size[0].sum(axis=0))
+    users, y, shuffled = counts_and_shuffled(own.analysed, split.analysed["board"], kind, 0)
+    np.testing.assert_array_equal(grown.users, users)
+    np.testing.assert_array_equal(grown.counts["users"][-1], y)
+    np.testing.assert_array_equal(grown.counts["pins dealt"][-1], shuffled)
+    np.testing.assert_allclose(grown.background, own.background.sum(axis=0, dtype=float))
+
+
+def test_growing_counts_of_more_users_than_a_page_carries(parts, monkeypatch):
+    monkeypatch.setattr(user_pairs, "N_EXPLORED", 4)
+    own, split = assigned(parts, **EQ2), parts["board_split"]
+    grown = growing_counts(own, split, None, user_counts="sum", seed=0)
+    assert list(grown.counts) == ["users", "pins dealt"]
+    assert len(set(grown.users)) == 4
+    for user, counts in zip(grown.users, grown.counts["users"][-1], strict=True):
+        pins = own.analysed[(split.analysed["board"] == user).to_numpy()]
+        np.testing.assert_allclose(counts, pins.sum(axis=0, dtype=float))

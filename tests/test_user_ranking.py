@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from pin_tables import (
     N_BACKGROUND,
@@ -16,13 +17,16 @@ from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
 from visprof import rank_scores
+from visprof.steps.data import Pins
 from visprof.steps.user_ranking import (
     figure_6,
     mrr_by_users,
     mrr_numbers,
     mrr_table,
+    rank_counts,
     reciprocal_ranks,
     slug,
+    user_values,
 )
 
 
@@ -103,6 +107,16 @@ def test_numbers_are_means_over_seeds_and_their_tests_of_averaged_ranks(parts):
     assert numbers["mrr.image-text.6.p"].value == pytest.approx(p)
 
 
+def test_an_mrr_is_that_of_how_often_ranks_are_reached(profiles):
+    ranks = [reciprocal_ranks(profiles, (3, 6), of) for of in ("euclidean", "cosine")]
+    reached = rank_counts(ranks)
+    for row in mrr_table(ranks, seed=0).itertuples():
+        own = reached[(reached["profile"] == row.profile) & (reached["n_train"] == row.n_train)]
+        assert own["rank"].is_unique
+        assert own["times"].sum() == 2 * N_USERS
+        assert np.average(1 / own["rank"], weights=own["times"]) == pytest.approx(row.value)
+
+
 def test_ties_are_bounded_by_losing_and_winning_all(parts):
     n = N_BACKGROUND + N_USERS * N_PINS
     parts["text_assignments"] = parts["board_split"].arrays(np.full((n, 4), 1 / 4))
@@ -136,3 +150,47 @@ def test_profiles_without_their_parts_have_no_rows(parts):
     assert table["profile"].unique().tolist() == [
         "image", "mean embedding", "whitened", "within-class residual",
     ]  # fmt: skip
+
+
+@pytest.fixture
+def of_users():
+    """Values of users of two seeds: a table, the ledger's numbers, and what they are made of."""
+    ranks = [reciprocal_ranks(profiles_of(random_parts(of)), (3, 6), "euclidean") for of in (0, 1)]
+    split = random_parts()["board_split"]
+    readable = pd.concat([split.background, split.analysed], ignore_index=True)
+    pins, contents = Pins(readable, readable[:0], readable[:0]), np.arange(len(readable))
+    of = {"n_pins": N_PINS, "n_test": 4, "train_sizes": (3, 6), "session_rule": "day", "seed": 0}
+
+    def values(contents=contents, **changes):
+        digests = np.array([f"{content:04d}" for content in contents], dtype="S4")
+        return user_values(ranks, split, pins, digests, **of | changes)
+
+    return values, mrr_numbers(ranks, mrr_table(ranks, seed=0), seed=0), split.analysed
+
+
+def test_values_of_users_give_the_ledger_back(of_users):
+    values, numbers, _ = of_users
+    table = values()
+    assert len(table) == 2 * 2 * N_USERS * table["profile"].nunique()
+    for (profile, n_train), rows in table.groupby(["profile", "n_train"]):
+        mrr = numbers[f"mrr.{profile}.{n_train}"].value
+        assert rows["reciprocal_rank"].mean() == pytest.approx(mrr, rel=1e-12)
+        assert (rows["p"] * N_USERS >= rows["rank"] - 1e-9).all()  # ties count against the user
+    untied = table[table["rank"] % 1 == 0]
+    assert untied["p"].to_numpy() == pytest.approx(untied["rank"] / N_USERS)
+
+
+def test_sessions_and_held_out_pins_are_those_of_each_user(of_users):
+    values, _, analysed = of_users
+    table = values()
+    by_user = table.drop_duplicates("user").set_index("user")
+    assert by_user["sessions"].tolist() == [1] * N_USERS  # all pins are of one day
+    assert values(session_rule="commit")["sessions"].unique().tolist() == [N_PINS]
+    assert by_user["held_out"].is_unique
+    changed = np.arange(N_BACKGROUND + len(analysed))
+    changed[-1] = 9999  # another picture, as the last pin of the last user
+    other = values(changed).drop_duplicates("user").set_index("user")
+    same = (other["held_out"] == by_user["held_out"]).tolist()
+    assert same == [True] * (N_USERS - 1) + [False]
+    fewer = values(n_test=3).drop_duplicates("user").set_index("user")
+    assert not (fewer["held_out"] == by_user["held_out"]).any()

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from visprof.results import cite
 from visprof.results.ledger import Ledger
 from visprof.results.provenance import provenance
 from visprof.results.publish import PublicationError, changed_parameters, publish
+from visprof.results.users import read_users, users_file, write_users
 from visprof.verify import BOUND, compare_ledgers, record, report, verified_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -295,6 +297,19 @@ def test_a_ledger_of_one_clean_run_is_published_as_it_is(tmp_path, commit):
     (path,) = publish([built], tmp_path / "results")
     assert path == tmp_path / "results" / "tiny.json"
     assert path.read_bytes() == built.path.read_bytes()
+    assert not users_file(path).exists()
+
+
+def test_values_of_users_are_published_without_their_names(tmp_path, commit):
+    built = ledger(tmp_path / "tiny.json", PUBLISHED)
+    named = pd.DataFrame({"user": ["zoe", "ann", "zoe"], "held_out": "ab", "rank": [1.0, 2.0, 3.0]})
+    write_users(named, built.path)
+    (path,) = publish([built], tmp_path / "results")
+    values = read_users(path)
+    assert values.to_dict("list") == {"user": [1, 0, 1], "rank": [1.0, 2.0, 3.0]}
+    users_file(built.path).unlink()
+    publish([built], tmp_path / "results")
+    assert read_users(path) is None
 
 
 def test_a_ledger_of_two_runs_is_not_published(tmp_path, commit):

@@ -44,6 +44,8 @@ def test_a_world_that_is_not_drawn_has_all_that_the_chapters_ask(tmp_path):
     assert study["palettes"] is None
     for kind in ("batch", "leakage", "gain", "taste"):
         assert study[f"{kind}_numbers"]
+    assert not any(study["board_guesses"].rounds["images"].sum())
+    assert not any(any(images) for images in study["side_by_side"].images)
     assert len(study["null_leakage"])
     truth = study["pin_truth"]
     assert list(truth) == ["scene", "style"]

@@ -19,12 +19,11 @@ from typing import Any
 import numba
 from numba import prange, set_num_threads
 from numba.core.caching import IndexDataCacheFile
-from numba.core.config import NUMBA_NUM_THREADS
 
 from visprof.digests import digest
 from visprof.memo import SOURCES
 
-__all__ = ["NUMBA_NUM_THREADS", "njit", "prange", "set_num_threads"]
+__all__ = ["njit", "prange", "set_num_threads"]
 
 log = logging.getLogger("visprof")
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -71,6 +73,10 @@ class Backbone(nn.Module, ABC):
     squash = False  # whether the whole picture, or its centre square, becomes the square input
     fixed_size = False  # whether pictures of `image_size` only can be taken
     memory_format = torch.channels_last  # of pixels in memory; on a GPU in fp32 others are faster
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As pickled: torchvision is mended, where need be, before layers of timm import it."""
+        return _blank, (type(self), "torchvision" in sys.modules), self.__dict__
 
     def __init__(
         self, weights: str, classes: tuple[str, ...] | None = None, image_size: int = 224
@@ -503,6 +509,13 @@ def torchvision_models() -> ModuleType:
 def imagenet_classes() -> tuple[str, ...]:
     """Names of ImageNet's 1,000 classes, in the order of outputs."""
     return tuple(torchvision_models().AlexNet_Weights.IMAGENET1K_V1.meta["categories"])
+
+
+def _blank(kind: type[Backbone], of_torchvision: bool) -> Backbone:
+    """A network that is about to be filled; of what its layers are made is imported."""
+    if of_torchvision:
+        torchvision_models()
+    return kind.__new__(kind)
 
 
 def import_timm() -> ModuleType:

@@ -18,10 +18,13 @@ from tqdm import tqdm
 
 from visprof import trace
 from visprof._extras import needs
-from visprof._numba import NUMBA_NUM_THREADS, set_num_threads
+from visprof._lazy import lazily
 from visprof.digests import digest
-from visprof.machine import environment_version, thread_settings, threads_as
+from visprof.machine import environment_version, numba_threads, thread_settings, threads_as
 from visprof.memo import SOURCES
+
+with lazily():
+    from visprof._numba import set_num_threads
 
 __all__ = ["Client", "map_blocks", "slices"]
 
@@ -121,7 +124,7 @@ def _do(block: Any, function: Callable, software: str, threads: dict[str, Any]) 
 
     with _ONE_BLOCK:
         # rounds no number; before the rest, for numba sets OpenMP's number when its threads begin
-        set_num_threads(min(get_worker().state.nthreads, NUMBA_NUM_THREADS))
+        set_num_threads(min(get_worker().state.nthreads, numba_threads()))
         with threads_as(threads):
             return function(block)
 

@@ -6,7 +6,7 @@ A table of pins is a data frame with one row a pin, sorted by board and time:
 column   type                 meaning
 ======== ==================== =====================================================
 board    str                  the board (in the paper: one board, one user)
-image    str                  path of the picture file
+image    str                  path of the picture file, or URL of an object in a store
 time     datetime64[ns, UTC]  when it was pinned
 caption  str                  its text, maybe empty
 ======== ==================== =====================================================
@@ -32,10 +32,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from visprof._lazy import lazily
 from visprof.checks import check_groups, check_table, check_whole, listed
 from visprof.manifests import MANIFEST, PARQUET_MANIFEST, YEARS, manifest_pins, parse_times
 from visprof.pictures import IMAGE_SUFFIXES, list_entries, picture_dates, why_unreadable
-from visprof.words import runs
+
+with lazily():
+    from visprof.words import runs
 
 __all__ = [
     "BACKGROUND_SOURCES",
@@ -70,9 +73,10 @@ def read_boards(path: str | Path) -> pd.DataFrame:
         goes first), or a folder with one sub-folder a board.
 
         A manifest has the columns ``board_id``, ``image`` (path relative to the manifest, not out
-        of its folder), ``added_at`` (see `parse_times`; or a Parquet timestamp) and ``caption``;
-        ``licence``, ``time_source``, ``width``, ``height``, ``format`` and ``bytes`` are kept if
-        they are there, further columns are left out.
+        of its folder; or the URL of an object, see `visprof.object_stores`), ``added_at`` (see
+        `parse_times`; or a Parquet timestamp) and ``caption``; ``licence``, ``time_source``,
+        ``width``, ``height``, ``format`` and ``bytes`` are kept if they are there, further columns
+        are left out.
 
         In a folder of folders the time is the picture's EXIF date or else the file's modification
         time, the column ``time_source`` says which (``exif`` or ``file``), and the caption is made

@@ -12,12 +12,12 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.utils.validation import check_is_fitted
 
-from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.checks import check_whole
 from visprof.pictures import read_image
 from visprof.vocabulary import count_distinct
 
-with needs("nets"):
+with lazily("nets"):
     import cv2
 
 __all__ = ["BagOfVisualWords", "sift_descriptors"]

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visprof._cells import FEWEST, counted_cells
+from visprof._lazy import lazily
 from visprof.checks import check_groups
 from visprof.held_out import session_halves
-from visprof.prediction import rank_users
 from visprof.rank_scores import random_mrr
 from visprof.ties import TIE
+
+with lazily():
+    from visprof.prediction import rank_users
 
 __all__ = ["TransferRanks", "transfer_ranks"]
 

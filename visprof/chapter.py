@@ -14,6 +14,7 @@ from visprof.memo import fingerprint
 from visprof.results.cite import RESULTS, find_ledger
 from visprof.results.ledger import Ledger
 from visprof.results.trainings import TRAININGS
+from visprof.results.users import write_users
 from visprof.study import Study
 from visprof.trace import note_inputs
 
@@ -76,6 +77,11 @@ class Chapter:
         self.study.record(numbers, self._ledger)
         self.say({key: sentences.shown(key, number) for key, number in numbers.items()})
         return numbers
+
+    def record_users(self, step: str) -> None:
+        """Write what a step gives of each user beside the ledger (see `visprof.results.users`)."""
+        if self._ledger:
+            write_users(self[step], self._ledger)
 
     def say(self, *said: str | Mapping[str, Any]) -> None:
         """Give the text what it names with the role ``glue:text``.

@@ -87,8 +87,17 @@ def _add_chapter_commands(commands) -> None:
     run = _command(commands, "run", _run, "execute one chapter, with other parameters if wished")
     run.add_argument("chapter", metavar="CHAPTER", help="06-prediction, 6 or prediction")
     run.add_argument("--name", metavar="NAME", help="of the run (default: by its parameters)")
-    compare = _command(commands, "compare", _compare, "set two runs side by side")
-    compare.add_argument("runs", nargs=2, metavar="RUN", help="name of a run, or its folder")
+    sweep = _command(commands, "sweep", _sweep, "execute one chapter with many parameters")
+    sweep.add_argument("chapter", metavar="CHAPTER", help="06-prediction, 6 or prediction")
+    sweep.add_argument("--name", metavar="NAME", help="of the sweep (default: by its parameters)")
+    sweep.add_argument(
+        "--number", metavar="KEY", help="what is compared (default: the first that the claims name)"
+    )
+    sweep.add_argument(
+        "--out", default="_build/sweeps", metavar="DIR", help="where sweeps are (_build/sweeps)"
+    )
+    compare = _command(commands, "compare", _compare, "set runs side by side")
+    compare.add_argument("runs", nargs="+", metavar="RUN", help="name of a run, or its folder")
     for command in (run, compare):
         command.add_argument(
             "--out", default="_build/runs", metavar="DIR", help="where runs are (_build/runs)"
@@ -102,8 +111,14 @@ def _add_chapter_commands(commands) -> None:
     serve.add_argument("--preset", default="demo", metavar="P", help="which book (demo)")
     serve.add_argument("--out", default="_build", metavar="DIR", help="where books are (_build)")
     serve.add_argument("--port", type=int, default=8000, metavar="N", help="of this machine (8000)")
-    for command in (run, build):
-        _add_parameters(command)
+    _add_parameters(run)
+    _add_parameters(build)
+    _add_parameters(
+        sweep,
+        "values of a parameter, as NAME=A,B,C; by semicolons where a value has commas itself "
+        "(train_sizes=5,10;5,10,20); may be repeated",
+    )
+    for command in (run, sweep, build):
         command.add_argument("--preset", metavar="P", help="set of parameter values (demo)")
         command.add_argument("--data", metavar="DIR", help="folder of real pictures")
         command.add_argument(
@@ -114,16 +129,18 @@ def _add_chapter_commands(commands) -> None:
     listing = _command(commands, "parameters", _parameters, "list the parameters of a chapter")
     listing.add_argument("chapter", metavar="CHAPTER", help="06-prediction, 6 or prediction")
     listing.add_argument("--preset", default="demo", metavar="P", help="whose defaults (demo)")
-    for command in (run, build, listing):
+    for command in (run, sweep, build, listing):
         command.add_argument(
             "--root", metavar="DIR", help="folder of the pages (., or else those of the package)"
         )
 
 
-def _add_parameters(command: argparse.ArgumentParser) -> None:
+def _add_parameters(
+    command: argparse.ArgumentParser, told: str = "change a parameter; may be repeated"
+) -> None:
     command.add_argument(
         "-p", dest="parameters", metavar="NAME=VALUE", type=_assignment, action="append",
-        default=[], help="change a parameter; may be repeated",
+        default=[], help=told,
     )  # fmt: skip
 
 
@@ -146,6 +163,9 @@ def _assignment(text: str) -> tuple[str, str]:
 
 def _run(options: argparse.Namespace) -> int:
     """Execute one chapter into a folder of its own: notebook, page, figures and numbers."""
+    from visprof.book.kernels import prepare_kernels
+
+    prepare_kernels()  # while this process imports what it needs itself
     from visprof.book.runs import run_chapter
     from visprof.cluster import open_cluster
     from visprof.results.headline import headline_keys
@@ -220,18 +240,44 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
+def _sweep(options: argparse.Namespace) -> int:
+    """Execute one chapter with every combination of values; steps that they share, once.
+
+    What was run before is not run again. The status is 1 if a setting could not be run.
+    """
+    from visprof.book.sweep import run_sweep
+    from visprof.cluster import open_cluster
+
+    named = {"preset": options.preset, "data": options.data}
+    # a path may have a comma: these are one value
+    given = _given(options) | {name: [value] for name, value in named.items() if value}
+    where = options.out, options.name, _root(options)
+    with open_cluster(options.cluster):
+        sweep = run_sweep(options.chapter, given, *where, options.number, sys.stderr)
+    print("\n\n".join([_text(sweep.shown), *sweep.told]), end="\n\n")
+    print(f"{sweep.page}  the page")
+    for file, what in sweep.files.items():
+        print(f"{sweep.folder / file}  {what}")
+    return 1 if sweep.failed else 0
+
+
 def _compare(options: argparse.Namespace) -> int:
-    """Set two runs side by side: parameters that differ, numbers and their differences."""
-    from visprof.book.runs import compare_runs, read_run
+    """Set runs side by side: parameters that differ, numbers, and differences from the first."""
+    from visprof.book.compare import compare_runs
+    from visprof.book.runs import read_run
 
     folders = [Path(run) for run in options.runs]
     folders = [run if run.is_dir() else Path(options.out) / run for run in folders]
-    a, b = (read_run(folder) for folder in folders)
-    print(f"A: {a.folder}\nB: {b.folder}\n")
-    parameters, numbers = compare_runs(a, b, ("A", "B"))
-    print(_text(parameters) if len(parameters) else "no parameter differs", end="\n\n")
-    print(_text(numbers))
-    print("\nIn parentheses: 95 % intervals. Difference: B less A.")
+    runs = [read_run(folder) for folder in folders]
+    names = [chr(ord("A") + n) if n < 26 else f"R{n + 1}" for n in range(len(runs))]
+    for name, run in zip(names, runs, strict=True):
+        print(f"{name}: {run.folder}")
+    found = compare_runs(runs, names)
+    print(f"\n{_text(found.parameters) if len(found.parameters) else 'no parameter differs'}\n")
+    print(_text(found.numbers))
+    print("\nIn parentheses: 95 % intervals; of differences, paired by user.")
+    for name, reason in found.not_paired.items():
+        print(f"{name} less {names[0]} is not paired by user: {reason}.")
     return 0
 
 

@@ -18,10 +18,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from visprof._lazy import lazily
 from visprof.checks import check_table
 from visprof.duplicates import duplicate_summary
 from visprof.pictures import is_hidden
-from visprof.words import tokens
+
+with lazily():
+    from visprof.words import tokens
 
 __all__ = [
     "Datasheet",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from visprof.object_stores import open_bytes
+
 __all__ = ["digest", "picture_digest"]
 
 
@@ -35,7 +37,7 @@ def picture_digest(path: str | Path) -> str:
     Parameters
     ----------
     path : path
-        The file.
+        The file, or the URL of an object (see `visprof.object_stores`).
 
     Returns
     -------
@@ -47,5 +49,5 @@ def picture_digest(path: str | Path) -> str:
     OSError
         If it cannot be read.
     """
-    with open(path, "rb") as file:
+    with open_bytes(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()

@@ -23,6 +23,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from visprof.checks import check_groups, check_table, check_whole
+from visprof.object_stores import open_bytes
 from visprof.pictures import read_image
 
 __all__ = [
@@ -111,7 +112,7 @@ def picture_signatures(images: Sequence[str | Path], n_workers: int = 4) -> Sign
 def _signature(path: str | Path) -> tuple[str, np.ndarray, np.ndarray]:
     """Hash of the file, 9 x 8 grey levels and the thumbnail."""
     image = read_image(path)
-    with open(path, "rb") as file:
+    with open_bytes(path) as file:
         sha = hashlib.file_digest(file, "sha256").hexdigest()
     grey = image.convert("L").resize(HASH_SIZE, Image.Resampling.BOX)
     return sha, np.asarray(grey), np.asarray(image.resize(THUMB_SIZE, Image.Resampling.BOX))

@@ -7,11 +7,13 @@ that has not changed since is not even opened.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -23,9 +25,11 @@ from tqdm import tqdm
 
 from visprof._extras import needs
 from visprof.architectures import Backbone
+from visprof.blocks import Client, map_blocks, slices
 from visprof.checks import check_whole
 from visprof.feature_store import Features, FeatureStore, Shard
 from visprof.file_digests import file_digests
+from visprof.object_stores import is_url
 from visprof.pictures import UnreadableError, read_image
 from visprof.scaling import scale_exponent, scaled
 
@@ -46,6 +50,8 @@ PRECISIONS = ("fp32", "bf16", "auto")
 _BATCH = 64  # pictures that go through the network at once
 _TIMED_ROUNDS = 3  # of a batch in each precision, to find the faster
 
+Picture = tuple[int, str | Path, bytes]  # its place in the list, where it is, and its digest
+
 
 def embed_images(
     images: Sequence[str | Path],
@@ -57,6 +63,7 @@ def embed_images(
     device: str | torch.device = "cpu",
     precision: Literal["fp32", "bf16", "auto"] = "fp32",
     progress: bool = True,
+    client: Client | None = None,
 ) -> Features:
     """Run pictures through a network into a store on disk; embed only what is not there yet.
 
@@ -67,14 +74,15 @@ def embed_images(
     Parameters
     ----------
     images : sequence of str or Path, length n
-        Pictures.
+        Pictures: files, or URLs of objects (`visprof.object_stores`).
     backbone : Backbone
         Network, moved to ``device`` and put into evaluation mode.
     folder : str or Path
         Folder of the store, created if need be. A run that was stopped goes on where it saved
         last. Pictures are known by their content, so they may be moved, renamed, put in another
         order, or joined by others. ``pictures.sqlite`` there knows those that were read before by
-        path, size and times: they are read again only where one of these has changed.
+        path, size and times (of an object: by what its store says of it): they are read again only
+        where one of these has changed.
     batch_size : int
         Pictures per forward pass. All passes of a call but the last have so many. The last bits
         of features depend on their number, and not on the pictures that go along.
@@ -90,6 +98,10 @@ def embed_images(
         :func:`faster_precision`.
     progress : bool
         Whether to show a progress bar.
+    client : distributed.Client, optional
+        Of the cluster that does it, in blocks of 16 batches; see
+        :func:`visprof.blocks.map_blocks`. Workers need the pictures and the folder by the same
+        paths, and each writes to a shard of its own.
 
     Returns
     -------
@@ -101,11 +113,14 @@ def embed_images(
         If a number is not whole.
     ValueError
         If there is no picture, none can be read, or ``folder`` holds a store of another network
-        or another precision.
+        or another precision; or if a URL is of no object store that is known.
     FileNotFoundError
         If a picture does not exist.
+    MissingExtraError
+        If the package that reads an object store is not installed.
     OSError
-        If the store cannot be written (the disk is full, say); the message names the file.
+        If the store cannot be written (the disk is full, say); the message names the file. Or if
+        an object store does not answer.
     """
     if len(images) == 0:
         raise ValueError("images is empty; pass at least one picture")
@@ -114,6 +129,9 @@ def embed_images(
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
     store = FeatureStore(Path(folder))
+    if client is not None:  # workers may be at home in other folders
+        images = [image if is_url(image) else os.path.abspath(image) for image in images]
+        store = FeatureStore(store.folder.absolute())
     backbone = backbone.to(device).eval()
     with store.beginning():
         if precision == "auto":
@@ -127,35 +145,53 @@ def embed_images(
     digests = file_digests(images, store.folder / "pictures.sqlite", n_workers)
     known = set(store.digests().tolist())
     new = [position for position, digest in enumerate(digests) if digest not in known]
+    # without a cluster, the pictures of the next block are decoded while the network works on one
+    size = max(1, len(new)) if client is None else _BATCHES_PER_SAVE * batch_size
+    blocks = [[(i, images[i], digests[i]) for i in new[part]] for part in slices(len(new), size)]
+    embed = partial(
+        _embed, backbone=backbone, store=store, batch_size=batch_size, n_workers=n_workers,
+        device=device, precision=precision, progress=progress and client is None,
+    )  # fmt: skip
     unreadable: dict[int, str] = {}
-    if new:
-        with (
-            store.writer() as shard,
-            ThreadPoolExecutor(n_workers) as pool,
-            tqdm(
-                total=len(images), initial=len(images) - len(new), desc=backbone.name,
-                disable=not progress,
-            ) as bar,
-        ):  # fmt: skip
-            saved: list[tuple[list[bytes], list[np.ndarray]]] = []
-            still_new = _not_by_others(new, digests, store, shard, batch_size, bar)
-            for positions, batch in _batches(
-                images, still_new, backbone, batch_size, pool, unreadable
-            ):
-                with torch.inference_mode(), arithmetic(device, precision):
-                    results = backbone(batch.to(device))
-                arrays = [result.float().cpu().numpy() for result in results]
-                saved.append(([digests[position] for position in positions], arrays))
-                bar.update(len(positions))
-                if len(saved) == _BATCHES_PER_SAVE:
-                    _save(shard, saved)
-            _save(shard, saved)
+    for reasons in map_blocks(embed, blocks, client):
+        unreadable |= reasons
     if len(unreadable) == len(images):
         raise ValueError(f"none of {len(images)} pictures can be read: {unreadable[0]}")
     for reason in unreadable.values():
         log.warning("left out: %s", reason)
     readable = np.array([i for i in range(len(images)) if i not in unreadable])
     return Features(store, store.rows([digests[i] for i in readable]), readable, unreadable)
+
+
+def _embed(
+    block: list[Picture],
+    backbone: Backbone,
+    store: FeatureStore,
+    batch_size: int,
+    n_workers: int,
+    device: str | torch.device,
+    precision: str,
+    progress: bool,
+) -> dict[int, str]:
+    """Embed pictures into the store; return why, by position in the list, some cannot be read."""
+    unreadable: dict[int, str] = {}
+    with (
+        store.writer() as shard,
+        ThreadPoolExecutor(n_workers) as pool,
+        tqdm(total=len(block), desc=backbone.name, disable=not progress) as bar,
+    ):
+        saved: list[tuple[list[bytes], list[np.ndarray]]] = []
+        new = _not_by_others(block, store, shard, batch_size, bar)
+        for pictures, batch in _batches(new, backbone, batch_size, pool, unreadable):
+            with torch.inference_mode(), arithmetic(device, precision):
+                results = backbone(batch.to(device))
+            arrays = [result.float().cpu().numpy() for result in results]
+            saved.append(([digest for _, _, digest in pictures], arrays))
+            bar.update(len(pictures))
+            if len(saved) == _BATCHES_PER_SAVE:
+                _save(shard, saved)
+        _save(shard, saved)
+    return unreadable
 
 
 @contextmanager
@@ -237,14 +273,9 @@ def _forward_seconds(backbone: Backbone, batch: Tensor, precision: str) -> float
 
 
 def _not_by_others(
-    new: list[int],
-    digests: list[bytes],
-    store: FeatureStore,
-    shard: Shard,
-    batch_size: int,
-    bar: tqdm,
-) -> Iterator[int]:
-    """Positions of new pictures, less those that other processes have saved by then.
+    new: list[Picture], store: FeatureStore, shard: Shard, batch_size: int, bar: tqdm
+) -> Iterator[Picture]:
+    """New pictures, less those that other processes have saved by then.
 
     The writer of the first shard goes through the list in order, that of the second from its end,
     and others through its parts in an order of their own. So processes with the same list share
@@ -264,7 +295,7 @@ def _not_by_others(
                 kept = other.digests()
                 theirs.update(kept[n_seen.get(other.number, 0) :].tolist())
                 n_seen[other.number] = len(kept)
-        left = [position for position in part if digests[position] not in theirs]
+        left = [picture for picture in part if picture[2] not in theirs]
         bar.update(len(part) - len(left))
         yield from left
 
@@ -281,14 +312,13 @@ def _save(shard: Shard, batches: list[tuple[list[bytes], list[np.ndarray]]]) -> 
 
 
 def _batches(
-    images: Sequence[str | Path],
-    positions: Iterable[int],
+    pictures: Iterable[Picture],
     backbone: Backbone,
     batch_size: int,
     pool: ThreadPoolExecutor,
     unreadable: dict[int, str],
-) -> Iterator[tuple[list[int], Tensor]]:
-    """Positions and prepared pictures (k, 3, S, S), decoded ahead; the unreadable are set apart.
+) -> Iterator[tuple[list[Picture], Tensor]]:
+    """Pictures, and as they are prepared (k, 3, S, S), ahead; the unreadable are set apart.
 
     Every batch but the last is full, so a resumed run forms the batches of an uninterrupted one.
     """
@@ -297,21 +327,21 @@ def _batches(
         return backbone.prepare(read_image(path))
 
     def submit(n: int) -> None:
-        ahead.extend((i, pool.submit(prepare, images[i])) for i in islice(waiting, n))
+        ahead.extend((of, pool.submit(prepare, of[1])) for of in islice(waiting, n))
 
-    waiting = iter(positions)
-    ahead: deque[tuple[int, Future[Tensor]]] = deque()
-    taken: list[int] = []
+    waiting = iter(pictures)
+    ahead: deque[tuple[Picture, Future[Tensor]]] = deque()
+    taken: list[Picture] = []
     prepared: list[Tensor] = []
     submit(_BATCHES_AHEAD * batch_size)
     while ahead:
-        position, future = ahead.popleft()
+        picture, future = ahead.popleft()
         submit(1)
         try:
             prepared.append(future.result())
-            taken.append(position)
+            taken.append(picture)
         except UnreadableError as error:
-            unreadable[position] = str(error)
+            unreadable[picture[0]] = str(error)
         if len(taken) == batch_size:
             yield taken, torch.stack(prepared)
             taken, prepared = [], []

@@ -2,7 +2,8 @@
 
 As git's index does, a file is taken for the one that was read before where its path, its size and
 its times are the same. A file that changes twice within a tick of the clock could keep them, so
-what was changed a moment before it was looked at is read the next time, too.
+what was changed a moment before it was looked at is read the next time, too. An object in a store
+is the one that was read before where the store says the same of it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import TypeVar
 
 from filelock import FileLock
 
+from visprof.object_stores import is_url, object_state, open_bytes
+
 __all__ = ["file_digests"]
 
 log = logging.getLogger("visprof")
@@ -29,6 +32,7 @@ T = TypeVar("T")
 _DIGEST = 16  # bytes of it
 _TICK = 2 * 10**9  # nanoseconds; the coarsest clock of a file system (FAT) counts two seconds
 _AT_ONCE = 4096  # files that are read, then recorded
+_QUESTIONS = 32  # to object stores at a time: each is waited for, and none costs this machine work
 _NAMES = 500  # in a question to the index
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -39,7 +43,7 @@ def file_digests(files: Sequence[str | Path], index: str | Path, n_workers: int 
     Parameters
     ----------
     files : sequence of str or Path, length n
-        Files.
+        Files, or URLs of objects (see `visprof.object_stores`).
     index : str or Path
         SQLite file with the digests of files that were read before; made if need be. Several
         processes may use it at a time. One that is broken is made anew, with a warning.
@@ -57,6 +61,8 @@ def file_digests(files: Sequence[str | Path], index: str | Path, n_workers: int 
         If a file does not exist.
     OSError
         If a file cannot be read, or the index cannot be written; the message names it.
+    ValueError, MissingExtraError
+        If a URL is of no store that is known, or the package that reads it is not installed.
 
     Notes
     -----
@@ -75,11 +81,12 @@ def file_digests(files: Sequence[str | Path], index: str | Path, n_workers: int 
     """
     index = Path(index)
     here = os.getcwd()
-    names = [os.path.join(here, file) for file in files]
+    names = [file if is_url(file) else os.path.join(here, file) for file in files]
     keys = [os.fsencode(name) for name in names]  # a name may be no UTF-8
     looked = time.time_ns()
-    stats = [os.stat(name) for name in names]
-    states = [f"{s.st_size} {s.st_mtime_ns} {s.st_ctime_ns} {s.st_ino}" for s in stats]
+    objects = _object_states(names)
+    looks = [(objects[name], 0) if name in objects else _look(os.stat(name)) for name in names]
+    states, changed = zip(*looks, strict=True) if looks else ((), ())
     known = _recorded(index, keys)
     nothing = ("", b"")
     digests = []
@@ -95,13 +102,28 @@ def file_digests(files: Sequence[str | Path], index: str | Path, n_workers: int 
             _record(index, [
                 (keys[i], states[i], digests[i])
                 for i in some
-                if max(stats[i].st_mtime_ns, stats[i].st_ctime_ns) < looked - _TICK
+                if changed[i] < looked - _TICK
             ])  # fmt: skip
     return digests
 
 
+def _object_states(names: list[str]) -> dict[str, str]:
+    """State of each that is a URL. A store tells two versions apart without regard to a clock."""
+    urls = [name for name in names if is_url(name)]
+    if not urls:
+        return {}
+    with ThreadPoolExecutor(_QUESTIONS) as pool:
+        return dict(zip(urls, pool.map(object_state, urls), strict=True))
+
+
+def _look(stat: os.stat_result) -> tuple[str, int]:
+    """State of a file, and when it changed last, in nanoseconds."""
+    mtime, ctime = stat.st_mtime_ns, stat.st_ctime_ns
+    return f"{stat.st_size} {mtime} {ctime} {stat.st_ino}", max(mtime, ctime)
+
+
 def _digest(name: str) -> bytes:
-    with open(name, "rb") as file:
+    with open_bytes(name) as file:
         return hashlib.blake2b(file.read(), digest_size=_DIGEST).digest()
 
 

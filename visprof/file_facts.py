@@ -5,6 +5,7 @@ How a collection got its files (a camera, a site, an encoder) can find its owner
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -73,10 +74,12 @@ def _positive(pins: pd.DataFrame, name: str) -> pd.Series:
 
 
 def _facts(image: str | Path) -> tuple[float, float, str, float]:
-    with open_regular(image) as file, open_picture(file) as picture:
-        width, height = picture.size
-        n_bytes = Path(image).stat().st_size
-        return width, height, str(picture.format).lower(), n_bytes / (width * height)
+    with open_regular(image) as file:
+        n_bytes = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        with open_picture(file) as picture:
+            width, height = picture.size
+            return width, height, str(picture.format).lower(), n_bytes / (width * height)
 
 
 def fact_columns(

@@ -62,7 +62,7 @@ def _handler(definition: Definition, caught: ast.ExceptHandler, tried: ast.Try) 
         if isinstance(inner, ast.Raise):
             # the error itself is raised again, or its text is passed on in another's
             if isinstance(inner.exc, ast.Call):
-                if any(getattr(of, "id", "") == caught.name for of in ast.walk(inner.exc)):
+                if _is_shown(caught.name, inner.exc):
                     raises.append(chain_of(inner.exc.func))
                 waiting += [of for arg in inner.exc.args for of in _unshown(definition, arg)]
                 waiting += [keyword.value for keyword in inner.exc.keywords]
@@ -79,6 +79,14 @@ def _handler(definition: Definition, caught: ast.ExceptHandler, tried: ast.Try) 
     if is_value and (passed_on := _only_raises(definition, caught)):
         is_value, raises = False, [passed_on]
     return Handler([chain_of(of) for of in kinds], is_value, raises, _tried_function(tried))
+
+
+def _is_shown(name: str, node: ast.AST) -> bool:
+    """Whether more than the class of an error is asked for."""
+    if isinstance(node, ast.Call) and chain_of(node.func) in CLASS_CALLS:
+        return False
+    is_it = isinstance(node, ast.Name) and node.id == name
+    return is_it or any(_is_shown(name, of) for of in ast.iter_child_nodes(node))
 
 
 def _unshown(definition: Definition, node: ast.expr) -> list[ast.AST]:

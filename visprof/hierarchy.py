@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from visprof._lazy import lazily
 from visprof.checks import check_groups, check_number, check_whole, unmasked
 from visprof.dirichlet import (
     WEAKEST,
@@ -28,8 +29,10 @@ from visprof.dirichlet import (
     fit_strength,
     log_probability,
 )
-from visprof.prediction import Ranks
 from visprof.ties import TIE
+
+with lazily():
+    from visprof.prediction import Ranks
 
 __all__ = [
     "Bits", "HierarchicalProfile", "deal_styles", "expected_bits", "rank_by_score",

@@ -23,8 +23,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from visprof.digests import digest
 
 __all__ = [
-    "describe_hardware", "environment_version", "hardware", "machine_version", "thread_settings",
-    "threads_as",
+    "describe_hardware", "environment_version", "hardware", "machine_version", "numba_threads",
+    "thread_settings", "threads_as",
 ]  # fmt: skip
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -54,9 +54,6 @@ def hardware() -> dict[str, Any]:
         environment variables that keep libraries from some), ``threads`` (of a library's
         computation, at most), ``cores``, ``memory_bytes`` and ``system``.
     """
-    # of its pool, whether it runs yet or not; here, as who cites a number need not wait for numba
-    from visprof._numba import NUMBA_NUM_THREADS
-
     model, flags = _processor()
     pools = threadpool_info()
     taken = {"processor": " ".join(flags), "numpy": _of_numpy(), "blas": _of_blas(pools)}
@@ -66,7 +63,7 @@ def hardware() -> dict[str, Any]:
         "processor": model,
         "instruction_sets": {name: sets for name, sets in taken.items() if sets}
         | _set(INSTRUCTION_SETTINGS),
-        "threads": max([NUMBA_NUM_THREADS, *(pool["num_threads"] for pool in pools)]),
+        "threads": max([numba_threads(), *(pool["num_threads"] for pool in pools)]),
         "cores": os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
         "system": platform.system(),
@@ -107,6 +104,12 @@ def machine_version(threads: bool = True) -> str:
         platform.system(), platform.machine(), model, *flags, str(_usable_cores()),
         *(f"{name}={value}" for name, value in settings.items()),
     )  # fmt: skip
+
+
+def numba_threads() -> int:
+    """Threads of numba's pool, as numba takes them from the environment; it need not be loaded."""
+    asked = os.environ.get("NUMBA_NUM_THREADS", "")
+    return int(asked) if asked.isdigit() else _usable_cores()
 
 
 def thread_settings() -> dict[str, dict[str, Any]]:

@@ -1,8 +1,8 @@
 """Manifests: tables of pins as people write them, CSV or Parquet, read strictly and named by line.
 
-A manifest has the columns ``board_id``, ``image`` (path in its folder), ``added_at`` and
-``caption``, and may have others. What cannot be read as it is meant is refused with its line, and
-nothing is guessed at.
+A manifest has the columns ``board_id``, ``image`` (path in its folder, or URL of an object in a
+store), ``added_at`` and ``caption``, and may have others. What cannot be read as it is meant is
+refused with its line, and nothing is guessed at.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import pandas as pd
 
 from visprof._extras import needs
 from visprof.checks import listed
+from visprof.object_stores import STORES, is_url, store_of
 
 __all__ = ["FURTHER_COLUMNS", "parse_times", "read_manifest"]
 
@@ -55,8 +56,9 @@ def read_manifest(path: str | Path) -> pd.DataFrame:
     ------
     ValueError
         If it is empty, in another encoding or damaged, has rows of different length, a column
-        twice or not at all, an empty board or image, a time that `parse_times` does not read, or a
-        picture outside of its folder. Lines (of Parquet: rows) are named.
+        twice or not at all, an empty board or image, a time that `parse_times` does not read, a
+        picture outside of its folder, or a URL that is of none of `visprof.object_stores.STORES`.
+        Lines (of Parquet: rows) are named.
     """
     path = Path(path)
     table, places = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
@@ -86,17 +88,19 @@ def read_manifest(path: str | Path) -> pd.DataFrame:
     refuse("added_at", wrong_year, f"is not of the years {first} to {last}")
     no_time = parse_times(table["added_at"]).isna()
     refuse("added_at", no_time, "is a day or a time that does not exist")
+    no_store = (is_url(image) and store_of(image) not in STORES for image in table["image"])
+    refuse("image", no_store, f"is a URL of no object store that is known ({', '.join(STORES)})")
     out = f"leads out of the folder of the manifest (put a copy of the picture into {path.parent})"
     refuse("image", _leads_out(path.parent, table["image"]), out)
     return table
 
 
 def manifest_pins(path: Path) -> pd.DataFrame:
-    """Pins of a manifest, with paths of pictures as they are from here."""
+    """Pins of a manifest, with paths of pictures as they are from here, and URLs as they stand."""
     table = read_manifest(path)
     columns = [*MANIFEST_COLUMNS, *(column for column in FURTHER_COLUMNS if column in table)]
     pins = table[columns].rename(columns=MANIFEST_COLUMNS)
-    images = [str(path.parent / image) for image in pins["image"]]
+    images = [image if is_url(image) else str(path.parent / image) for image in pins["image"]]
     return pins.assign(image=images, time=parse_times(pins["time"]))
 
 
@@ -202,6 +206,8 @@ def _leads_out(folder: Path, images: Iterable[str]) -> list[bool]:
     real_folder = functools.cache(os.path.realpath)  # most pictures share theirs
 
     def leads_out(image: str) -> bool:
+        if is_url(image):
+            return False
         path = os.path.join(folder, image)
         above, name = os.path.split(path)
         try:

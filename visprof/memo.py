@@ -6,8 +6,10 @@ import ast
 import functools
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,14 @@ import joblib
 from filelock import FileLock, Timeout
 
 from visprof.digests import digest
-from visprof.files import open_sealed, remove_unfinished, replacing, seal
+from visprof.files import (
+    open_sealed,
+    read_record,
+    remove_unfinished,
+    replacing,
+    seal,
+    write_record,
+)
 from visprof.reach import Package
 
 __all__ = [
@@ -26,6 +35,8 @@ log = logging.getLogger("visprof")
 
 PACKAGE = Path(__file__).parent
 VALUE = "value.joblib"
+# beside the bytecode, which follows from the sources as they do
+VERSIONS = Path(cache_from_source(str(PACKAGE / "memo.py"))).with_name("code_versions.json")
 
 
 def _module_name(path: Path) -> str:
@@ -93,7 +104,6 @@ def imported_names(tree: ast.Module) -> dict[str, tuple[str, str | None]]:
     return found
 
 
-@functools.cache
 def code_version(module: str, name: str) -> str:
     """Hash a function, class or constant of this package with all code of it that it reaches.
 
@@ -110,7 +120,24 @@ def code_version(module: str, name: str) -> str:
     KeyError
         If the package has no such module.
     """
-    return _parse().version(module, name)
+    known, at = _known_versions(), f"{module}:{name}"
+    if at not in known["versions"]:
+        known["versions"][at] = _parse().version(module, name)
+        if not sys.dont_write_bytecode:
+            with suppress(OSError):  # the package may lie where nobody may write
+                write_record(VERSIONS, known)
+    return known["versions"][at]
+
+
+@functools.cache
+def _known_versions() -> dict[str, Any]:
+    """Versions that this and earlier processes have found of this very code, which took seconds."""
+    sources = digest(*(part for module in SOURCES.items() for part in module))
+    with suppress(OSError, ValueError):
+        kept = read_record(VERSIONS)
+        if kept["sources"] == sources:
+            return kept
+    return {"sources": sources, "versions": {}}
 
 
 class InUseError(RuntimeError):

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.checks import check_whole
 from visprof.pictures import read_image
 
-with needs("nets"):
+with lazily("nets"):
     import cv2
 
 __all__ = ["picture_palettes"]

@@ -20,6 +20,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from visprof.object_stores import is_url, open_bytes
+
 try:
     from pillow_heif import register_heif_opener
 except ImportError:  # an extra: pip install "visprof[heif]"
@@ -107,7 +109,8 @@ def read_image(path: str | Path) -> Image.Image:
     ----------
     path : str or Path
         A JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or (with the extra ``heif``) HEIC file, under
-        whatever name; of an animation the first frame is taken.
+        whatever name, or the URL of an object that holds one (see `visprof.object_stores`); of an
+        animation the first frame is taken.
 
     Returns
     -------
@@ -122,6 +125,8 @@ def read_image(path: str | Path) -> Image.Image:
     UnreadableError
         If it is no regular file, cannot be decoded, or has more than 160 million pixels; the
         message names it.
+    OSError
+        If an object store does not answer: that is no fault of the picture's.
     """
     try:
         return _read(path)
@@ -169,7 +174,7 @@ def open_regular(path: str | Path) -> BinaryIO:
     Parameters
     ----------
     path : str or Path
-        Of any file, folder, pipe or nothing.
+        Of any file, folder, pipe or nothing; or the URL of an object.
 
     Returns
     -------
@@ -181,7 +186,11 @@ def open_regular(path: str | Path) -> BinaryIO:
         If there is nothing there.
     PictureError
         If it is no regular file or cannot be opened.
+    OSError
+        If an object store does not answer.
     """
+    if is_url(path):
+        return open_bytes(path)
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise PictureError("not a regular file")

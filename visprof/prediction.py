@@ -47,6 +47,7 @@ def rank_users(
     test: ArrayLike,
     distance: str = "euclidean",
     *,
+    others: ArrayLike | None = None,
     client: Client | None = None,
 ) -> Ranks:
     r"""Rank every user's test profile by its distance to the user's train profile.
@@ -59,6 +60,10 @@ def rank_users(
     no more than a share of 1e-9 (`visprof.ties.TIE`) are equal. Very large and very small
     profiles are ranked in a unit of their size (see `visprof.scaling`).
 
+    What it takes grows with the users who are ranked, times those among whom. Of very many users,
+    rank a sample, each among all: their mean reciprocal rank is without bias, and its interval over
+    users (:func:`visprof.rank_scores.mean_reciprocal_rank`) says how sure it is.
+
     Parameters
     ----------
     train, test : array-like of shape (n, k)
@@ -67,6 +72,8 @@ def rank_users(
     distance : {"euclidean", "hellinger", "cosine"}, default="euclidean"
         The paper's is Euclidean. Hellinger is the Euclidean distance of the square roots (rows
         should have unit sum); cosine is that of the rows scaled to unit length.
+    others : array-like of shape (m, k), optional
+        Test profiles of users who are not ranked, but among whom the n are.
     client : distributed.Client, optional
         Of the cluster that does it, in blocks of users; see :func:`visprof.blocks.map_blocks`.
 
@@ -79,6 +86,14 @@ def rank_users(
     ValueError
         If the shapes differ, there are fewer than 2 users, a value is not finite, the distance is
         unknown, or a row is negative (hellinger) or zero (cosine).
+
+    Examples
+    --------
+    >>> train, test = np.array([[0.0], [5.0], [9.0]]), np.array([[1.0], [8.0], [7.0]])
+    >>> rank_users(train, test).middle.tolist()
+    [1.0, 2.0, 2.0]
+    >>> rank_users(train[:1], test[:1], others=test[1:]).middle.tolist()
+    [1.0]
     """
     train, test = distance_points(train, distance, "train"), distance_points(test, distance, "test")
     if train.shape != test.shape:
@@ -86,7 +101,12 @@ def rank_users(
             f"train {train.shape} and test {test.shape} must have one shape (n, k): row i of both "
             "belongs to user i"
         )
-    if len(train) < 2:
+    if others is not None:
+        others = distance_points(others, distance, "others")
+        if others.shape[1] != test.shape[1]:
+            raise ValueError(f"others {others.shape} and test {test.shape} differ in columns")
+        test = np.concatenate([test, others])
+    if len(test) < 2:
         raise ValueError("train and test: expected at least 2 users to rank, got 1")
     exponent = scale_exponent(train, test)
     train, test = scaled(train, exponent), scaled(test, exponent)
@@ -255,7 +275,7 @@ class _Points:
     """Profiles in single precision, near the origin, and as they are; and what both give."""
 
     a: NDArray[np.float32]  # of training, less the origin
-    b: NDArray[np.float32]  # of test
+    b: NDArray[np.float32]  # of test: those of the same users first
     train: NDArray
     test: NDArray
     length: NDArray[np.float64]  # of a
@@ -264,15 +284,16 @@ class _Points:
 
     @classmethod
     def of(cls, a: NDArray, b: NDArray, train: NDArray, test: NDArray) -> _Points:
-        dots = np.einsum("ij,ij->i", a, b, dtype=np.float64)
+        dots = np.einsum("ij,ij->i", a, b[: len(a)], dtype=np.float64)
         length = np.sqrt(np.einsum("ij,ij->i", a, a, dtype=np.float64))
         half = np.einsum("ij,ij->i", b, b, dtype=np.float64) / 2
-        return cls(a, b, train, test, length, half, (half - dots).astype(np.float32))
+        own = (half[: len(a)] - dots).astype(np.float32)
+        return cls(a, b, train, test, length, half, own)
 
 
 def _count_rows(points: _Points, block: slice) -> NDArray[np.int64]:
     """How many test profiles are nearer than the own one, and tied with it, (2, m), of a block."""
-    n, k = points.a.shape
+    n, k = points.b.shape
     half, length = points.half, points.length
     # k for the sum of k products, 16 for rounding of the points and of what is added to it
     unit = (k + 16) * np.finfo(np.float32).eps / 2

@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 from sklearn.utils import check_array
 
-from visprof.blocks import slices
 from visprof.checks import check_finite, check_groups, check_whole, listed
+from visprof.mapped import read_rows
 from visprof.scaling import scale_exponent, scaled
 from visprof.ties import TIE
 from visprof.vocabulary import VisualVocabulary
@@ -22,7 +22,6 @@ DISTANCES = ("euclidean", "hellinger", "cosine")
 
 _SMALL = 1e-3  # spread beside the largest of which squares keep ten digits
 _HEADROOM = 64  # bits: fewer than 2**64 numbers are added up
-_ROWS = 2**14  # pins that are assigned at a time
 
 
 def user_profiles(
@@ -99,13 +98,14 @@ def assigned_counts(
 
     What it needs beside its input does not grow with the number of pins, but for a user's number a
     pin: so that embeddings may lie in a file (`numpy.load` with ``mmap_mode="r"``) that is larger
-    than memory. The sums are those of `user_profiles` with ``counts=True`` but for rounding, as
-    they are summed in another order.
+    than memory, of which no more than a block is held (`visprof.mapped.read_rows`). The sums are
+    those of `user_profiles` with ``counts=True`` but for rounding, as they are summed in another
+    order. For profiles by first and by last pins, let the two be two users.
 
     Parameters
     ----------
     vocabulary : VisualVocabulary
-        Fitted, to a sample of rows say.
+        Fitted, to `visprof.mapped.sample_rows` say.
     embeddings : ndarray of shape (n, d)
         One pin a row; read from the first row to the last, once. Users who stand together are read
         and summed fastest.
@@ -146,10 +146,9 @@ def assigned_counts(
     groups = check_groups(users, len(embeddings), "users")
     labels, codes = np.unique(groups, return_inverse=True)
     counts: NDArray | None = None
-    for block in slices(len(codes), _ROWS):
+    for block, pins in read_rows(embeddings):
         assign = vocabulary.transform if counts is None else vocabulary.assign
-        kinds = [np.float64, np.float32]
-        words = assign(check_array(embeddings[block], dtype=kinds, input_name="embeddings"))
+        words = assign(check_array(pins, dtype=[np.float64, np.float32], input_name="embeddings"))
         if counts is None:
             counts = np.zeros((len(labels), words.shape[1]))
         found, sums = user_profiles(words, codes[block], counts=True)

@@ -13,7 +13,7 @@ from visprof.intervals import COVERAGE, median_draws, percentile_interval, resam
 
 __all__ = [
     "RECALL_AT", "holm", "mean_reciprocal_rank", "mrr_difference", "nested_choice", "random_mrr",
-    "randomisation_test", "rank_scores", "subset_reciprocal_ranks",
+    "randomisation_test", "rank_scores", "reciprocal_rank_bounds", "subset_reciprocal_ranks",
 ]  # fmt: skip
 
 RECALL_AT = (1, 5, 10)
@@ -84,6 +84,56 @@ def mean_reciprocal_rank(
     """
     rr = _checked(rr, "rr")
     return _means(rr, resample_counts(len(rr), n_resamples, random_state))
+
+
+def reciprocal_rank_bounds(ranks: ArrayLike, most: int, n: int) -> NDArray[np.float64]:
+    """Least and largest reciprocal rank of each user where only the first ranks are known.
+
+    As lists of each user's `most` nearest profiles give: of a user who is not in their own list, no
+    more is known than that the rank is one of those beyond. Lists must be exact. One that lacks a
+    profile that is nearer (an approximate index makes such) says less of a rank than it seems to.
+
+    Parameters
+    ----------
+    ranks : array-like of shape (m,)
+        From 1 to `most`; NaN where it is larger.
+    most : int
+        The last rank that is known; at most `n`.
+    n : int
+        Number of users who were ranked.
+
+    Returns
+    -------
+    ndarray of shape (m, 2)
+        Two columns for `mean_reciprocal_rank`: bounds of the mean, each with its interval.
+
+    Raises
+    ------
+    TypeError
+        If a rank is no number, or `most` or `n` is not whole.
+    ValueError
+        If there is no rank, one is neither NaN nor from 1 to `most`, one is NaN though all are
+        known, or `most` is not from 1 to `n`.
+
+    Examples
+    --------
+    >>> reciprocal_rank_bounds([1, 2, np.nan], most=4, n=10).tolist()
+    [[1.0, 1.0], [0.5, 0.5], [0.1, 0.2]]
+    """
+    if check_whole(most, "most", 1) > check_whole(n, "n", 1):
+        raise ValueError(f"most: expected 1 to n={n}, got {most}")
+    ranks = np.asarray(ranks)
+    if ranks.dtype.kind not in "iuf":
+        raise TypeError(f"ranks: expected numbers, got an array of {ranks.dtype}")
+    beyond = np.isnan(ranks)
+    outside = ~beyond & ~((ranks >= 1) & (ranks <= most))
+    if ranks.ndim != 1 or not len(ranks) or outside.any() or (most == n and beyond.any()):
+        raise ValueError(
+            f"ranks: expected shape (m,) with values from 1 to {most}"
+            f"{', or NaN' if most < n else ''}; got shape {ranks.shape} with {outside.sum()} "
+            f"values outside and {beyond.sum()} NaN"
+        )
+    return np.column_stack([1 / np.where(beyond, last, ranks) for last in (n, most + 1)])
 
 
 def mrr_difference(

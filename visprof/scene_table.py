@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from visprof._lazy import lazily
 from visprof.checks import check_groups
-from visprof.embedding import hybrid_embedding
 from visprof.intervals import Estimate, jackknife_over_seeds
-from visprof.retrieval import RankingMetrics, random_mean_ap, random_pr_area, ranking_metrics
+
+with lazily():
+    from visprof.embedding import hybrid_embedding
+    from visprof.retrieval import RankingMetrics, random_mean_ap, random_pr_area, ranking_metrics
 
 __all__ = [
     "READINGS", "Readings", "class_readings", "joined_readings", "random_values",

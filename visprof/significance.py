@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from visprof._deals import dealt_units, reached_distances, shuffled_max_z
+from visprof._lazy import lazily
 from visprof.blocks import Client, map_blocks, slices
 from visprof.checks import (
     check_finite,
@@ -22,10 +22,13 @@ from visprof.checks import (
     check_whole,
     listed,
 )
-from visprof.logodds import logits_and_variances, pair_users, prior_weight
 from visprof.profiles import user_profiles
 from visprof.scaling import scale_exponent, scaled
 from visprof.ties import TIE, at_most
+
+with lazily():
+    from visprof._deals import dealt_units, reached_distances, session_codes, shuffled_max_z
+    from visprof.logodds import logits_and_variances, pair_users, prior_weight
 
 __all__ = [
     "PairPValues", "StudentisedPValues", "max_z_pvalues", "sample_pairs", "shuffled_counts",
@@ -75,11 +78,15 @@ class StudentisedPValues(NamedTuple):
 
 
 def shuffled_counts(
-    assignments: ArrayLike, users: ArrayLike, random_state: int
+    assignments: ArrayLike,
+    users: ArrayLike,
+    random_state: int,
+    *,
+    sessions: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
     """Counts of users among whom the same pins are shuffled: the null of Figure 5.
 
-    Each user keeps their number of pins.
+    Each user keeps their number of pins or, where whole sessions are shuffled, of sessions.
 
     Parameters
     ----------
@@ -89,6 +96,9 @@ def shuffled_counts(
         User of each pin.
     random_state : int
         Seed.
+    sessions : array-like of shape (n,), optional
+        Session of each pin, which is shuffled whole; the same name with two users means two
+        sessions. Without them pins are shuffled one by one.
 
     Returns
     -------
@@ -102,7 +112,12 @@ def shuffled_counts(
     """
     check_whole(random_state, "random_state", 0)
     users = check_groups(users, len(assignments), "users")  # by row, before the shuffle
-    shuffled = np.random.default_rng(random_state).permutation(users)
+    rng = np.random.default_rng(random_state)
+    if sessions is None:
+        shuffled = rng.permutation(users)
+    else:
+        codes, owners = session_codes(users, sessions, len(users))
+        shuffled = rng.permutation(owners)[codes]
     return user_profiles(assignments, shuffled, counts=True)[1]
 
 

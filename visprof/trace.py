@@ -16,7 +16,7 @@ from typing import Any
 
 __all__ = [
     "FILES", "STEP", "TRACE", "computing", "note_inputs", "note_progress", "noted_computation",
-    "noted_inputs", "tracing",
+    "noted_computations", "noted_inputs", "noted_times", "tracing",
 ]  # fmt: skip
 
 TRACE = "VISPROF_TRACE"  # environment variable: the file that is written to
@@ -77,10 +77,24 @@ def computing(what: str) -> Iterator[None]:
         For whoever waits, such as "user_ranking, seed 2 of 10".
     """
     _append({"computing": what, "since": time.time()})
+    start = time.perf_counter()
     try:
         yield
     finally:
-        _append({"computing": None})
+        _append({"computing": None, "was": what, "took": time.perf_counter() - start})
+
+
+def noted_times(trace: Path) -> dict[str, float]:
+    """Return how long each step took, all seeds together, in seconds; empty if there is no trace.
+
+    A block within another counts in both.
+    """
+    found: dict[str, float] = {}
+    for note in _notes(trace):
+        if "took" in note:
+            step = note["was"].partition(",")[0]
+            found[step] = found.get(step, 0.0) + note["took"]
+    return found
 
 
 def note_progress(done: int, total: int) -> None:
@@ -103,6 +117,11 @@ def noted_computation(trace: Path) -> tuple[str, float] | None:
     if not last.get("computing"):
         return None
     return ", ".join(last[of] for of in ("computing", "blocks") if of in last), last["since"]
+
+
+def noted_computations(trace: Path) -> list[str]:
+    """Return all that was computed, in the order in which it was begun; what was kept is not."""
+    return [note["computing"] for note in _notes(trace) if note.get("computing")]
 
 
 def _append(note: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ import functools
 import itertools
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
@@ -28,14 +29,16 @@ from visprof.book.inputs import changed_inputs, page_inputs
 from visprof.book.kept import KeptPage
 from visprof.book.page import Page, read_book
 from visprof.book.parameters import check_parameters
-from visprof.book.progress import Progress
+from visprof.book.progress import Progress, time_table
 from visprof.book.render import render_book
 from visprof.book.workers import workers
 from visprof.checks import check_whole
+from visprof.files import write_whole
 from visprof.markdown import as_markdown
 from visprof.parameters import Parameters, given_parameters, preset_parameters
 from visprof.results.ledger import Ledger
-from visprof.trace import FILES, noted_inputs, tracing
+from visprof.results.users import users_file
+from visprof.trace import FILES, noted_inputs, noted_times, tracing
 
 __all__ = ["build_book", "make_ledger", "study_note"]
 
@@ -68,7 +71,7 @@ def build_book(
     out : path
         Executed pages and their inputs are kept in ``out/preset/pages``; the book goes to
         ``out/preset/html``, and what chapters write into the file named by their parameter
-        ``ledger`` to ``out/results/preset.json``.
+        ``ledger`` to ``out/results/preset.json``, with the values of users beside it.
     jobs : int
         Pages that are executed at a time. A program that asks for more than one must be one that
         other processes can import (``if __name__ == "__main__":``, see `multiprocessing`).
@@ -162,10 +165,18 @@ class _Plan:
                     due.append(_Due(page, head, inputs, reasons))
                 else:
                     progress.end(head, "is up to date")
-            self._execute(due, jobs, progress)
+            steps, total = self._execute(due, jobs, progress)
+        if due:
+            print(time_table(steps, total), flush=True)
         ledgers = [kept.ledger for kept in self.kept.values()]
         if any(ledger.exists() for ledger in ledgers):
             self.ledger.replace_by(ledgers)
+        for kept in self.kept.values():  # a book is one study: whichever page wrote them
+            if kept.users.exists():
+                write_whole(users_file(self.ledger.path), kept.users.read_bytes())
+                break
+        else:
+            users_file(self.ledger.path).unlink(missing_ok=True)
         return self.ledger
 
     def _due(self, page: Page) -> tuple[dict[str, str], list[str]]:
@@ -178,8 +189,14 @@ class _Plan:
         reasons = ["the first time"] if before is None else changed_inputs(before, now)
         return now, [_without_folders(reason, self.root) for reason in reasons]
 
-    def _execute(self, due: Sequence[_Due], jobs: int, progress: Progress) -> None:
-        """Execute pages in their order, some at a time, and keep each that has succeeded."""
+    def _execute(
+        self, due: Sequence[_Due], jobs: int, progress: Progress
+    ) -> tuple[dict[str, float], float]:
+        """Execute pages in their order, some at a time, and keep each that has succeeded.
+
+        Return the seconds of the steps that they computed, and of the pages.
+        """
+        steps, total = defaultdict[str, float](float), 0.0
         note = self._note(progress) if any(one.page.has_study for one in due) else ""
         waiting, running = iter(due), {}
         with workers(min(jobs, len(due))) as pool:
@@ -192,14 +209,16 @@ class _Plan:
                     given = page, kept, self.values[page], self.root, below_title
                     running[pool.submit(_execute_kept, *given)] = one, time.perf_counter()
                 if not running:
-                    return
+                    return steps, total
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     one, start = running.pop(future)
                     future.result()
-                    kept = self.kept[one.page]
+                    kept, took = self.kept[one.page], time.perf_counter() - start
+                    total += took
+                    for step, seconds in noted_times(kept.trace).items():
+                        steps[step] += seconds
                     kept.keep(one.reasons, one.inputs | noted_inputs(kept.trace))
-                    took = f"{time.perf_counter() - start:.1f} s"
-                    progress.end(one.head, f"executed for {_listed(one.reasons)}, {took}")
+                    progress.end(one.head, f"executed for {_listed(one.reasons)}, {took:.1f} s")
 
     def _note(self, progress: Progress) -> str:
         """What differs from the preset; tells of too little data before any page runs."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visprof.files import read_record, write_record
+from visprof.results.users import users_file
 
 __all__ = ["KeptPage", "file_digest"]
 
@@ -24,7 +25,7 @@ def file_digest(path: Path) -> str:
 class KeptPage:
     """The files of one page in the folder of kept pages.
 
-    The record of its inputs is written last, with the digests of the notebook and the ledger, so a
+    The record of its inputs is written last, with the digests of the other files, so a
     page that a killed build left half made is not taken for a whole one.
 
     Attributes
@@ -44,6 +45,11 @@ class KeptPage:
     def ledger(self) -> Path:
         """The numbers that it wrote; not there if it wrote none."""
         return self._beside("ledger.json")
+
+    @property
+    def users(self) -> Path:
+        """The values of users that its numbers are means of; not there if it wrote none."""
+        return users_file(self.ledger)
 
     @property
     def trace(self) -> Path:
@@ -76,7 +82,7 @@ class KeptPage:
 
     def forget(self) -> None:
         """Make room for the page as it is executed anew."""
-        for file in (self._record, self.ledger, self.trace):
+        for file in (self._record, self.ledger, self.users, self.trace):
             file.unlink(missing_ok=True)
 
     def keep(self, reasons: Sequence[str], inputs: Mapping[str, str]) -> None:
@@ -88,8 +94,8 @@ class KeptPage:
         )
 
     def _made(self) -> dict[str, str]:
-        """Digests of the notebook and the ledger, those that there are."""
-        made = (self.notebook, self.ledger)
+        """Digests of the notebook, the ledger and the users' values, those that there are."""
+        made = (self.notebook, self.ledger, self.users)
         return {path.name: file_digest(path) for path in made if path.exists()}
 
     def _beside(self, suffix: str) -> Path:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from visprof.trace import noted_computation
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "time_table"]
 
 FIRST = 10.0  # seconds without a word on a page, at most
 EVERY = 30.0  # then, where lines stay; on a terminal the last line is written anew
 LOOK = 1.0  # seconds between two looks at what is computed
+MOST_STEPS = 10  # that a table of times lists
 
 
 class Progress:
@@ -87,6 +89,38 @@ class Progress:
     def _write(self, text: str) -> None:
         self._stream.write(text)
         self._stream.flush()
+
+
+def time_table(steps: Mapping[str, float], total: float) -> str:
+    """Say where the time went that pages took: a line for each of the steps that took longest.
+
+    Parameters
+    ----------
+    steps : mapping of str to float
+        Seconds of each step that was computed.
+    total : float
+        Seconds that the pages took; those of pages made side by side are added.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> print(time_table({"pin_features": 6.0, "mrr_table": 0.5}, total=10.0))
+    where the time went
+           6.0 s   60 %  pin_features
+           0.5 s    5 %  mrr_table
+           3.5 s   35 %  pages, besides steps: kernels, what is kept, tables, figures
+    """
+    ordered = sorted(steps.items(), key=lambda step: -step[1])
+    rows = ordered[:MOST_STEPS]
+    if others := ordered[MOST_STEPS:]:
+        rows.append((f"{len(others)} other steps", sum(took for _, took in others)))
+    rest = max(0.0, total - sum(steps.values()))
+    rows.append(("pages, besides steps: kernels, what is kept, tables, figures", rest))
+    lines = [f"  {took:8.1f} s  {100 * took / total:3.0f} %  {name}" for name, took in rows]
+    return "\n".join(["where the time went", *lines])
 
 
 @dataclass

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from visprof._extras import needs
@@ -27,16 +29,57 @@ with needs("book"):
     import yaml
     from nbformat import NotebookNode
 
-__all__ = ["FIGURES", "render_book", "render_page", "run_jupyter_book", "run_tool"]
+__all__ = [
+    "FIGURES", "ready_jupyter_book", "render_book", "render_page", "run_jupyter_book", "run_tool",
+]  # fmt: skip
 
 FIGURES = "figures"  # folder of the built book: the files of each page's figures
 STATUS = "book/status.csv"  # what the status page shows
 STAMP = ".inputs.json"  # in the HTML: what it was rendered from
+# The `jupyter-book` script, by the interpreter that runs this, for the words that it reads; with
+# what takes longest to import. (`python -m jupyter_book.cli.main` would do nothing and succeed.)
+_JUPYTER_BOOK = """\
+import json, sys
+import myst_nb.sphinx_ext, sphinx.application, sphinx_book_theme, sphinxcontrib.bibtex
+from jupyter_book.cli.main import main
+if words := sys.stdin.read():
+    sys.argv[1:] = json.loads(words)
+    main()
+"""
 COMPUTED = re.compile(r"\{(?:code-cell|eval-rst)\}")  # made by code, not of text alone
 
 
+@contextmanager
+def ready_jupyter_book() -> Iterator[subprocess.Popen[str]]:
+    """Begin a process that imports Jupyter Book and waits for what to build, meanwhile.
+
+    Yields
+    ------
+    subprocess.Popen
+        For `run_jupyter_book`, once; ended with the block, built or not.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", _JUPYTER_BOOK],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
 def run_jupyter_book(
-    source: Path, scratch: Path, builder: str = "html", *, strict: bool = True
+    source: Path,
+    scratch: Path,
+    builder: str = "html",
+    *,
+    strict: bool = True,
+    ready: subprocess.Popen[str] | None = None,
 ) -> Path:
     """Run Jupyter Book, the only place that does.
 
@@ -50,6 +93,8 @@ def run_jupyter_book(
         "html", or "singlehtml" for one page.
     strict : bool
         Whether every warning is an error, also a reference to what is not there.
+    ready : subprocess.Popen, optional
+        The process that does it, of `ready_jupyter_book`; by default one begins now.
 
     Returns
     -------
@@ -61,12 +106,11 @@ def run_jupyter_book(
     BookError
         If it fails; with what it said.
     """
-    # The `jupyter-book` script, by the interpreter that runs this:
-    # `python -m jupyter_book.cli.main` would do nothing and succeed.
-    script = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     options = ["--path-output", str(scratch), "--builder", builder, "--all"]
     options += ["-W", "-n", "--keep-going", "-q"] if strict else ["-qq"]
-    run_tool([*script, "build", str(source), *options], "Jupyter Book")
+    with ready_jupyter_book() if ready is None else nullcontext(ready) as process:
+        said, _ = process.communicate(json.dumps(["build", str(source), *options]))
+        _require_success(process.returncode, "Jupyter Book", said)
     return scratch / "_build" / builder
 
 
@@ -75,8 +119,12 @@ def run_tool(command: Sequence[str], what: str) -> None:
     result = subprocess.run(
         command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    if result.returncode:
-        raise BookError(f"{what} ended with status {result.returncode}\n\n{result.stdout}")
+    _require_success(result.returncode, what, result.stdout)
+
+
+def _require_success(status: int, what: str, said: str) -> None:
+    if status:
+        raise BookError(f"{what} ended with status {status}\n\n{said}")
 
 
 # --- the book -------------------------------------------------------------------------------------
@@ -182,7 +230,14 @@ def _complete(html: Path, executed: Path, made: Mapping[Page, NotebookNode]) -> 
 # --- one page -------------------------------------------------------------------------------------
 
 
-def render_page(root: Path, page: Path, notebook: Path, html: Path, scratch: Path) -> None:
+def render_page(
+    root: Path,
+    page: Path,
+    notebook: Path,
+    html: Path,
+    scratch: Path,
+    ready: subprocess.Popen[str] | None = None,
+) -> None:
     """Render one executed page as the book would, with the pages of text that it may refer to.
 
     Links to other chapters, which are not there, become plain text.
@@ -199,6 +254,8 @@ def render_page(root: Path, page: Path, notebook: Path, html: Path, scratch: Pat
         Folder to make.
     scratch : Path
         A `visprof.files.partial_folder` beside it.
+    ready : subprocess.Popen, optional
+        As for `run_jupyter_book`.
 
     Raises
     ------
@@ -222,4 +279,4 @@ def render_page(root: Path, page: Path, notebook: Path, html: Path, scratch: Pat
         "chapters": [{"file": str(other.with_suffix(""))} for other in beside],
     }
     (source / "_toc.yml").write_text(yaml.safe_dump(toc), "utf-8")
-    put_in_place(run_jupyter_book(source, scratch, strict=False), html)
+    put_in_place(run_jupyter_book(source, scratch, strict=False, ready=ready), html)

@@ -1,8 +1,9 @@
-"""Runs: one chapter with other parameters, kept in a folder of its own, and two of them compared.
+"""Runs: one chapter with other parameters, kept in a folder of its own.
 
 A run is a folder with the executed notebook, ``html/`` (its page, which needs no network),
-``figures/``, ``numbers.json`` (a `visprof.results.Ledger`) and ``run.json``: the chapter, its
-parameters, and the version of the code.
+``figures/``, ``numbers.json`` (a `visprof.results.Ledger`), ``users.parquet`` (the values of each
+user, where the chapter has any), ``run.json`` (the chapter, its parameters, the version of the
+code, and what was computed) and ``inputs.json`` (what it was made of).
 """
 
 from __future__ import annotations
@@ -10,39 +11,48 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, TextIO
 
 from visprof._extras import needs
 from visprof.book.build import study_note
 from visprof.book.errors import traceback_kept
-from visprof.book.execute import execute_page, seen_from
+from visprof.book.execute import execute_page, prepared_notebook, seen_from
 from visprof.book.executed import save_figures
+from visprof.book.inputs import changed_inputs, page_inputs
+from visprof.book.kept import file_digest
 from visprof.book.kernels import prepare_kernels
 from visprof.book.page import Page, find_chapter, read_page
 from visprof.book.parameters import changed_values, check_parameters
 from visprof.book.progress import Progress
-from visprof.book.render import FIGURES, render_page
+from visprof.book.render import FIGURES, ready_jupyter_book, render_page
 from visprof.digests import digest
-from visprof.files import partial_folder, put_in_place
+from visprof.files import partial_folder, put_in_place, read_record, write_record
 from visprof.intervals import Estimate
 from visprof.parameters import PRESETS, given_parameters
 from visprof.results.ledger import Ledger, estimates
 from visprof.results.provenance import provenance
-from visprof.trace import tracing
+from visprof.results.users import read_users
+from visprof.trace import noted_computations, noted_inputs, tracing
 
 with needs("book"):
     import nbformat
 
-__all__ = ["Run", "compare_runs", "read_run", "run_chapter"]
+if TYPE_CHECKING:
+    import pandas as pd
 
-NUMBERS, RECORD = "numbers.json", "run.json"
+__all__ = [
+    "INPUTS", "STATIC", "Run", "checked_values", "read_run", "run_chapter", "run_name",
+]  # fmt: skip
+
+NUMBERS, RECORD, INPUTS = "numbers.json", "run.json", "inputs.json"
+STATIC = "_static"  # what pages load: of a page, and beside all runs
 LONGEST_NAME = 100  # bytes
 
 
@@ -64,6 +74,9 @@ class Run:
         All parameters, of the page and of its study.
     numbers : dict of str to Estimate
         What the chapter put into its ledger.
+    computed : dict of str to int
+        Steps that were computed for it, each with how many times (once a seed); what was kept of
+        earlier runs is not among them, nor what workers of a cluster did.
     """
 
     folder: Path
@@ -71,6 +84,12 @@ class Run:
     given: dict[str, Any]
     parameters: dict[str, Any]
     numbers: dict[str, Estimate]
+    computed: dict[str, int]
+
+    @property
+    def users(self) -> pd.DataFrame | None:
+        """Values of each user, as `visprof.results.users` describes them; None if it has none."""
+        return read_users(self.folder / NUMBERS)
 
     @property
     def page(self) -> Path:
@@ -85,6 +104,10 @@ def run_chapter(
     name: str | None = None,
     root: str | Path = ".",
     stream: TextIO | None = None,
+    head: str = "",
+    *,
+    anew: bool = True,
+    static: str | Path | None = None,
 ) -> Run:
     """Execute one chapter into a folder of its own, which appears when all of it is there.
 
@@ -102,6 +125,13 @@ def run_chapter(
         Folder of the book.
     stream : TextIO, optional
         Where to say what is computed meanwhile; by default nothing is said.
+    head : str
+        What such lines begin with.
+    anew : bool
+        Execute it also if a run is there that would come out the same: of the same text,
+        parameters, code, files and packages, on the same machine.
+    static : path, optional
+        Where what pages load is kept, once for all runs; by default beside the run.
 
     Returns
     -------
@@ -120,14 +150,22 @@ def run_chapter(
     """
     root, out = Path(root), Path(out)
     page = read_page(find_chapter(chapter, root), root)
-    values = _checked(root, page, parameters or {})
-    target = out / _run_name(page.name, values, name)
+    values = checked_values(root, page, parameters or {})
+    target = out / run_name(page.name, values, name)
     _reject_other(target, page.name, values)
+    head = head or f"running {page.path}"
+    cells = prepared_notebook(page, values).cells
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
+    inputs = page_inputs(page.text, code, values)
+    if not anew and _is_made_of(target, inputs):
+        if stream is not None:
+            stream.write(f"{head} is up to date\n")
+        return read_run(target)
     prepare_kernels()
 
     start, started = time.perf_counter(), datetime.now(UTC)
     with partial_folder(out) as partial, contextlib.ExitStack() as stack:
-        progress, head = None, f"running {page.path}"
+        ready, progress = stack.enter_context(ready_jupyter_book()), None
         if stream is not None:
             progress = stack.enter_context(Progress(stream))
             progress.begin(head, partial / "trace")
@@ -148,7 +186,10 @@ def run_chapter(
         _name_folder(notebook, seen_from(root, folder), seen_from(root, target))
         save_figures(nbformat.read(notebook, as_version=4), folder / FIGURES)
         (folder / f"{NUMBERS}.lock").unlink(missing_ok=True)
-        render_page(root, page.path, notebook, folder / "html", partial)
+        render_page(root, page.path, notebook, folder / "html", partial, ready)
+        shared = out / STATIC if static is None else Path(static)
+        _share_static(folder / "html" / STATIC, shared, target / "html")
+        steps = (what.split(", ")[0] for what in noted_computations(partial / "trace"))
         defaults = {n: of.default for n, of in page.parameters.items() if n != "ledger"}
         record = {
             "chapter": page.name,
@@ -156,15 +197,20 @@ def run_chapter(
             "parameters": defaults | values,
             "started": started.isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - start, 1),
+            "computed": Counter(steps),
             **provenance(),
         }
         (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+        write_record(folder / INPUTS, inputs | noted_inputs(partial / "trace"))
         put_in_place(folder, target)
     return read_run(target)
 
 
-def _checked(root: Path, page: Page, parameters: Mapping[str, object]) -> dict[str, Any]:
-    """Values of the declared types that are not the page's own; the data as the page sees them."""
+def checked_values(root: Path, page: Page, parameters: Mapping[str, object]) -> dict[str, Any]:
+    """Values of the declared types that are not the page's own; the data as the page sees them.
+
+    Raises as `run_chapter` does of parameters and data.
+    """
     given = dict(parameters)
     if given.get("data"):
         given["data"] = seen_from(root, _folder(Path(str(given["data"]))))
@@ -183,7 +229,11 @@ def _folder(path: Path) -> Path:
     return path
 
 
-def _run_name(chapter: str, values: Mapping[str, object], name: str | None) -> str:
+def run_name(chapter: str, values: Mapping[str, object], name: str | None) -> str:
+    """Name of a folder: the one given, or made of the chapter and what is changed.
+
+    Raises ValueError if the one given is no name of a folder.
+    """
     if name is not None:
         if not re.fullmatch(r"[\w=+,-][\w.=+,-]*", name):
             raise ValueError(
@@ -195,6 +245,43 @@ def _run_name(chapter: str, values: Mapping[str, object], name: str | None) -> s
     if len(text.encode()) <= LONGEST_NAME:
         return text
     return f"{text.encode()[: LONGEST_NAME - 9].decode(errors='ignore')}-{digest(text)[:8]}"
+
+
+def _is_made_of(folder: Path, inputs: Mapping[str, str]) -> bool:
+    """Whether a run is there, and nothing that it was made of has changed."""
+    try:
+        return not changed_inputs(read_record(folder / INPUTS), inputs)
+    except (FileNotFoundError, ValueError):
+        return False
+
+
+def _share_static(own: Path, shared: Path, html: Path) -> None:
+    """Keep what a page loads (scripts, styles, mathematics: 31 MB) once for all runs.
+
+    A run has a link to it, which copies of the run's folder follow (``cp -rL``, ``zip -r``).
+
+    Parameters
+    ----------
+    own : Path
+        The folder that a run has made for itself.
+    shared : Path
+        Where such folders are kept, by what they hold.
+    html : Path
+        Folder of the run's pages when it is in its place.
+    """
+    if not own.is_dir():
+        return
+    files = sorted(path for path in own.rglob("*") if path.is_file())
+    named = (text for path in files for text in (str(path.relative_to(own)), file_digest(path)))
+    kept = shared / digest(*named)
+    shared.mkdir(parents=True, exist_ok=True)
+    try:
+        own.rename(kept)
+    except OSError:  # it is there
+        if not kept.is_dir():
+            raise
+        shutil.rmtree(own)
+    own.symlink_to(seen_from(html, kept))
 
 
 def _reject_other(target: Path, chapter: str, values: Mapping[str, Any]) -> None:
@@ -242,55 +329,5 @@ def read_run(folder: str | Path) -> Run:
     of_study = next((entry["run"]["parameters"] for entry in entries.values()), {})
     # ledgers have the name of a folder of data alone
     parameters = record["parameters"] | {n: v for n, v in of_study.items() if n != "data"}
-    return Run(folder, record["chapter"], record["given"], parameters, estimates(entries))
-
-
-def compare_runs(a: Run, b: Run, names: Sequence[str] = ("a", "b")) -> tuple[pd.DataFrame, ...]:
-    """Set two runs side by side.
-
-    Parameters
-    ----------
-    a, b : Run
-    names : sequence of str
-        Heads of their columns.
-
-    Returns
-    -------
-    parameters : DataFrame
-        Those that differ: columns parameter and `names`.
-    numbers : DataFrame
-        Those that both have: columns number, `names` (each with its 95 % interval), and
-        ``difference``: the second less the first, without an interval, since it would need the
-        draws of both.
-
-    Raises
-    ------
-    ValueError
-        If the runs have no number in common.
-    """
-    common = [key for key in a.numbers if key in b.numbers]
-    if not common:
-        raise ValueError(
-            f"{a.folder} (chapter {a.chapter}, {len(a.numbers)} numbers) and {b.folder} (chapter "
-            f"{b.chapter}, {len(b.numbers)} numbers) have no number in common; compare runs of one "
-            "chapter"
-        )
-    differing = sorted(
-        name
-        for name in a.parameters.keys() | b.parameters.keys()
-        if a.parameters.get(name) != b.parameters.get(name)
-    )
-    parameters = [(name, a.parameters.get(name), b.parameters.get(name)) for name in differing]
-    numbers = [
-        (
-            key,
-            f"{a.numbers[key]:.4g}",
-            f"{b.numbers[key]:.4g}",
-            f"{b.numbers[key].value - a.numbers[key].value:+.4g}",
-        )
-        for key in common
-    ]
-    return (
-        pd.DataFrame(parameters, columns=["parameter", *names], dtype=object),
-        pd.DataFrame(numbers, columns=["number", *names, "difference"]),
-    )
+    numbers, computed = estimates(entries), record.get("computed", {})
+    return Run(folder, record["chapter"], record["given"], parameters, numbers, computed)

@@ -21,6 +21,13 @@ from visprof.figures.error_rates import (
     pvalue_ecdf,
     share_intervals,
 )
+from visprof.figures.explorables import (
+    compare_users,
+    explore_pairs,
+    explore_power,
+    explore_ranks,
+    guess_boards,
+)
 from visprof.figures.figure import Figure
 from visprof.figures.fusion import bits_by_part, taste_levels
 from visprof.figures.interactive import HTMLFigure, interactive_map
@@ -42,6 +49,7 @@ from visprof.figures.ranks import (
 )
 from visprof.figures.scenes import class_mean_ap, neighbour_strips, precision_recall
 from visprof.figures.style import COLOURS, use_book_style
+from visprof.figures.sweep import setting_intervals
 from visprof.figures.training import siamese_ablation, training_curves, training_losses
 
 __all__ = [
@@ -55,9 +63,14 @@ __all__ = [
     "chance_bars",
     "class_mean_ap",
     "cluster_contrasts",
+    "compare_users",
+    "explore_pairs",
+    "explore_power",
+    "explore_ranks",
     "false_positive_rates",
     "framework",
     "grid_representatives",
+    "guess_boards",
     "interactive_map",
     "known_carry_over",
     "labelled_pictures",
@@ -76,6 +89,7 @@ __all__ = [
     "recency_curves",
     "scene_map",
     "sensitivity_curves",
+    "setting_intervals",
     "share_intervals",
     "siamese_ablation",
     "siamese_network",

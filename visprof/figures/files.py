@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pandas as pd
 
@@ -12,11 +14,13 @@ from visprof.figures.figure import Figure
 from visprof.mime import CSV, NAMES, PNG, SVG
 
 with needs("book"):
+    import matplotlib as mpl
     import matplotlib.figure
     from IPython.core.getipython import get_ipython
+    from matplotlib.transforms import Bbox
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-__all__ = ["figure_files", "numbers_csv", "show_with_files"]
+__all__ = ["figure_files", "figure_svg", "numbers_csv", "show_with_files"]
 
 PNG_DPI = 200
 
@@ -35,16 +39,39 @@ def figure_files(figure: matplotlib.figure.Figure) -> dict[str, str]:
         By MIME type: ``image/svg+xml``, ``image/png`` (base64) and, where the figure carries the
         table that it is drawn from, ``text/csv``.
     """
-    svg, png = io.StringIO(), io.BytesIO()
-    figure.savefig(svg, format="svg", bbox_inches="tight", metadata={"Date": None})
-    figure.savefig(png, format="png", bbox_inches="tight", dpi=PNG_DPI)
+    svg, png = figure_svg(figure), io.BytesIO()
+    with _as_laid_out(figure):  # once, for the vectors: to do it again takes longer than to draw
+        figure.savefig(png, format="png", bbox_inches=_tight_box(figure), dpi=PNG_DPI)
     files = {
-        SVG: svg.getvalue(),
+        SVG: svg,
         PNG: base64.b64encode(png.getvalue()).decode("ascii"),
     }
     if isinstance(figure, Figure) and figure.numbers is not None:
         files[CSV] = numbers_csv(figure.numbers)
     return files
+
+
+def figure_svg(figure: matplotlib.figure.Figure) -> str:
+    """A figure as vectors; the same figure gives the same text."""
+    svg = io.StringIO()
+    figure.savefig(svg, format="svg", bbox_inches="tight", metadata={"Date": None})
+    return svg.getvalue()
+
+
+@contextmanager
+def _as_laid_out(figure: matplotlib.figure.Figure) -> Iterator[None]:
+    """Leave everything in a figure where it was when it was last drawn."""
+    engine = figure.get_layout_engine()
+    figure.set_layout_engine(None)
+    try:
+        yield
+    finally:
+        figure.set_layout_engine(engine)
+
+
+def _tight_box(figure: matplotlib.figure.Figure) -> Bbox:
+    """What is to be seen of a figure, in inches, with the usual margin."""
+    return figure.get_tightbbox().padded(mpl.rcParams["savefig.pad_inches"])
 
 
 def numbers_csv(numbers: pd.DataFrame) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import json
 from typing import Any
 
@@ -12,11 +10,15 @@ import numpy as np
 import pandas as pd
 
 from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.figures.files import numbers_csv
+from visprof.figures.mosaics import data_uri
 from visprof.mime import CSV
 from visprof.pictures import read_image
 
 with needs("book"):
+    from IPython.display import HTML
+with lazily("book"):
     from bokeh.embed import json_item
     from bokeh.models import (
         BoxZoomTool,
@@ -31,7 +33,6 @@ with needs("book"):
     )
     from bokeh.plotting import figure as bokeh_figure
     from bokeh.resources import INLINE
-    from IPython.display import HTML
 
 __all__ = ["HTMLFigure", "interactive_map"]
 
@@ -201,10 +202,7 @@ def _thumbnail(image: str, size: int) -> tuple[str, str]:
     picture = read_image(image)
     picture.thumbnail((size, size))
     red, green, blue = np.asarray(picture).mean(axis=(0, 1)).round().astype(int)
-    buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=50, method=6)
-    uri = f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-    return uri, f"#{red:02x}{green:02x}{blue:02x}"
+    return data_uri(picture), f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def _renumbered(item: Any, prefix: str) -> Any:

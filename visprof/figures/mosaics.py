@@ -1,20 +1,29 @@
-"""Pictures cut to squares, in rows."""
+"""Pictures cut to squares, in rows, and as a page holds them."""
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import ImageOps
+from PIL import Image, ImageOps
 
 from visprof.pictures import read_image
 
-__all__ = ["mosaic", "tile"]
+__all__ = ["data_uri", "mosaic", "tile"]
 
 
 def tile(image: str, size: int) -> np.ndarray:
     """Centre square of a picture file, (size, size, 3) uint8."""
     return np.asarray(ImageOps.fit(read_image(image), (size, size)))
+
+
+def data_uri(picture: Image.Image) -> str:
+    """A small picture as text that a page can hold."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=50, method=6)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 def mosaic(images: Sequence[str | None], n_columns: int, size: int, gap: int = 3) -> np.ndarray:

@@ -14,6 +14,7 @@ from visprof.parameters import preset_parameters
 from visprof.results.cite import RESULTS, find_ledger
 from visprof.results.ledger import Ledger
 from visprof.results.scorecard import findings_in_markdown
+from visprof.results.users import numbered_users, read_users, users_file, write_users
 
 __all__ = ["PublicationError", "changed_parameters", "publish", "write_findings"]
 
@@ -26,6 +27,8 @@ class PublicationError(ValueError):
 
 def publish(ledgers: Iterable[Ledger], folder: str | Path = RESULTS) -> list[Path]:
     """Copy ledgers of built books among the published ones, all of them or none.
+
+    The values of their users go with them, without names (`visprof.results.users`).
 
     Parameters
     ----------
@@ -53,9 +56,12 @@ def publish(ledgers: Iterable[Ledger], folder: str | Path = RESULTS) -> list[Pat
         if not ledger.path.is_file():
             raise FileNotFoundError(f"no ledger at {ledger.path}: build the book of this preset")
         _refuse(ledger)
-        published[Path(folder) / ledger.path.name] = ledger.path.read_bytes()
-    for path, content in published.items():
-        write_whole(path, content)
+        published[Path(folder) / ledger.path.name] = ledger
+    for path, ledger in published.items():
+        write_whole(path, ledger.path.read_bytes())
+        users_file(path).unlink(missing_ok=True)
+        if (values := read_users(ledger.path)) is not None:
+            write_users(numbered_users(values), path)
     return list(published)
 
 

@@ -7,6 +7,7 @@ from visprof.sentences.cold_start import *
 from visprof.sentences.data import *
 from visprof.sentences.deviations import *
 from visprof.sentences.error_rates import *
+from visprof.sentences.explorables import *
 from visprof.sentences.fusion import *
 from visprof.sentences.leakage import *
 from visprof.sentences.numerals import *

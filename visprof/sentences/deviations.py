@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from visprof import sizing
+from visprof._lazy import lazily
 from visprof.parameters import Parameters
-from visprof.retrieval import random_mean_ap, random_pr_area
-from visprof.text import ParagraphVectors
+
+with lazily():
+    from visprof.retrieval import random_mean_ap, random_pr_area
+    from visprof.text import ParagraphVectors
 
 __all__ = ["library_settings"]
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from visprof._extras import needs
+from visprof._lazy import lazily
 
-with needs("nets"):
+with lazily("nets"):
     import cv2
 
 __all__ = [

@@ -28,6 +28,7 @@ from visprof.boards import survey_boards
 from visprof.checks import listed
 from visprof.files import read_record, remove_unfinished, replacing, write_record, write_whole
 from visprof.manifests import FURTHER_COLUMNS, parse_times, read_manifest
+from visprof.object_stores import is_url, object_state
 from visprof.pictures import (
     SIDEWAYS,
     PictureError,
@@ -437,7 +438,7 @@ def collect_folder(
     CollectSummary
         What was kept, and how much of `src` was left out: what is in no table of pins, and pins
         without a picture that can be used. The manifest has the further columns ``source`` (the
-        file), ``sha256`` (of its bytes), ``width`` and ``height`` (before scaling, or
+        file or URL), ``sha256`` (of its bytes), ``width`` and ``height`` (before scaling, or
         as `src` has them), and ``licence``, ``time_source``, ``format`` and ``bytes`` if it has.
 
     Raises
@@ -498,7 +499,7 @@ def _stated(board: pd.DataFrame, root: Path) -> list[list[object]]:
     """List what a board's copy depends on: its pins and the state of their files."""
     stated = []
     for pin in board.to_dict("records"):
-        file = Path(pin["image"])
+        file = _located(pin["image"])
         further = [pin[column] for column in _further(board)]
         stated.append(
             [_source(file, root), pin["time"].isoformat(), pin["caption"], *further, *_state(file)]
@@ -506,15 +507,23 @@ def _stated(board: pd.DataFrame, root: Path) -> list[list[object]]:
     return stated
 
 
-def _state(file: Path) -> tuple[int, ...]:
+def _located(image: str) -> Path | str:
+    return image if is_url(image) else Path(image)
+
+
+def _state(file: Path | str) -> tuple[int | str, ...]:
     try:
+        if is_url(file):
+            return (object_state(file),)
         found = os.stat(file)
     except (OSError, ValueError):  # nothing is there, or it cannot be the path of anything
         return ()
     return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else ()
 
 
-def _source(file: Path, root: Path) -> str:
+def _source(file: Path | str, root: Path) -> str:
+    if is_url(file):
+        return file
     return file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
 
 
@@ -523,7 +532,7 @@ def _copy_board(
 ) -> tuple[list[Row], Counter[str]]:
     rows, left_out = [], Counter()
     for pin in board.to_dict("records"):
-        file = Path(pin["image"])
+        file = _located(pin["image"])
         try:
             data = _read_capped(file)
             sha256 = hashlib.sha256(data).hexdigest()
@@ -546,8 +555,9 @@ def _copy_board(
     return rows, left_out
 
 
-def _read_capped(file: Path) -> bytes:
+def _read_capped(file: Path | str) -> bytes:
     with open_regular(file) as opened:
-        if os.fstat(opened.fileno()).st_size > MAX_BYTES:
+        if opened.seek(0, os.SEEK_END) > MAX_BYTES:
             raise PictureError(f"more than {MAX_BYTES} bytes")
+        opened.seek(0)
         return opened.read()

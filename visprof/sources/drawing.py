@@ -18,14 +18,14 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
-from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.blocks import Client, map_blocks, slices
 from visprof.digests import digest
 from visprof.files import naming, read_record, write_record
 from visprof.memo import code_version
 from visprof.sources.painters import draw_scene
 
-with needs("nets"):
+with lazily("nets"):
     import cv2
 
 __all__ = ["Task", "write_pictures"]

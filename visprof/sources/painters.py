@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.sources import canvas
 from visprof.sources.canvas import (
     FOLIAGE,
@@ -30,7 +30,7 @@ from visprof.sources.canvas import (
     tint,
 )
 
-with needs("nets"):
+with lazily("nets"):
     import cv2
 
 __all__ = ["SCENE_CLASSES", "STYLES", "draw_scene"]

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from visprof import embedding, retrieval, scenes, siamese
-from visprof._extras import needs
+from visprof import scenes
+from visprof._lazy import lazily
 from visprof.scene_table import class_readings, random_values, table_one
-from visprof.siamese_training import train_last_layer
 from visprof.steps.data import SceneSplit
 from visprof.steps.registry import step
 
-with needs("nets"):
+with lazily():
+    from visprof import embedding, retrieval, siamese
+    from visprof.siamese_training import train_last_layer
+with lazily("nets"):
     import torch
 
 __all__ = ["MARGINS", "siamese_ablation"]

@@ -9,14 +9,18 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from visprof import text
+from visprof._lazy import lazily
+from visprof.intervals import Estimate
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.registry import step
-from visprof.vocabulary import VisualVocabulary, count_distinct
+from visprof.vocabulary import VisualVocabulary, assignment_entropy, count_distinct
+
+with lazily():
+    from visprof import text
 
 __all__ = [
-    "assignments", "clone_as", "fit_vocabulary", "text_assignments", "text_embedding",
-    "visual_vocabulary", "vocabulary_settings",
+    "assignment_numbers", "assignment_spread", "assignments", "clone_as", "fit_vocabulary",
+    "text_assignments", "text_embedding", "visual_vocabulary", "vocabulary_settings",
 ]  # fmt: skip
 
 log = logging.getLogger("visprof")
@@ -50,6 +54,36 @@ def assignments(
     return _assign(
         clone_as(visual_vocabulary, bandwidth, normalised_assignments, sigma_over), pin_embedding
     )
+
+
+@step
+def assignment_spread(assignments: PinArrays) -> dict[str, float]:
+    """How the analysed pins lie among the clusters.
+
+    ``entropy``: mean of their assignments', as a share of the largest, log(k). ``empty``: clusters
+    that are no pin's first.
+    """
+    of_pins = assignments.analysed
+    n_clusters = of_pins.shape[1]
+    totals = of_pins.sum(axis=1, keepdims=True, dtype=float)
+    near = totals[:, 0] > 0  # without normalisation, a pin may be too far from all of them
+    entropy = assignment_entropy(of_pins[near] / totals[near]).mean() / np.log(n_clusters)
+    n_empty = n_clusters - len(np.unique(of_pins.argmax(axis=1)))
+    return {"entropy": float(entropy), "empty": float(n_empty)}
+
+
+@step
+def assignment_numbers(
+    every_assignment_spread: list[dict[str, float]], n_clusters: int
+) -> dict[str, Estimate]:
+    """Means of `assignment_spread` over seeds: ``assignments.entropy``, ``assignments.empty``."""
+    return {
+        f"assignments.{name}": Estimate(
+            float(np.mean([of[name] for of in every_assignment_spread])), n=n_clusters,
+            unit="clusters",
+        )
+        for name in every_assignment_spread[0]
+    }  # fmt: skip
 
 
 def clone_as(

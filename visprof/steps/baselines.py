@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from visprof import boards, prediction, rank_scores
+from visprof import boards, rank_scores
+from visprof._lazy import lazily
 from visprof.intervals import Estimate
 from visprof.profiles import join_profiles
 from visprof.steps.data import BoardSplit, PinArrays
@@ -18,6 +19,9 @@ from visprof.steps.profile_kinds import (
 )
 from visprof.steps.registry import step
 from visprof.steps.user_ranking import mrr_columns, slug
+
+with lazily():
+    from visprof import prediction
 
 __all__ = [
     "distance_choice", "distance_numbers", "distance_ranks", "distance_table", "gain_numbers",

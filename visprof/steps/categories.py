@@ -9,7 +9,7 @@ import pandas as pd
 
 from visprof import carry_over, category_ranks, profiles
 from visprof._cells import FEWEST, vary_within
-from visprof.embedding import Features
+from visprof.feature_store import Features
 from visprof.intervals import Estimate, jackknife_over_seeds, mean_over_seeds
 from visprof.rank_scores import holm, randomisation_test
 from visprof.shares import wilson_interval

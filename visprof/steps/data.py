@@ -12,7 +12,7 @@ import pandas as pd
 
 from visprof import boards, datasheet, duplicates, scenes
 from visprof.blocks import Client
-from visprof.digests import picture_digest
+from visprof.digests import digest, picture_digest
 from visprof.intervals import Estimate
 from visprof.sources import vectors, world
 from visprof.steps.registry import step, variant
@@ -20,8 +20,8 @@ from visprof.steps.registry import step, variant
 __all__ = [
     "BoardSplit", "PinArrays", "Pins", "SceneSplit", "all_as_background", "board_split",
     "data_digest", "data_folder", "data_sheet", "drawn_scene_split", "duplicate_numbers",
-    "equal_vectors", "near_duplicates", "picture_contents", "pins", "scene_split", "vector_pins",
-    "vector_world",
+    "equal_vectors", "near_duplicates", "picture_contents", "pins", "scene_split",
+    "vector_contents", "vector_pins", "vector_world",
 ]  # fmt: skip
 
 log = logging.getLogger("visprof")
@@ -165,6 +165,14 @@ def picture_contents(pins: Pins) -> np.ndarray:
     """Digest of each readable pin's file, (n,): equal ones show the same picture."""
     with ThreadPoolExecutor() as pool:
         return np.array(list(pool.map(picture_digest, pins.readable["image"])), dtype="S40")
+
+
+@variant("picture_contents", drawn=False)
+def vector_contents(vector_world: dict[str, float]) -> np.ndarray:
+    """Digest of each pin's embedding, (n,), where there is no picture."""
+    embeddings = vectors.simulate_embeddings(**vector_world).vectors
+    # four coordinates tell two embeddings apart
+    return np.array([digest(row.tobytes().hex()) for row in embeddings[:, :4]], dtype="S20")
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,15 @@ import numpy as np
 import pandas as pd
 
 from visprof import shares, significance, ties, vocabulary
+from visprof._lazy import lazily
 from visprof.blocks import Client
 from visprof.intervals import Estimate
-from visprof.logodds import logits_and_variances
 from visprof.sources.pin_bank import PinBank, draw_users, pin_bank
 from visprof.steps.data import BoardSplit
 from visprof.steps.registry import step
+
+with lazily():
+    from visprof.logodds import logits_and_variances
 
 __all__ = [
     "ALPHA_FACTORS", "LEVEL", "POWER_PINS", "RULE_PINS", "SESSION_LENGTH", "TASTES",

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from visprof import boards, profiles, variation
+from visprof import boards, profiles
+from visprof._lazy import lazily
 from visprof.hierarchy import (
     Bits,
     HierarchicalProfile,
@@ -26,6 +27,9 @@ from visprof.steps.registry import step
 from visprof.steps.user_ranking import by_user, slug, with_most_pins
 from visprof.ties import TIE
 from visprof.vocabulary import VisualVocabulary, count_distinct
+
+with lazily():
+    from visprof import variation
 
 __all__ = [
     "BASELINES",

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from visprof._lazy import lazily
 from visprof.hierarchy import (
     HierarchicalProfile,
     expected_bits,
@@ -14,7 +15,6 @@ from visprof.hierarchy import (
     session_weights,
 )
 from visprof.intervals import Estimate, mean_over_seeds
-from visprof.prediction import rank_users, whitened_profiles
 from visprof.shares import wilson_interval
 from visprof.sources import vectors
 from visprof.steps.data import BoardSplit
@@ -32,6 +32,9 @@ from visprof.steps.registry import step
 from visprof.steps.simulated_users import SIMULATED_USERS
 from visprof.steps.user_ranking import slug
 from visprof.vocabulary import VisualVocabulary
+
+with lazily():
+    from visprof.prediction import rank_users, whitened_profiles
 
 __all__ = [
     "FUSION_TASTES", "KNOWN_STRENGTHS", "LEVELS", "LEVEL_SESSIONS", "POWER_STRENGTHS",

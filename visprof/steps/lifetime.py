@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from visprof import boards, prediction
+from visprof import boards
+from visprof._lazy import lazily
 from visprof.held_out import session_halves
 from visprof.intervals import Estimate, mean_over_seeds
 from visprof.rank_scores import random_mrr
@@ -16,6 +17,9 @@ from visprof.steps.profile_kinds import PROFILES, drawn_pins, mean_profiles, spl
 from visprof.steps.registry import step
 from visprof.steps.times import FEWEST_DAYS
 from visprof.steps.user_ranking import mrr_columns, slug
+
+with lazily():
+    from visprof import prediction
 
 __all__ = [
     "HALVES", "MATCHED", "half_numbers", "half_ranks", "preference", "preference_numbers",

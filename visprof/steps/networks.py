@@ -10,11 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from visprof import architectures, backbones, embedding, scenes, siamese
-from visprof.siamese_training import image_inputs, train_last_layer, train_siamese
+from visprof import scenes
+from visprof._lazy import lazily
+from visprof.blocks import Client
 from visprof.sources import vectors
 from visprof.steps.data import BoardSplit, PinArrays, SceneSplit
 from visprof.steps.registry import step, variant
+
+with lazily():
+    from visprof import architectures, backbones, embedding, siamese
+    from visprof.siamese_training import image_inputs, train_last_layer, train_siamese
 
 __all__ = [
     "Network", "SiameseTraining", "embed_all", "feature_store", "network", "no_pin_features",
@@ -58,10 +63,17 @@ def feature_store(folder: Path, network: Network, device: str) -> embedding.Feat
 
 
 def embed_all(
-    images: list[str], trunk: architectures.Backbone, folder: Path, device: str, precision: str
+    images: list[str],
+    trunk: architectures.Backbone,
+    folder: Path,
+    device: str,
+    precision: str,
+    client: Client | None = None,
 ) -> embedding.Features:
     """Features of pictures that must all be readable: rows stand for them by position."""
-    features = embedding.embed_images(images, trunk, folder, device=device, precision=precision)
+    features = embedding.embed_images(
+        images, trunk, folder, device=device, precision=precision, client=client
+    )
     if features.unreadable:
         raise ValueError("; ".join(features.unreadable.values()))
     return features
@@ -73,10 +85,11 @@ def scene_features(
     feature_store: embedding.FeatureStore,
     network: Network,
     device: str,
+    client: Client | None = None,
 ) -> embedding.Features:
     """CNN's features and outputs of the labelled scenes: training ones, then test ones."""
     return embed_all(
-        scene_split.images, network.load(), feature_store.folder, device, network.precision
+        scene_split.images, network.load(), feature_store.folder, device, network.precision, client
     )
 
 
@@ -86,10 +99,11 @@ def pin_features(
     feature_store: embedding.FeatureStore,
     network: Network,
     device: str,
+    client: Client | None = None,
 ) -> embedding.Features:
     """CNN's features and outputs of all pins."""
     return embed_all(
-        board_split.images, network.load(), feature_store.folder, device, network.precision
+        board_split.images, network.load(), feature_store.folder, device, network.precision, client
     )
 
 

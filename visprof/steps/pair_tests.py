@@ -8,15 +8,24 @@ import numpy as np
 from scipy.stats import false_discovery_control
 
 from visprof import boards, shares, significance, ties
+from visprof._lazy import lazily
 from visprof.blocks import Client
 from visprof.intervals import Estimate
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.error_rates import LEVEL
 from visprof.steps.registry import step, variant
+from visprof.steps.user_pairs import N_CLUSTERS, GrowingCounts, nearest_of_boards
+from visprof.vocabulary import VisualVocabulary
+
+with lazily():
+    from visprof.logodds import logits_and_variances
 
 __all__ = [
-    "PairTests", "no_sessions", "no_times", "pair_tests", "pin_sessions", "significance_numbers",
+    "PairTests", "SideBySide", "no_sessions", "no_times", "pair_tests", "pin_sessions",
+    "side_by_side", "significance_numbers",
 ]  # fmt: skip
+
+N_SHOWN = 4  # pictures of a cluster
 
 
 @step
@@ -133,3 +142,57 @@ def significance_numbers(pair_tests: PairTests, threshold: float) -> dict[str, E
         bound = significance.true_discoveries(p_values, LEVEL) / len(pairs)
         numbers[f"pairs.distance.{name}"] = Estimate(bound)
     return {key: number.of(len(pairs), unit) for key, number in numbers.items()}
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Any two users, as a page can show them.
+
+    Counts of each user, (n, k), and of the background, (k,), of the first seed; p-values of the
+    test of the distance, (n, n), NaN where a pair was not tested; and by cluster the background's
+    pictures nearest its centre, none where no pair differs most in it.
+    """
+
+    users: np.ndarray
+    counts: np.ndarray
+    background: np.ndarray
+    p_values: np.ndarray
+    images: list[list[str]]
+
+
+@step
+def side_by_side(
+    growing_counts: GrowingCounts,
+    pair_tests: PairTests,
+    board_split: BoardSplit,
+    pin_embedding: PinArrays,
+    visual_vocabulary: VisualVocabulary,
+    alpha: float,
+    variance: str,
+) -> SideBySide:
+    """The users of `growing_counts`, in pairs: what they differ in, and whether they do."""
+    users, y, g = (
+        growing_counts.users,
+        growing_counts.counts["users"][-1],
+        growing_counts.background,
+    )
+    place = np.full(len(pair_tests.sessions_per_user), -1)
+    place[np.searchsorted(np.unique(board_split.analysed["board"]), users)] = np.arange(len(users))
+    i, j = place[pair_tests.pairs].T
+    both = (i >= 0) & (j >= 0)
+    p = np.full((len(users), len(users)), np.nan)
+    p[i[both], j[both]] = p[j[both], i[both]] = pair_tests.by_distance.p[both]
+    logit, spread = logits_and_variances(y, g, alpha, variance)
+    first: set[int] = set()
+    for user in range(len(users)):
+        z = np.abs(logit[user] - logit) / np.sqrt(spread[user] + spread)
+        others = np.delete(z, user, axis=0)
+        first |= set(np.argsort(-others, axis=1, kind="stable")[:, :N_CLUSTERS].ravel().tolist())
+    boards, images = board_split.background["board"].to_numpy(), board_split.background["image"]
+    examples = [
+        images.iloc[nearest_of_boards(pin_embedding.background, boards, centre)[:N_SHOWN]].to_list()
+        if cluster in first
+        else []
+        for cluster, centre in enumerate(visual_vocabulary.cluster_centers_)
+    ]
+    return SideBySide(users, y, g, p, examples)

@@ -15,13 +15,17 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from sklearn.pipeline import Pipeline
 
 from visprof import boards
-from visprof.embedding import Features
+from visprof._lazy import lazily
+from visprof.feature_store import Features
+from visprof.object_stores import is_url
 from visprof.scene_groups import scene_groups
 from visprof.sources import vectors
 from visprof.steps.data import BoardSplit
 from visprof.steps.pin_parts import as_codes
 from visprof.steps.registry import step, variant
-from visprof.words import words
+
+with lazily():
+    from visprof.words import words
 
 __all__ = [
     "N_WORDS", "PinCategories", "analysed_categories", "folder_categories", "named_categories",
@@ -94,7 +98,10 @@ def folder_categories(
     top = boards.boards_folder(data_folder, boards_folder)
     owners = [*board_split.background["board"], *board_split.analysed["board"]]
     of_pins = zip(board_split.images, owners, strict=True)
-    names = [_folder_below(os.path.relpath(image, top), owner) for image, owner in of_pins]
+    names = [
+        _folder_below(image if is_url(image) else os.path.relpath(image, top), owner)
+        for image, owner in of_pins
+    ]
     if set(names) == {NONE}:
         return None
     return named_categories(names, "folders")

@@ -10,11 +10,15 @@ from numpy.typing import ArrayLike
 from scipy.special import softmax
 from sklearn.pipeline import Pipeline
 
-from visprof import embedding, palette, probes, profiles, text
 from visprof import file_facts as files
+from visprof import palette, probes, profiles
+from visprof._lazy import lazily
 from visprof.sources import vectors
 from visprof.steps.data import BoardSplit, PinArrays, SceneSplit
 from visprof.steps.registry import step, variant
+
+with lazily():
+    from visprof import embedding, text
 
 __all__ = [
     "as_codes", "file_facts", "no_file_facts", "no_palettes", "no_probe", "no_sentence_vectors",

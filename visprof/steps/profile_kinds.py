@@ -7,10 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from visprof import boards, prediction, profiles
+from visprof import boards, profiles
+from visprof._lazy import lazily
 from visprof.blocks import Client
 from visprof.steps.data import BoardSplit
 from visprof.steps.registry import step
+
+with lazily():
+    from visprof import prediction
 
 __all__ = [
     "PROFILES", "ProfileKind", "TrainTestProfiles", "drawn_pins", "mean_profiles", "rank_by",

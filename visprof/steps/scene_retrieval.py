@@ -9,14 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from visprof import bow, embedding, maps, probes, retrieval, scene_table, scenes, siamese
+from visprof import bow, maps, probes, scene_table, scenes
+from visprof._lazy import lazily
 from visprof.intervals import Estimate
 from visprof.scene_table import Readings
 from visprof.shares import wilson_interval
-from visprof.siamese_training import train_last_layer
 from visprof.steps.data import SceneSplit
 from visprof.steps.networks import Network, SiameseTraining, siamese_part
 from visprof.steps.registry import step
+
+with lazily():
+    from visprof import embedding, retrieval, siamese
+    from visprof.siamese_training import train_last_layer
 
 __all__ = [
     "CLAIMED_ORDER", "HeldOutSplit", "SceneScores", "class_mean_ap", "example_queries",

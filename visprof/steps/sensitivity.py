@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from visprof import logodds
+from visprof._lazy import lazily
 from visprof.steps.assignments import clone_as
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.registry import step
 from visprof.steps.user_pairs import counts_and_shuffled, unit_sums
 from visprof.ties import exceeds
 from visprof.vocabulary import VisualVocabulary, assignment_entropy
+
+with lazily():
+    from visprof import logodds
 
 __all__ = ["N_COMPARED", "sensitivity"]
 

@@ -8,22 +8,28 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from visprof import logodds, profiles, shares, significance
+from visprof import profiles, shares, significance
+from visprof._lazy import lazily
 from visprof.blocks import Client
 from visprof.intervals import Estimate, estimate_over_seeds
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.registry import step
 from visprof.vocabulary import VisualVocabulary, match_clusters, nearest_first
 
+with lazily():
+    from visprof import logodds
+
 __all__ = [
-    "PLACES", "PairwiseDifferences", "counts_and_shuffled", "differences_by_seed",
-    "distinguishing_clusters", "independent_rate", "nearest_of_boards", "pair_numbers",
-    "pairwise_differences", "recurring_clusters", "unit_sums",
+    "PLACES", "GrowingCounts", "PairwiseDifferences", "counts_and_shuffled", "differences_by_seed",
+    "distinguishing_clusters", "growing_counts", "independent_rate", "nearest_of_boards",
+    "pair_numbers", "pairwise_differences", "recurring_clusters", "unit_sums",
 ]  # fmt: skip
 
 SAME = 0.5  # least index of Jaccard of a cluster that is found again
 
 N_CLUSTERS, N_EXAMPLES = 3, 6  # shown of a pair, and of a cluster
+
+N_EXPLORED = 60  # users whose counts a page carries
 
 PLACES = {"most": 1.0, "median": 0.5, "little": 0.05}  # of the shown pairs, by quantile of Z
 
@@ -74,11 +80,17 @@ def differences_by_seed(
 
 
 def counts_and_shuffled(
-    assignments: np.ndarray, users: np.ndarray, kind: str, seed: int
+    assignments: np.ndarray,
+    users: np.ndarray,
+    kind: str,
+    seed: int,
+    sessions: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Users, their counts y, "sum" or "unit", and counts of shuffled pins."""
+    """Users, their counts y, "sum" or "unit", and counts of shuffled pins, or whole sessions."""
     names, counts = profiles.user_profiles(assignments, users, counts=True)
-    shuffled = significance.shuffled_counts(assignments, users, random_state=seed)
+    shuffled = significance.shuffled_counts(
+        assignments, users, random_state=seed, sessions=sessions
+    )
     if kind == "unit":
         counts, shuffled = unit_sums(counts), unit_sums(shuffled)
     return names, counts, shuffled
@@ -111,6 +123,59 @@ def pair_numbers(
 def independent_rate(threshold: float, n_clusters: int) -> float:
     """How often Z is above the threshold if all z are standard normal and independent."""
     return float(1 - (1 - 2 * norm.sf(threshold)) ** n_clusters)
+
+
+@dataclass(frozen=True)
+class GrowingCounts:
+    """Counts of users by their first pins, and of the same pins dealt among them.
+
+    `counts` goes by what is compared ("users", "pins dealt" and, where there are sessions,
+    "sessions dealt"), (n_sizes, n_users, k); `background` is that of Eq. 4, (k,).
+    """
+
+    users: np.ndarray
+    sizes: np.ndarray
+    counts: dict[str, np.ndarray]
+    background: np.ndarray
+
+
+@step
+def growing_counts(
+    assignments: PinArrays,
+    board_split: BoardSplit,
+    pin_sessions: np.ndarray | None,
+    user_counts: str,
+    seed: int,
+) -> GrowingCounts:
+    """What Figure 5 is drawn from, by ten numbers of first pins; the last is all that there are.
+
+    Of the first seed, and of so many users, drawn at random, as a page can carry.
+    """
+    pins = board_split.analysed.reset_index(drop=True)
+    chosen = np.random.default_rng(seed).permutation(pins["board"].unique())[:N_EXPLORED]
+    pins = pins[pins["board"].isin(chosen)]
+    place = pins.groupby("board", observed=True).cumcount()  # pins are in the order of time
+    per_user = pins.groupby("board", observed=True).size()
+    steps = np.linspace(0, per_user.min(), 11)[1:].round()
+    sizes = np.unique([*steps[steps > 0], per_user.max()]).astype(int)
+    dealt = {"pins dealt": None}
+    if pin_sessions is not None:
+        dealt["sessions dealt"] = pin_sessions
+    counts: dict[str, list[np.ndarray]] = {name: [] for name in ("users", *dealt)}
+    for size in sizes:
+        rows = pins.index[place < size].to_numpy()
+        boards = pins.loc[rows, "board"].to_numpy()
+        for name, sessions in dealt.items():
+            users, own, shuffled = counts_and_shuffled(
+                assignments.analysed[rows], boards, user_counts, seed,
+                None if sessions is None else sessions[rows],
+            )  # fmt: skip
+            counts[name].append(shuffled)
+        counts["users"].append(own)
+    background = assignments.background.sum(axis=0, dtype=float)
+    return GrowingCounts(
+        users, sizes, {name: np.stack(of) for name, of in counts.items()}, background
+    )
 
 
 @step

@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pandas as pd
 
-from visprof import rank_scores
+from visprof import boards, rank_scores
 from visprof.blocks import Client
+from visprof.digests import digest
 from visprof.intervals import (
     Estimate,
     estimate_over_seeds,
@@ -16,12 +17,13 @@ from visprof.intervals import (
     median_draws,
     resample_counts,
 )
-from visprof.steps.profile_kinds import TrainTestProfiles, rank_profiles
+from visprof.steps.data import BoardSplit, Pins
+from visprof.steps.profile_kinds import TrainTestProfiles, drawn_pins, rank_profiles
 from visprof.steps.registry import step
 
 __all__ = [
     "IN_FIGURE_6", "by_user", "figure_6", "mrr_by_users", "mrr_columns", "mrr_numbers", "mrr_table",
-    "reciprocal_ranks", "slug", "with_most_pins",
+    "rank_counts", "reciprocal_ranks", "slug", "user_values", "with_most_pins",
 ]  # fmt: skip
 
 # the paper's, the mean that they are to beat, and what knows no pixel
@@ -94,6 +96,17 @@ def figure_6(mrr_table: pd.DataFrame) -> pd.DataFrame:
 
 
 @step
+def rank_counts(every_reciprocal_ranks: list[pd.DataFrame]) -> pd.DataFrame:
+    """How often each rank is reached, over users and seeds: all that an MRR depends on.
+
+    Columns profile, n_train, rank, times.
+    """
+    keys = ["profile", "n_train", "rank"]
+    ranks = pd.concat(every_reciprocal_ranks)
+    return ranks.groupby(keys, sort=False).size().reset_index(name="times")
+
+
+@step
 def mrr_numbers(
     every_reciprocal_ranks: list[pd.DataFrame], mrr_table: pd.DataFrame, seed: int
 ) -> dict[str, Estimate]:
@@ -140,6 +153,50 @@ def mrr_numbers(
         for (name, n_train), value in zip(keys, values, strict=True):
             numbers[f"mrr.{slug(name)}.{n_train}.{bound}"] = Estimate(float(value), n=n, unit=unit)
     return numbers
+
+
+@step
+def user_values(
+    every_reciprocal_ranks: list[pd.DataFrame],
+    board_split: BoardSplit,
+    pins: Pins,
+    picture_contents: np.ndarray,
+    n_pins: int,
+    n_test: int,
+    train_sizes: tuple[int, ...],
+    session_rule: str,
+    seed: int,
+) -> pd.DataFrame:
+    """What `mrr_numbers` are means of, user by user (see `visprof.results.users`)."""
+    analysed = board_split.analysed
+    owners = analysed["board"].to_numpy()
+    sessions = boards.sessions(owners, analysed["time"].to_numpy(), session_rule)
+    n_sessions = pd.Series(sessions).groupby(owners).nunique()
+
+    sample = drawn_pins(analysed, n_pins, seed)
+    _, held_out = boards.split_pins(sample, max(train_sizes), n_test)
+    pin = ["board", "image", "time"]
+    contents = pins.readable[pin].assign(content=picture_contents).drop_duplicates(pin)
+    shown = sample.loc[held_out, pin].merge(contents, how="left", on=pin, validate="m:1")
+    told = shown["content"].str.decode("ascii") + " " + shown["time"].astype(str)
+    digests = told.groupby(shown["board"].to_numpy()).agg(lambda texts: digest(*sorted(texts)))
+
+    by_seed = [table.assign(seed=of) for of, table in enumerate(every_reciprocal_ranks, start=1)]
+    values = pd.concat(by_seed, ignore_index=True)
+    return pd.DataFrame(
+        {
+            "profile": values["profile"].map({of: slug(of) for of in values["profile"].unique()}),
+            "n_train": values["n_train"],
+            "seed": values["seed"],
+            "user": values["user"],
+            "sessions": values["user"].map(n_sessions),
+            "held_out": values["user"].map(digests),
+            "rank": values["rank"],
+            "reciprocal_rank": values["reciprocal_rank"],
+            # of the user's own test profile, were it any of those that are ranked
+            "p": values["pessimistic"] / len(n_sessions),
+        }
+    )
 
 
 def _median_ranks(ranks: np.ndarray, seed: int) -> list[Estimate]:

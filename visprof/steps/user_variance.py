@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from visprof import variation
+from visprof._lazy import lazily
 from visprof.intervals import Estimate
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.profile_kinds import PROFILES
 from visprof.steps.registry import step
 from visprof.steps.user_ranking import slug
+
+with lazily():
+    from visprof import variation
 
 __all__ = [
     "FEWEST_USERS", "variance_by_seed", "variance_numbers", "variance_pvalue", "variance_table",

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from visprof._lazy import lazily
 from visprof.intervals import Estimate
-from visprof.logodds import log_odds_z
 from visprof.tables.style import Styler, table
+
+with lazily():
+    from visprof.logodds import log_odds_z
 
 __all__ = ["session_exchanges", "session_tests", "shares_by_rule", "variance_shares"]
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from visprof import figures, sentences
 from visprof.intervals import Estimate
 from visprof.results.verdicts import verdict_above, verdict_of_lead
+from visprof.steps.board_guesses import BoardGuesses
 from visprof.steps.user_ranking import slug
 from visprof.tables.style import Styler, table
 
-__all__ = ["image_verdicts", "profile_scores", "redrawn_mrr"]
+__all__ = ["board_guesses", "image_verdicts", "profile_scores", "redrawn_mrr"]
 
 SCORES = {  # heading: key and format
     "MRR": ("mrr", ".3f"),
@@ -84,3 +86,18 @@ def redrawn_mrr(redrawn: pd.DataFrame) -> Styler:
     named = redrawn.rename(columns={"redrawn": "drawn anew"}).assign(found=found)
     by_profile = named.set_index(["drawn anew", "times", "profile"])["found"].unstack(sort=False)
     return table(by_profile.rename_axis(columns=None).reset_index())
+
+
+def board_guesses(guesses: BoardGuesses) -> figures.HTMLFigure | Styler:
+    """Rounds of guessing to play, or how often the profile is right where there are no pictures.
+
+    Parameters
+    ----------
+    guesses : BoardGuesses
+        The step of this name.
+    """
+    if any(guesses.rounds["images"].iloc[0]):
+        caption = sentences.guessed_boards(guesses)
+        return figures.guess_boards(guesses.rounds, guesses.mrr, guesses.first, caption)
+    scores = {"MRR": f"{guesses.mrr:.3f}", "right at once": f"{guesses.first:.3f}"}
+    return table(pd.DataFrame([{"rounds": f"{guesses.n_rounds:,}", **scores}]))

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from visprof._lazy import lazily
 from visprof.intervals import Estimate
 from visprof.results.verdicts import verdict_above
-from visprof.retrieval import RankingMetrics
 from visprof.steps.scene_retrieval import CLAIMED_ORDER
 from visprof.tables.style import Styler, table
+
+with lazily():
+    from visprof.retrieval import RankingMetrics
 
 __all__ = ["class_scores", "order_steps", "retrieval_curves", "retrieval_scores"]
 

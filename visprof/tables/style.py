@@ -9,6 +9,7 @@ import pandas as pd
 from visprof._extras import needs
 
 with needs("book"):
+    import jinja2  # noqa: F401  # pandas would say of itself that it is missing
     from pandas.io.formats.style import Styler
 
 __all__ = ["table"]
