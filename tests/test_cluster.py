@@ -320,6 +320,7 @@ import os
 from visprof.study import Study
 study = Study.of_page({"preset": "tiny"})
 print(study.engine["workers"], *study.client.run(os.getpid).values(), os.getpid())
+print(*study.client.run(os.getenv, "MALLOC_ARENA_MAX").values())
 print(study.home.name)
 """
     page = chapter(tmp_path, cell(source, "fine"))
@@ -329,7 +330,8 @@ print(study.home.name)
         execute_page(read_page(page), tmp_path / "page.ipynb", root=tmp_path)
         cells = nbformat.read(tmp_path / "page.ipynb", as_version=4).cells
         text = "".join(of.text for one in cells for of in one.get("outputs", []) if "text" in of)
-        *numbers, home = text.split()
+        *numbers, arenas, home = text.split()
+        assert arenas == "1"  # of the worker, in which what is freed is kept
         assert home == Study("tiny").home.name
         processes.extend(map(int, numbers))
         os.kill(processes[1], 0)  # the worker is there

@@ -11,7 +11,7 @@ from typing import Any
 from visprof._extras import needs
 from visprof.blocks import Client
 from visprof.digests import digest
-from visprof.machine import machine_version
+from visprof.machine import MALLOC_SETTINGS, machine_version
 
 __all__ = ["CLUSTER", "client_of_page", "connect", "engine", "machines", "open_cluster"]
 
@@ -144,8 +144,8 @@ def _local_cluster(where: str) -> Iterator[tuple[str, dict[str, str]]]:
 
     before = set(os.environ)
     with (
-        # Dask would set numbers of threads for workers, in the environment of this process, too
-        dask.config.set({"distributed.nanny.pre-spawn-environ": {}}),
+        # in place of Dask's numbers of threads; set in the environment of this process, too
+        dask.config.set({"distributed.nanny.pre-spawn-environ": MALLOC_SETTINGS}),
         LocalCluster(
             n_workers=int(number),
             threads_per_worker=1,

@@ -29,6 +29,7 @@ from visprof.blocks import Client, map_blocks, slices
 from visprof.checks import check_whole
 from visprof.feature_store import Features, FeatureStore, Shard
 from visprof.file_digests import file_digests
+from visprof.machine import keep_freed_memory
 from visprof.object_stores import is_url
 from visprof.pictures import UnreadableError, read_image
 from visprof.scaling import scale_exponent, scaled
@@ -132,6 +133,7 @@ def embed_images(
     if client is not None:  # workers may be at home in other folders
         images = [image if is_url(image) else os.path.abspath(image) for image in images]
         store = FeatureStore(store.folder.absolute())
+    keep_freed_memory()
     backbone = backbone.to(device).eval()
     with store.beginning():
         if precision == "auto":

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from visprof._extras import needs
 from visprof.book.errors import BookError
-from visprof.machine import environment_version
+from visprof.machine import environment_version, keep_freed_memory
 
 with needs("book"):
     from jupyter_client.connect import KernelConnectionInfo
@@ -147,6 +147,7 @@ def serve(path: list[str]) -> None:
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     for module in LIBRARY:
         import_module(module)
+    keep_freed_memory()
     environment_version()  # read from hundreds of files, and told at the foot of every page
     # Threads of a product of matrices wait for each other by spinning: beside another page each
     # product takes several times longer, and alone those of a page are too small to gain.

@@ -5,7 +5,6 @@ Whatever ends it, the same call goes on with the first block that was not drawn.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import os
 import threading
@@ -15,13 +14,13 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import joblib
-import numpy as np
 from tqdm import tqdm
 
 from visprof._lazy import lazily
 from visprof.blocks import Client, map_blocks, slices
 from visprof.digests import digest
 from visprof.files import naming, read_record, write_record
+from visprof.machine import keep_freed_memory
 from visprof.memo import code_version
 from visprof.sources.painters import draw_scene
 
@@ -92,19 +91,9 @@ def write_pictures(
     progress.unlink(missing_ok=True)
 
 
-@functools.cache
-def _keep_freed_memory() -> None:
-    """Let malloc keep what is freed instead of handing frames back to the system one by one.
-
-    glibc does so for blocks smaller than the largest that was freed so far. Otherwise the frames'
-    memory is paged in anew for every picture, a quarter of the time of drawing.
-    """
-    np.empty(2**24, np.uint8)
-
-
 def _write_picture(task: Task) -> None:
     path, scene, style, seed, size = task
-    _keep_freed_memory()
+    keep_freed_memory()  # otherwise a quarter of the time
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # on pictures as small as these a second thread costs more than it gives
     try:
