@@ -26,6 +26,7 @@ from visprof.files import (
     write_record,
 )
 from visprof.reach import Package
+from visprof.trace import waiting
 
 __all__ = [
     "SOURCES", "InUseError", "code_version", "fingerprint", "imported_names", "is_there", "keep",
@@ -203,9 +204,12 @@ def keep(folder: Path, compute: Callable[[], Any], waits: bool = True) -> Any:
 def _locked(path: Path, waits: bool) -> Iterator[None]:
     lock = FileLock(path)
     try:
-        lock.acquire(blocking=waits)
+        lock.acquire(blocking=False)
     except Timeout as error:
-        raise InUseError(f"{path} is locked") from error
+        if not waits:
+            raise InUseError(f"{path} is locked") from error
+        with waiting(path.parent.parent.name):  # the step, whose values lie in its folder
+            lock.acquire()
     try:
         yield
     finally:

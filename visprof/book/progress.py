@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from visprof.trace import noted_computation
+from visprof.trace import noted_computation, noted_wait
 
 __all__ = ["Progress", "time_table"]
 
@@ -135,6 +135,9 @@ class _Page:
 
     def computed(self) -> str:
         now = time.time()
+        if (wait := noted_wait(self.trace)) is not None:
+            what, since = wait
+            return f"waiting for {what} ({now - since:.0f} s; the page {now - self.start:.0f} s)"
         if (computed := noted_computation(self.trace)) is None:
             return f"running its cells ({now - self.start:.0f} s)"
         what, since = computed
