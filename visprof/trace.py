@@ -87,9 +87,17 @@ def computing(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def waiting(what: str) -> Iterator[None]:
-    """Write down that what another process computes is waited for, until the block ends."""
-    _append({"waits for": what, "since": time.time()})
+def waiting(what: str, since: float) -> Iterator[None]:
+    """Write down that what another process computes is waited for, until the block ends.
+
+    Parameters
+    ----------
+    what : str
+        For whoever waits, such as the name of a step.
+    since : float
+        Since when (seconds, as of `time.time`), which may be before the block.
+    """
+    _append({"waits for": what, "since": since})
     start = time.perf_counter()
     try:
         yield
@@ -139,9 +147,9 @@ def noted_wait(trace: Path) -> tuple[str, float] | None:
     Examples
     --------
     >>> from pathlib import Path
-    >>> with tracing(Path("page.trace")), waiting("pin_features"):
-    ...     noted_wait(Path("page.trace"))[0]
-    'pin_features'
+    >>> with tracing(Path("page.trace")), waiting("pin_features", since=0.0):
+    ...     noted_wait(Path("page.trace"))
+    ('pin_features', 0.0)
     >>> noted_wait(Path("page.trace")) is None
     True
     """

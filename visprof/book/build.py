@@ -14,7 +14,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from visprof.book.inputs import changed_inputs, page_inputs
 from visprof.book.kept import KeptPage
 from visprof.book.page import Page, read_book
 from visprof.book.parameters import check_parameters
-from visprof.book.progress import LOOK, Progress, time_table
+from visprof.book.progress import Progress, time_table
 from visprof.book.render import render_book
 from visprof.book.workers import workers
 from visprof.checks import check_whole
@@ -38,7 +38,7 @@ from visprof.markdown import as_markdown
 from visprof.parameters import Parameters, given_parameters, preset_parameters
 from visprof.results.ledger import Ledger
 from visprof.results.users import users_file
-from visprof.trace import FILES, noted_inputs, noted_times, noted_wait, tracing
+from visprof.trace import FILES, noted_inputs, noted_times, tracing
 
 __all__ = ["build_book", "make_ledger", "study_note"]
 
@@ -73,9 +73,8 @@ def build_book(
         ``out/preset/html``, and what chapters write into the file named by their parameter
         ``ledger`` to ``out/results/preset.json``, with the values of users beside it.
     jobs : int
-        Pages that are executed at a time, besides those that wait for what others compute. A
-        program that asks for more than one must be one that other processes can import
-        (``if __name__ == "__main__":``, see `multiprocessing`).
+        Pages that are executed at a time. A program that asks for more than one must be one that
+        other processes can import (``if __name__ == "__main__":``, see `multiprocessing`).
 
     Returns
     -------
@@ -200,11 +199,9 @@ class _Plan:
         steps, total = defaultdict[str, float](float), 0.0
         note = self._note(progress) if any(one.page.has_study for one in due) else ""
         waiting, running = iter(due), {}
-        at_once = 1 if jobs == 1 else 2 * jobs  # of which some wait for what others compute
-        with workers(min(at_once, len(due))) as pool:
+        with workers(min(jobs, len(due))) as pool:
             while True:
-                room = min(jobs - self._n_busy(running), at_once - len(running))
-                for one in itertools.islice(waiting, max(0, room)):
+                for one in itertools.islice(waiting, jobs - len(running)):
                     page, kept = one.page, self.kept[one.page]
                     kept.forget()
                     progress.begin(one.head, kept.trace)
@@ -213,7 +210,7 @@ class _Plan:
                     running[pool.submit(_execute_kept, *given)] = one, time.perf_counter()
                 if not running:
                     return steps, total
-                for future in wait(running, LOOK, return_when=FIRST_COMPLETED).done:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
                     one, start = running.pop(future)
                     future.result()
                     kept, took = self.kept[one.page], time.perf_counter() - start
@@ -222,11 +219,6 @@ class _Plan:
                         steps[step] += seconds
                     kept.keep(one.reasons, one.inputs | noted_inputs(kept.trace))
                     progress.end(one.head, f"executed for {_listed(one.reasons)}, {took:.1f} s")
-
-    def _n_busy(self, running: Mapping[Future[None], tuple[_Due, float]]) -> int:
-        """Pages that do not wait: one that does leaves its place to another."""
-        pages = (one.page for one, _ in running.values())
-        return sum(noted_wait(self.kept[page].trace) is None for page in pages)
 
     def _note(self, progress: Progress) -> str:
         """What differs from the preset; tells of too little data before any page runs."""
