@@ -47,12 +47,12 @@ def hybrid_embedding(
             f"{blocks[1].shape}"
         )
     blocks = [
-        check_array(block, dtype=np.float64, input_name=name)
+        check_array(block, dtype=[np.float64, np.float32], input_name=name)
         for block, name in zip(blocks, ("outputs", "siamese"), strict=True)
     ]
     if scale_blocks:
-        blocks = [_of_unit_spread(block) for block in blocks]
-    return np.concatenate(blocks, axis=1)
+        blocks = [_of_unit_spread(np.float64(block)) for block in blocks]
+    return np.concatenate(blocks, axis=1, dtype=np.float64)
 
 
 def _of_unit_spread(block: np.ndarray) -> np.ndarray:
