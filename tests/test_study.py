@@ -256,6 +256,23 @@ def test_while_another_process_computes_a_value_what_it_needs_is_computed(tmp_pa
     assert trace.WAITING in trace.noted_times(tmp_path / "trace")
 
 
+def test_a_start_that_another_process_computes_is_left_to_it_and_the_next_is_taken(tmp_path):
+    expected = Study("tiny", home=tmp_path / "other", drawn=False, n_seeds=3)["pair_numbers"]
+    study = Study("tiny", home=tmp_path / "home", drawn=False, n_seeds=3)
+    at = "pair_numbers", study.starts[0]
+    begun = study._folder("visual_vocabulary", study.starts[1])
+    begun.mkdir(parents=True)
+    with ThreadPoolExecutor(1) as pool, FileLock(begun / "lock") as lock:
+        value = pool.submit(study.__getitem__, at[0])
+        until = time.monotonic() + 60
+        while len(due := study._due(*at, set())) > 4 and time.monotonic() < until:
+            time.sleep(0.01)
+        steps = ("visual_vocabulary", "assignments", "pairwise_differences")
+        assert due == [*((step, study.starts[1]) for step in steps), at]
+        lock.release()
+        assert value.result(timeout=60) == expected
+
+
 @pytest.mark.slow
 def test_same_seed_gives_the_same_numbers_in_another_home(tiny, tmp_path):
     again = Study("tiny", home=tmp_path)

@@ -204,6 +204,12 @@ def arithmetic(device: str | torch.device, precision: str) -> Iterator[None]:
     ------
     ValueError
         If the precision has another name.
+
+    Examples
+    --------
+    >>> with arithmetic("cpu", "fp32"):
+    ...     torch.get_float32_matmul_precision()
+    'highest'
     """
     if precision not in ("fp32", "bf16"):
         raise ValueError(f"precision must be 'fp32' or 'bf16' here, not {precision!r}")

@@ -350,10 +350,25 @@ class Study:
         return value
 
     def _every_value(self, name: str) -> list[Any]:
-        """Value of a step by start; with a cluster, each start's is computed by a worker."""
+        """Value of a step by start; with a cluster, each start's is computed by a worker.
+
+        What another process computes of a start is left to it, and the next start taken first.
+        """
         if self.client is not None:
             self._keep_starts(name)
-        return [self._value(name, start) for start in self.starts]
+        found: dict[int, Any] = {}
+        while left := [start for start in self.starts if start not in found]:
+            if self._waits:
+                self._waits = False
+                try:
+                    for start in left:
+                        with contextlib.suppress(memo.InUseError):
+                            found[start] = self._value(name, start)
+                finally:
+                    self._waits = True
+            if left := [start for start in left if start not in found]:
+                found[left[0]] = self._value(name, left[0])
+        return [found[start] for start in self.starts]
 
     def _keep_starts(self, name: str) -> None:
         """Let workers compute what is not kept yet of a step's values, one start each."""
