@@ -25,27 +25,58 @@ help:  ## list these targets
 	@echo
 	@echo 'variables of book and verify: PRESET=$(PRESET) DATA=folder PARAMS="name=value name=value"; of serve: PRESET PORT'
 
-install: $(VENV)/.installed  ## make .venv with the tested versions of everything
+install: $(VENV)/.installed  ## make .venv with the tested versions of everything, tests too
 
-# The stamp is newer than what it was made from only if pip has succeeded.
+# Stamps are newer than what they were made from only if the installation has succeeded.
 $(VENV)/.installed: pyproject.toml constraints.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing visprof and its tested dependencies into $(VENV) (a few minutes the first time)"
-	@$(BIN)/python -m pip install --quiet --quiet --no-compile --disable-pip-version-check \
-	    --constraint constraints.txt --editable '.[all,test]'
-	@$(BIN)/python -m pip check --disable-pip-version-check
+	@$(call bring,all$(COMMA)test)
+	@touch $(VENV)/.for-book $@
+
+# without what tests, and a cluster, need
+$(VENV)/.for-book: pyproject.toml constraints.txt
+	@$(call bring,nets$(COMMA)book$(COMMA)collect$(COMMA)heif)
 	@touch $@
 
-book: install  ## execute every chapter and build _build/PRESET/html
+COMMA := ,
+WHAT = --constraint constraints.txt --editable '.[$(1)]'
+
+# Into .venv, what these extras need.  uv is faster, and takes the build of PyTorch without CUDA
+# where there is no GPU; but what pip was told of indexes it does not know: where it fails, pip does
+# it.  pip says what it downloads, of which only what is large is shown, and the sum.
+define bring
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || exit 1; \
+	echo 'installing visprof[$(1)], with the tested versions of what it needs, into $(VENV)'; \
+	if ! { command -v uv > /dev/null && \
+	    uv pip install --python $(BIN)/python --torch-backend auto $(call WHAT,$(1)); }; then \
+	    rm -f $(VENV)/.failed; \
+	    { $(BIN)/python -m pip install --no-compile --disable-pip-version-check --progress-bar off \
+	        $(call WHAT,$(1)) || touch $(VENV)/.failed; } | awk "$$DOWNLOADS"; \
+	    ! rm $(VENV)/.failed 2> /dev/null || exit 1; \
+	fi; \
+	$(BIN)/python -m pip check --disable-pip-version-check && du -sm $(VENV) | \
+	    awk '{ print "$(VENV) takes " $$1 " MB of disk" }'
+endef
+
+define DOWNLOADS
+/^ *(Downloading|Using cached) .*[.](whl|gz) [(]/ {
+    size = substr($$(NF - 1), 2) * ($$NF ~ /GB/ ? 1000 : $$NF ~ /kB/ ? 0.001 : 1)
+    files += 1; all += size
+    if (size >= 20) { printf "  %5.0f MB  %s\n", size, $$(NF - 2); fflush() }
+}
+END { if (files) printf "  %5.0f MB in %d packages\n", all, files }
+endef
+export DOWNLOADS
+
+book: $(VENV)/.for-book  ## execute every chapter and build _build/PRESET/html
 	@$(BIN)/visprof build --preset '$(PRESET)' --data '$(DATA)' $(foreach p,$(PARAMS),-p '$(p)')
 
-run: install  ## execute one chapter, CHAPTER, with PARAMS, into a folder of _build/runs
+run: $(VENV)/.for-book  ## execute one chapter, CHAPTER, with PARAMS, into a folder of _build/runs
 	@$(BIN)/visprof run '$(CHAPTER)' --preset '$(PRESET)' $(if $(DATA),--data '$(DATA)') $(foreach p,$(PARAMS),-p '$(p)')
 
-pdf: install  ## print the built book into _build/PRESET/book.pdf (needs Chromium)
+pdf: $(VENV)/.for-book  ## print the built book into _build/PRESET/book.pdf (needs Chromium)
 	@$(BIN)/visprof pdf --preset '$(PRESET)'
 
-serve: install  ## show the built book at http://localhost:PORT
+serve: $(VENV)/.for-book  ## show the built book at http://localhost:PORT
 	@$(BIN)/visprof serve --preset '$(PRESET)' --port '$(PORT)'
 
 # A process a core; but each imports all libraries (a gigabyte), so that more than four do not pay.
@@ -67,10 +98,10 @@ lock: install  ## write the versions that .venv holds into constraints.txt
 	@$(BIN)/python -m pip freeze --all --exclude-editable --exclude pip | sed -E 's/\+[a-z0-9.]+$$//' >> constraints.new
 	@mv constraints.new constraints.txt
 
-results: install  ## publish the ledgers of the demo, boards and travel books, each of one commit, in results/
+results: $(VENV)/.for-book  ## publish the ledgers of the demo, boards and travel books, each of one commit, in results/
 	@$(BIN)/visprof publish demo boards travel
 
-verify: install  ## make the published numbers of PRESET again (with DATA), and compare
+verify: $(VENV)/.for-book  ## make the published numbers of PRESET again (with DATA), and compare
 	@$(BIN)/visprof verify --preset '$(PRESET)' --data '$(DATA)'
 
 clean:  ## remove what make book made (memoised steps too); .venv stays

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 
@@ -49,7 +47,7 @@ def random_parts(seed=0):
         "pin_embedding": split.arrays(rng.normal(size=(n_all, 6))),
         "whitened": split.arrays(rng.normal(size=(n_all, 3))),
         "within_class": rng.normal(size=(n, 6)),
-        "pin_features": SimpleNamespace(outputs=rng.normal(size=(n_all, 3))),
+        "label_shares": rng.dirichlet(np.ones(3), n),
         "probe_histogram": rng.dirichlet(np.ones(4), n),
         "word_bags": {
             "words": rng.dirichlet(np.ones(4), n),
@@ -63,12 +61,17 @@ def random_parts(seed=0):
 
 
 NOT_WITHOUT_PICTURES = (
-    "text_assignments", "pin_features", "probe_histogram", "word_bags", "palettes", "file_facts",
+    "text_assignments", "label_shares", "probe_histogram", "word_bags", "palettes", "file_facts",
     "sentence_vectors",
 )  # fmt: skip
+
+
+def pin_parts_of(parts):
+    """What profiles are means of, of these values."""
+    return pin_parts(**{name: part for name, part in parts.items() if name != "board_split"})
 
 
 def profiles_of(parts, **changes):
     """Profiles of the parts' users by their first and by their last pins."""
     split = {**SPLIT, "seed": 3, **changes}
-    return train_test_profiles(pin_parts(**parts), parts["board_split"], **split)
+    return train_test_profiles(pin_parts_of(parts), parts["board_split"], **split)

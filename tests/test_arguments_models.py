@@ -27,8 +27,8 @@ from visprof import (
     datasheet,
     dirichlet,
     duplicates,
-    embedding,
     hierarchy,
+    hybrid,
     intervals,
     palette,
     pins_saved,
@@ -389,7 +389,7 @@ CASES = {
         boards.sample_pins, {"pins": PINS, "n": 3}, counts=("n",), tables={"pins": "board"}
     ),
     "hybrid_embedding": Case(
-        embedding.hybrid_embedding, {"outputs": SHARES, "siamese": SHARES**2, "scale_blocks": True},
+        hybrid.hybrid_embedding, {"outputs": SHARES, "siamese": SHARES**2, "scale_blocks": True},
         floats=("outputs", "siamese"),
     ),
     "simulate_embeddings": Case(

@@ -85,6 +85,22 @@ def test_a_step_that_takes_long_is_named(soon, tmp_path):
     assert threading.enumerate() == threads  # nobody is left who would tell more
 
 
+def test_what_is_waited_for_is_named_unless_something_is_computed_meanwhile(soon, tmp_path):
+    stream, note = io.StringIO(), tmp_path / "trace"
+    with (
+        trace.tracing(note),
+        Progress(stream) as told,
+        trace.waiting("pin_features", time.time() - 7),
+    ):
+        told.begin("page.md", note)
+        wait_for(stream, "\n")
+        with trace.computing("ranks, seed 2 of 10"):
+            wait_for(stream, "computing ranks, seed 2 of 10")
+    assert re.match(
+        r"page.md: waiting for pin_features \([7-9]\d* s; the page 0 s\)\n", stream.getvalue()
+    )
+
+
 def test_where_no_step_is_computed_the_cells_are_named(soon, tmp_path):
     stream = io.StringIO()
     with Progress(stream) as told:

@@ -262,7 +262,7 @@ def test_a_worker_waits_for_nobody(tmp_path):
     given = "visual_vocabulary", Path.cwd(), start
     with FileLock(folder / "lock"):
         study._keep_start(Study("tiny", home=tmp_path, drawn=False, n_seeds=2), *given)
-    assert "visual_vocabulary" in one._due("visual_vocabulary", start, set())
+    assert ("visual_vocabulary", start) in one._due("visual_vocabulary", start, set())
     study._keep_start(Study("tiny", home=tmp_path, drawn=False, n_seeds=2), *given)
     assert one._due("visual_vocabulary", start, set()) == []
 

@@ -17,7 +17,10 @@ from scipy.special import digamma
 
 from visprof.dirichlet import (
     WEAKEST,
+    _Counts,
     _digamma_rise,
+    _log_likelihoods,
+    _log_probability,
     count_chances,
     expected_log_probability,
     fit_dirichlet_multinomial,
@@ -244,7 +247,7 @@ def test_what_has_no_chances_is_refused(arguments, message):
 def test_the_rise_of_digamma_is_a_sum_over_pins(alpha, count):
     """Exactly, also where two values of digamma are nearly equal."""
     expected = math.fsum(1 / (Fraction(alpha) + i) for i in range(count))
-    found = _digamma_rise(alpha, np.array([float(count)]))[0]
+    found = _digamma_rise(np.array([alpha]), np.array([float(count)]))[0]
     assert found == pytest.approx(expected, rel=1e-14, abs=0)
 
 
@@ -252,3 +255,23 @@ def test_the_rise_of_digamma_is_a_sum_over_pins(alpha, count):
 def test_the_rise_of_digamma_is_that_of_scipy_for_tempered_pins(alpha, count):
     found = _digamma_rise(np.array([alpha]), np.array([count]))
     np.testing.assert_allclose(found, digamma(alpha + count) - digamma(alpha), rtol=1e-12)
+
+
+def test_counts_that_are_equal_are_worked_out_once():
+    counts = _Counts.of(np.array([[3.0, 0.0], [3.0, 3.0], [0.0, 0.5]]))
+    assert len(counts.values) == 5  # 0 and 3 of the first item; 0, 0.5 and 3 of the second
+    alpha = np.array([0.3, 2.0])
+    expected = digamma(alpha + counts.values[counts.places]) - digamma(alpha)
+    np.testing.assert_array_equal(counts.gained(digamma, alpha), expected)
+    np.testing.assert_allclose(counts.digamma_rise(alpha), expected, rtol=1e-12)
+    np.testing.assert_array_equal(counts.totals.values[counts.totals.places], [[3], [6], [0.5]])
+
+
+@given(st.integers(0, 2**16), st.booleans())
+def test_counts_worked_out_once_give_the_likelihood_to_the_last_bit(seed, by_columns):
+    rng = np.random.default_rng(seed)
+    users = rng.integers(0, 4, (9, 3)) * rng.choice([1.0, 0.7], (9, 1))
+    users = np.asfortranarray(users) if by_columns else users
+    alpha = rng.gamma(1, size=3)
+    found = _log_likelihoods(_Counts.of(users), alpha)
+    np.testing.assert_array_equal(found, _log_probability(users, alpha))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -86,6 +88,39 @@ def test_the_extra_that_all_leaves_out_brings_the_networks_and_is_bounded():
     assert str(encoder.specifier) == "==0.1.0"  # the weights, which decide the numbers
     for requirement in others:
         assert {of.operator for of in requirement.specifier} == {">=", "<"}
+
+
+def test_the_book_is_installed_without_what_only_tests_and_a_cluster_need():
+    recipe = subprocess.run(
+        ["make", "--dry-run", "--always-make", "book"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    asked = set(re.findall(r"--constraint constraints\.txt --editable '\.\[([\w,]+)\]'", recipe))
+    assert asked == {"nets,book,collect,heif"}  # by uv, and by pip
+    (whole,) = EXTRAS["all"]
+    assert whole.extras == {*["nets", "book", "collect", "heif"], "cluster"}
+
+
+def test_the_installation_tells_what_is_large_and_the_sum():
+    said = """\
+Collecting torch
+  Downloading torch-2.6.0-cp311-cp311-manylinux1_x86_64.whl.metadata (28 kB)
+  Downloading torch-2.6.0-cp311-cp311-manylinux1_x86_64.whl (1.2 GB)
+  Using cached numpy-2.0-cp311-cp311-manylinux1_x86_64.whl (19.7 MB)
+Downloading scipy-1.15.0-cp311-cp311-manylinux1_x86_64.whl (40.7 MB)
+Downloading peewee-3.17.tar.gz (300 kB)
+"""
+    told = subprocess.run(
+        ["make", "--no-print-directory", "--file=-", "tell"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+        input='include Makefile\ntell:\n\t@printf %s "$$SAID" | awk "$$DOWNLOADS"\n',
+        env=os.environ | {"SAID": said},
+    ).stdout  # fmt: skip
+    assert told.splitlines() == [
+        "   1200 MB  torch-2.6.0-cp311-cp311-manylinux1_x86_64.whl",
+        "     41 MB  scipy-1.15.0-cp311-cp311-manylinux1_x86_64.whl",
+        "   1261 MB in 4 packages",
+    ]
 
 
 def test_environment_yml_only_refers_to_the_other_files():

@@ -7,14 +7,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pin_tables import N_PINS, N_USERS, SPLIT, random_parts, table
+from pin_tables import N_PINS, N_USERS, SPLIT, pin_parts_of, random_parts, table
 
 from visprof import boards
 from visprof.held_out import session_halves
 from visprof.prediction import reciprocal_ranks
 from visprof.steps import lifetime
 from visprof.steps.data import BoardSplit
-from visprof.steps.pin_parts import pin_parts
 
 
 def plain_halves(users, sessions, order):
@@ -130,7 +129,7 @@ def test_preference_is_that_of_plain_loops_among_matched_pictures():
     split = parts["board_split"]
     times = np.random.default_rng(1).integers(0, 90, (N_USERS, N_PINS)) * 24
     split = BoardSplit(split.background, table(N_USERS, N_PINS, np.sort(times)), split.funnel)
-    of_pins = pin_parts(**{**parts, "board_split": split})
+    of_pins = pin_parts_of(parts)
     found = lifetime.preference(
         of_pins, parts["file_facts"], split, **SPLIT, distance="euclidean", seed=3
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from pin_tables import N_BACKGROUND, NOT_WITHOUT_PICTURES, random_parts
+from pin_tables import N_BACKGROUND, NOT_WITHOUT_PICTURES, pin_parts_of, random_parts
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -20,9 +20,9 @@ from visprof.sources.vectors import simulate_embeddings
 from visprof.steps.data import BoardSplit, SceneSplit
 from visprof.steps.pin_parts import (
     file_facts,
+    label_shares,
     no_sentence_vectors,
     pin_classes,
-    pin_parts,
     pin_truth,
     probe_histogram,
     scene_probe,
@@ -41,20 +41,26 @@ def parts():
 
 
 def test_each_part_is_of_the_analysed_pins(parts):
-    found = pin_parts(**parts)
-    outputs = parts["pin_features"].outputs
-    shares = np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(found["labels"], shares[N_BACKGROUND:])
+    found = pin_parts_of(parts)
     for part, name in (
         ("image", "assignments"), ("text", "text_assignments"), ("embedding", "pin_embedding"),
         ("whitened", "whitened"), ("facts", "file_facts"),
     ):  # fmt: skip
         np.testing.assert_array_equal(found[part], parts[name].analysed)
     for part, name in (("palette", "palettes"), ("probe", "probe_histogram"),
-                       ("within class", "within_class")):  # fmt: skip
+                       ("within class", "within_class"), ("labels", "label_shares")):  # fmt: skip
         np.testing.assert_array_equal(found[part], parts[name])
     assert found["words"] is parts["word_bags"]["words"]
     assert found["sentences"] is parts["sentence_vectors"]
+
+
+def test_shares_of_labels_are_the_softmax_of_outputs(parts):
+    split = parts["board_split"]
+    outputs = np.random.default_rng(1).normal(size=(len(split.images), 3))
+    found = label_shares(SimpleNamespace(outputs=outputs), split)
+    shares = np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found, shares[N_BACKGROUND:])
+    assert label_shares(None, split) is None
 
 
 @pytest.mark.parametrize(
@@ -69,12 +75,12 @@ def test_facts_are_regressed_out_by_a_fit_to_the_background(parts, part, name):
     facts, values = parts["file_facts"], parts[name]
     fit = LinearRegression().fit(facts.background, values.background)
     expected = values.analysed - fit.predict(facts.analysed)
-    np.testing.assert_allclose(pin_parts(**parts)[part], expected, atol=1e-12)
+    np.testing.assert_allclose(pin_parts_of(parts)[part], expected, atol=1e-12)
 
 
 def test_what_the_data_do_not_give_is_no_part(parts):
     parts |= dict.fromkeys(NOT_WITHOUT_PICTURES)
-    assert list(pin_parts(**parts)) == ["image", "embedding", "whitened", "within class"]
+    assert list(pin_parts_of(parts)) == ["image", "embedding", "whitened", "within class"]
 
 
 def test_facts_are_of_the_files_of_all_pins_the_backgrounds_first(tmp_path):
@@ -150,8 +156,8 @@ def test_sentences_are_encoded_only_where_the_study_asks():
 
 
 def test_without_sentences_no_other_part_changes(parts):
-    there = pin_parts(**parts)
-    without = pin_parts(**parts | {"sentence_vectors": None})
+    there = pin_parts_of(parts)
+    without = pin_parts_of(parts | {"sentence_vectors": None})
     assert there.keys() - without.keys() == {"sentences"}
     for part, values in without.items():
         np.testing.assert_array_equal(values, there[part])

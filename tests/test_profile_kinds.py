@@ -6,10 +6,9 @@ from itertools import groupby
 
 import numpy as np
 import pytest
-from pin_tables import N_USERS, NOT_WITHOUT_PICTURES, profiles_of, random_parts
+from pin_tables import N_USERS, NOT_WITHOUT_PICTURES, pin_parts_of, profiles_of, random_parts
 
 from visprof import boards
-from visprof.steps.pin_parts import pin_parts
 from visprof.steps.profile_kinds import PROFILES
 
 
@@ -25,7 +24,7 @@ def profiles(parts):
 
 def test_profiles_are_means_of_the_first_and_last_sampled_pins(parts, profiles):
     rows = boards.sample_pins(parts["board_split"].analysed, 10, random_state=3).reshape(-1, 10)
-    by_part = pin_parts(**parts)
+    by_part = pin_parts_of(parts)
     assert set(profiles.test) == set(by_part)
     assert profiles.users.tolist() == [f"user-{i:02d}" for i in range(N_USERS)]
     for part, features in by_part.items():

@@ -8,11 +8,15 @@ import json
 import logging
 import re
 import shutil
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from visprof import (
@@ -220,6 +224,53 @@ def test_what_is_computed_is_told_to_whoever_waits_for_the_page(tmp_path):
     told = [note["computing"] for note in notes if "computing" in note]
     assert told[1::2] == [None] * (len(told) // 2)  # each ends before the next begins
     assert {"pins", "visual_vocabulary, seed 1 of 2", "visual_vocabulary, seed 2 of 2"} <= {*told}
+
+
+def test_while_another_process_computes_a_value_what_it_needs_is_computed(tmp_path, monkeypatch):
+    monkeypatch.setattr("visprof.study.PATIENCE", 0.02)
+    expected = Study("tiny", home=tmp_path / "other", drawn=False, n_seeds=2)["pair_numbers"]
+    study = Study("tiny", home=tmp_path / "home", drawn=False, n_seeds=2)
+    at = "pair_numbers", study.starts[0]
+    due = study._due(*at, set())
+    assert {("visual_vocabulary", start) for start in study.starts} < {*due}
+    begun = due[-2]  # by a third process
+    locks = [FileLock(study._folder(*of) / "lock") for of in (at, begun)]
+    for lock in locks:
+        Path(lock.lock_file).parent.mkdir(parents=True)
+    with trace.tracing(tmp_path / "trace"), ThreadPoolExecutor(1) as pool, locks[0], locks[1]:
+        value = pool.submit(study.__getitem__, at[0])
+        until = time.monotonic() + 60
+        while study._due(*at, set()) != [begun, at] and time.monotonic() < until:
+            time.sleep(0.01)
+        assert study._due(*at, set()) == [begun, at]
+        while trace.noted_wait(tmp_path / "trace") is None and time.monotonic() < until:
+            time.sleep(0.01)
+        assert trace.noted_wait(tmp_path / "trace")[0] == at[0]
+        locks[1].release()
+        while study._due(*at, set()) != [at] and time.monotonic() < until:
+            time.sleep(0.01)
+        assert not value.done()
+        locks[0].release()
+        assert value.result(timeout=60) == expected
+    assert trace.noted_wait(tmp_path / "trace") is None
+    assert trace.WAITING in trace.noted_times(tmp_path / "trace")
+
+
+def test_a_start_that_another_process_computes_is_left_to_it_and_the_next_is_taken(tmp_path):
+    expected = Study("tiny", home=tmp_path / "other", drawn=False, n_seeds=3)["pair_numbers"]
+    study = Study("tiny", home=tmp_path / "home", drawn=False, n_seeds=3)
+    at = "pair_numbers", study.starts[0]
+    begun = study._folder("visual_vocabulary", study.starts[1])
+    begun.mkdir(parents=True)
+    with ThreadPoolExecutor(1) as pool, FileLock(begun / "lock") as lock:
+        value = pool.submit(study.__getitem__, at[0])
+        until = time.monotonic() + 60
+        while len(due := study._due(*at, set())) > 4 and time.monotonic() < until:
+            time.sleep(0.01)
+        steps = ("visual_vocabulary", "assignments", "pairwise_differences")
+        assert due == [*((step, study.starts[1]) for step in steps), at]
+        lock.release()
+        assert value.result(timeout=60) == expected
 
 
 @pytest.mark.slow

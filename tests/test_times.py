@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from pin_tables import SPLIT, profiles_of, random_parts, split_of, table
+from pin_tables import SPLIT, pin_parts_of, profiles_of, random_parts, split_of, table
 
 from visprof import boards
 from visprof.intervals import mean_over_seeds
 from visprof.prediction import reciprocal_ranks
 from visprof.steps import times
 from visprof.steps.data import BoardSplit
-from visprof.steps.pin_parts import pin_parts
 from visprof.steps.user_ranking import reciprocal_ranks as ranks_of
 
 
@@ -24,7 +23,7 @@ def parts():
 def recency_of(parts, n_repeats=2, **changes):
     split = {**SPLIT, "seed": 3, "distance": "euclidean", **changes}
     return times.recency_ranks(
-        pin_parts(**parts), parts["board_split"], n_repeats=n_repeats, **split
+        pin_parts_of(parts), parts["board_split"], n_repeats=n_repeats, **split
     )
 
 

@@ -1,4 +1,4 @@
-"""Embedding of many pictures into a store on disk, and the hybrid embedding (Section V-A).
+"""Embedding of many pictures into a store on disk.
 
 A picture seen before is not embedded again, whatever list it comes in and wherever it lies; and one
 that has not changed since is not even opened.
@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
-from sklearn.utils import check_array
 from tqdm import tqdm
 
 from visprof._extras import needs
@@ -32,15 +30,12 @@ from visprof.file_digests import file_digests
 from visprof.machine import keep_freed_memory
 from visprof.object_stores import is_url
 from visprof.pictures import UnreadableError, read_image
-from visprof.scaling import scale_exponent, scaled
 
 with needs("nets"):
     import torch
     from torch import Tensor
 
-__all__ = [
-    "PRECISIONS", "arithmetic", "embed_images", "faster_precision", "hybrid_embedding",
-]  # fmt: skip
+__all__ = ["PRECISIONS", "arithmetic", "embed_images", "faster_precision"]
 
 log = logging.getLogger("visprof")
 
@@ -211,6 +206,12 @@ def arithmetic(device: str | torch.device, precision: str) -> Iterator[None]:
     ------
     ValueError
         If the precision has another name.
+
+    Examples
+    --------
+    >>> with arithmetic("cpu", "fp32"):
+    ...     torch.get_float32_matmul_precision()
+    'highest'
     """
     if precision not in ("fp32", "bf16"):
         raise ValueError(f"precision must be 'fp32' or 'bf16' here, not {precision!r}")
@@ -349,56 +350,3 @@ def _batches(
             taken, prepared = [], []
     if taken:
         yield taken, torch.stack(prepared)
-
-
-def hybrid_embedding(
-    outputs: ArrayLike, siamese: ArrayLike, scale_blocks: bool = False
-) -> np.ndarray:
-    """Concatenate a classifier's outputs and the Siamese embedding (Section V-A).
-
-    Parameters
-    ----------
-    outputs : array-like, shape (n, c)
-        Outputs of the classifier's last layer.
-    siamese : array-like, shape (n, s)
-        Siamese embedding of the same pictures, row by row.
-    scale_blocks : bool
-        Divide each block by the root mean square distance of its rows to their mean, so that
-        neither block dominates the Euclidean distance. False as in the paper.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, c + s)
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit, a value is not finite, or a block to be scaled has no spread.
-
-    Examples
-    --------
-    >>> hybrid_embedding([[1.0, 2.0]], [[3.0]])
-    array([[1., 2., 3.]])
-    """
-    blocks = [np.asarray(block) for block in (outputs, siamese)]
-    if any(block.ndim != 2 for block in blocks) or len(blocks[0]) != len(blocks[1]):
-        raise ValueError(
-            f"outputs and siamese must have shapes (n, c) and (n, s), not {blocks[0].shape} and "
-            f"{blocks[1].shape}"
-        )
-    blocks = [
-        check_array(block, dtype=np.float64, input_name=name)
-        for block, name in zip(blocks, ("outputs", "siamese"), strict=True)
-    ]
-    if scale_blocks:
-        blocks = [_of_unit_spread(block) for block in blocks]
-    return np.concatenate(blocks, axis=1)
-
-
-def _of_unit_spread(block: np.ndarray) -> np.ndarray:
-    """Divide a block by the root mean square distance of its rows to their mean."""
-    block = scaled(block, scale_exponent(block))
-    spread = np.sqrt(block.var(axis=0).sum())
-    if not spread > 0:
-        raise ValueError(f"a block of shape {block.shape} has no spread; pass scale_blocks=False")
-    return block / spread

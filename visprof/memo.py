@@ -149,7 +149,7 @@ def is_there(folder: Path) -> bool:
     return (folder / VALUE).exists()
 
 
-def keep(folder: Path, compute: Callable[[], Any], waits: bool = True) -> Any:
+def keep(folder: Path, compute: Callable[[], Any], waits: bool | float = True) -> Any:
     """Load the value of a folder, or compute it and keep it there.
 
     Two processes that want the same value do not both compute it, and a killed one leaves no
@@ -163,13 +163,14 @@ def keep(folder: Path, compute: Callable[[], Any], waits: bool = True) -> Any:
         Folder of this value alone, named after its key.
     compute : callable
         Returns the value; called at most once.
-    waits : bool
-        While another process computes the value; else that is an error.
+    waits : bool or float
+        While another process computes the value; else that is an error. A number: for so many
+        seconds.
 
     Raises
     ------
     InUseError
-        If another process computes it, and this one is not to wait.
+        If another process computes it, and this one is not to wait, or not so long.
     OSError
         If the value cannot be written (the disk is full, say); the message names the file.
 
@@ -200,10 +201,10 @@ def keep(folder: Path, compute: Callable[[], Any], waits: bool = True) -> Any:
 
 
 @contextmanager
-def _locked(path: Path, waits: bool) -> Iterator[None]:
+def _locked(path: Path, waits: bool | float) -> Iterator[None]:
     lock = FileLock(path)
     try:
-        lock.acquire(blocking=waits)
+        lock.acquire(timeout=-1 if waits is True else float(waits))
     except Timeout as error:
         raise InUseError(f"{path} is locked") from error
     try:

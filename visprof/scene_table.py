@@ -14,7 +14,7 @@ from visprof.checks import check_groups
 from visprof.intervals import Estimate, jackknife_over_seeds
 
 with lazily():
-    from visprof.embedding import hybrid_embedding
+    from visprof.hybrid import hybrid_embedding
     from visprof.retrieval import RankingMetrics, random_mean_ap, random_pr_area, ranking_metrics
 
 __all__ = [
@@ -48,7 +48,7 @@ def with_hybrids(
     Raises
     ------
     ValueError
-        As `visprof.embedding.hybrid_embedding`.
+        As `visprof.hybrid.hybrid_embedding`.
     """
     return {
         "hybrid": hybrid_embedding(cnn, siamese, scale_blocks),

@@ -12,6 +12,7 @@ whichever chapter asks. What the algorithm draws is drawn `n_seeds` times, by as
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import inspect
 import json
@@ -42,6 +43,7 @@ __all__ = ["HEADLINE", "STEPS", "Study"]
 
 log = logging.getLogger("visprof")
 NAMES = frozenset(parameter.name for parameter in dataclasses.fields(Parameters))
+PATIENCE = 5.0  # seconds of waiting for another process, until it is looked again what is to do
 HEADLINE = (  # steps whose numbers the claims rest on
     "map_numbers", "pair_numbers", "significance_numbers", "variance_numbers", "mrr_numbers",
     "days_numbers", "carry_over_numbers", "fusion_numbers", "transfer_numbers",
@@ -208,13 +210,46 @@ class Study:
             self._note(name)
             function = find_step(name, self)
             if is_kept(function):
-                folder = self._folder(name, start)
-                values[at] = memo.keep(
-                    folder, lambda: self._compute(name, function, start), self._waits
-                )
+                values[at] = self._kept(name, function, start)
             else:
                 values[at] = self._compute(name, function, start)
         return values[at]
+
+    def _kept(self, name: str, function: Callable[..., Any], start: int) -> Any:
+        """Value of a step from disk, or computed now and kept.
+
+        While another process computes it, this one computes what that will need and nobody does yet
+        (other starts, say), and waits only where there is nothing to do.
+        """
+        folder = self._folder(name, start)
+
+        def keep(waits: bool | float) -> Any:
+            return memo.keep(folder, lambda: self._compute(name, function, start), waits)
+
+        if not self._waits:
+            return keep(False)
+        with contextlib.suppress(memo.InUseError):
+            return keep(False)
+        since = time.time()
+        while True:
+            if self.client is None:
+                self._help(name, start)
+            with trace.waiting(name, since), contextlib.suppress(memo.InUseError):
+                return keep(PATIENCE)
+
+    def _help(self, name: str, start: int) -> None:
+        """Compute and keep what a value needs, the last first, which the one who computes it meets.
+
+        Of that, what has all that it needs itself, and is not being computed.
+        """
+        other = copy.copy(self)  # without values: these are not for this page
+        other._waits = False
+        for at in reversed(self._due(name, start, set())):
+            if memo.is_there(self._folder(name, start)):
+                return
+            if other._due(*at, set()) == [at]:
+                with contextlib.suppress(memo.InUseError):
+                    other._value(*at)
 
     def _is_drawn(self, name: str) -> bool:
         """Whether a step's value depends on the start: of its own, or of a step that it needs."""
@@ -315,24 +350,45 @@ class Study:
         return value
 
     def _every_value(self, name: str) -> list[Any]:
-        """Value of a step by start; with a cluster, each start's is computed by a worker."""
+        """Value of a step by start; with a cluster, each start's is computed by a worker.
+
+        What another process computes of a start is left to it, and the next start taken first.
+        """
         if self.client is not None:
             self._keep_starts(name)
-        return [self._value(name, start) for start in self.starts]
+        found: dict[int, Any] = {}
+        while left := [start for start in self.starts if start not in found]:
+            if self._waits:
+                self._waits = False
+                try:
+                    for start in left:
+                        with contextlib.suppress(memo.InUseError):
+                            found[start] = self._value(name, start)
+                finally:
+                    self._waits = True
+            if left := [start for start in left if start not in found]:
+                found[left[0]] = self._value(name, left[0])
+        return [found[start] for start in self.starts]
 
     def _keep_starts(self, name: str) -> None:
         """Let workers compute what is not kept yet of a step's values, one start each."""
         due = {start: self._due(name, start, set()) for start in self.starts}
-        for step in dict.fromkeys(step for needed in due.values() for step in needed):
+        for step in dict.fromkeys(step for needed in due.values() for step, _ in needed):
             if not self._is_drawn(step):  # the same for all starts: here, and once
                 self._value(step, self.starts[0])
-        starts = [start for start, steps in due.items() if any(map(self._is_drawn, steps))]
+        starts = [
+            start
+            for start, needed in due.items()
+            if any(self._is_drawn(step) for step, _ in needed)
+        ]
         if len(starts) > 1:
             with trace.computing(f"{name}, {len(starts)} seeds on the cluster"):
                 keep_start = partial(_keep_start, self, name, Path.cwd())
                 deque(map_blocks(keep_start, starts, self.client), maxlen=0)
 
-    def _due(self, name: str, start: int, seen: set[tuple[str, int | None]]) -> list[str]:
+    def _due(
+        self, name: str, start: int, seen: set[tuple[str, int | None]]
+    ) -> list[tuple[str, int]]:
         """Steps that must be computed and kept for a value, each after what it needs."""
         at = (name, start if self._is_drawn(name) else None)
         function = find_step(name, self)
@@ -340,14 +396,14 @@ class Study:
         if at in seen or at in self._values or is_there:
             return []
         seen.add(at)
-        found: list[str] = []
+        found: list[tuple[str, int]] = []
         for argument, needed in needed_steps(function).items():
             for of in (start,) if argument == needed else self.starts:
                 found += self._due(needed, of, seen)
-        return [*found, name] if is_kept(function) else found
+        return [*found, (name, start)] if is_kept(function) else found
 
     def __getstate__(self) -> dict[str, Any]:
-        """As a worker gets it: without the client, and without values, which it finds at home."""
+        """As a worker gets it, or a copy: without client and values, which it finds at home."""
         nothing: dict[str, Any] = {"client": None, "_values": {}, "_passing": {}}
         return self.__dict__ | nothing | {"home": self.home.resolve()}
 

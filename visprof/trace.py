@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
-    "FILES", "STEP", "TRACE", "computing", "note_inputs", "note_progress", "noted_computation",
-    "noted_computations", "noted_inputs", "noted_times", "tracing",
+    "FILES", "STEP", "TRACE", "WAITING", "computing", "note_inputs", "note_progress",
+    "noted_computation", "noted_computations", "noted_inputs", "noted_times", "noted_wait",
+    "tracing", "waiting",
 ]  # fmt: skip
 
 TRACE = "VISPROF_TRACE"  # environment variable: the file that is written to
 STEP, FILES = "step ", "files "  # begin the name of an input: a step's code, or files
+WAITING = "waiting for what another page computed"  # among the times of steps
 
 
 @contextmanager
@@ -84,10 +86,30 @@ def computing(what: str) -> Iterator[None]:
         _append({"computing": None, "was": what, "took": time.perf_counter() - start})
 
 
+@contextmanager
+def waiting(what: str, since: float) -> Iterator[None]:
+    """Write down that what another process computes is waited for, until the block ends.
+
+    Parameters
+    ----------
+    what : str
+        For whoever waits, such as the name of a step.
+    since : float
+        Since when (seconds, as of `time.time`), which may be before the block.
+    """
+    _append({"waits for": what, "since": since})
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        took = time.perf_counter() - start
+        _append({"waits for": None, "was": WAITING, "took": took})
+
+
 def noted_times(trace: Path) -> dict[str, float]:
     """Return how long each step took, all seeds together, in seconds; empty if there is no trace.
 
-    A block within another counts in both.
+    A block within another counts in both. What was waited for is one of them, `WAITING`.
     """
     found: dict[str, float] = {}
     for note in _notes(trace):
@@ -117,6 +139,22 @@ def noted_computation(trace: Path) -> tuple[str, float] | None:
     if not last.get("computing"):
         return None
     return ", ".join(last[of] for of in ("computing", "blocks") if of in last), last["since"]
+
+
+def noted_wait(trace: Path) -> tuple[str, float] | None:
+    """Return what is waited for, and since when, as `noted_computation`; None if nothing is.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> with tracing(Path("page.trace")), waiting("pin_features", since=0.0):
+    ...     noted_wait(Path("page.trace"))
+    ('pin_features', 0.0)
+    >>> noted_wait(Path("page.trace")) is None
+    True
+    """
+    last = next((note for note in reversed(_notes(trace)) if "waits for" in note), {})
+    return (last["waits for"], last["since"]) if last.get("waits for") else None
 
 
 def noted_computations(trace: Path) -> list[str]:

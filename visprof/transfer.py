@@ -439,7 +439,8 @@ def _own_aucs(cosines: NDArray[np.float64], between: TwoPlatforms) -> NDArray[np
     own = between.held_users == between.users[:, None]
     for row, of in enumerate(cosines):
         apart = of[own[row]][:, None] - of[~own[row]]
-        aucs[row] = np.mean((apart > TIE) + (np.abs(apart) <= TIE) / 2)
+        larger, not_smaller = (apart > TIE), (apart >= -TIE)  # what is tied is among the latter
+        aucs[row] = (np.count_nonzero(larger) + np.count_nonzero(not_smaller)) / (2 * apart.size)
     return aucs
 
 

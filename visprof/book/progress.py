@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from visprof.trace import noted_computation
+from visprof.trace import noted_computation, noted_wait
 
 __all__ = ["Progress", "time_table"]
 
@@ -135,7 +135,11 @@ class _Page:
 
     def computed(self) -> str:
         now = time.time()
-        if (computed := noted_computation(self.trace)) is None:
+        if (noted := noted_computation(self.trace)) is not None:
+            does = "computing"
+        elif (noted := noted_wait(self.trace)) is not None:
+            does = "waiting for"
+        else:
             return f"running its cells ({now - self.start:.0f} s)"
-        what, since = computed
-        return f"computing {what} ({now - since:.0f} s; the page {now - self.start:.0f} s)"
+        what, since = noted
+        return f"{does} {what} ({now - since:.0f} s; the page {now - self.start:.0f} s)"

@@ -13,6 +13,7 @@ import pandas as pd
 from visprof import scenes
 from visprof._lazy import lazily
 from visprof.blocks import Client
+from visprof.hybrid import hybrid_embedding
 from visprof.sources import vectors
 from visprof.steps.data import BoardSplit, PinArrays, SceneSplit
 from visprof.steps.registry import step, variant
@@ -23,8 +24,8 @@ with lazily():
 
 __all__ = [
     "Network", "SiameseTraining", "embed_all", "feature_store", "network", "no_pin_features",
-    "pin_embedding", "pin_features", "scene_features", "siamese_part", "siamese_training",
-    "vector_embedding",
+    "pin_embedding", "pin_features", "pin_siamese", "scene_features", "siamese_part",
+    "siamese_training", "vector_embedding",
 ]  # fmt: skip
 
 
@@ -184,22 +185,28 @@ def siamese_part(
     return siamese.siamese_outputs(model, features.features)
 
 
-@step(kept=False)
-def pin_embedding(
+@step
+def pin_siamese(
     folder: Path,
     pin_features: embedding.Features,
     board_split: BoardSplit,
     siamese_training: SiameseTraining,
     network: Network,
     device: str,
+) -> np.ndarray:
+    """Outputs of the trained Siamese network for all pins, (n, n_outputs)."""
+    return siamese_part(folder, pin_features, board_split.images, siamese_training, network, device)
+
+
+@step(kept=False)
+def pin_embedding(
+    pin_features: embedding.Features,
+    pin_siamese: np.ndarray,
+    board_split: BoardSplit,
     scale_blocks: bool,
 ) -> PinArrays:
     """Hybrid embedding of all pins, (n_background, d) and (n_analysed, d)."""
-    learnt = siamese_part(
-        folder, pin_features, board_split.images, siamese_training, network, device
-    )
-    hybrid = embedding.hybrid_embedding(pin_features.outputs, learnt, scale_blocks)
-    return board_split.arrays(hybrid)
+    return board_split.arrays(hybrid_embedding(pin_features.outputs, pin_siamese, scale_blocks))
 
 
 @variant("pin_embedding", drawn=False)

@@ -21,10 +21,9 @@ with lazily():
     from visprof import embedding, text
 
 __all__ = [
-    "as_codes", "file_facts", "no_file_facts", "no_palettes", "no_probe", "no_sentence_vectors",
-    "palettes", "pin_classes", "pin_parts", "pin_truth", "probe_histogram", "scene_probe",
-    "sentence_vectors",
-    "vector_truth", "whitened", "within_class", "word_bags",
+    "as_codes", "file_facts", "label_shares", "no_file_facts", "no_palettes", "no_probe",
+    "no_sentence_vectors", "palettes", "pin_classes", "pin_parts", "pin_truth", "probe_histogram",
+    "scene_probe", "sentence_vectors", "vector_truth", "whitened", "within_class", "word_bags",
 ]  # fmt: skip
 
 PROBE_STRENGTH = 1.0  # scikit-learn's own: it was not tuned on any data
@@ -143,6 +142,19 @@ def no_probe(board_split: BoardSplit) -> None:
     """There is no picture that a CNN could look at."""
 
 
+@step(kept=False)
+def label_shares(
+    pin_features: embedding.Features | None, board_split: BoardSplit
+) -> np.ndarray | None:
+    """Probabilities of the CNN's own classes for each analysed pin; None without pictures.
+
+    The same for all seeds.
+    """
+    if pin_features is None:
+        return None
+    return softmax(np.float64(board_split.arrays(pin_features.outputs).analysed), axis=1)
+
+
 @step
 def word_bags(board_split: BoardSplit) -> dict[str, np.ndarray] | None:
     """Shares of words in each analysed pin's caption, as they are and by tf-idf.
@@ -182,13 +194,12 @@ def pin_parts(
     pin_embedding: PinArrays,
     whitened: PinArrays,
     within_class: np.ndarray,
-    pin_features: embedding.Features | None,
+    label_shares: np.ndarray | None,
     probe_histogram: np.ndarray | None,
     word_bags: dict[str, np.ndarray] | None,
     sentence_vectors: np.ndarray | None,
     palettes: np.ndarray | None,
     file_facts: PinArrays | None,
-    board_split: BoardSplit,
 ) -> dict[str, np.ndarray]:
     """What profiles are means of, of every analysed pin; what the data do not give is left out."""
     parts = {
@@ -207,9 +218,8 @@ def pin_parts(
         parts["text"] = text_assignments.analysed
     if sentence_vectors is not None:
         parts["sentences"] = sentence_vectors
-    if pin_features is not None:
-        outputs = board_split.arrays(pin_features.outputs).analysed
-        parts["labels"] = softmax(np.float64(outputs), axis=1)
+    if label_shares is not None:
+        parts["labels"] = label_shares
     if probe_histogram is not None:
         parts["probe"] = probe_histogram
     if palettes is not None:

@@ -94,6 +94,8 @@ def split_profiles(
 ) -> TrainTestProfiles:
     """Profiles of sampled pins' first and last ones, by masks for each number of first pins.
 
+    Or masks by any number: the last pins' profiles are made once for all of them.
+
     A part has the rows of the table that `sample` was drawn from; its index finds them.
     """
     users, rows = sample["board"].to_numpy(), sample.index.to_numpy()

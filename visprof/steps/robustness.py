@@ -144,14 +144,15 @@ def _split_ranks(
     parts: dict[str, np.ndarray], splits: BatchSplits, distance: str
 ) -> dict[tuple[str, str], np.ndarray]:
     """Reciprocal ranks of users by split and profile, means over its masks."""
+    by_number = [(split, mask) for split, masks in splits.train.items() for mask in masks]
+    masks = {number: mask for number, (_, mask) in enumerate(by_number)}
+    profiles = split_profiles(parts, splits.sample, masks, splits.test)
     found: dict[tuple[str, str], list[np.ndarray]] = {}
-    for split, masks in splits.train.items():
-        for mask in masks:
-            profiles = split_profiles(parts, splits.sample, {0: mask}, splits.test)
-            for name in profiles.kinds():
-                found.setdefault((split, name), []).append(
-                    1 / rank_profiles(profiles, name, 0, distance).middle
-                )
+    for number, (split, _) in enumerate(by_number):
+        for name in profiles.kinds():
+            found.setdefault((split, name), []).append(
+                1 / rank_profiles(profiles, name, number, distance).middle
+            )
     return {key: np.mean(ranks, axis=0) for key, ranks in found.items()}
 
 

@@ -51,14 +51,25 @@ def recency_ranks(
     sample = drawn_pins(board_split.analysed, n_pins, seed)
     pool, last = boards.split_pins(sample, max(train_sizes), n_test)
     parts = {part: pin_parts[part] for name in CHOSEN for part in PROFILES[name].parts}
-    found: dict[tuple[str, str, int], list[np.ndarray]] = {}
+    numbers: dict[bytes, int] = {}  # of masks: the whole pool is chosen more than once
+    masks: dict[int, np.ndarray] = {}
+    chosen: list[tuple[str, int, int]] = []
     for n_train in train_sizes:
         for which, mask in _chosen(pool, sample["board"], n_train, max(1, n_repeats), seed):
-            profiles = split_profiles(parts, sample, {n_train: mask}, last)
-            for name in CHOSEN:
-                ranks = rank_profiles(profiles, name, n_train, distance).middle
-                found.setdefault((which, name, n_train), []).append(1 / ranks)
-    return {key: np.mean(ranks, axis=0) for key, ranks in found.items()}
+            number = numbers.setdefault(mask.tobytes(), len(numbers))
+            masks[number] = mask
+            chosen.append((which, n_train, number))
+    profiles = split_profiles(parts, sample, masks, last)
+    ranks = {
+        (name, number): 1 / rank_profiles(profiles, name, number, distance).middle
+        for name in CHOSEN
+        for number in masks
+    }
+    found: dict[tuple[str, str, int], list[np.ndarray]] = {}
+    for which, n_train, number in chosen:
+        for name in CHOSEN:
+            found.setdefault((which, name, n_train), []).append(ranks[name, number])
+    return {key: np.mean(of, axis=0) for key, of in found.items()}
 
 
 def _chosen(
