@@ -131,7 +131,7 @@ time.sleep(99)
 
 
 def test_a_kernel_that_cannot_be_started_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(kernels, "_helper", lambda: subprocess.Popen(
+    monkeypatch.setattr(kernels._HELPER, "_running", lambda: subprocess.Popen(
         [sys.executable, "-c", "1 / 0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ))  # fmt: skip
     fine = chapter(tmp_path, cell("print('well')", "fine"))

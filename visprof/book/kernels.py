@@ -7,11 +7,9 @@ kernel is asked for; it ends with this process, and its kernels with it.
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from importlib import import_module
@@ -21,7 +19,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from visprof._extras import needs
-from visprof.book.errors import BookError
+from visprof.book.forks import Helper
 from visprof.machine import environment_version
 
 with needs("book"):
@@ -38,10 +36,12 @@ LIBRARY = (
     "visprof.tables", "visprof.results.claims",
 )  # fmt: skip
 
+_HELPER = Helper(__name__, "starts kernels")
+
 
 def prepare_kernels() -> None:
     """Begin to import what kernels need, while this process goes on."""
-    _helper()
+    _HELPER.begin()
 
 
 class ReadyKernelManager(AsyncKernelManager):
@@ -82,15 +82,7 @@ class _Forked:
     stdin = stdout = stderr = None
 
     def __init__(self, wanted: dict[str, Any]) -> None:
-        helper = _helper()
-        try:
-            helper.stdin.write(json.dumps(wanted) + "\n")
-            helper.stdin.flush()
-            self.pid = int(helper.stdout.readline())
-        except (OSError, ValueError) as error:
-            raise BookError(
-                "the process that starts kernels has ended, perhaps for want of memory"
-            ) from error
+        self.pid = int(_HELPER.ask(wanted))
 
     def poll(self) -> int | None:
         """None while it runs; how it ended only the helper could know."""
@@ -113,27 +105,6 @@ class _Forked:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
-
-
-def _helper() -> subprocess.Popen[str]:
-    if _begun().poll() is not None:
-        _begun.cache_clear()
-    return _begun()
-
-
-@functools.cache
-def _begun() -> subprocess.Popen[str]:
-    begin = (
-        "import sys; of_kernels = sys.path[1:]; "  # without the folder that it starts in
-        f"sys.path[:] = {sys.path}; from {__name__} import serve; serve(of_kernels)"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", begin],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # an interruption is for who waits; this one's end ends it
-    )
 
 
 # --- the helper -----------------------------------------------------------------------------------
