@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from visprof._extras import needs
-from visprof.book.build import study_note
 from visprof.book.errors import traceback_kept
 from visprof.book.execute import execute_page, prepared_notebook, seen_from
 from visprof.book.executed import save_figures
 from visprof.book.inputs import changed_inputs, page_inputs
 from visprof.book.kept import file_digest
 from visprof.book.kernels import prepare_kernels
+from visprof.book.note import study_note
 from visprof.book.page import Page, find_chapter, read_page
 from visprof.book.parameters import changed_values, check_parameters
 from visprof.book.progress import Progress
