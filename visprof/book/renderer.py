@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -18,10 +19,15 @@ from visprof.book.forks import Helper
 
 __all__ = ["prepare_renderer", "render"]
 
-# What takes longest to import of all that a build imports.
+# Most of what a build imports, so that not each imports it for itself; what is not there, or has
+# got another name, it imports when it needs it.
 LIBRARY = (
-    "jupyter_book.cli.main", "myst_nb.sphinx_ext", "sphinx.application", "sphinx_book_theme",
-    "sphinxcontrib.bibtex",
+    "jupyter_book.cli.main", "jupyter_book.sphinx", "myst_nb.sphinx_ext", "myst_nb.ext.glue.domain",
+    "sphinx.cmd.build", "sphinx.ext.doctest", "sphinx.ext.mathjax", "sphinx.ext.napoleon",
+    "sphinx_book_theme", "sphinx_comments", "sphinx_copybutton", "sphinx_design",
+    "sphinx_design.extension", "sphinx_external_toc.events", "sphinx_jupyterbook_latex.transforms",
+    "sphinx_multitoc_numbering", "sphinx_togglebutton", "sphinxcontrib.bibtex",
+    "pybtex.style.formatting.unsrt", "pybtex.backends.plaintext",
 )  # fmt: skip
 
 _HELPER = Helper(__name__, "renders pages")
@@ -66,7 +72,9 @@ def serve(path: list[str]) -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library says while it is imported is no answer
     with needs("book"):
-        for module in LIBRARY:
+        from sphinx.application import builtin_extensions
+    for module in (*LIBRARY, *builtin_extensions):
+        with suppress(ImportError):
             import_module(module)
     for line in sys.stdin:
         pid = os.fork()
