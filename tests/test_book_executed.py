@@ -29,10 +29,10 @@ from visprof.book.executed import (
     add_note,
     link_figures,
     page_provenance,
-    parameters_note,
     save_figures,
     status_table,
 )
+from visprof.book.note import parameters_note
 from visprof.markdown import as_markdown
 from visprof.study import Study
 

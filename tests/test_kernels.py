@@ -17,8 +17,10 @@ from small_book import cell, chapter
 
 from visprof.book import execute, kernels
 from visprof.book.errors import BookError
+from visprof.book.note import study_note
 from visprof.book.page import read_page
 
+ROOT = Path(__file__).resolve().parent.parent
 # Everything that a page may find of its process, but for what tells processes apart.
 SURROUNDINGS = """
 import json, os, signal, sys
@@ -131,12 +133,38 @@ time.sleep(99)
 
 
 def test_a_kernel_that_cannot_be_started_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(kernels, "_helper", lambda: subprocess.Popen(
+    monkeypatch.setattr(kernels._HELPER, "_running", lambda: subprocess.Popen(
         [sys.executable, "-c", "1 / 0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ))  # fmt: skip
     fine = chapter(tmp_path, cell("print('well')", "fine"))
     with pytest.raises(BookError, match="process that starts kernels has ended"):
         executed(fine, tmp_path / "out.ipynb")
+
+
+@pytest.mark.slow
+def test_a_call_is_made_where_the_library_is_imported(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VISPROF_TRACE", "a file")
+    assert kernels.call_ready(os.getcwd) == str(tmp_path)
+    assert kernels.call_ready(os.getenv, "VISPROF_TRACE") == "a file"
+    assert kernels.call_ready(os.getpid) != kernels.call_ready(os.getpid) != os.getpid()
+    helper = kernels._HELPER._process
+    with pytest.raises(ValueError, match="invalid literal for int") as raised:
+        kernels.call_ready(int, "a\nb")
+    assert "function(*given)" in raised.value.__notes__[0]
+    with pytest.raises(BookError, match="has ended, perhaps for want of memory"):
+        kernels.call_ready(os._exit, 1)
+    assert kernels.call_ready(abs, -1) == 1
+    assert kernels._HELPER._process is helper
+
+
+@pytest.mark.slow
+def test_a_page_says_what_is_not_as_the_preset_has_it(tmp_path):
+    note = study_note(ROOT, "tiny", {"n_clusters": 7})
+    assert "`n_clusters` is 7 instead of 8 " in note
+    assert study_note(ROOT, "tiny", {}) == ""
+    with pytest.raises(FileNotFoundError):
+        study_note(ROOT, "own", {"data": str(tmp_path / "none")})
 
 
 def test_what_is_asked_of_a_process_that_is_gone():

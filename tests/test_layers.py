@@ -146,12 +146,13 @@ def test_a_parameter_is_added_in_one_file(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_makes_a_book_loads_no_network():
-    """A page's kernel and each command would wait seconds for it."""
+def test_what_makes_a_book_loads_nothing_that_its_kernels_load():
+    """Each command would wait seconds for it."""
     script = """
         import sys
-        import visprof.book.build, visprof.book.footer, visprof.results.ledger
-        print(*sorted({"torch", "cv2", "matplotlib", "sklearn"} & sys.modules.keys()))
+        import visprof.book.build, visprof.book.footer, visprof.book.runs, visprof.results.ledger
+        heavy = {"torch", "cv2", "matplotlib", "pandas", "scipy", "sklearn", "visprof.study"}
+        print(*sorted(heavy & sys.modules.keys()))
     """
     command = [sys.executable, "-c", "if True:" + script]
     loaded = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -100,12 +99,12 @@ def root(tmp_path):
 def pages(monkeypatch):
     """Do without rendering, which takes seconds."""
 
-    def render(root, page, notebook, html, scratch, ready):
+    def render(root, page, notebook, html, scratch):
         html.mkdir()
         (html / "index.html").write_text("a page")
 
     monkeypatch.setattr(runs, "render_page", render)
-    monkeypatch.setattr(runs, "ready_jupyter_book", contextlib.nullcontext)
+    monkeypatch.setattr(runs, "prepare_renderer", lambda: None)
 
 
 @pytest.mark.slow

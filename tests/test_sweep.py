@@ -54,12 +54,13 @@ Ledger(ledger).write({"score": Estimate(float(size), size - 1.0, size + 1.0)}, {
 def root(tmp_path, monkeypatch):
     """A book of two chapters, executed here, whose pages are not rendered."""
 
-    def render(root, page, notebook, html, scratch, ready=None):
+    def render(root, page, notebook, html, scratch):
         html.mkdir()
         (html / "index.html").write_text("a page")
 
     monkeypatch.setattr(runs, "render_page", render)
     monkeypatch.setattr(runs, "prepare_kernels", lambda: None)
+    monkeypatch.setattr(runs, "prepare_renderer", lambda: None)
     monkeypatch.setattr(execute, "_run_notebook", run_here)
     monkeypatch.setattr(study, "_default_home", lambda client=None: tmp_path / "home")
     root = write_book(tmp_path / "root")

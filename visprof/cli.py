@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,16 +111,27 @@ def _add_chapter_commands(commands) -> None:
     serve.add_argument("--preset", default="demo", metavar="P", help="which book (demo)")
     serve.add_argument("--out", default="_build", metavar="DIR", help="where books are (_build)")
     serve.add_argument("--port", type=int, default=8000, metavar="N", help="of this machine (8000)")
-    _add_parameters(run)
-    _add_parameters(build)
+    watch = _command(commands, "watch", _watch, "show one chapter, made again when it changes")
+    watch.add_argument(
+        "chapter", nargs="?", default="06-prediction", metavar="CHAPTER",
+        help="06-prediction (the default), 6 or prediction",
+    )  # fmt: skip
+    watch.add_argument(
+        "--out", default="_build/runs", metavar="DIR", help="where runs are (_build/runs)"
+    )
+    watch.add_argument("--port", type=int, default=0, metavar="N", help="of this machine (any)")
+    watch.add_argument("--no-browser", action="store_true", help="only print the address")
+    for command in (run, watch, build):
+        _add_parameters(command)
     _add_parameters(
         sweep,
         "values of a parameter, as NAME=A,B,C; by semicolons where a value has commas itself "
         "(train_sizes=5,10;5,10,20); may be repeated",
     )
-    for command in (run, sweep, build):
+    for command in (run, sweep, watch, build):
         command.add_argument("--preset", metavar="P", help="set of parameter values (demo)")
         command.add_argument("--data", metavar="DIR", help="folder of real pictures")
+    for command in (run, sweep, build):
         command.add_argument(
             "--cluster", metavar="WHERE",
             help="tcp://HOST:PORT of a Dask scheduler, or local:N for N worker processes here",
@@ -129,7 +140,7 @@ def _add_chapter_commands(commands) -> None:
     listing = _command(commands, "parameters", _parameters, "list the parameters of a chapter")
     listing.add_argument("chapter", metavar="CHAPTER", help="06-prediction, 6 or prediction")
     listing.add_argument("--preset", default="demo", metavar="P", help="whose defaults (demo)")
-    for command in (run, sweep, build, listing):
+    for command in (run, sweep, watch, build, listing):
         command.add_argument(
             "--root", metavar="DIR", help="folder of the pages (., or else those of the package)"
         )
@@ -236,6 +247,24 @@ def _serve(options: argparse.Namespace) -> int:
     with book_server(options.out, options.preset, options.port) as server:
         print(f"http://localhost:{server.server_port}  (Ctrl-C ends)", flush=True)
         with suppress(KeyboardInterrupt):
+            server.serve_forever()
+    return 0
+
+
+def _watch(options: argparse.Namespace) -> int:
+    """Show one chapter in a browser; make it again when it, the library or a parameter changes.
+
+    A form above the page has its parameters. Only what a change reaches is computed. Until Ctrl-C.
+    """
+    from visprof.book.watch_server import open_in_browser, watch_chapter
+
+    where = _root(options), options.out, options.port
+    with watch_chapter(options.chapter, _given(options), *where) as server:
+        print(f"{server.address}  (Ctrl-C ends)", flush=True)
+        opened = nullcontext()
+        if not options.no_browser:
+            opened = open_in_browser(server.address, Path(options.out))
+        with opened, suppress(KeyboardInterrupt):
             server.serve_forever()
     return 0
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
 
+from visprof._lazy import lazily
 from visprof.checks import (
     check_columns,
     check_draws,
@@ -17,6 +17,9 @@ from visprof.checks import (
     check_numbers,
     check_whole,
 )
+
+with lazily():
+    from scipy.special import stdtrit
 
 __all__ = [
     "COVERAGE", "Estimate", "estimate_over_seeds", "jackknife_over_seeds", "mean_draws",

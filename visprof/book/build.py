@@ -6,8 +6,6 @@ page's own cell lists it or not.
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import functools
 import itertools
 import sys
@@ -24,9 +22,9 @@ from filelock import FileLock, Timeout
 
 from visprof.book.errors import traceback_kept
 from visprof.book.execute import execute_page, prepared_notebook, seen_from
-from visprof.book.executed import parameters_note
 from visprof.book.inputs import changed_inputs, page_inputs
 from visprof.book.kept import KeptPage
+from visprof.book.note import study_note
 from visprof.book.page import Page, read_book
 from visprof.book.parameters import check_parameters
 from visprof.book.progress import Progress, time_table
@@ -34,13 +32,12 @@ from visprof.book.render import render_book
 from visprof.book.workers import workers
 from visprof.checks import check_whole
 from visprof.files import write_whole
-from visprof.markdown import as_markdown
-from visprof.parameters import Parameters, given_parameters, preset_parameters
+from visprof.parameters import given_parameters
 from visprof.results.ledger import Ledger
 from visprof.results.users import users_file
 from visprof.trace import FILES, noted_inputs, noted_times, tracing
 
-__all__ = ["build_book", "make_ledger", "study_note"]
+__all__ = ["build_book", "make_ledger"]
 
 
 def build_book(
@@ -278,45 +275,6 @@ def _plan(
         of_pages[page] = {name: of_page[name] for name in of_page if name in page.parameters}
     ledger = Ledger(folder / "results" / f"{preset}.json")
     return _Plan(root, preset, given_parameters(values), of_pages, out, ledger)
-
-
-def study_note(root: Path, preset: str, values: Mapping[str, object]) -> str:
-    """Say which parameters of a study are not those of its preset, and why.
-
-    Parameters
-    ----------
-    root : Path
-        Folder that the study's ``data`` is relative to.
-    preset : str
-        Its preset.
-    values : mapping
-        Values that were given.
-
-    Returns
-    -------
-    str
-        MyST markdown; empty if all are the preset's.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If the data are not there, or hold too little; all that is too little is listed.
-    """
-    from visprof.study import Study  # with all of the library: seconds
-
-    with contextlib.chdir(root):  # what is kept names pictures as the pages do
-        study = Study(preset, **values)
-        fitted = {choice.name: choice for choice in study.fit.choices}
-    usual = preset_parameters(preset, {"data": study.data})
-    lines = []
-    for name in (parameter.name for parameter in dataclasses.fields(Parameters)):
-        value, of_preset = getattr(study.parameters, name), getattr(usual, name)
-        if name != "data" and value != of_preset:
-            follows = "given" if name in study.given else "it follows from what was given"
-            why = fitted[name].reason if name in fitted else follows
-            told = as_markdown(f"{value!r} instead of {of_preset!r} ({why})")
-            lines.append(f"`{name}` is {told}")
-    return parameters_note(preset, lines)
 
 
 @contextmanager

@@ -182,9 +182,11 @@ def _run_notebook(plain: Path, executed: Path, root: Path, source: Path) -> None
         }
     )
     try:
+        # it is written when all of it has run: to write it after every cell takes a second
         notebook = papermill.execute_notebook(
-            plain, executed, kernel_name=KERNEL, cwd=root, progress_bar=False, config=config
-        )
+            plain, None, kernel_name=KERNEL, cwd=root, progress_bar=False, config=config,
+            autosave_cell_every=0,
+        )  # fmt: skip
     except PapermillExecutionError as error:
         raise BookError(
             f"{source}: cell {error.exec_count} failed: {error.ename}: {error.evalue}",

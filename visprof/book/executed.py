@@ -7,7 +7,7 @@ import csv
 import html
 import io
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,7 @@ with needs("book"):
     from nbformat import NotebookNode
 
 __all__ = [
-    "add_foot", "add_note", "link_figures", "page_provenance", "parameters_note",
-    "save_figures", "status_table",
+    "add_foot", "add_note", "link_figures", "page_provenance", "save_figures", "status_table",
 ]  # fmt: skip
 
 BESIDE = (PNG, CSV)  # types that the page itself does not show
@@ -47,18 +46,6 @@ def add_foot(notebook: NotebookNode, page: str, parameters: Iterable[str]) -> No
     cell = nbformat.v4.new_code_cell(textwrap.dedent(code))
     cell.metadata.update({"tags": ["remove-input"], "mystnb": {"markdown_format": "myst"}})
     notebook.cells.append(cell)
-
-
-def parameters_note(preset: str, lines: Sequence[str]) -> str:
-    """Name the parameters that are not the preset's, as MyST markdown; no lines, no text."""
-    if not lines:
-        return ""
-    listing = "\n".join(f"- {line}" for line in lines)
-    return (
-        # no backtick on this line: it would make no fence, and a code block of the rest
-        f"```{{admonition}} Other parameters than those of the preset {preset}\n"
-        f":class: note parameters\n\n{listing}\n```"
-    )
 
 
 def add_note(notebook: NotebookNode, note: str) -> None:

@@ -7,13 +7,14 @@ kernel is asked for; it ends with this process, and its kernels with it.
 
 from __future__ import annotations
 
-import functools
 import json
 import os
+import pickle
 import signal
-import subprocess
 import sys
 import time
+import traceback
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from visprof._extras import needs
 from visprof.book.errors import BookError
+from visprof.book.forks import Helper
 from visprof.machine import environment_version, keep_freed_memory
 
 with needs("book"):
@@ -30,18 +32,55 @@ with needs("book"):
     from jupyter_client.provisioning import LocalProvisioner
     from traitlets import Unicode
 
-__all__ = ["ReadyKernelManager", "prepare_kernels"]
+__all__ = ["ReadyKernelManager", "call_ready", "prepare_kernels"]
 
 # What the pages import; what a page needs beyond it, such as torch, it imports itself.
 LIBRARY = (
     "ipykernel.kernelapp", "ipykernel.ipkernel", "matplotlib.pyplot", "visprof.chapter",
-    "visprof.tables", "visprof.results.claims",
+    "visprof.tables", "visprof.results.claims", "visprof.book.note",
 )  # fmt: skip
+
+_HELPER = Helper(__name__, "starts kernels")
 
 
 def prepare_kernels() -> None:
     """Begin to import what kernels need, while this process goes on."""
-    _helper()
+    _HELPER.begin()
+
+
+def call_ready(function: Callable[..., Any], *given: Any) -> Any:
+    """Call a function in a process that has imported the library, forked for this one call.
+
+    Parameters
+    ----------
+    function : callable
+        Of a module; it finds this process' working directory and environment.
+    *given
+        What it is given; can be pickled, as its value.
+
+    Returns
+    -------
+    object
+        Its value.
+
+    Raises
+    ------
+    BookError
+        If the process ends before its time.
+    Exception
+        What the function raises.
+    """
+    wanted = {
+        "call": pickle.dumps((function, given)).hex(),
+        "cwd": os.getcwd(),
+        "env": dict(os.environ),
+    }
+    if not (answer := _HELPER.ask(wanted)):
+        raise BookError("a process that works for this one has ended, perhaps for want of memory")
+    value, error = pickle.loads(bytes.fromhex(answer))
+    if error is not None:
+        raise error
+    return value
 
 
 class ReadyKernelManager(AsyncKernelManager):
@@ -82,15 +121,7 @@ class _Forked:
     stdin = stdout = stderr = None
 
     def __init__(self, wanted: dict[str, Any]) -> None:
-        helper = _helper()
-        try:
-            helper.stdin.write(json.dumps(wanted) + "\n")
-            helper.stdin.flush()
-            self.pid = int(helper.stdout.readline())
-        except (OSError, ValueError) as error:
-            raise BookError(
-                "the process that starts kernels has ended, perhaps for want of memory"
-            ) from error
+        self.pid = int(_HELPER.ask(wanted))
 
     def poll(self) -> int | None:
         """None while it runs; how it ended only the helper could know."""
@@ -115,27 +146,6 @@ class _Forked:
         self.send_signal(signal.SIGKILL)
 
 
-def _helper() -> subprocess.Popen[str]:
-    if _begun().poll() is not None:
-        _begun.cache_clear()
-    return _begun()
-
-
-@functools.cache
-def _begun() -> subprocess.Popen[str]:
-    begin = (
-        "import sys; of_kernels = sys.path[1:]; "  # without the folder that it starts in
-        f"sys.path[:] = {sys.path}; from {__name__} import serve; serve(of_kernels)"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", begin],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # an interruption is for who waits; this one's end ends it
-    )
-
-
 # --- the helper -----------------------------------------------------------------------------------
 
 
@@ -154,12 +164,39 @@ def serve(path: list[str]) -> None:
     threadpool_limits(1, user_api="blas")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # kernels that have ended leave nothing behind
     for line in sys.stdin:
+        wanted = json.loads(line)
+        if "call" in wanted:
+            print(json.dumps(_called(**wanted)), file=answers, flush=True)
+            continue
         pid = os.fork()
         if pid == 0:
             answers.close()
             sys.path[:] = path
-            _become_kernel(**json.loads(line))
+            _become_kernel(**wanted)
         print(pid, file=answers, flush=True)
+
+
+def _called(call: str, cwd: str, env: dict[str, str]) -> str:
+    """What a call gives or raises, pickled; empty if its process has ended before."""
+    reads, writes = os.pipe()
+    if os.fork() == 0:
+        os.close(reads)
+        _surround(cwd, env)
+        with os.fdopen(writes, "wb") as answer:
+            answer.write(_outcome(bytes.fromhex(call)))
+        os._exit(0)
+    os.close(writes)
+    with os.fdopen(reads, "rb") as answer:
+        return answer.read().hex()
+
+
+def _outcome(call: bytes) -> bytes:
+    try:
+        function, given = pickle.loads(call)
+        return pickle.dumps((function(*given), None))
+    except Exception as error:
+        error.add_note(traceback.format_exc())
+        return pickle.dumps((None, error))
 
 
 def _become_kernel(arguments: list[str], cwd: str, env: dict[str, str], log: str) -> None:
@@ -172,9 +209,13 @@ def _become_kernel(arguments: list[str], cwd: str, env: dict[str, str], log: str
         opened = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         os.dup2(opened, number)
         os.close(opened)
-    os.environ.clear()
-    os.environ.update(env)
-    os.chdir(cwd)
+    _surround(cwd, env)
     ends_with = f"--IPKernelApp.parent_handle={os.getppid()}"  # the helper
     IPKernelApp.launch_instance([*arguments, ends_with])
     os._exit(0)
+
+
+def _surround(cwd: str, env: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(cwd)

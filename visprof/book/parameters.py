@@ -20,7 +20,7 @@ from visprof.parameters import (
 
 __all__ = [
     "Parameter", "changed_values", "check_parameters", "default_of_preset", "list_parameters",
-    "study_parameters", "values_allowed",
+    "study_parameters", "told_allowed", "told_type", "values_allowed",
 ]  # fmt: skip
 
 FIELDS = {field.name: field for field in dataclasses.fields(Parameters)}
@@ -140,6 +140,18 @@ def values_allowed(name: str) -> str:
     return allowed_values(FIELDS[name]) if name in FIELDS else ""
 
 
+def told_allowed(parameter: Parameter) -> str:
+    """Values that a parameter may have, in words; empty if its type or its help says all."""
+    allowed = values_allowed(parameter.name)
+    told = all(value in parameter.help for value in allowed.split(" or "))
+    return "" if told else allowed
+
+
+def told_type(parameter: Parameter) -> str:
+    """Type of a parameter as readers are told it: None, which leaves it alone, goes unsaid."""
+    return " | ".join(part for part in parameter.type.split(" | ") if part != "None") or "None"
+
+
 def list_parameters(known: Mapping[str, Parameter], preset: str = "demo") -> str:
     """Describe parameters: name, type, default, meaning and values allowed.
 
@@ -157,11 +169,10 @@ def list_parameters(known: Mapping[str, Parameter], preset: str = "demo") -> str
     """
     lines = []
     for parameter in known.values():
-        allowed = values_allowed(parameter.name)
-        told = all(value in parameter.help for value in allowed.split(" or "))
-        note = "" if told else f" [{allowed}]"
-        kind = " | ".join(part for part in parameter.type.split(" | ") if part != "None") or "None"
-        shown = f"{parameter.name}: {kind} = {default_of_preset(parameter, preset)!r}"
+        allowed = told_allowed(parameter)
+        note = f" [{allowed}]" if allowed else ""
+        default = default_of_preset(parameter, preset)
+        shown = f"{parameter.name}: {told_type(parameter)} = {default!r}"
         lines.append(f"  {shown}  {parameter.help}{note}".rstrip())
     return "\n".join(lines) or "  (none)"
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
 import shutil
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from visprof._extras import needs
@@ -19,6 +16,7 @@ from visprof.book.errors import BookError
 from visprof.book.executed import link_figures, page_provenance, save_figures, status_table
 from visprof.book.kept import KeptPage, file_digest
 from visprof.book.page import Page, book_pages
+from visprof.book.renderer import render
 from visprof.digests import digest
 from visprof.files import partial_folder, put_in_place, read_record, write_record
 from visprof.machine import environment_version
@@ -30,56 +28,17 @@ with needs("book"):
     from nbformat import NotebookNode
 
 __all__ = [
-    "FIGURES", "ready_jupyter_book", "render_book", "render_page", "run_jupyter_book", "run_tool",
+    "FIGURES", "render_book", "render_page", "run_jupyter_book", "run_tool",
 ]  # fmt: skip
 
 FIGURES = "figures"  # folder of the built book: the files of each page's figures
 STATUS = "book/status.csv"  # what the status page shows
 STAMP = ".inputs.json"  # in the HTML: what it was rendered from
-# The `jupyter-book` script, by the interpreter that runs this, for the words that it reads; with
-# what takes longest to import. (`python -m jupyter_book.cli.main` would do nothing and succeed.)
-_JUPYTER_BOOK = """\
-import json, sys
-import myst_nb.sphinx_ext, sphinx.application, sphinx_book_theme, sphinxcontrib.bibtex
-from jupyter_book.cli.main import main
-if words := sys.stdin.read():
-    sys.argv[1:] = json.loads(words)
-    main()
-"""
 COMPUTED = re.compile(r"\{(?:code-cell|eval-rst)\}")  # made by code, not of text alone
 
 
-@contextmanager
-def ready_jupyter_book() -> Iterator[subprocess.Popen[str]]:
-    """Begin a process that imports Jupyter Book and waits for what to build, meanwhile.
-
-    Yields
-    ------
-    subprocess.Popen
-        For `run_jupyter_book`, once; ended with the block, built or not.
-    """
-    process = subprocess.Popen(
-        [sys.executable, "-c", _JUPYTER_BOOK],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-
-
 def run_jupyter_book(
-    source: Path,
-    scratch: Path,
-    builder: str = "html",
-    *,
-    strict: bool = True,
-    ready: subprocess.Popen[str] | None = None,
+    source: Path, scratch: Path, builder: str = "html", *, strict: bool = True
 ) -> Path:
     """Run Jupyter Book, the only place that does.
 
@@ -93,8 +52,6 @@ def run_jupyter_book(
         "html", or "singlehtml" for one page.
     strict : bool
         Whether every warning is an error, also a reference to what is not there.
-    ready : subprocess.Popen, optional
-        The process that does it, of `ready_jupyter_book`; by default one begins now.
 
     Returns
     -------
@@ -108,9 +65,8 @@ def run_jupyter_book(
     """
     options = ["--path-output", str(scratch), "--builder", builder, "--all"]
     options += ["-W", "-n", "--keep-going", "-q"] if strict else ["-qq"]
-    with ready_jupyter_book() if ready is None else nullcontext(ready) as process:
-        said, _ = process.communicate(json.dumps(["build", str(source), *options]))
-        _require_success(process.returncode, "Jupyter Book", said)
+    status, said = render(["build", str(source), *options], scratch / "said")
+    _require_success(status, "Jupyter Book", said)
     return scratch / "_build" / builder
 
 
@@ -236,7 +192,6 @@ def render_page(
     notebook: Path,
     html: Path,
     scratch: Path,
-    ready: subprocess.Popen[str] | None = None,
 ) -> None:
     """Render one executed page as the book would, with the pages of text that it may refer to.
 
@@ -254,8 +209,6 @@ def render_page(
         Folder to make.
     scratch : Path
         A `visprof.files.partial_folder` beside it.
-    ready : subprocess.Popen, optional
-        As for `run_jupyter_book`.
 
     Raises
     ------
@@ -279,4 +232,4 @@ def render_page(
         "chapters": [{"file": str(other.with_suffix(""))} for other in beside],
     }
     (source / "_toc.yml").write_text(yaml.safe_dump(toc), "utf-8")
-    put_in_place(run_jupyter_book(source, scratch, strict=False, ready=ready), html)
+    put_in_place(run_jupyter_book(source, scratch, strict=False), html)

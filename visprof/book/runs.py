@@ -21,17 +21,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from visprof._extras import needs
-from visprof.book.build import study_note
 from visprof.book.errors import traceback_kept
 from visprof.book.execute import execute_page, prepared_notebook, seen_from
 from visprof.book.executed import save_figures
 from visprof.book.inputs import changed_inputs, page_inputs
 from visprof.book.kept import file_digest
 from visprof.book.kernels import prepare_kernels
+from visprof.book.note import study_note
 from visprof.book.page import Page, find_chapter, read_page
 from visprof.book.parameters import changed_values, check_parameters
 from visprof.book.progress import Progress
-from visprof.book.render import FIGURES, ready_jupyter_book, render_page
+from visprof.book.render import FIGURES, render_page
+from visprof.book.renderer import prepare_renderer
 from visprof.digests import digest
 from visprof.files import partial_folder, put_in_place, read_record, write_record
 from visprof.intervals import Estimate
@@ -39,7 +40,7 @@ from visprof.parameters import PRESETS, given_parameters
 from visprof.results.ledger import Ledger, estimates
 from visprof.results.provenance import provenance
 from visprof.results.users import read_users
-from visprof.trace import noted_computations, noted_inputs, tracing
+from visprof.trace import noted_computations, noted_inputs, noted_times, tracing
 
 with needs("book"):
     import nbformat
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "INPUTS", "STATIC", "Run", "checked_values", "read_run", "run_chapter", "run_name",
+    "INPUTS", "RECORD", "STATIC", "Run", "checked_values", "read_run", "run_chapter", "run_name",
 ]  # fmt: skip
 
 NUMBERS, RECORD, INPUTS = "numbers.json", "run.json", "inputs.json"
@@ -77,6 +78,8 @@ class Run:
     computed : dict of str to int
         Steps that were computed for it, each with how many times (once a seed); what was kept of
         earlier runs is not among them, nor what workers of a cluster did.
+    seconds, computing : float
+        What it took, and what of it the computing of steps took.
     """
 
     folder: Path
@@ -85,6 +88,8 @@ class Run:
     parameters: dict[str, Any]
     numbers: dict[str, Estimate]
     computed: dict[str, int]
+    seconds: float
+    computing: float
 
     @property
     def users(self) -> pd.DataFrame | None:
@@ -162,10 +167,11 @@ def run_chapter(
             stream.write(f"{head} is up to date\n")
         return read_run(target)
     prepare_kernels()
+    prepare_renderer()
 
     start, started = time.perf_counter(), datetime.now(UTC)
     with partial_folder(out) as partial, contextlib.ExitStack() as stack:
-        ready, progress = stack.enter_context(ready_jupyter_book()), None
+        progress = None
         if stream is not None:
             progress = stack.enter_context(Progress(stream))
             progress.begin(head, partial / "trace")
@@ -182,11 +188,11 @@ def run_chapter(
         with traceback_kept(out / f"{target.name}.traceback.txt"):
             execute_page(page, notebook, given, root, note, partial / "trace")
         if progress is not None:
-            progress.end(head, f"{time.perf_counter() - start:.0f} s")
+            progress.end(head, f"executed in {time.perf_counter() - start:.0f} s, rendering")
         _name_folder(notebook, seen_from(root, folder), seen_from(root, target))
         save_figures(nbformat.read(notebook, as_version=4), folder / FIGURES)
         (folder / f"{NUMBERS}.lock").unlink(missing_ok=True)
-        render_page(root, page.path, notebook, folder / "html", partial, ready)
+        render_page(root, page.path, notebook, folder / "html", partial)
         shared = out / STATIC if static is None else Path(static)
         _share_static(folder / "html" / STATIC, shared, target / "html")
         steps = (what.split(", ")[0] for what in noted_computations(partial / "trace"))
@@ -197,6 +203,7 @@ def run_chapter(
             "parameters": defaults | values,
             "started": started.isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - start, 1),
+            "computing": round(sum(noted_times(partial / "trace").values()), 2),
             "computed": Counter(steps),
             **provenance(),
         }
@@ -329,5 +336,6 @@ def read_run(folder: str | Path) -> Run:
     of_study = next((entry["run"]["parameters"] for entry in entries.values()), {})
     # ledgers have the name of a folder of data alone
     parameters = record["parameters"] | {n: v for n, v in of_study.items() if n != "data"}
+    took = record.get("seconds", 0.0), record.get("computing", 0.0)
     numbers, computed = estimates(entries), record.get("computed", {})
-    return Run(folder, record["chapter"], record["given"], parameters, numbers, computed)
+    return Run(folder, record["chapter"], record["given"], parameters, numbers, computed, *took)

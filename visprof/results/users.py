@@ -20,12 +20,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.files import write_whole
 from visprof.intervals import Estimate, mean_over_seeds
+
+with lazily():
+    import pandas as pd
 
 __all__ = [
     "NotPairedError", "numbered_users", "paired_differences", "read_users", "user_scores",

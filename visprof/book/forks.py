@@ -1,0 +1,103 @@
+"""Processes that import once what many need, and fork for each of them.
+
+A helper of this process imports libraries, and then answers each line that it is sent with a line.
+It ends with this process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from visprof.book.errors import BookError
+
+__all__ = ["Helper", "end_helpers"]
+
+
+class Helper:
+    """A process that is begun when it is first needed, and anew if it has ended.
+
+    Parameters
+    ----------
+    module : str
+        Its function ``serve`` is what the helper does: called with the path of modules of a fresh
+        process, it answers each line of its input (JSON) with a line, to the end of the input.
+    what : str
+        What it does, for the message if it ends before its time: "starts kernels".
+    """
+
+    def __init__(self, module: str, what: str) -> None:
+        self._module, self._what = module, what
+        self._process: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
+        _ALL.append(self)
+
+    def begin(self) -> None:
+        """Let it import what it needs, while this process goes on."""
+        with self._lock:
+            self._running()
+
+    def ask(self, wanted: Mapping[str, Any]) -> Any:
+        """Send it a line, and wait for the answer.
+
+        Raises
+        ------
+        BookError
+            If it has ended.
+        """
+        with self._lock:
+            process = self._running()
+            try:
+                process.stdin.write(json.dumps(wanted) + "\n")
+                process.stdin.flush()
+                return json.loads(process.stdout.readline())
+            except (OSError, ValueError) as error:
+                self.end()
+                raise BookError(
+                    f"the process that {self._what} has ended, perhaps for want of memory"
+                ) from error
+            except BaseException:  # an answer that nobody waits for would be the next one's
+                self.end()
+                raise
+
+    def end(self) -> None:
+        """End it, with what it has forked into its group."""
+        process, self._process = self._process, None
+        if process is not None and process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self._process is None or self._process.poll() is not None:
+            self._process = self._begun()
+        return self._process
+
+    def _begun(self) -> subprocess.Popen[str]:
+        begin = (
+            "import sys; usual = sys.path[1:]; "  # without the folder that it starts in
+            f"sys.path[:] = {sys.path}; from {self._module} import serve; serve(usual)"
+        )
+        return subprocess.Popen(
+            [sys.executable, "-c", begin],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # an interruption is for who waits; this one's end ends it
+        )
+
+
+_ALL: list[Helper] = []
+
+
+def end_helpers() -> None:
+    """End all helpers of this process, which is about to end itself."""
+    for helper in _ALL:
+        helper.end()

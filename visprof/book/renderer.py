@@ -1,0 +1,111 @@
+"""Jupyter Book, forked for each book that is built from a process that has imported it.
+
+Importing it takes longer than building a page.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+
+from visprof._extras import needs
+from visprof.book.forks import Helper
+
+__all__ = ["prepare_renderer", "render"]
+
+# Most of what a build imports, so that not each imports it for itself; what is not there, or has
+# got another name, it imports when it needs it.
+LIBRARY = (
+    "jupyter_book.cli.main", "jupyter_book.sphinx", "myst_nb.sphinx_ext", "myst_nb.ext.glue.domain",
+    "sphinx.cmd.build", "sphinx.ext.doctest", "sphinx.ext.mathjax", "sphinx.ext.napoleon",
+    "sphinx_book_theme", "sphinx_comments", "sphinx_copybutton", "sphinx_design",
+    "sphinx_design.extension", "sphinx_external_toc.events", "sphinx_jupyterbook_latex.transforms",
+    "sphinx_multitoc_numbering", "sphinx_togglebutton", "sphinxcontrib.bibtex",
+    "pybtex.style.formatting.unsrt", "pybtex.backends.plaintext",
+)  # fmt: skip
+
+_HELPER = Helper(__name__, "renders pages")
+
+
+def prepare_renderer() -> None:
+    """Begin to import what the rendering needs, while this process goes on."""
+    _HELPER.begin()
+
+
+def render(words: Sequence[str], log: Path) -> tuple[int, str]:
+    """Run ``jupyter-book`` by the Python that runs this.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The words after it.
+    log : Path
+        File for what it says.
+
+    Returns
+    -------
+    int, str
+        Its status, and what it said.
+
+    Raises
+    ------
+    BookError
+        If the process that renders pages has ended.
+    """
+    log = log.resolve()
+    wanted = {"words": list(words), "cwd": os.getcwd(), "env": dict(os.environ), "log": str(log)}
+    status = int(_HELPER.ask(wanted))
+    return status, log.read_text("utf-8", errors="replace")
+
+
+# --- the helper -----------------------------------------------------------------------------------
+
+
+def serve(path: list[str]) -> None:
+    """Fork Jupyter Book for each line of the input, and answer with its status, to the end."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library says while it is imported is no answer
+    with needs("book"):
+        from sphinx.application import builtin_extensions
+    for module in (*LIBRARY, *builtin_extensions):
+        with suppress(ImportError):
+            import_module(module)
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            answers.close()
+            sys.path[:] = ["", *path]
+            os._exit(_run(**json.loads(line)))
+        _, status = os.waitpid(pid, 0)
+        print(os.waitstatus_to_exitcode(status), file=answers, flush=True)
+
+
+def _run(words: list[str], cwd: str, env: dict[str, str], log: str) -> int:
+    """Run it as its script would; return its status."""
+    opened = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(opened, 1)
+    os.dup2(opened, 2)
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(cwd)
+    # (`python -m jupyter_book.cli.main` would do nothing and succeed)
+    with needs("book"):
+        from jupyter_book.cli.main import main
+    sys.argv[1:] = words
+    status: object = 0
+    try:
+        main()
+    except SystemExit as end:
+        status = end.code
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    return status if isinstance(status, int) else int(status is not None)
