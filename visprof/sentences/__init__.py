@@ -18,6 +18,7 @@ from visprof.sentences.planes import *
 from visprof.sentences.ranks import *
 from visprof.sentences.scenes import *
 from visprof.sentences.sensitivity import *
+from visprof.sentences.taste_words import *
 from visprof.sentences.times import *
 from visprof.sentences.training import *
 from visprof.sentences.trainings import *
