@@ -79,8 +79,9 @@ def alike(nearest, n=3):
 @pytest.mark.parametrize(
     ("table", "shared", "said"),
     [
-        (alike(0.6), 0.0, "ann is the most alike: it is the nearest in 60% of the draws of pictures "
-         "(one at random: 33%), its rank 1 to 2 in 95% of them; several may be about as near."),
+        (alike(0.6), 0.0, "ann is the most alike: it is the nearest in 60% of the draws of "
+         "pictures (one at random: 33%), its rank 1 to 2 in 95% of them; several may be about as "
+         "near."),
         (alike(0.96), 0.2, "ann is the most alike: it is the nearest in 96% of the draws of "
          "pictures (one at random: 33%), its rank 1 to 2 in 95% of them; surely so. 20% of the "
          "pictures are on both boards, or nearly so."),

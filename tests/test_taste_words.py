@@ -97,7 +97,10 @@ def test_a_board_has_up_to_three_names_of_each_source(split):
     own = {"ann": [0.8, 0.1, 0.1], "ben": [0.1, 0.8, 0.1], "eva": [0.3, 0.3, 0.4]}
     classes = np.concatenate([rng.choice(3, N // 4, p=own.get(b, own["eva"])) for b in own] * 2)
     classes = np.concatenate([classes, rng.integers(0, 3, 2 * N - len(classes))])
-    split.analysed["caption"] = np.where(split.analysed["board"] == "kim", "mill race dam weir", "")
+    split.analysed["caption"] = np.where(
+        (split.analysed["board"] == "kim") & (np.arange(N) % 2), "mill race dam weir kims", ""
+    )
+    split.analysed.loc[split.analysed["board"] == "kim", "caption"] += " kims"
     found = board_names(
         split, ClassProbabilities(CLASSES, told(np.concatenate([classes[N:], classes[:N]])), "")
     )

@@ -7,9 +7,9 @@ told by the statistic that tells two users apart, the log-odds with an informati
 and the prior is what all have. So a rare term that a small group holds by chance has a small z, and
 one that everyone holds has none.
 
-The largest of many z is large by chance. A name must be above the quantile of the normal
-distribution that one of all z, of every group and term, exceeds with a probability of at most
-`level` (Bonferroni); a group without such a term has no name.
+The largest of many z is large by chance. The z of a name must be above the quantile of the normal
+distribution that the largest z of a group exceeds with a probability of at most `level`, were the
+group like the others (Bonferroni, over terms); a group without such a term has no name.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ with lazily():
 __all__ = ["class_counts", "distinctive_terms", "least_z", "word_counts"]
 
 PRIOR_PINS = 20.0  # that the prior weighs as much as
-LEVEL = 0.05  # chance that any group is given a name where all are alike
+LEVEL = 0.05  # chance that a group is given a name where all are alike
 NO_WORD = ""  # what a caption without a word counts as: then the others' words can be compared
 MIN_PURITY = 0.25  # what fewer pictures of a group hold does not stand for the group
 
@@ -62,7 +62,7 @@ def distinctive_terms(
     prior_pins : float, default=20
         How many counts the prior weighs as much as; see :func:`visprof.logodds.prior_weight`.
     level : float, default=0.05
-        Chance that any term of any group is taken for distinctive, were all alike.
+        Chance that any term of a group is taken for distinctive, were all groups alike.
     min_purity : float, default=0.25
         Least share of the group's pictures that hold a term.
 
@@ -104,7 +104,7 @@ def distinctive_terms(
         raise ValueError(f"holding: more pictures of group {row} hold a term than it has")
     min_purity = check_number(min_purity, "min_purity", least=0, most=1)
     used = np.flatnonzero(y.sum(axis=0) > 0)
-    least = least_z(max(len(y) * len(used), 1), level)
+    least = least_z(max(len(used), 1), level)
     total, rows = y[:, used].sum(axis=0), []
     for group, own in enumerate(y[:, used]):
         rest = total - own
@@ -112,7 +112,7 @@ def distinctive_terms(
             continue  # there is nothing to compare
         z = log_odds_z(own, rest, total, prior_pins=prior_pins)
         others = max(n.sum() - n[group], 1)
-        for place in np.argsort(-z, kind="stable"):
+        for place in np.argsort(-z.round(9), kind="stable"):  # rounding decides no tie
             term = used[place]
             purity = held[group, term] / max(n[group], 1)
             if z[place] < least:

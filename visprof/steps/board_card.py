@@ -85,6 +85,7 @@ def identification(
     sought = np.random.default_rng(seed).permutation(len(names))[:N_SOUGHT]
     asked = ~early_pins & ~_seen_before(analysed, early_pins, pins, near_duplicates)
     asked &= np.isin(codes, sought)
+    n_asked = np.bincount(codes[asked], minlength=len(names))
     parts = {"image": np.hstack([of.analysed for of in every_assignments])}
     if file_facts is not None:
         parts["file facts"] = file_facts.analysed
@@ -95,7 +96,7 @@ def identification(
             SIZES, PROFILES[name].usual(distance), N_DRAWS, seed,
         )  # fmt: skip
         for column, size in enumerate(SIZES):
-            whose = np.flatnonzero(~np.isnan(found[:, column]))
+            whose = np.flatnonzero(n_asked >= 2 * size)  # of fewer, draws are about the same
             of_boards = found[whose, column]
             rows += [(names[board], name, size, found[board, column]) for board in whose]
             if len(whose) > 1:

@@ -32,6 +32,9 @@ NO_NAME = "no name"
 NO_NAMES = ENGLISH_STOP_WORDS - {"fire", "mill"}
 N_TERMS = 3  # names of a board, by each source
 BOARD_SHARE = 0.1  # of a board's pins that a name stands for, at least: a board holds many things
+CAPTION_SHARE = (
+    0.5  # at most, for a word of captions: what most have names the board, not its taste
+)
 N_SHOWN, N_EXAMPLES = 20, 4  # clusters of which pictures are shown, and pictures of each
 COLUMNS = ["name", "source", "z", "purity", "others"]
 
@@ -170,6 +173,7 @@ def board_names(
         pins["board"].to_numpy(str), pins, class_probabilities, board_split, "analysed",
         min_purity=BOARD_SHARE,
     )  # fmt: skip
+    found = found[(found["source"] == "classes") | (found["purity"] <= CAPTION_SHARE)]
     found = found.groupby(["group", "source"], sort=False).head(N_TERMS)
     return found.rename(columns={"group": "board", "term": "name"})[["board", *COLUMNS]]
 
