@@ -115,7 +115,7 @@ def cluster_contrasts(table: pd.DataFrame, size: int = 80) -> Figure:
     pairs = list(table.groupby("differ", sort=False))
     n_clusters = max(len(rows) for _, rows in pairs)
     figure = Figure(
-        figsize=(9, 2.75 * len(pairs)),
+        figsize=(9, (3.05 if "name" in table else 2.75) * len(pairs)),
         layout="constrained",
         numbers=table.drop(columns="images"),
     )

@@ -109,7 +109,7 @@ def scene_map(plane: np.ndarray, labels: Sequence[str], n_columns: int = 3) -> F
     return figure
 
 
-def named_clusters(table: pd.DataFrame, n_columns: int = 4, size: int = 80) -> Figure:
+def named_clusters(table: pd.DataFrame, n_columns: int = 2, size: int = 80) -> Figure:
     """Clusters by their pictures, each below its name.
 
     Parameters
@@ -123,12 +123,12 @@ def named_clusters(table: pd.DataFrame, n_columns: int = 4, size: int = 80) -> F
     """
     n_rows = -(-len(table) // n_columns)
     figure = Figure(
-        figsize=(2.6 * n_columns, 1.3 * n_rows + 0.1),
+        figsize=(3.2 * n_columns, 1.15 * n_rows + 0.1),
         layout="constrained",
         numbers=table.drop(columns="images"),
     )
     axes = figure.subplots(n_rows, n_columns, squeeze=False).flat
-    names = figure.label(table["name"], "cluster", width=30, n_lines=2)
+    names = figure.label(table["name"], "cluster", width=40, n_lines=2)
     n_pictures = max(1, *map(len, table["images"]))
     for axis, row in zip(axes, table.itertuples(index=False), strict=False):
         places = [*row.images, *[None] * (n_pictures - len(row.images))]
