@@ -11,10 +11,12 @@ import pytest
 from test_browser import DESKTOP, LAYOUT, PHONE, browser, listen, violations  # noqa: F401
 
 from visprof import report_card, sentences
+from visprof.alike import most_alike
 from visprof.cli import main
 from visprof.report_card import card_page, write_cards
 from visprof.steps.board_card import board_change, early_pins, identification
 from visprof.steps.data import BoardSplit, PinArrays, Pins
+from visprof.steps.own_board import N_RESAMPLES
 from visprof.study import Study
 
 HOSTILE = "</title><script>hacked = 1</script> & “$”"
@@ -179,7 +181,9 @@ def test_a_card_is_one_small_file_that_asks_for_nothing(card):
 @pytest.mark.slow
 def test_a_card_says_what_the_steps_of_its_board_found(card, study):
     text = " ".join(card.path.read_text("utf-8").split())
-    alike = Study("tiny", home=study.home, board="user_001")["similar_boards"]
+    pins = np.hstack([of.analysed for of in study.every("assignments")])
+    owners = study["board_split"].analysed["board"]
+    alike = most_alike(pins, owners, "user_001", study.distance, N_RESAMPLES, study.seed)
     assert f"{alike['user'][0]} is the most alike: it is the nearest in" in text
     assert f"{alike['nearest'][0]:.0%} of the draws" in text
     for heading in ("made of", "changed", "most alike", "findable", "files alone"):
