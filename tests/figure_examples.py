@@ -196,6 +196,12 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
                 "own_images": [images[:3], images[:1]], "other_images": [images[3:], []],
             }),
         ),
+        "named_clusters": (
+            pd.DataFrame({
+                "name": ["sea (z 7.3, purity 91%)", "no name"], "z": [7.3, np.nan],
+                "images": [images[:4], images[4:5]],
+            }),
+        ),
         "sensitivity_curves": (sensitivity(),),
         "mrr_curves": (curves(), 0.05),
         "mrr_growth": (pd.concat([growth, random], ignore_index=True),),

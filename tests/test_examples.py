@@ -21,6 +21,7 @@ OF_PAGES = (
     "visprof.book.",
     "visprof.chapter",
     "visprof.cli",
+    "visprof.report_card",
     "visprof.train",
 )
 OF_SERVICES = {

@@ -72,12 +72,32 @@ def cluster_contrasts(found, picture):
     return figures.cluster_contrasts(table.assign(images=[[picture]] * len(table)), size=4)
 
 
+def clusters_with_names(found, picture):
+    table = pd.DataFrame({"name": found}).assign(
+        user_i="ann", user_j="ben", differ="most", max_z=5.0, z=-5.0, count_i=0.5, count_j=9.0,
+        again=0.7, images=[[picture]] * len(found),
+    )  # fmt: skip
+    return figures.cluster_contrasts(table, size=4)
+
+
+def named_clusters(found, picture):
+    table = pd.DataFrame({"name": found, "images": [[picture]] * len(found)})
+    return figures.named_clusters(table, size=4)
+
+
+def own_clusters(found, picture):
+    table = pd.DataFrame({"name": found, "value": 0.2, "low": 0.1, "high": 0.3, "others": 0.1})
+    pictures = [[picture]] * len(found)
+    return figures.own_clusters(table.assign(own_images=pictures, other_images=pictures), size=4)
+
+
 def labelled_pictures(found, picture):
     return figures.labelled_pictures(dict.fromkeys(found, np.zeros((2, 2, 3), np.uint8)), 3)
 
 
 NAMED = [
-    board_samples, class_mean_ap, cluster_contrasts, labelled_pictures, neighbour_strips, scene_map,
+    board_samples, class_mean_ap, cluster_contrasts, clusters_with_names, labelled_pictures,
+    named_clusters, neighbour_strips, own_clusters, scene_map,
 ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import figure_examples
 import numpy as np
+import pandas as pd
 import pytest
 
 from visprof import figures
@@ -42,3 +43,17 @@ def test_sensitivity_curves_have_a_panel_a_parameter_and_both_curves_a_value():
     assert legends[0] == ["0.1 (1,200)", "1 (1,200)"]
     assert legends[1:] == [["0 (1.2)", "0.05 (1.2)", "1 (1.2)"], ["yes", "no"]]
     figure_examples.drawn(figure)
+
+
+def test_names_of_clusters_stand_above_them_as_text(pictures):
+    table = figure_examples.contrasts(pictures).assign(name=["sea", "$x$", "no name", "hill"])
+    titles = [axis.get_title() for axis in figures.cluster_contrasts(table, size=12).axes]
+    assert titles[0] == "sea\nz = −5.0   (A 0.5, B 9)"
+    assert titles[1].startswith("$x$\nz = +2.0")
+
+
+def test_a_cluster_of_ones_own_has_its_name_before_its_share(pictures):
+    table = pd.DataFrame({"name": ["sea"], "value": 0.2, "low": 0.1, "high": 0.3, "others": 0.1})
+    table = table.assign(own_images=[pictures[:2]], other_images=[[]])
+    first = figures.own_clusters(table, size=12).axes[0].get_title()
+    assert first == "sea; this board: 20.0% (10.0% to 30.0%)"

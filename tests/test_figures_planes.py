@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import figure_examples
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,3 +65,15 @@ def test_scene_map_of_too_many_classes_names_the_largest():
     assert len(names) == 37
     assert set(names[1:]) >= {f"{i:02d}" for i in range(5, 40)}
     assert sum(len(group.get_offsets()) for group in figure.axes[0].collections) == 75
+
+
+def test_named_clusters_stand_below_their_names(pictures):
+    table = pd.DataFrame({
+        "name": ["sea (z 7.3, purity 91%)", "no name"], "images": [pictures[:3], pictures[3:4]]
+    })  # fmt: skip
+    figure = figures.named_clusters(table, n_columns=3, size=12)
+    assert [axis.get_title() for axis in figure.axes] == ["sea (z 7.3, purity 91%)", "no name", ""]
+    assert figure.numbers["name"].tolist() == table["name"].tolist()
+    pixels = figure_examples.drawn(figure).reshape(-1, 3)
+    for i in range(4):
+        assert (pixels == (40 * i, 255 - 40 * i, 7)).all(axis=1).any()

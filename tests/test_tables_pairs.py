@@ -31,3 +31,10 @@ def test_clusters_without_pictures_are_a_table(clusters):
         ["differ", "user_i", "user_j", "max_z", "cluster", "z", "count_i", "count_j", "again"],
         ["most", "anne", "ben", "3.500000", "7", "3.500000", "9.500000", "0.500000", "0.500000"],
     ]
+
+
+def test_pictures_stand_below_the_names_of_their_clusters(clusters):
+    names = pd.DataFrame({"cluster": [7], "name": ["sea"], "z": [8.0], "purity": [0.5]})
+    figure = tables.distinguishing_clusters(clusters, names)
+    assert figure.numbers["name"].tolist() == ["sea (z 8.0, purity 50%)"]
+    assert "name" not in tables.distinguishing_clusters(clusters, names[:0]).numbers

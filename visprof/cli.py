@@ -14,6 +14,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from visprof._card_command import add_card_command
 from visprof._collect_command import add_collect_command
 from visprof._extras import MissingExtraError
 from visprof._shipped import pages_root
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="visprof", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_chapter_commands(commands)
+    add_card_command(commands)
     _add_number_commands(commands)
     _add_train_command(commands)
     add_collect_command(commands)

@@ -192,6 +192,20 @@ class Study:
             raise KeyError(f"no step {name!r}; known: {', '.join(STEPS)}")
         return self._value(name, self.starts[0])
 
+    def every(self, name: str) -> list[Any]:
+        """Values of a step by start, in the order of `starts`.
+
+        Parameters
+        ----------
+        name : str
+            The step.
+
+        Returns
+        -------
+        list
+        """
+        return self._every_value(name)
+
     @cached_property
     def starts(self) -> tuple[int, ...]:
         """Seeds of what the algorithm draws, (n_seeds,): the study's own first."""

@@ -38,7 +38,12 @@ from visprof.figures.pairs import (
     sensitivity_curves,
     user_shares,
 )
-from visprof.figures.planes import grid_representatives, picture_map, scene_map
+from visprof.figures.planes import (
+    grid_representatives,
+    named_clusters,
+    picture_map,
+    scene_map,
+)
 from visprof.figures.ranks import (
     leakage_curves,
     mrr_curves,
@@ -80,6 +85,7 @@ __all__ = [
     "mrr_growth",
     "mrr_intervals",
     "mrr_leads",
+    "named_clusters",
     "neighbour_strips",
     "own_clusters",
     "picture_map",

@@ -107,19 +107,21 @@ def cluster_contrasts(table: pd.DataFrame, size: int = 80) -> Figure:
     ----------
     table : DataFrame
         Columns differ, user_i, user_j, max_z, z, count_i, count_j, again (NaN: not known), images,
-        one row a cluster; the clusters of a pair stand together.
+        one row a cluster; the clusters of a pair stand together. Where there is a column name, it
+        is drawn above the cluster.
     size : int
         Side of a picture in pixels.
     """
     pairs = list(table.groupby("differ", sort=False))
     n_clusters = max(len(rows) for _, rows in pairs)
     figure = Figure(
-        figsize=(9, 2.75 * len(pairs)),
+        figsize=(9, (3.05 if "name" in table else 2.75) * len(pairs)),
         layout="constrained",
         numbers=table.drop(columns="images"),
     )
     parts = figure.subfigures(len(pairs), 1, squeeze=False).flat
     labels = figure.label(pd.concat([table["user_i"], table["user_j"]]), "user", width=36)
+    names = figure.label(table["name"], "cluster", width=44) if "name" in table else {}
     for part, (_, rows) in zip(parts, pairs, strict=True):
         first = rows.iloc[0]
         a, b = (labels[str(first[name])] for name in ("user_i", "user_j"))
@@ -128,12 +130,17 @@ def cluster_contrasts(table: pd.DataFrame, size: int = 80) -> Figure:
             f"A: {a}    B: {b}    Z = {first['max_z']:.1f}", x=0.01, ha="left", fontsize="medium"
         )
         axes = part.subplots(1, n_clusters, squeeze=False).flat
-        for axis, row in zip(axes, rows.itertuples(), strict=False):
+        for axis, row in zip(axes, rows.itertuples(index=False), strict=False):
             axis.imshow(mosaic(row.images, 3, size))
             title = f"$z$ = {row.z:+.1f}   (A {row.count_i:.2g}, B {row.count_j:.2g})"
             if not np.isnan(row.again):
                 title += f"\nfound again by {row.again:.0%} of the other seeds"
-            figure.formulas(axis.set_title(title.replace("-", "−"), fontsize="small"))
+            title = title.replace("-", "−")
+            if names:  # which are no mathematics
+                title = f"{names[row.name]}\n{title.replace('$', '')}"
+            drawn = axis.set_title(title, fontsize="small")
+            if not names:
+                figure.formulas(drawn)
         for axis in part.axes:
             axis.set_axis_off()
     return figure
@@ -145,7 +152,8 @@ def own_clusters(table: pd.DataFrame, size: int = 96) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Columns value, low, high, others, own_images, other_images.
+        Columns value, low, high, others, own_images, other_images. Where there is a column name, it
+        is drawn above the cluster.
     size : int
         Side of a picture in pixels.
     """
@@ -156,14 +164,14 @@ def own_clusters(table: pd.DataFrame, size: int = 96) -> Figure:
         numbers=table.drop(columns=["own_images", "other_images"]),
     )
     axes = figure.subplots(len(table), 2, squeeze=False)
-    for (own, other), row in zip(axes, table.itertuples(), strict=True):
+    names = figure.label(table["name"], "cluster", width=40) if "name" in table else {}
+    for (own, other), row in zip(axes, table.itertuples(index=False), strict=True):
         for axis, images in ((own, row.own_images), (other, row.other_images)):
             places = [*images, *[None] * (n_columns - len(images))]
             axis.imshow(mosaic(places, n_columns, size))
             axis.set_axis_off()
-        own.set_title(
-            f"this board: {row.value:.1%} ({row.low:.1%} to {row.high:.1%})", fontsize="small"
-        )
+        share = f"this board: {row.value:.1%} ({row.low:.1%} to {row.high:.1%})"
+        own.set_title(f"{names[row.name]}; {share}" if names else share, fontsize="small")
         other.set_title(f"other boards: {row.others:.1%}", fontsize="small")
     return figure
 

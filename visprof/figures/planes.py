@@ -11,7 +11,7 @@ from visprof.figures.figure import Figure
 from visprof.figures.mosaics import mosaic
 from visprof.figures.style import CYCLE, MARKERS, single_axes
 
-__all__ = ["grid_representatives", "picture_map", "scene_map"]
+__all__ = ["grid_representatives", "named_clusters", "picture_map", "scene_map"]
 
 
 def grid_representatives(
@@ -106,4 +106,34 @@ def scene_map(plane: np.ndarray, labels: Sequence[str], n_columns: int = 3) -> F
     axis.set(aspect="equal", xticks=[], yticks=[])  # neither position nor scale has a meaning
     axis.spines[:].set_visible(False)
     figure.legend(loc="outside lower center", ncols=n_columns, fontsize="small")
+    return figure
+
+
+def named_clusters(table: pd.DataFrame, n_columns: int = 2, size: int = 80) -> Figure:
+    """Clusters by their pictures, each below its name.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns name (with what stands beside it), images; one row a cluster.
+    n_columns : int
+        Clusters side by side.
+    size : int
+        Side of a picture in pixels.
+    """
+    n_rows = -(-len(table) // n_columns)
+    figure = Figure(
+        figsize=(3.2 * n_columns, 1.15 * n_rows + 0.1),
+        layout="constrained",
+        numbers=table.drop(columns="images"),
+    )
+    axes = figure.subplots(n_rows, n_columns, squeeze=False).flat
+    names = figure.label(table["name"], "cluster", width=40, n_lines=2)
+    n_pictures = max(1, *map(len, table["images"]))
+    for axis, row in zip(axes, table.itertuples(index=False), strict=False):
+        places = [*row.images, *[None] * (n_pictures - len(row.images))]
+        axis.imshow(mosaic(places, n_pictures, size))
+        axis.set_title(names[row.name], fontsize="small")
+    for axis in figure.axes:
+        axis.set_axis_off()
     return figure

@@ -16,8 +16,10 @@ from visprof.sentences.pair_tests import *
 from visprof.sentences.pairs import *
 from visprof.sentences.planes import *
 from visprof.sentences.ranks import *
+from visprof.sentences.report_card import *
 from visprof.sentences.scenes import *
 from visprof.sentences.sensitivity import *
+from visprof.sentences.taste_words import *
 from visprof.sentences.times import *
 from visprof.sentences.training import *
 from visprof.sentences.trainings import *

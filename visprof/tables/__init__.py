@@ -18,6 +18,7 @@ from visprof.tables.ranks import *
 from visprof.tables.scenes import *
 from visprof.tables.sensitivity import *
 from visprof.tables.style import *
+from visprof.tables.taste_words import *
 from visprof.tables.times import *
 from visprof.tables.training import *
 from visprof.tables.trainings import *

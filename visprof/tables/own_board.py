@@ -6,11 +6,14 @@ import pandas as pd
 
 from visprof.sentences.own_board import rank_range
 from visprof.tables.style import Styler, table
+from visprof.tables.taste_words import with_names
 
 __all__ = ["leading_clusters", "similar_boards"]
 
 
-def leading_clusters(own_clusters: pd.DataFrame, n: int) -> pd.DataFrame:
+def leading_clusters(
+    own_clusters: pd.DataFrame, n: int, cluster_names: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Clusters of which the board has at least as much as the others, those with most lead first.
 
     Parameters
@@ -19,8 +22,11 @@ def leading_clusters(own_clusters: pd.DataFrame, n: int) -> pd.DataFrame:
         The step of this name.
     n : int
         How many clusters, at most.
+    cluster_names : DataFrame, optional
+        The step of this name: the clusters then have a column name.
     """
-    return own_clusters[own_clusters["value"] >= own_clusters["others"]].head(n)
+    found = own_clusters[own_clusters["value"] >= own_clusters["others"]].head(n)
+    return found if cluster_names is None else with_names(found, cluster_names)
 
 
 def similar_boards(similar_boards: pd.DataFrame, n: int) -> Styler:

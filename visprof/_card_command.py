@@ -1,0 +1,56 @@
+"""The command ``visprof card``: report cards of boards, a file each."""
+
+from __future__ import annotations
+
+import argparse
+
+__all__ = ["add_card_command"]
+
+
+def add_card_command(commands) -> None:
+    """Add ``visprof card`` to the commands of a parser."""
+    card = commands.add_parser(
+        "card", help="a report card of a board, in one file", description=_card.__doc__
+    )
+    card.set_defaults(command=_card)
+    which = card.add_mutually_exclusive_group(required=True)
+    which.add_argument("--board", metavar="NAME", help="whose card: the name of its folder")
+    which.add_argument("--all", action="store_true", help="of every board, a file each")
+    card.add_argument("--data", metavar="DIR", help="folder of pictures, a sub-folder a board")
+    card.add_argument("--preset", metavar="P", help="set of parameter values (own)")
+    card.add_argument(
+        "--out", default="_build/cards", metavar="DIR", help="where cards are (_build/cards)"
+    )
+    card.add_argument(
+        "-p", dest="parameters", metavar="NAME=VALUE", action="append", default=[],
+        help="change a parameter; may be repeated",
+    )  # fmt: skip
+
+
+def _card(options: argparse.Namespace) -> int:
+    """Write report cards: what a board is made of, how it changed, whose it is most like, how
+    findable it is, and what the files alone would tell. A card is one HTML file that needs no
+    network.
+    """
+    from visprof.book.parameters import check_parameters, study_parameters
+    from visprof.report_card import write_cards
+    from visprof.study import Study
+
+    given = dict(_assigned(text) for text in options.parameters)
+    changes = check_parameters(study_parameters(), given, "the study")
+    preset, data = options.preset or "own", options.data
+    if data is not None:
+        changes["data"] = data
+    changes.pop("board", None)  # a card is of a board; what it rests on is not
+    study = Study(preset, **changes)
+    cards = write_cards(study, None if options.all else [options.board], options.out)
+    for card in cards:
+        print(f"{card.path}  {card.size / 1e6:.1f} MB, {card.seconds:.0f} s", flush=True)
+    return 0
+
+
+def _assigned(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"{text!r} is not of the form NAME=VALUE")
+    return name, value
