@@ -37,7 +37,9 @@ _LOOKS = {
 _LEAKAGE_PANELS = {"this study": "removed", "simulated, no taste at all": "repeat_share"}
 
 
-def mrr_curves(table: pd.DataFrame, random: float) -> Figure:
+def mrr_curves(
+    table: pd.DataFrame, random: float, width: float = 7.0, height: float = 4.8
+) -> Figure:
     """Figure 6: mean reciprocal rank by training pins, with 95 % intervals.
 
     Parameters
@@ -47,6 +49,8 @@ def mrr_curves(table: pd.DataFrame, random: float) -> Figure:
         other, so that their intervals can be told apart. Thin lines: each seed by itself.
     random : float
         The exact value of a random ranking.
+    width, height : float
+        In inches.
 
     Returns
     -------
@@ -56,7 +60,7 @@ def mrr_curves(table: pd.DataFrame, random: float) -> Figure:
     """
     numbers = pd.concat([table.assign(seed=ALL_SEEDS), *_each_seed(table)])
     numbers = numbers[["profile", "n_train", "seed", "value", "low", "high"]].assign(random=random)
-    figure, axis = single_axes(height=4.8, numbers=numbers)
+    figure, axis = single_axes(width, height, numbers)
     sizes = sorted(table["n_train"].unique())
     step = np.diff(sizes).min() if len(sizes) > 1 else 1
     names = table["profile"].unique()
