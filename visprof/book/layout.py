@@ -73,6 +73,11 @@ def _page(node: nodes.Element) -> nodes.Element:
     return node
 
 
+def _own(page: nodes.Element, kind: type[nodes.Element]) -> Iterator[nodes.Element]:
+    """Nodes of a page that are of no page within it: the PDF's front page holds all others."""
+    return (node for node in page.findall(kind) if _page(node) is page)
+
+
 def _arrange(page: nodes.Element, cells: list[nodes.Element]) -> None:
     question = _paragraph(page, QUESTION)
     if (found := _paragraph(page, FOUND)) is not None:
@@ -129,16 +134,16 @@ def _add_narrow(cell: nodes.Element, files: nodes.Element) -> None:
 def _fold_away(page: nodes.Element, quiet: list[nodes.Element]) -> None:
     """Put cells without output, and the provenance, behind one line at the foot."""
     provenance = next(
-        (n for n in page.findall(nodes.admonition) if "provenance" in n["classes"]), None
+        (n for n in _own(page, nodes.admonition) if "provenance" in n["classes"]), None
     )
     if provenance is None and not quiet:
         return
     foot = Disclosure(summary=FOOT, classes=["page-made"])
     if provenance is None:
-        home = next(page.findall(nodes.section), page)
+        home = next(_own(page, nodes.section), page)
         home.append(foot)
     else:
-        provenance["classes"].remove("dropdown")
+        provenance["classes"] = ["provenance"]  # no toggle of its own
         provenance.replace_self(foot)
     for cell in quiet:
         cell.parent.remove(cell)
@@ -149,10 +154,11 @@ def _fold_away(page: nodes.Element, quiet: list[nodes.Element]) -> None:
 
 def _paragraph(page: nodes.Element, begins: str) -> nodes.Element | None:
     """The first paragraph of a page whose first words, in bold, are these."""
-    for strong in page.findall(nodes.strong):
-        first = strong.parent.children[0] is strong and isinstance(strong.parent, nodes.paragraph)
-        if first and strong.astext() == begins:
-            return strong.parent
+    for strong in _own(page, nodes.strong):
+        of = strong.parent
+        is_first = of.astext().startswith(begins)  # there may be an empty text before it
+        if is_first and isinstance(of, nodes.paragraph) and strong.astext() == begins:
+            return of
     return None
 
 

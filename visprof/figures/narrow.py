@@ -15,11 +15,13 @@ with needs("book"):
     from matplotlib.figure import FigureBase
     from matplotlib.gridspec import GridSpec
     from matplotlib.legend import Legend
+    from matplotlib.text import Text
 
 __all__ = ["NARROW_WIDTH", "narrowed"]
 
 # inches: 432 CSS pixels, so that a letter of 8 points (10.7 px) has 9 px on a page of 364 px
 NARROW_WIDTH = 4.5
+LEAST_POINTS = 9.0  # of a letter
 TITLE = 0.4  # inches above a picture
 MOST_SMALL = 3  # in a row
 
@@ -45,12 +47,16 @@ def narrowed(figure: Figure) -> Figure | None:
     n_columns = max(spec.get_gridspec().ncols for spec in specs)
     if figure.get_size_inches()[0] <= NARROW_WIDTH and n_columns == 1:
         return None
+    if all(_is_diagram(axis) for axis in figure.axes):
+        return None
     copy: Figure = pickle.loads(pickle.dumps(figure))
     parts = copy.subfigs or [copy]
     panel = copy.get_size_inches()[1] / len(parts)
     heights = [_stack(part, panel) for part in parts]
     for legend in copy.findobj(Legend):
         _regroup(legend)
+    for text in copy.findobj(Text):
+        text.set_fontsize(max(text.get_fontsize(), LEAST_POINTS))
     copy.set_size_inches(NARROW_WIDTH, max(heights) * len(heights))
     return copy
 
@@ -90,6 +96,11 @@ def _regroup(legend: Legend, n_columns: int = 2) -> None:
         for place in range(n_columns):
             columns[place]._children = entries[place * n_rows : (place + 1) * n_rows]
         box._children = columns[:n_columns]
+
+
+def _is_diagram(axis: Axes) -> bool:
+    """Whether it is made of boxes and words in places of their own."""
+    return not (axis.axison or axis.images or axis.collections)
 
 
 def _is_used(axis: Axes) -> bool:
