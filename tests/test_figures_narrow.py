@@ -86,3 +86,12 @@ def test_many_small_pictures_stay_in_rows():
     ]
     assert places[:5] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
     assert places[5] == (2, 0)
+
+
+def test_a_title_of_a_column_stands_above_each_of_its_panels(examples):
+    before = wide(examples, "siamese_ablation")
+    titles = [axis.get_title() for axis in before.axes]
+    n_columns = before.axes[0].get_subplotspec().get_gridspec().ncols
+    assert titles[n_columns:] == [""] * (len(titles) - n_columns)
+    after = [axis.get_title() for axis in narrowed(before).axes]
+    assert after == titles[:n_columns] * (len(titles) // n_columns)

@@ -13,7 +13,7 @@ from visprof.intervals import Estimate
     ("rank", "place"),
     [
         (1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (12, "12th"), (13, "13th"),
-        (21, "21st"), (112, "112th"), (1023, "1,023rd"), (6.5, "at rank 6.5"),
+        (21, "21st"), (112, "112th"), (1023, "1,023rd"), (6.5, "ranked 6.5"),
     ],
 )  # fmt: skip
 def test_a_board_is_told_by_its_place_and_by_whom_it_differs_from(rank, place):
@@ -21,7 +21,7 @@ def test_a_board_is_told_by_its_place_and_by_whom_it_differs_from(rank, place):
         {"board": ["a"], "rank": [float(rank)], "n_train": 50, "n_users": 1060, "differs": 31.4}
     )
     assert sentences.board_findings(boards, 2.0) == [
-        f"Later pins found {place} of 1,060. Z above 2 against 31 of 1,059 others."
+        f"Later pins {place} of 1,060; Z\xa0>\xa02 against 31 of 1,059."
     ]
 
 
@@ -62,7 +62,7 @@ def test_the_title_is_tested_by_users_who_differ_in_style_alone(image, mean, tol
 def test_captions_of_the_headline_figures_have_their_values():
     numbers = {
         "pairs.differ": Estimate(0.496), "pairs.differ.dealt": Estimate(0.0021),
-        "mrr.image.50": Estimate(0.7802), "mrr.random": Estimate(0.078),
+        "mrr.image.50": Estimate(0.7802, 0.7, 0.9), "mrr.random": Estimate(0.078),
     }  # fmt: skip
     assert sentences.headline_values(numbers, 50) == {
         "front.differ": "50%", "front.dealt": "0.2%", "front.image": "0.78", "front.random": "0.08",

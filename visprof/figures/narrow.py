@@ -129,6 +129,10 @@ def _label_all(panels: list[Axes]) -> None:
         axis.tick_params(labelbottom=True, labelleft=_has_words(first))
         axis.set_ylabel(axis.get_ylabel() or first.get_ylabel())
         axis.set_xlabel(axis.get_xlabel() or last.get_xlabel())
+        if not axis.get_title():
+            column = [other for other in panels if _place(other)[1] == _place(axis)[1]]
+            top = min(column, key=_place)
+            axis.set_title(top.get_title(), fontsize=top.title.get_fontsize())
 
 
 def _has_words(axis: Axes) -> bool:

@@ -200,7 +200,7 @@ def sensitivity_curves(table: pd.DataFrame) -> Figure:
             for series, curve in of_value.groupby("series", sort=False):
                 of_users = series == _SERIES["max_z"]
                 axis.plot(
-                    curve["z"], curve["value"], color=colour, ls="-" if of_users else ":",
+                    curve["z"], curve["share"], color=colour, ls="-" if of_users else ":",
                     label=_setting_name(row) if of_users else None,
                     lw=2.4 if row.chosen else 1.3,
                 )  # fmt: skip

@@ -26,6 +26,7 @@ __all__ = [
     "leakage_curves", "mrr_curves", "mrr_growth", "mrr_intervals", "mrr_leads", "recency_curves",
 ]  # fmt: skip
 
+BESIDE = 6.0  # inches: in a narrower figure the legend stands beside the panel
 # one look for each profile, in every figure
 _PROFILES = ("image", "text", "fused", "mean embedding", "whitened", "file facts")
 
@@ -80,7 +81,10 @@ def mrr_curves(
     axis.axhline(random, **RANDOM)
     axis.set(xlabel="training pins", ylabel="mean reciprocal rank", ylim=(0, None))
     axis.set_xticks(sizes)
-    legend_above(axis)
+    if width < BESIDE:
+        axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    else:
+        legend_above(axis)
     return figure
 
 

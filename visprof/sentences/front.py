@@ -17,8 +17,9 @@ __all__ = [
 
 # captions, as HTML
 FRONT_BOARDS = (
-    "<strong>Figure 1</strong>, on our data: boards of four users, with the same label (<a "
-    'href="01-data.html">chapter 1</a>).'
+    "<strong>Figure 1</strong>, on our data: boards of four users, one label (<a "
+    'href="01-data.html">chapter 1</a>). Below each: the rank of its own later pins, and how many '
+    "users it differs from."
 )
 FRONT_SCORECARD = (
     "<strong>The scorecard.</strong> Bar: 95 % interval; line: what it must exceed, in the middle "
@@ -39,8 +40,8 @@ def board_findings(boards: pd.DataFrame, threshold: float) -> list[str]:
         Cut-off of Z.
     """
     return [
-        f"Later pins found {_place(row.rank)} of {row.n_users:,}. "
-        f"Z above {threshold:g} against {row.differs:.0f} of {row.n_users - 1:,} others."
+        f"Later pins {_place(row.rank)} of {row.n_users:,}; "
+        f"Z\xa0>\xa0{threshold:g} against {row.differs:.0f} of {row.n_users - 1:,}."
         for row in boards.itertuples()
     ]
 
@@ -48,7 +49,7 @@ def board_findings(boards: pd.DataFrame, threshold: float) -> list[str]:
 def _place(rank: float) -> str:
     """A rank as an ordinal number; one in the middle of two as it is."""
     if rank != int(rank):
-        return f"at rank {rank:.1f}"
+        return f"ranked {rank:.1f}"
     rank = int(rank)
     ending = (
         "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
@@ -108,6 +109,6 @@ def headline_values(numbers: Mapping[str, Estimate], n_train: int) -> dict[str, 
     return {
         "front.differ": f"{numbers['pairs.differ'].value:.0%}",
         "front.dealt": f"{numbers['pairs.differ.dealt'].value:.1%}",
-        "front.image": f"{numbers[f'mrr.image.{n_train}']:.2f}",
+        "front.image": f"{numbers[f'mrr.image.{n_train}'].value:.2f}",
         "front.random": f"{numbers['mrr.random'].value:.2f}",
     }
