@@ -39,6 +39,22 @@ def test_a_value_equal_to_its_default_adds_no_cell(root, tmp_path, monkeypatch, 
     assert capsys.readouterr().out.startswith("clusters 20 ")
 
 
+def test_a_page_that_only_got_its_ledger_says_of_no_parameter_that_it_changed(
+    root, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("visprof.book.execute._run_notebook", run_here)
+    source, ledger = read_page("book/01-numbers.md", root), str(tmp_path / "ledger.json")
+    for values, hidden in (({"ledger": ledger}, True), ({"ledger": ledger, "beta": 0.5}, False)):
+        target = tmp_path / "numbers.ipynb"
+        execute_page(source, target, values, root)
+        (tags,) = [
+            cell.metadata["tags"]
+            for cell in nbformat.read(target, as_version=4).cells
+            if "injected-parameters" in cell.metadata.get("tags", [])
+        ]
+        assert ("remove-cell" in tags) == hidden
+
+
 def test_an_unknown_parameter_lists_the_known_ones(root, tmp_path):
     target = tmp_path / "numbers.ipynb"
     with pytest.raises(ValueError, match="no parameter clusters") as error:

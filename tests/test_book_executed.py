@@ -27,8 +27,11 @@ from visprof.book.crate import describe_book
 from visprof.book.executed import (
     add_foot,
     add_note,
+    drop_empty_figures,
+    fill_alternatives,
     link_figures,
     page_provenance,
+    page_svg,
     save_figures,
     status_table,
 )
@@ -92,6 +95,57 @@ def test_names_that_a_figure_cuts_or_numbers_stand_below_it_and_in_its_alternati
     alternative = notebook.cells[0].metadata["mystnb"]["image"]["alt"]
     assert alternative == "Two boards. Names: board 1: 海の写真; long…: long <b>name</b>"
     assert "<table" not in notebook.cells[-1].source
+
+
+def glued(name, value):
+    text = {"application/papermill.record/text/plain": repr(value)}
+    return new_output("display_data", text, metadata={"scrapbook": {"name": name}})
+
+
+def test_alternative_texts_say_the_numbers_of_the_page(notebook):
+    notebook.cells[1].outputs += [glued("pairs.differ", "49.6% (38.4% to 60.1%)"), glued("x", 0.25)]
+    image = {"alt": "Curves: {glue:text}`pairs.differ` of pairs, {glue:text}`x:.1f` and so on."}
+    notebook.cells[0].metadata["mystnb"]["image"] = image
+    fill_alternatives(notebook)
+    alternative = notebook.cells[0].metadata["mystnb"]["image"]["alt"]
+    assert alternative == "Curves: 49.6% (38.4% to 60.1%) of pairs, 0.2 and so on."
+
+
+def test_an_alternative_text_that_names_what_is_not_said_is_an_error(notebook):
+    notebook.cells[0].metadata["mystnb"]["image"] = {"alt": "{glue:text}`pairs.difer` of pairs."}
+    with pytest.raises(ValueError, match=r"'pairs\.difer', which no cell says"):
+        fill_alternatives(notebook)
+
+
+def test_a_line_in_place_of_a_figure_has_no_caption(notebook):
+    line = new_code_cell("said", outputs=[new_output("execute_result", {"text/markdown": "None."})])
+    line.metadata["mystnb"] = {"figure": {"name": "fig-x"}, "image": {"alt": "x"}, "other": 1}
+    notebook.cells.append(line)
+    drop_empty_figures(notebook)
+    assert line.metadata["mystnb"] == {"other": 1}
+    assert notebook.cells[0].metadata["mystnb"]["figure"] == {"name": "fig-curve"}
+
+
+def test_a_figure_of_a_page_has_no_white_behind_it_and_pictures_keep_their_colours():
+    white = '<g id="patch_1">\n <path d="M 0 0 L 1 1 z" \nstyle="fill: #ffffff"/></g>'
+    mark = '<g id="line_1"><path d="M 0 0" style="fill: #ffffff; stroke: #000000"/></g>'
+    svg = f"<svg><defs></defs>{white}{mark}</svg>"
+    found = page_svg(svg)
+    assert found == svg.replace('style="fill: #ffffff"/>', 'style="fill: none"/>')
+    with_pictures = page_svg(svg.replace("</svg>", "<image/></svg>"))
+    assert "prefers-color-scheme: dark" in with_pictures
+    assert with_pictures.count("<defs>") == 1
+    assert "<image/>" in with_pictures
+
+
+def test_a_figure_drawn_for_a_phone_is_a_file_beside_the_others(notebook, tmp_path):
+    notebook.cells[0].outputs[0]["data"][mime.NARROW] = "<svg>narrow</svg>"
+    saved = save_figures(notebook, tmp_path)
+    assert tmp_path / "curve.narrow.svg" in saved["curve"]
+    link_figures(notebook, "../figures")
+    assert notebook.cells[0].metadata["mystnb"]["image"]["classes"] == "drawn narrowed"
+    assert mime.NARROW not in notebook.cells[0].outputs[0]["data"]
+    assert "narrow" not in notebook.cells[1].source
 
 
 def test_a_page_without_figures_makes_no_folder(tmp_path):

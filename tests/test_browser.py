@@ -441,9 +441,70 @@ def test_the_map_of_the_book_shows_the_pin_that_is_pointed_at(book_page, built_b
 
 
 @pytest.mark.parametrize("book_page", ["desktop"], indirect=True)
+def test_search_finds_chapters_before_the_library(book_page, built_book):
+    show(book_page, built_book / "search.html")
+    book_page.goto(f"{(built_book / 'search.html').as_uri()}?q=mean+embedding")
+    book_page.wait_for_selector("#search-results li a")
+    book_page.evaluate(SETTLED)
+    links = book_page.locator("#search-results li a").evaluate_all("all => all.map((a) => a.href)")
+    in_library = ["api.html" in link for link in links]
+    assert not in_library[0]
+    assert in_library == sorted(in_library)
+
+
+@pytest.mark.parametrize("book_page", ["desktop"], indirect=True)
 def test_code_is_folded_and_one_click_away(book_page, built_book):
     show(book_page, built_book / "book" / "03-metric.html")
-    code = book_page.locator("details.hide .highlight").first
+    figure = book_page.locator(".cell:has(figure)").first
+    code = figure.locator("details.hide .highlight")
+    mark = figure.locator("details.hide > summary")
     assert not code.is_visible()
-    book_page.locator("details.hide > summary").first.click()
+    caption, below = figure.locator("figcaption").bounding_box(), mark.bounding_box()
+    assert below["y"] >= caption["y"]
+    mark.click()
     assert code.is_visible()
+
+
+@pytest.mark.parametrize("book_page", ["desktop"], indirect=True)
+def test_parameters_and_set_up_open_from_one_line_at_the_foot(book_page, built_book):
+    show(book_page, built_book / "book" / "05-pairwise.html")
+    foot = book_page.locator("details.page-made")
+    parameters = foot.locator(".cell.tag_parameters")
+    assert foot.count() == 1
+    assert book_page.locator(".cell.set-up").count() == foot.locator(".cell.set-up").count() >= 2
+    assert not parameters.is_visible()
+    foot.locator("> summary").click()
+    parameters.locator("summary").click()
+    assert "n_clusters" in parameters.inner_text()
+
+
+def test_a_chapter_begins_with_what_it_found_and_its_picture(book_page, built_book):
+    show(book_page, built_book / "book" / "05-pairwise.html")
+    tops = [
+        book_page.locator(of).first.bounding_box()["y"]
+        for of in ("p.finding", "figure#fig-ecdf", "p:has(> strong:text('Question.'))")
+    ]
+    assert tops == sorted(tops)
+    assert tops[1] < book_page.viewport_size["height"]
+
+
+FRONT = ".front-boards, .front-scorecard, .front-title, #fig-headline-ecdf, #fig-headline-mrr"
+
+
+@pytest.mark.parametrize("book_page", ["desktop"], indirect=True)
+def test_the_front_page_is_one_screen(book_page, built_book):
+    show(book_page, built_book / "book" / "index.html")
+    boxes = book_page.locator(FRONT).evaluate_all(
+        "all => all.map(a => a.getBoundingClientRect().top)"
+    )
+    assert len(boxes) == 5
+    assert max(boxes) < book_page.viewport_size["height"] - 100
+    assert book_page.locator(".front-scorecard tbody td svg").count() >= 24
+
+
+@pytest.mark.parametrize("book_page", ["phone"], indirect=True)
+def test_a_phone_gets_the_figures_that_were_drawn_for_it(book_page, built_book):
+    show(book_page, built_book / "book" / "07-significance.html")
+    shown = book_page.locator("picture img").evaluate_all("all => all.map((a) => a.currentSrc)")
+    assert shown
+    assert all(source.endswith(".narrow.svg") for source in shown)

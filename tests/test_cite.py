@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections import Counter
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import yaml
@@ -14,7 +16,7 @@ from pybtex.database import BibliographyData, parse_file, parse_string
 import visprof
 from visprof.intervals import Estimate
 from visprof.machine import describe_hardware
-from visprof.results import cite
+from visprof.results import cite, provenance
 from visprof.results.cite import cite_number, cite_software, find_ledger, list_numbers
 from visprof.results.ledger import Ledger, estimates
 
@@ -218,3 +220,26 @@ def test_a_mean_over_seeds_is_cited_as_one(tmp_path):
     made = Ledger(tmp_path / "numbers.json")
     made.write({"a": Estimate(1.0)}, {"seed": 3, "n_seeds": 10}, "demo")
     assert "% preset demo, 10 seeds from seed 3; changed" in cite_number("a", made)
+
+
+def test_a_commit_of_this_checkout_is_cited_as_archives_name_it(ledger, tmp_path):
+    package = tmp_path / "visprof"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    for words in (
+        ("init", "-q"), ("add", "."),
+        ("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "first"),
+    ):  # fmt: skip
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    short = provenance.checkout_commit(package)
+    assert provenance.whole_commit(short, package) == head
+    assert len(head) == 40
+    assert provenance.whole_commit(f"{short}-dirty", package) == ""
+    assert provenance.whole_commit("0" * 12, package) == ""
+    with mock.patch.object(cite, "whole_commit", return_value=head):
+        assert f"\n% Software Heritage swh:1:rev:{head}\n" in cite_number("mrr.image.10", ledger)
+    with mock.patch.object(cite, "whole_commit", return_value=""):
+        assert "swh" not in cite_number("mrr.image.10", ledger)

@@ -189,3 +189,41 @@ def test_a_claim_that_is_not_whole_is_named(tmp_path, change, message):
 
 def test_the_file_comes_with_the_package():
     assert CLAIMS.is_file()
+
+
+@pytest.mark.parametrize(
+    ("condition", "number", "margin"),
+    [
+        ("a above 0.1", Estimate(0.2, 0.15, 0.3), (0.1, 0.05, 0.2)),
+        ("a above b", Estimate(0.2, 0.0, 0.3), (0.15, -0.05, 0.25)),  # b is 0.05
+        ("a leads", Estimate(-0.2, -0.3, 0.1, n=60), (-0.2, -0.3, 0.1)),
+        ("a at most 0.1", Estimate(0.2, 0.15, 0.3), (-0.1, -0.1, -0.1)),  # its value decides
+        ("a reaches 0.5", Estimate(0.6), (0.1, 0.1, 0.1)),
+        ("a significant", Estimate(0.01), None),
+    ],
+)
+def test_a_margin_is_how_far_a_number_lies_on_the_claimed_side(condition, number, margin):
+    found = Condition.parse(condition).margin({"a": number, "b": Estimate(0.05)})
+    assert found is margin if margin is None else found == pytest.approx(margin)
+
+
+def test_the_margin_of_a_claim_is_that_of_the_condition_that_decides():
+    entry = yaml.safe_load(CLAIMS.read_text("utf-8"))[0] | {
+        "rule": ["a above 0", "b above 0", "p significant"], "shows": "",
+    }  # fmt: skip
+    claim = module._claim(entry, 1, "here")
+    numbers = {"a": Estimate(2, 1, 3), "b": Estimate(0.5, -1, 2), "p": Estimate(0.01)}
+    assert claim.margin(numbers) == (0.5, -1, 2)
+    numbers["b"] = Estimate(5, 4, 6)
+    assert claim.margin(numbers) == (2, 1, 3)
+    numbers["p"] = Estimate(0.5)  # a p-value decides: the first that can be drawn is
+    assert claim.margin(numbers) == (2, 1, 3)
+    del numbers["p"]
+    assert claim.margin(numbers) is None
+
+
+def test_each_claim_has_a_few_words_and_the_page_of_its_evidence():
+    pages = {path.stem for path in (CLAIMS.parents[2] / "book").glob("*.md")}
+    for claim in read_claims():
+        assert 0 < len(claim.short) <= 36
+        assert claim.chapter in pages

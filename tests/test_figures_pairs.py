@@ -39,6 +39,9 @@ def test_cluster_contrasts_name_users_and_show_each_cluster(pictures):
 def test_sensitivity_curves_have_a_panel_a_parameter_and_both_curves_a_value():
     figure = figures.sensitivity_curves(figure_examples.sensitivity())
     assert [len(axis.lines) for axis in figure.axes] == [4, 6, 4]
+    for axis in figure.axes:
+        for line in axis.lines:  # shares, from none to all of the pairs
+            np.testing.assert_allclose(np.asarray(line.get_ydata(), float), np.linspace(0, 1, 501))
     legends = [[text.get_text() for text in axis.get_legend().get_texts()] for axis in figure.axes]
     assert legends[0] == ["0.1 (1,200)", "1 (1,200)"]
     assert legends[1:] == [["0 (1.2)", "0.05 (1.2)", "1 (1.2)"], ["yes", "no"]]

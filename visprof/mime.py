@@ -5,8 +5,9 @@ Figures put them there, pages read them.
 
 from __future__ import annotations
 
-__all__ = ["CSV", "FILES", "NAMES", "PNG", "SVG"]
+__all__ = ["CSV", "FILES", "NAMES", "NARROW", "PNG", "SVG"]
 
 SVG, PNG, CSV = "image/svg+xml", "image/png", "text/csv"
 FILES = {SVG: ("svg", "SVG"), PNG: ("png", "PNG"), CSV: ("csv", "data (CSV)")}  # suffix, in words
 NAMES = "visprof-names"  # of the metadata of a figure: names that it cuts or numbers, by label
+NARROW = "application/x-narrow+svg"  # of a figure: for a phone, as vectors

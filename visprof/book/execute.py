@@ -168,6 +168,8 @@ def _inject(plain: Path, values: Mapping[str, object]) -> None:
     # The reader sees the changed values as much, or as folded, as the declared ones.
     injected.metadata["tags"] += [tag for tag in declared.metadata["tags"] if tag != "parameters"]
     injected.metadata["mystnb"] = {"code_prompt_show": "Parameters changed in this run"}
+    if values.keys() <= {"ledger"}:  # which every book gives: nothing was changed
+        injected.metadata["tags"].append("remove-cell")
     nbformat.write(notebook, plain)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import csv
 import html
 import io
+import re
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,17 +16,27 @@ from typing import Any
 from visprof._extras import needs
 from visprof.book import footer
 from visprof.markdown import as_markdown
-from visprof.mime import CSV, FILES, NAMES, PNG
+from visprof.mime import CSV, FILES, NAMES, NARROW, PNG, SVG
 
 with needs("book"):
     import nbformat
     from nbformat import NotebookNode
 
 __all__ = [
-    "add_foot", "add_note", "link_figures", "page_provenance", "save_figures", "status_table",
+    "add_foot", "add_note", "drop_empty_figures", "fill_alternatives", "link_figures",
+    "page_provenance", "page_svg", "save_figures", "status_table",
 ]  # fmt: skip
 
-BESIDE = (PNG, CSV)  # types that the page itself does not show
+BESIDE = (PNG, CSV, NARROW)  # types that the page itself does not show
+_GLUED = re.compile(r"\{glue:text\}`(?P<name>[^`:]+)(?::(?P<how>[^`]+))?`")
+_GLUED_TEXT = "application/papermill.record/text/plain"
+NARROW_SUFFIX = "narrow.svg"
+# what Matplotlib fills with white behind a figure and its panels
+_WHITE = re.compile(r'(<g id="patch_\d+">\s*<path d="[^"]*"\s+style=")fill: #ffffff(?="/>)')
+# a reader's dark mode reaches a picture's own style through the page's color-scheme
+_DARK_WORDS = """<style>@media (prefers-color-scheme: dark) {
+g[id^="text_"], g[id^="patch_"], g[id^="legend_"] { filter: invert(1) hue-rotate(180deg) }
+}</style>"""
 
 
 def add_foot(notebook: NotebookNode, page: str, parameters: Iterable[str]) -> None:
@@ -96,7 +108,24 @@ def save_figures(notebook: NotebookNode, folder: Path) -> dict[str, list[Path]]:
                 pixels = mime == PNG
                 path.write_bytes(base64.b64decode(data[mime]) if pixels else data[mime].encode())
                 saved.setdefault(name, []).append(path)
+            if NARROW in data:
+                path = folder / f"{name}.{NARROW_SUFFIX}"
+                path.write_text(page_svg(data[NARROW]), "utf-8")
+                saved.setdefault(name, []).append(path)
     return saved
+
+
+def page_svg(svg: str) -> str:
+    """A figure for a page of either colour: without the white behind it.
+
+    Parameters
+    ----------
+    svg : str
+        As Matplotlib writes it. One without pictures is inverted by the page's style sheet in the
+        dark; in one with pictures only the lettering and frames are, by a style of its own.
+    """
+    svg = _WHITE.sub(r"\1fill: none", svg)
+    return svg.replace("<defs>", f"{_DARK_WORDS}<defs>", 1) if "<image" in svg else svg
 
 
 def link_figures(notebook: NotebookNode, folder: str) -> None:
@@ -126,9 +155,61 @@ def link_figures(notebook: NotebookNode, folder: str) -> None:
                 _name_in_alternative(cell, names)
             # by default a cell's id is random, and the page would differ in every build
             cells.append(nbformat.v4.new_markdown_cell(text, id=f"files-{position}-{len(cells)}"))
+            if SVG in data:
+                image = cell.metadata.setdefault("mystnb", {}).setdefault("image", {})
+                kinds = ["pictures" if "<image" in data[SVG] else "drawn"]
+                kinds += ["narrowed"] * (NARROW in data)
+                image["classes"] = " ".join([*image.get("classes", "").split(), *kinds])
+                data[SVG] = page_svg(data[SVG])
             for mime in BESIDE:
                 data.pop(mime, None)
     notebook.cells = cells
+
+
+def fill_alternatives(notebook: NotebookNode) -> None:
+    """Put what the page says with ``{glue:text}`` into the alternative texts of its figures.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        Executed page; changed in place.
+
+    Raises
+    ------
+    ValueError
+        If an alternative text names what the page does not say.
+    """
+    said = _said(notebook)
+
+    def value(found: re.Match[str]) -> str:
+        if found["name"] not in said:
+            raise ValueError(f"an alternative text names {found['name']!r}, which no cell says")
+        shown = said[found["name"]]
+        return f"{shown:{found['how']}}" if found["how"] else str(shown)
+
+    for cell in notebook.cells:
+        image = cell.metadata.get("mystnb", {}).get("image", {})
+        if "alt" in image:
+            image["alt"] = _GLUED.sub(value, image["alt"])
+
+
+def _said(notebook: NotebookNode) -> dict[str, Any]:
+    """What the cells of an executed page have glued, by name."""
+    said = {}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if name := output.get("metadata", {}).get("scrapbook", {}).get("name"):
+                said[name] = ast.literal_eval(output["data"][_GLUED_TEXT])
+    return said
+
+
+def drop_empty_figures(notebook: NotebookNode) -> None:
+    """Let what is said in place of a figure stand without its caption; changed in place."""
+    for cell in notebook.cells:
+        shown = (output.get("data", {}).keys() for output in cell.get("outputs", []))
+        if not any({SVG, PNG} & types for types in shown):
+            for part in ("figure", "image"):
+                cell.metadata.get("mystnb", {}).pop(part, None)
 
 
 def _names_table(names: dict[str, str]) -> str:

@@ -13,10 +13,19 @@ from pathlib import Path
 from visprof._extras import needs
 from visprof.book.crate import describe_book
 from visprof.book.errors import BookError
-from visprof.book.executed import link_figures, page_provenance, save_figures, status_table
+from visprof.book.executed import (
+    drop_empty_figures,
+    fill_alternatives,
+    link_figures,
+    page_provenance,
+    save_figures,
+    status_table,
+)
+from visprof.book.figures_list import figures_table
 from visprof.book.kept import KeptPage, file_digest
 from visprof.book.page import Page, book_pages
 from visprof.book.renderer import render
+from visprof.book.table_captions import caption_tables
 from visprof.digests import digest
 from visprof.files import partial_folder, put_in_place, read_record, write_record
 from visprof.machine import environment_version
@@ -33,8 +42,9 @@ __all__ = [
 
 FIGURES = "figures"  # folder of the built book: the files of each page's figures
 STATUS = "book/status.csv"  # what the status page shows
+LISTED = "book/figures.csv"  # what the page of figures and tables shows
 STAMP = ".inputs.json"  # in the HTML: what it was rendered from
-COMPUTED = re.compile(r"\{(?:code-cell|eval-rst)\}")  # made by code, not of text alone
+COMPUTED = re.compile(r"\{(?:code-cell|csv-table|eval-rst)\}")  # made by code, not of text alone
 
 
 def run_jupyter_book(
@@ -152,6 +162,7 @@ def _add_pages(pages: Mapping[Page, KeptPage], executed: Path) -> dict[Page, Not
     Return the executed pages.
     """
     made: dict[Page, NotebookNode] = {}
+    finished: dict[str, NotebookNode] = {}
     for page, kept in pages.items():
         if page.notebook is None:
             (executed / page.path).write_text(page.text, "utf-8")
@@ -160,10 +171,20 @@ def _add_pages(pages: Mapping[Page, KeptPage], executed: Path) -> dict[Page, Not
         made[page] = copy.deepcopy(notebook)
         save_figures(notebook, executed / FIGURES / page.name)
         link_figures(notebook, f"../{FIGURES}/{page.name}")
+        finish_page(notebook)
+        finished[page.name] = notebook
         nbformat.write(notebook, executed / page.path.with_suffix(".ipynb"))
     status = {page.name: (notebook, pages[page].reasons()) for page, notebook in made.items()}
     (executed / STATUS).write_text(status_table(status), "utf-8")
+    (executed / LISTED).write_text(figures_table(finished), "utf-8")
     return made
+
+
+def finish_page(notebook: NotebookNode) -> None:
+    """Complete tables, alternative texts and cells without a figure; changed in place."""
+    caption_tables(notebook)
+    fill_alternatives(notebook)
+    drop_empty_figures(notebook)
 
 
 def _complete(html: Path, executed: Path, made: Mapping[Page, NotebookNode]) -> None:
@@ -219,6 +240,7 @@ def render_page(
     _copy_beside(root, source)
     linked = nbformat.read(notebook, as_version=4)
     link_figures(linked, f"../../{FIGURES}")
+    finish_page(linked)
     nbformat.write(linked, source / page.with_suffix(".ipynb"))
     beside = []
     for other in book_pages(root):

@@ -29,6 +29,7 @@ from visprof.figures.explorables import (
     guess_boards,
 )
 from visprof.figures.figure import Figure
+from visprof.figures.front import board_row, scorecard_picture, title_test
 from visprof.figures.fusion import bits_by_part, taste_levels
 from visprof.figures.interactive import HTMLFigure, interactive_map
 from visprof.figures.pairs import (
@@ -63,6 +64,7 @@ __all__ = [
     "HTMLFigure",
     "bits_by_part",
     "board_funnel",
+    "board_row",
     "board_samples",
     "category_mrr",
     "chance_bars",
@@ -94,6 +96,7 @@ __all__ = [
     "pvalue_ecdf",
     "recency_curves",
     "scene_map",
+    "scorecard_picture",
     "sensitivity_curves",
     "setting_intervals",
     "share_intervals",
@@ -103,6 +106,7 @@ __all__ = [
     "taste_parts",
     "taste_recovery",
     "time_resolution",
+    "title_test",
     "training_curves",
     "training_losses",
     "transfer_curves",

@@ -11,7 +11,8 @@ import pandas as pd
 
 from visprof._extras import needs
 from visprof.figures.figure import Figure
-from visprof.mime import CSV, NAMES, PNG, SVG
+from visprof.figures.narrow import narrowed
+from visprof.mime import CSV, NAMES, NARROW, PNG, SVG
 
 with needs("book"):
     import matplotlib as mpl
@@ -37,7 +38,8 @@ def figure_files(figure: matplotlib.figure.Figure) -> dict[str, str]:
     -------
     dict of str to str
         By MIME type: ``image/svg+xml``, ``image/png`` (base64) and, where the figure carries the
-        table that it is drawn from, ``text/csv``.
+        table that it is drawn from, ``text/csv``; and, where it can be drawn for a phone (see
+        `visprof.figures.narrow`), `visprof.mime.NARROW`.
     """
     svg, png = figure_svg(figure), io.BytesIO()
     with _as_laid_out(figure):  # once, for the vectors: to do it again takes longer than to draw
@@ -48,6 +50,9 @@ def figure_files(figure: matplotlib.figure.Figure) -> dict[str, str]:
     }
     if isinstance(figure, Figure) and figure.numbers is not None:
         files[CSV] = numbers_csv(figure.numbers)
+    narrow = narrowed(figure) if isinstance(figure, Figure) else None
+    if narrow is not None:
+        files[NARROW] = figure_svg(narrow)
     return files
 
 

@@ -38,7 +38,9 @@ def _ecdf(z: np.ndarray, n_steps: int) -> pd.DataFrame:
     return pd.DataFrame({"z": ecdf.quantiles[shown], "share": ecdf.probabilities[shown]})
 
 
-def max_z_ecdf(distributions: Mapping[str, np.ndarray]) -> Figure:
+def max_z_ecdf(
+    distributions: Mapping[str, np.ndarray], width: float = 7.0, height: float = 4.2
+) -> Figure:
     """Figure 5: eCDF of the largest absolute z of each pair, with the 95 % and 99 % lines.
 
     Parameters
@@ -46,6 +48,8 @@ def max_z_ecdf(distributions: Mapping[str, np.ndarray]) -> Figure:
     distributions : mapping of str to ndarray of shape (n_pairs,) or (S, n_pairs)
         Values of Z by name; the first is drawn as the main curve. Of several seeds the mean of the
         curves is drawn, and each seed's as a thin line.
+    width, height : float
+        In inches.
 
     Returns
     -------
@@ -69,7 +73,7 @@ def max_z_ecdf(distributions: Mapping[str, np.ndarray]) -> Figure:
         # as many pairs of each seed: the curve of all values is the mean of the seeds' curves
         steps.append(_ecdf(by_seed.ravel(), 2000).assign(series=name, seed=ALL_SEEDS))
     numbers = pd.concat(steps, ignore_index=True)[["series", "seed", "z", "share"]]
-    figure, axis = single_axes(numbers=numbers)
+    figure, axis = single_axes(width, height, numbers)
     for (name, curves), colour, dash in zip(
         numbers.groupby("series", sort=False), CYCLE, DASHES, strict=False
     ):
@@ -204,7 +208,7 @@ def sensitivity_curves(table: pd.DataFrame) -> Figure:
             for series, curve in of_value.groupby("series", sort=False):
                 of_users = series == _SERIES["max_z"]
                 axis.plot(
-                    curve["z"], curve["value"], color=colour, ls="-" if of_users else ":",
+                    curve["z"], curve["share"], color=colour, ls="-" if of_users else ":",
                     label=_setting_name(row) if of_users else None,
                     lw=2.4 if row.chosen else 1.3,
                 )  # fmt: skip

@@ -26,6 +26,7 @@ __all__ = [
     "leakage_curves", "mrr_curves", "mrr_growth", "mrr_intervals", "mrr_leads", "recency_curves",
 ]  # fmt: skip
 
+BESIDE = 6.0  # inches: in a narrower figure the legend stands beside the panel
 # one look for each profile, in every figure
 _PROFILES = ("image", "text", "fused", "mean embedding", "whitened", "file facts")
 
@@ -37,7 +38,9 @@ _LOOKS = {
 _LEAKAGE_PANELS = {"this study": "removed", "simulated, no taste at all": "repeat_share"}
 
 
-def mrr_curves(table: pd.DataFrame, random: float) -> Figure:
+def mrr_curves(
+    table: pd.DataFrame, random: float, width: float = 7.0, height: float = 4.8
+) -> Figure:
     """Figure 6: mean reciprocal rank by training pins, with 95 % intervals.
 
     Parameters
@@ -47,6 +50,8 @@ def mrr_curves(table: pd.DataFrame, random: float) -> Figure:
         other, so that their intervals can be told apart. Thin lines: each seed by itself.
     random : float
         The exact value of a random ranking.
+    width, height : float
+        In inches.
 
     Returns
     -------
@@ -56,7 +61,7 @@ def mrr_curves(table: pd.DataFrame, random: float) -> Figure:
     """
     numbers = pd.concat([table.assign(seed=ALL_SEEDS), *_each_seed(table)])
     numbers = numbers[["profile", "n_train", "seed", "value", "low", "high"]].assign(random=random)
-    figure, axis = single_axes(height=4.8, numbers=numbers)
+    figure, axis = single_axes(width, height, numbers)
     sizes = sorted(table["n_train"].unique())
     step = np.diff(sizes).min() if len(sizes) > 1 else 1
     names = table["profile"].unique()
@@ -76,7 +81,10 @@ def mrr_curves(table: pd.DataFrame, random: float) -> Figure:
     axis.axhline(random, **RANDOM)
     axis.set(xlabel="training pins", ylabel="mean reciprocal rank", ylim=(0, None))
     axis.set_xticks(sizes)
-    legend_above(axis)
+    if width < BESIDE:
+        axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    else:
+        legend_above(axis)
     return figure
 
 

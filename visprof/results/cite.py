@@ -19,6 +19,7 @@ from visprof.intervals import Estimate
 from visprof.machine import describe_hardware
 from visprof.results.headline import headline_first
 from visprof.results.ledger import Ledger, estimates
+from visprof.results.provenance import whole_commit
 
 __all__ = ["PAPER", "cite_number", "cite_software", "find_ledger", "list_numbers"]
 
@@ -174,9 +175,16 @@ def cite_number(key: str, ledger: Ledger) -> str:
         f"visprof {run['visprof']}, commit {run['commit']}, Python {run['python']}",
         f"source sha256 {run['source_sha256']}",
         *_made_on(run),
+        *_archived(run["commit"]),
     ]
     text = "\n".join(f"% {line}" for line in made)
     return f"{text}\n\n{cite_software('. '.join(made[:3]), run['visprof'])}\n\n{PAPER}\n"
+
+
+def _archived(commit: str) -> list[str]:
+    """The identifier by which an archive has a commit, if this checkout can tell."""
+    whole = whole_commit(commit)
+    return [f"Software Heritage swh:1:rev:{whole}"] if whole else []
 
 
 def _made_on(run: Mapping[str, Any]) -> list[str]:

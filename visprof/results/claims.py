@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -26,7 +26,7 @@ from visprof.results.verdicts import (
     verdict_of_lead,
 )
 
-__all__ = ["CLAIMS", "Claim", "Condition", "read_claims"]
+__all__ = ["CLAIMS", "Claim", "Condition", "Margin", "read_claims"]
 
 CLAIMS = Path(__file__).with_name("claims.yaml")
 WORST_FIRST = (UNANSWERABLE, DOES_NOT_HOLD, NOT_RESOLVED, HOLDS)
@@ -43,6 +43,14 @@ WORDS = {
     "adjusted by Holm, is at most 0.05)",
     None: "{} is significant at 5 %",
 }
+
+
+class Margin(NamedTuple):
+    """How far a number lies beyond a bound, on the side that is claimed, and its interval."""
+
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,20 @@ class Condition:
     def _bound_is_key(self) -> bool:
         return bool(self.bound) and re.fullmatch(r"-?[\d.]+", self.bound) is None
 
+    def margin(self, numbers: Mapping[str, Estimate]) -> Margin | None:
+        """How far its number lies on the claimed side of its bound; None of a p-value."""
+        if self.how is None:
+            return None
+        number, bound = numbers[self.number], 0.0
+        if self.how != "leads":
+            bound = numbers[self.bound].value if self._bound_is_key else float(self.bound)
+        ends = [number.low, number.value, number.high]
+        ends = [number.value if end is None else end for end in ends]
+        if self.how in ("at most", "reaches"):  # its value alone decides
+            ends = [number.value] * 3
+        apart = [bound - end if self.how == "at most" else end - bound for end in ends]
+        return Margin(apart[1], apart[0], apart[2])
+
     def verdict(self, numbers: Mapping[str, Estimate]) -> str:
         """Decide it; one of the four words of `visprof.results.verdicts`."""
         if self.missing(numbers):
@@ -143,6 +165,10 @@ class Claim:
         Of the rule.
     answerable : tuple of Condition
         All must hold for the data to be able to answer.
+    short : str
+        The claim in a few words, for a picture.
+    chapter : str
+        Page of the book with the evidence, such as "03-metric".
     """
 
     name: str
@@ -154,6 +180,8 @@ class Claim:
     against: str
     dated: date
     answerable: tuple[Condition, ...] = ()
+    short: str = ""
+    chapter: str = ""
 
     def verdict(self, numbers: Mapping[str, Estimate]) -> str:
         """The worst verdict of its conditions.
@@ -183,6 +211,21 @@ class Claim:
             self.verdict({key: numbers[key].of_seed(seed) for key in used})
             for seed in range(n_seeds)
         ]
+
+    def margin(self, numbers: Mapping[str, Estimate]) -> Margin | None:
+        """How far what decides lies from what it must exceed: the condition of the worst verdict.
+
+        Returns
+        -------
+        Margin or None
+            None if the claim cannot be answered. A p-value has no margin: where one decides, it is
+            that of the first condition that has one.
+        """
+        if self.verdict(numbers) == UNANSWERABLE:
+            return None
+        ordered = sorted(self.rule, key=lambda one: WORST_FIRST.index(one.verdict(numbers)))
+        margins = [condition.margin(numbers) for condition in (*ordered[:1], *self.rule)]
+        return next(filter(None, margins), None)
 
     def found(self, numbers: Mapping[str, Estimate]) -> str:
         """What was found, in words; what is missing, where it cannot be answered for that."""
@@ -274,4 +317,5 @@ def _claim(entry: Mapping[str, Any], number: int, path: str | Path) -> Claim:
     if not isinstance(entry["dated"], date):
         raise ValueError(f"{path}: claim {name} is dated {entry['dated']!r}; write 2026-11-26")
     texts = {of: entry[of] for of in ("name", "claim", "question", "paper", "shows", "against")}
+    texts |= {of: entry[of] for of in ("short", "chapter") if of in entry}
     return Claim(**texts, **rules, dated=entry["dated"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import platform
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from visprof._shipped import SHIPPED
 from visprof.digests import digest
 from visprof.machine import environment_version, hardware
 
-__all__ = ["checkout_commit", "provenance"]
+__all__ = ["checkout_commit", "provenance", "whole_commit"]
 
 PACKAGE = Path(visprof.__file__).parent
 LOCK = SHIPPED / "constraints.txt"  # the versions that were tested
@@ -69,6 +71,32 @@ def checkout_commit(package: Path) -> str:
     own = _git(package, "ls-files", "--full-name", "__init__.py") == f"{package.name}/__init__.py"
     commit = _git(package, "describe", "--always", "--dirty", "--abbrev=12") if own else ""
     return commit or "not in a git checkout"
+
+
+@functools.cache
+def whole_commit(commit: str, package: Path = PACKAGE) -> str:
+    """All forty digits of a commit, for identifiers such as ``swh:1:rev:`` of Software Heritage.
+
+    Parameters
+    ----------
+    commit : str
+        As `checkout_commit` gives it.
+    package : Path
+        A folder in the checkout.
+
+    Returns
+    -------
+    str
+        Empty if the checkout does not have it, or files were changed: no archive has those.
+
+    Examples
+    --------
+    >>> whole_commit("3c00543f9844-dirty"), whole_commit("not in a git checkout")
+    ('', '')
+    """
+    if re.fullmatch(r"[0-9a-f]{7,40}", commit) is None:
+        return ""
+    return _git(package, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
 
 
 def _git(folder: Path, *words: str) -> str:

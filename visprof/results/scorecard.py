@@ -37,16 +37,18 @@ def scorecard(numbers: Mapping[str, Estimate], n_train: int, threshold: float) -
     Returns
     -------
     DataFrame
-        Columns name, claim, paper, ours, verdict, seeds (in how many of them the verdict would be
-        the same if there were no other; empty where there is one), question, rule, against; one
-        row a claim of ``claims.yaml``.
+        Columns name, claim, short, chapter, paper, ours, verdict, seeds (in how many of them the
+        verdict would be the same if there were no other; empty where there is one), question, rule,
+        against, and margin (`visprof.results.claims.Margin`, or None); one row a claim of
+        ``claims.yaml``.
     """
     rows = []
     for claim in read_claims(n_train=n_train, threshold=threshold):
         verdict, by_seed = claim.verdict(numbers), claim.verdicts_by_seed(numbers)
         several = len(by_seed) > 1 and verdict != UNANSWERABLE
         rows.append({
-            "name": claim.name, "claim": claim.claim, "paper": claim.paper,
+            "name": claim.name, "claim": claim.claim, "short": claim.short or claim.claim,
+            "chapter": claim.chapter, "paper": claim.paper, "margin": claim.margin(numbers),
             "ours": claim.found(numbers), "verdict": verdict,
             "seeds": f"{by_seed.count(verdict)} of {len(by_seed)}" if several else "",
             "question": claim.question, "rule": claim.rule_in_words, "against": claim.against,

@@ -8,6 +8,7 @@ from visprof.sentences.data import *
 from visprof.sentences.deviations import *
 from visprof.sentences.error_rates import *
 from visprof.sentences.explorables import *
+from visprof.sentences.front import *
 from visprof.sentences.fusion import *
 from visprof.sentences.leakage import *
 from visprof.sentences.numerals import *

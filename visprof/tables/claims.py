@@ -18,7 +18,7 @@ COVERED = ("users and seeds", "users alone", "one seed, its users")
 
 
 def verdicts(cards: Mapping[str, pd.DataFrame]) -> Styler:
-    """The verdicts of several scorecards, short enough for a glance.
+    """Verdict of each claim, by data.
 
     Parameters
     ----------

@@ -52,9 +52,12 @@ def sheet_captions(sheet: Datasheet) -> Styler:
     return table(captions, {**shares, "mean words": "{:.2f}"})
 
 
-def sheet_duplicates(sheet: Datasheet) -> Styler:
-    """Pictures that repeat, and near-duplicates."""
+def sheet_duplicates(sheet: Datasheet) -> Styler | Markdown:
+    """Pictures that repeat, and near-duplicates: what there is of them."""
     found = sheet.duplicates.iloc[0]
+    found = found[found != 0]
+    if found.empty:
+        return Markdown("No picture repeats, and none is a near-duplicate of another.")
     values = [f"{v:.1%}" if isinstance(v, float) and v % 1 else f"{v:,.0f}" for v in found]
     return table(pd.DataFrame({"what": found.index.str.replace("_", " "), "value": values}))
 

@@ -22,21 +22,25 @@ PARAMETERS = {
 
 
 def shares_by_setting(settings: pd.DataFrame) -> Styler:
-    """Share of pairs with Z above the threshold by setting, and where pins are shuffled.
+    """Share of pairs with Z above the threshold, as on this page and with one setting changed.
 
     Parameters
     ----------
     settings : DataFrame
         The step ``sensitivity``.
     """
+    # the page's own setting is one row, not one for each parameter that is changed
+    own = settings["chosen"]
+    settings = pd.concat([settings[own].head(1), settings[~own]])
+    what = settings["parameter"].map(PARAMETERS).where(~settings["chosen"], "as on this page")
+    value = settings["value"].map(_value).where(~settings["chosen"], "")
     shown = {
-        "what": settings["parameter"].map(PARAMETERS),
-        "value": settings["value"].map(_value),
+        "what": what,
+        "value": value,
         "prior, pins": settings["prior"].map(significant),
         "entropy": settings["entropy"].map("{:.2f}".format),
         "Z above the threshold": settings["differ"].map("{:.1%}".format),
         "pins shuffled": settings["shuffled"].map("{:.1%}".format),
-        "": settings["chosen"].map({True: "this page", False: ""}),
     }
     return table(pd.DataFrame(shown))
 

@@ -1,0 +1,152 @@
+"""How a page is laid out: from a notebook through Sphinx's nodes, without a build."""
+
+from __future__ import annotations
+
+import pytest
+from docutils import nodes
+from docutils.utils import new_document
+from myst_nb.sphinx_ import HideCodeCellNode
+from sphinx import addnodes
+
+from visprof.book.layout import Disclosure, PageLayout, describe_page
+
+
+def cell(*tags, output=True):
+    """A cell of code as it is when its code was folded."""
+    made = nodes.container(nb_element="cell_code", classes=["cell", *tags])
+    code = HideCodeCellNode(prompt_show="Code", prompt_hide="Hide", classes=[])
+    made += code
+    if output is not None:
+        shown = nodes.container(nb_element="cell_code_output")
+        if output:
+            figure = nodes.figure()
+            figure += nodes.image(uri="x.svg", classes=["drawn", "narrowed"])
+            shown += figure
+        made += shown
+    return made
+
+
+def paragraph(bold="", text=""):
+    made = nodes.paragraph()
+    made += nodes.Text("")  # as MyST does
+    if bold:
+        made += nodes.strong("", bold)
+    made += nodes.Text(text)
+    return made
+
+
+def files():
+    link = '<p class="figure-files"><a href="../figures/p/ecdf.svg">SVG</a></p>'
+    return nodes.raw("", link, format="html")
+
+
+def provenance():
+    made = cell("tag_remove-input", output=None)
+    made.clear()
+    shown = nodes.container(nb_element="cell_code_output")
+    shown += nodes.admonition(classes=["dropdown", "provenance"])
+    made += shown
+    return made
+
+
+@pytest.fixture
+def page():
+    """Set-up, question, text, a leading figure with files, a table, and the foot."""
+    document = new_document("page")
+    section = nodes.section(ids=["a"])
+    section += nodes.title("", "A chapter")
+    section += paragraph("What we find.", " Users differ in 5 % of pairs.")
+    section += paragraph("Question.", " Do they?")
+    section += cell("tag_parameters", output=None)
+    section += cell(output=False)
+    section += paragraph(text="A text.")
+    section += cell("tag_lead")
+    section += files()
+    section += cell()
+    section += provenance()
+    document += section
+    return document
+
+
+def arrange(document):
+    PageLayout(document).run()
+    return document.children[0].children
+
+
+def test_the_answer_and_its_picture_stand_before_the_question(page):
+    kinds = arrange(page)
+    assert "finding" in kinds[1]["classes"]
+    assert "tag_lead" in kinds[2]["classes"]
+    assert kinds[3].astext() == "Question. Do they?"
+
+
+def test_code_opens_from_a_mark_below_the_figure_beside_its_files(page):
+    lead = arrange(page)[2]
+    assert [part.get("nb_element") for part in lead] == ["cell_code_output", None]
+    line = lead.children[1]
+    assert line["classes"] == ["figure-line"]
+    assert isinstance(line.children[0], HideCodeCellNode)
+    assert "figure-files" in line.children[1].astext()
+    other = next(node for node in page.children[0] if node.get("classes") == ["cell"])
+    assert len(other.children[1].children) == 1  # no files are below it
+
+
+def test_parameters_set_up_and_provenance_open_from_one_line_at_the_foot(page):
+    arrange(page)
+    (foot,) = page.findall(Disclosure)
+    assert "tag_parameters" in foot.children[0]["classes"]
+    assert foot.children[1].get("nb_element") == "cell_code"
+    assert foot.children[2]["classes"] == ["provenance"]  # open with the line
+    assert len(foot.children) == 3
+    # nothing is lost: each cell's code is still there, once
+    assert len([*page.findall(HideCodeCellNode)]) == 4
+
+
+def test_a_narrow_screen_gets_the_figure_that_was_drawn_for_it(page):
+    lead = arrange(page)[2]
+    before, image, after = next(iter(lead.findall(nodes.figure))).children
+    assert 'srcset="../figures/p/ecdf.narrow.svg"' in before.astext()
+    assert isinstance(image, nodes.image)
+    assert after.astext() == "</picture>"
+
+
+def test_a_page_without_question_or_foot_keeps_its_order():
+    document = new_document("page")
+    section = nodes.section(ids=["a"])
+    section += cell("tag_lead")
+    section += cell(output=False)
+    document += section
+    kinds = arrange(document)
+    assert "tag_lead" in kinds[0]["classes"]
+    assert isinstance(kinds[-1], Disclosure)
+
+
+def test_pages_of_the_pdf_are_arranged_each_by_itself(page):
+    whole = new_document("index")
+    front = nodes.section(ids=["front"])
+    front += paragraph("Question.", " Which?")
+    front += cell(output=False)
+    start = addnodes.start_of_file(docname="a")
+    start += page.children[0]
+    front += start
+    whole += front
+    PageLayout(whole).run()
+    own, other = whole.findall(Disclosure)
+    assert {len(own.children), len(other.children)} == {1, 3}
+    lead = next(node for node in whole.findall(nodes.container) if "tag_lead" in node["classes"])
+    assert lead.parent is start.children[0]
+
+
+def test_a_page_is_described_by_what_it_found(page):
+    assert describe_page(page) == "Users differ in 5 % of pairs."
+
+
+def test_a_page_without_a_finding_is_described_by_its_first_paragraph():
+    document = new_document("page")
+    section = nodes.section(ids=["a"])
+    section += paragraph(text="many words " * 40)
+    document += section
+    text = describe_page(document)
+    assert len(text) <= 250
+    assert text.removesuffix("…").split() == (["many", "words"] * 30)[: len(text.split())]
+    assert describe_page(new_document("empty")) == ""

@@ -1,0 +1,229 @@
+"""How a page is laid out in HTML: its answer first, its code out of the way (a Sphinx extension).
+
+The notebook of a page stays as it runs, from parameters to figures. What is shown is arranged anew:
+
+- the figure whose cell is tagged ``lead`` stands above the question, below what was found;
+- the code of a figure or a table opens from a mark below it, in line with the links to its files;
+- cells without output (parameters, set-up) open from one line at the foot, with the provenance.
+
+All of it is HTML's own ``details``, so nothing needs a script.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from visprof._extras import needs
+
+with needs("book"):
+    from docutils import nodes
+    from myst_nb.sphinx_ import HideCodeCellNode
+    from sphinx import addnodes
+    from sphinx.application import Sphinx
+    from sphinx.transforms.post_transforms import SphinxPostTransform
+
+__all__ = ["Disclosure", "PageLayout", "describe_page", "setup"]
+
+FOUND, QUESTION = "What we find.", "Question."  # what paragraphs begin with
+FOOT = "How this page was made: parameters, set-up, provenance"
+NARROW = "(max-width: 576px)"  # screens
+MOST_DESCRIBED = 250  # characters of a page's description
+
+
+class Disclosure(nodes.General, nodes.Element):
+    """What opens from a line, ``summary``."""
+
+
+def _open(translator: Any, node: Disclosure) -> None:
+    classes = " ".join(node["classes"])
+    summary = html.escape(node["summary"])
+    translator.body.append(f'<details class="{classes}"><summary>{summary}</summary>\n')
+
+
+def _close(translator: Any, node: Disclosure) -> None:
+    translator.body.append("</details>\n")
+
+
+class PageLayout(SphinxPostTransform):
+    """Arranges the cells of each page; after the code has been folded (priority 199)."""
+
+    default_priority = 300
+    formats = ("html",)
+
+    def run(self, **kwargs: Any) -> None:
+        """Arrange all pages of a document: of the PDF, it holds the whole book."""
+        pages: dict[nodes.Element, list[nodes.Element]] = {}
+        for cell in [*self.document.findall(_is_cell)]:
+            pages.setdefault(_page(cell), []).append(cell)
+        for page, cells in pages.items():
+            _arrange(page, cells)
+
+
+def _is_cell(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.container) and node.get("nb_element") == "cell_code"
+
+
+def _page(node: nodes.Element) -> nodes.Element:
+    """The page that a node is of."""
+    while node.parent is not None and not isinstance(node, addnodes.start_of_file):
+        node = node.parent
+    return node
+
+
+def _own(page: nodes.Element, kind: type[nodes.Element]) -> Iterator[nodes.Element]:
+    """Nodes of a page that are of no page within it: the PDF's front page holds all others."""
+    return (node for node in page.findall(kind) if _page(node) is page)
+
+
+def _arrange(page: nodes.Element, cells: list[nodes.Element]) -> None:
+    question = _paragraph(page, QUESTION)
+    if (found := _paragraph(page, FOUND)) is not None:
+        found["classes"].append("finding")
+    quiet = []
+    for cell in cells:
+        code = next((part for part in cell.children if isinstance(part, HideCodeCellNode)), None)
+        if code is None:
+            continue
+        if not _shows(cell):
+            cell["classes"].append("set-up")
+            quiet.append(cell)
+            continue
+        line = nodes.container(classes=["figure-line"])
+        line.append(code)
+        if (files := _files_below(cell)) is not None:
+            line.append(files)
+            _add_narrow(cell, files)
+        cell.children.remove(code)
+        cell.append(line)
+        if "tag_lead" in cell["classes"] and question is not None:
+            cell.parent.remove(cell)
+            _insert_before(question, cell)
+    _fold_away(page, quiet)
+
+
+def _shows(cell: nodes.Element) -> bool:
+    outputs = [part for part in cell.children if part.get("nb_element") == "cell_code_output"]
+    return any(output.children for output in outputs)
+
+
+def _files_below(cell: nodes.Element) -> nodes.Element | None:
+    """The links to a figure's files, taken from below its cell."""
+    siblings = cell.parent.children
+    place = siblings.index(cell) + 1
+    if place < len(siblings) and 'class="figure-files"' in siblings[place].astext():
+        files = siblings[place]
+        cell.parent.remove(files)
+        return files
+    return None
+
+
+def _add_narrow(cell: nodes.Element, files: nodes.Element) -> None:
+    """Let narrow screens show the figure as it was drawn for them."""
+    for image in [*cell.findall(nodes.image)]:
+        svg = re.search(r'href="([^"]+)\.svg"', files.astext())
+        if svg is not None and "narrowed" in image["classes"]:
+            source = f'<picture><source media="{NARROW}" srcset="{svg[1]}.narrow.svg">'
+            place = image.parent.children.index(image)
+            image.parent.insert(place, nodes.raw("", source, format="html"))
+            image.parent.insert(place + 2, nodes.raw("", "</picture>", format="html"))
+
+
+def _fold_away(page: nodes.Element, quiet: list[nodes.Element]) -> None:
+    """Put cells without output, and the provenance, behind one line at the foot."""
+    provenance = next(
+        (n for n in _own(page, nodes.admonition) if "provenance" in n["classes"]), None
+    )
+    if provenance is None and not quiet:
+        return
+    foot = Disclosure(summary=FOOT, classes=["page-made"])
+    if provenance is None:
+        home = next(_own(page, nodes.section), page)
+        home.append(foot)
+    else:
+        provenance["classes"] = ["provenance"]  # no toggle of its own
+        provenance.replace_self(foot)
+    for cell in quiet:
+        cell.parent.remove(cell)
+        foot.append(cell)
+    if provenance is not None:
+        foot.append(provenance)
+
+
+def _paragraph(page: nodes.Element, begins: str) -> nodes.Element | None:
+    """The first paragraph of a page whose first words, in bold, are these."""
+    for strong in _own(page, nodes.strong):
+        of = strong.parent
+        is_first = of.astext().startswith(begins)  # there may be an empty text before it
+        if is_first and isinstance(of, nodes.paragraph) and strong.astext() == begins:
+            return of
+    return None
+
+
+def _insert_before(place: nodes.Element, node: nodes.Element) -> None:
+    place.parent.insert(place.parent.children.index(place), node)
+
+
+# --- what links to a page show of it --------------------------------------------------------------
+
+
+def describe_page(doctree: nodes.document) -> str:
+    """A page in a sentence or two: what was found, or else its first paragraph.
+
+    Parameters
+    ----------
+    doctree : document
+        As it is written, with the numbers in its text.
+
+    Returns
+    -------
+    str
+        Text of at most 250 characters; empty if the page has no paragraph.
+    """
+    found = _paragraph(doctree, FOUND)
+    told = found if found is not None else next(_plain_paragraphs(doctree), None)
+    if told is None:
+        return ""
+    text = re.sub(r"\s+", " ", told.astext()).removeprefix(FOUND).strip()
+    if len(text) <= MOST_DESCRIBED:
+        return text
+    return text[: MOST_DESCRIBED - 1].rpartition(" ")[0] + "…"
+
+
+def _plain_paragraphs(doctree: nodes.document) -> Iterator[nodes.paragraph]:
+    for paragraph in doctree.findall(nodes.paragraph):
+        if isinstance(paragraph.parent, nodes.section):
+            yield paragraph
+
+
+def _add_description(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Add what previews of links show: a description, and the page's first figure."""
+    if doctree is None:
+        return
+    tags = [("property", "og:title", context.get("title", "")), ("property", "og:type", "article")]
+    if text := describe_page(doctree):
+        tags += [("name", "description", text), ("property", "og:description", text)]
+    image = next(
+        (node for node in doctree.findall(nodes.raw) if 'class="figure-files"' in node.astext()),
+        None,
+    )
+    if image is not None and (png := re.search(r'href="([^"]+\.png)"', image.astext())):
+        base = app.config.html_baseurl
+        address = png[1] if not base else f"{base.rstrip('/')}/{png[1].lstrip('./')}"
+        tags.append(("property", "og:image", address))
+    context["metatags"] = context.get("metatags", "") + "".join(
+        f'<meta {kind}="{name}" content="{html.escape(re.sub("<[^>]*>", "", value))}" />\n'
+        for kind, name, value in tags
+    )
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register with Sphinx; called by it."""
+    app.add_node(Disclosure, html=(_open, _close))
+    app.add_post_transform(PageLayout)
+    app.connect("html-page-context", _add_description)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
