@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from visprof.intervals import Estimate
+from visprof.results.claims import Margin
+from visprof.results.verdicts import DOES_NOT_HOLD, HOLDS, NOT_RESOLVED, UNANSWERABLE
 
 INTERVALS = {"low": [0.3, 0.0, 0.4, -0.3], "high": [0.5, 0.3, 0.6, 0.1]}
 
@@ -22,6 +24,29 @@ def colour_files(folder: Path, n: int = 6) -> list[str]:
     for i, path in enumerate(paths):
         Image.new("RGB", (20, 30), (40 * i, 255 - 40 * i, 7)).save(path)
     return paths
+
+
+def card(*rows: tuple) -> pd.DataFrame:
+    """A scorecard of some claims."""
+    columns = ["claim", "short", "chapter", "ours", "verdict", "margin"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def scorecards() -> dict[str, pd.DataFrame]:
+    """Scorecards of two studies, with every verdict."""
+    return {
+        "one": card(
+            ("A above B (mAP)", "A above B", "03-metric", "0.5 against 0.4", HOLDS,
+             Margin(0.1, 0.05, 0.2)),
+            ("C above D", "C above <D>", "06-prediction", "0.1 & less", NOT_RESOLVED,
+             Margin(-0.1, -0.4, 0.2)),
+        ),
+        "two": card(
+            ("A above B (mAP)", "A above B", "03-metric", "0.3 against 0.4", DOES_NOT_HOLD,
+             Margin(-0.1, -0.2, -0.05)),
+            ("C above D", "C above <D>", "06-prediction", "no c", UNANSWERABLE, None),
+        ),
+    }  # fmt: skip
 
 
 def drawn(figure: Figure) -> np.ndarray:
@@ -170,6 +195,9 @@ def arguments(folder: Path) -> dict[str, tuple[Any, ...]]:
             {"users": counts, "pins dealt": counts[:, ::-1, ::-1]}, counts[1, 0], [5, 9], 0.1,
             "two-term", 1.0,
         ),
+        "board_row": (["ann", "bob $"], [images[:2], []], ["a line", "1 < 2"]),
+        "scorecard_picture": (scorecards(),),
+        "title_test": ({"image": 0.1, "mean embedding": 0.4}, 0.05, "A line."),
         "explore_power": (
             shares(rule=["pins", "Z"], taste=[0.0, 1.0], n_clusters=[100]),
             {"Z": "the rule", "pins": "the test"}, 0.05,

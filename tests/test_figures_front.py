@@ -5,35 +5,17 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import pandas as pd
 import pytest
-from figure_examples import colour_files
+from figure_examples import card, colour_files, scorecards
 
 from visprof import figures
 from visprof.results.claims import Margin
 from visprof.results.verdicts import DOES_NOT_HOLD, HOLDS, NOT_RESOLVED, UNANSWERABLE
 
 
-def card(*rows):
-    columns = ["claim", "short", "chapter", "ours", "verdict", "margin"]
-    return pd.DataFrame(rows, columns=columns)
-
-
 @pytest.fixture
 def cards():
-    return {
-        "one": card(
-            ("A above B (mAP)", "A above B", "03-metric", "0.5 against 0.4", HOLDS,
-             Margin(0.1, 0.05, 0.2)),
-            ("C above D", "C above <D>", "06-prediction", "0.1 & less", NOT_RESOLVED,
-             Margin(-0.1, -0.4, 0.2)),
-        ),
-        "two": card(
-            ("A above B (mAP)", "A above B", "03-metric", "0.3 against 0.4", DOES_NOT_HOLD,
-             Margin(-0.1, -0.2, -0.05)),
-            ("C above D", "C above <D>", "06-prediction", "no c", UNANSWERABLE, None),
-        ),
-    }  # fmt: skip
+    return scorecards()
 
 
 def arms(html):

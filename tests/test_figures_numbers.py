@@ -238,7 +238,19 @@ def _of_users(users, counts, background, alpha, variance, p_values, *_):
 
 
 # what a figure computes or orders before it draws, done again
+def _of_cards(cards):
+    """Claim by claim, each study's verdict and what decides it."""
+    rows = [
+        (row.claim, study, row.verdict, *(row.margin or [np.nan] * 3))
+        for studies in zip(*(card.itertuples() for card in cards.values()), strict=True)
+        for study, row in zip(cards, studies, strict=True)
+    ]
+    columns = ["claim", "study", "verdict", "margin", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 EXPECTED = {
+    "board_row": lambda boards, _, findings: pd.DataFrame({"board": boards, "finding": findings}),
     "bits_by_part": lambda table: table[table["model"] != "flat"],
     "class_mean_ap": _of_classes,
     "compare_users": _of_users,
@@ -253,10 +265,14 @@ EXPECTED = {
     "precision_recall": _of_ranks,
     "pvalue_ecdf": _of_pvalues,
     "sensitivity_curves": _of_settings,
+    "scorecard_picture": _of_cards,
     "scene_map": lambda plane, labels: pd.DataFrame(plane, columns=["x", "y"]).assign(
         **{"class": labels}
     ),
     "taste_recovery": _spread,
+    "title_test": lambda values, random, _: pd.DataFrame(
+        [*values.items(), ("chance", random)], columns=["profile", "value"]
+    ),
     "training_losses": lambda logs: pd.concat(
         [pd.DataFrame(log).assign(training=name) for name, log in logs.items()]
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -69,9 +70,13 @@ def test_an_answer_that_nobody_waits_for_is_not_the_next_ones(helper, tmp_path):
             time.sleep(0.01)
         os.kill(os.getpid(), 2)
 
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        helper.ask({"wait": str(mark)})
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # xdist ignores it
+    try:
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(KeyboardInterrupt):
+            helper.ask({"wait": str(mark)})
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert helper.ask({"say": "next"})[2] == "next"
 
 
