@@ -125,6 +125,8 @@ def test_the_command_ends_cleanly_when_it_is_interrupted(root, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # in the background, where tests may run, an interruption is ignored, and that is inherited
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     told = watched.stdout.readline()
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{20,}/  \(Ctrl-C ends\)\n", told)

@@ -70,5 +70,5 @@ def test_a_notebook_gets_all_files_of_a_figure_and_the_names_that_it_cuts():
     shown = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
-    types = "['image/png', 'image/svg+xml', 'text/csv', 'text/plain']"
+    types = "['application/x-narrow+svg', 'image/png', 'image/svg+xml', 'text/csv', 'text/plain']"
     assert shown.strip() == f"{types} {{'{NAMES}': {{'a lo…': 'a long name'}}}}"

@@ -250,11 +250,14 @@ def _of_cards(cards):
 
 
 EXPECTED = {
-    "board_row": lambda boards, _, findings: pd.DataFrame({"board": boards, "finding": findings}),
+    "board_row": lambda boards, _, findings, *__: pd.DataFrame(
+        {"board": list(boards), "finding": list(findings)}
+    ),
     "bits_by_part": lambda table: table[table["model"] != "flat"],
     "class_mean_ap": _of_classes,
     "compare_users": _of_users,
     "explore_pairs": _of_pairs,
+    "explore_power": lambda table, *_: pd.DataFrame(table),
     "explore_ranks": lambda _, table, *__: table,
     "known_carry_over": _of_bias,
     "leakage_curves": _of_leakage,
@@ -265,7 +268,7 @@ EXPECTED = {
     "precision_recall": _of_ranks,
     "pvalue_ecdf": _of_pvalues,
     "sensitivity_curves": _of_settings,
-    "scorecard_picture": _of_cards,
+    "scorecard_picture": lambda cards, *_: _of_cards(cards),
     "scene_map": lambda plane, labels: pd.DataFrame(plane, columns=["x", "y"]).assign(
         **{"class": labels}
     ),

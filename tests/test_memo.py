@@ -239,7 +239,7 @@ def test_a_variant_beside_a_step_plays_no_part_in_its_key(sources):
     of_variants = [memo.code_version(of.__module__, of.__name__) for of in variants]
     for function in variants:
         name = function.__name__
-        sources(function.__module__, f"def {name}(", f"def {name}(_=0, *, ")
+        sources(function.__module__, f"def {name}(", f"def {name}(*, _=0, ")
     assert changed(before) == set()
     now = [memo.code_version(of.__module__, of.__name__) for of in variants]
     assert all(old != new for old, new in zip(of_variants, now, strict=True))

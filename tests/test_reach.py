@@ -499,7 +499,7 @@ class Reworded(ast.NodeTransformer):
         if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             node.value.value = "Other words."
         call = node.value
-        if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("log."):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in self.logs:
             self.reword(call.args[0])
         return node
 
@@ -518,6 +518,7 @@ class Reworded(ast.NodeTransformer):
             self.reword(message.left)
 
     errors = ("ValueError", "TypeError", "RuntimeError", "KeyError")
+    logs = ("log.debug", "log.info", "log.warning", "log.error")
 
 
 @pytest.mark.slow

@@ -161,8 +161,8 @@ def link_figures(notebook: NotebookNode, folder: str) -> None:
                 kinds += ["narrowed"] * (NARROW in data)
                 image["classes"] = " ".join([*image.get("classes", "").split(), *kinds])
                 data[SVG] = page_svg(data[SVG])
-            for mime in BESIDE:
-                data.pop(mime, None)
+                for mime in BESIDE:
+                    data.pop(mime, None)
     notebook.cells = cells
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from visprof._extras import needs
@@ -226,4 +227,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_node(Disclosure, html=(_open, _close))
     app.add_post_transform(PageLayout)
     app.connect("html-page-context", _add_description)
+    # chapters before the library; Sphinx would look for it where it was started
+    app.config.html_search_scorer = str(Path(app.srcdir, "book", "_static", "search.js"))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,6 +15,7 @@ import io
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -41,6 +42,8 @@ TRACEBACK = "watch.traceback.txt"  # of an error that is not a chapter's
 
 def serve(_: list[str]) -> None:
     """Answer requests to the end of the input; see the module."""
+    # it gives a page up; who was started in the background ignores it, and so would this process
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints is no answer
     prepare_kernels()

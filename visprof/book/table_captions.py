@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import html
-import inspect
 import re
 from collections.abc import Iterator
 
-from visprof import tables
 from visprof._extras import needs
+from visprof.memo import SOURCES
 
 with needs("book"):
     from nbformat import NotebookNode
@@ -27,7 +28,7 @@ def table_caption(name: str) -> str:
 
     Raises
     ------
-    AttributeError
+    KeyError
         If there is no such table.
 
     Examples
@@ -35,8 +36,19 @@ def table_caption(name: str) -> str:
     >>> table_caption("left_out")
     'What was left out, and why.'
     """
-    text = inspect.getdoc(getattr(tables, name)) or ""
-    return _REFERENCE.sub("", text.partition("\n")[0])
+    return _REFERENCE.sub("", _docstrings()[name].partition("\n")[0])
+
+
+@functools.cache
+def _docstrings() -> dict[str, str]:
+    """Of every table, read from its source: to import them would take longer than to render."""
+    modules = [text for name, text in SOURCES.items() if name.startswith("visprof.tables.")]
+    return {
+        node.name: ast.get_docstring(node) or ""
+        for text in modules
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef)
+    }
 
 
 def tables_of(notebook: NotebookNode) -> Iterator[tuple[str, NotebookNode]]:

@@ -19,7 +19,6 @@ with needs("book"):
     import matplotlib.figure
     from IPython.core.getipython import get_ipython
     from matplotlib.transforms import Bbox
-    from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 __all__ = ["figure_files", "figure_svg", "numbers_csv", "show_with_files"]
 
@@ -88,6 +87,10 @@ def show_with_files() -> None:
     """Let notebooks show figures with their files; outside a notebook nothing happens."""
     shell = get_ipython()
     if shell is not None:
+        # imported before there is a shell, as in the process that starts kernels, its backend would
+        # show no figure that a cell leaves open
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
         set_matplotlib_formats()  # matplotlib's own would go before
         formatter = shell.display_formatter.mimebundle_formatter
         formatter.for_type(matplotlib.figure.Figure, _files_and_names)
