@@ -17,6 +17,7 @@ from sklearn.utils import check_array
 from visprof._deals import session_codes
 from visprof._numba import njit, prange
 from visprof._random import GOLDEN, mixed
+from visprof.blocks import slices
 from visprof.checks import check_number, check_whole
 from visprof.intervals import COVERAGE, Estimate
 from visprof.profiles import distance_points, user_profiles
@@ -31,6 +32,7 @@ __all__ = [
 SHARES = ("user", "session", "pin", "expected")
 
 _HALF = np.uint64(32)  # of the bits of a random number
+_SESSIONS = 2**13  # whose means are held at a time
 
 
 @dataclass(frozen=True)
@@ -436,8 +438,10 @@ def _moments(pins: ArrayLike, users: ArrayLike, sessions: ArrayLike) -> tuple[_M
     sums, within = _session_sums(pins, order, starts, chosen, origin)
     firsts = np.searchsorted(owners, np.arange(n_users))
     means = np.add.reduceat(sums, firsts) / n_pins[:, None]
-    deviations = sums / sizes[:, None] - means[owners]
-    between = sizes * np.einsum("sd,sd->s", deviations, deviations)
+    between = np.empty(len(sums))
+    for block in slices(len(sums), _SESSIONS):  # of a million sessions no copy would fit
+        deviations = sums[block] / sizes[block, None] - means[owners[block]]
+        between[block] = sizes[block] * np.einsum("sd,sd->s", deviations, deviations)
     spread = np.add.reduceat(within + between, firsts) / n_pins
     if not spread.any() and not (means != means[0]).any():
         raise ValueError(f"pins: all are equal, of {n_users} users: there is no variance to part")
