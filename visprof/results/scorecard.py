@@ -13,8 +13,8 @@ from visprof.results.ledger import Ledger, estimates
 from visprof.results.verdicts import UNANSWERABLE
 
 __all__ = [
-    "KINDS", "findings_in_markdown", "ledger_scorecard", "own_name", "scorecard", "scorecards",
-    "side_by_side", "verdict_with_seeds",
+    "KINDS", "answered_by_all", "findings_in_markdown", "ledger_scorecard", "own_name",
+    "scorecard", "scorecards", "side_by_side", "verdict_with_seeds",
 ]  # fmt: skip
 
 KINDS = {  # of data, by preset
@@ -127,6 +127,26 @@ def scorecards(
 def own_name(preset: str) -> str:
     """What the column of a study's own scorecard is called."""
     return KINDS.get(preset, f"data of this book ({preset})")
+
+
+def answered_by_all(cards: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Claims that each of several studies can answer.
+
+    Parameters
+    ----------
+    cards : mapping of str to DataFrame
+        `scorecard` by the name of its study.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        The same, with fewer rows.
+    """
+    answered = (card.loc[card["verdict"] != UNANSWERABLE, "name"] for card in cards.values())
+    names = set.intersection(*map(set, answered))
+    return {
+        name: card[card["name"].isin(names)].reset_index(drop=True) for name, card in cards.items()
+    }
 
 
 def side_by_side(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

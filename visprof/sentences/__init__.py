@@ -15,6 +15,7 @@ from visprof.sentences.numerals import *
 from visprof.sentences.own_board import *
 from visprof.sentences.pair_tests import *
 from visprof.sentences.pairs import *
+from visprof.sentences.paper_size import *
 from visprof.sentences.planes import *
 from visprof.sentences.ranks import *
 from visprof.sentences.report_card import *

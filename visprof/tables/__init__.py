@@ -12,6 +12,7 @@ from visprof.tables.leakage import *
 from visprof.tables.own_board import *
 from visprof.tables.pair_tests import *
 from visprof.tables.pairs import *
+from visprof.tables.paper_size import *
 from visprof.tables.parameters import *
 from visprof.tables.planes import *
 from visprof.tables.ranks import *
