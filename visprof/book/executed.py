@@ -161,7 +161,8 @@ def link_figures(notebook: NotebookNode, folder: str) -> None:
                 kinds += ["narrowed"] * (NARROW in data)
                 image["classes"] = " ".join([*image.get("classes", "").split(), *kinds])
                 data[SVG] = page_svg(data[SVG])
-                for mime in BESIDE:
+            for mime in BESIDE:
+                if mime != PNG or SVG in data:  # a figure without vectors is shown as pixels
                     data.pop(mime, None)
     notebook.cells = cells
 
