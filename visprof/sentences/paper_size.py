@@ -24,6 +24,7 @@ def size_costs(record: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, A
     boards, clusters = parameters["n_users"], parameters["n_clusters"]
     return {
         "size.boards": f"{boards:,}",
+        "size.pins": str(parameters["n_pins"]),
         "size.pictures": f"{boards * parameters['n_pins']:,}",
         "size.clusters": f"{clusters:,}",
         "size.background": f"{parameters['n_background']:,}",
