@@ -198,7 +198,7 @@ def _of_bias(table):
     return table[["carry_over", "n_users"]].assign(**off, high=table["high"] - truth)
 
 
-def _of_z(distributions):
+def _of_z(distributions, *_):
     """Steps at every value: as many as are drawn, the last always."""
     tables = []
     for name, z in distributions.items():
