@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -162,7 +163,8 @@ def test_a_run_takes_the_place_of_one_like_it_only(root, tmp_path, pages):
     given = {"n_clusters": 5}
     first = run_chapter("01-numbers", given, tmp_path, "mine", root)
     again = run_chapter("01-numbers", given, tmp_path, "mine", root)
-    assert again == first
+    took = {"seconds": first.seconds, "computing": first.computing}
+    assert dataclasses.replace(again, **took) == first
     with pytest.raises(ValueError, match=r"is a run of 01-numbers with n_clusters=5; .*--name"):
         run_chapter("01-numbers", {"n_clusters": 6}, tmp_path, "mine", root)
     (tmp_path / "letters").mkdir()
