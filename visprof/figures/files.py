@@ -89,7 +89,8 @@ def show_with_files() -> None:
     if shell is not None:
         # imported before there is a shell, as in the process that starts kernels, its backend would
         # show no figure that a cell leaves open
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
+        with needs("book"):
+            from matplotlib_inline.backend_inline import set_matplotlib_formats
 
         set_matplotlib_formats()  # matplotlib's own would go before
         formatter = shell.display_formatter.mimebundle_formatter
