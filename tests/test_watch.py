@@ -21,6 +21,7 @@ from visprof.book.page import read_page
 from visprof.book.remake import page_fields, remake
 from visprof.book.watch import Remaking, Shown, is_of_library, remade
 from visprof.book.watch_server import WatchServer, open_in_browser, watch_chapter
+from visprof.parameters import preset_parameters
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUEST = {"chapter": "book/01-numbers.md", "root": ".", "out": "runs"}
@@ -244,8 +245,13 @@ def test_the_form_has_the_pages_parameters_as_the_command_line_lists_them():
 
 def test_defaults_are_texts_that_the_form_would_take():
     page = read_page("book/06-prediction.md", ROOT)
-    for field in page_fields(page):
-        page.parameters[field["name"]].parse(field["default"])
+    taken = {
+        field["name"]: page.parameters[field["name"]].parse(field["default"])
+        for field in page_fields(page)
+    }
+    assert taken["preset"] == "demo"
+    assert taken["n_clusters"] == preset_parameters("demo", {}).n_clusters
+    assert taken["train_sizes"] == preset_parameters("demo", {}).train_sizes
 
 
 # --- one page -------------------------------------------------------------------------------------
