@@ -41,6 +41,7 @@ log = logging.getLogger("visprof")
 
 _BATCHES_AHEAD = 3  # decoded while the network works
 _BATCHES_PER_SAVE = 16
+_LEAST_BLOCKS = 16  # of a cluster, so that its workers end at about the same time
 
 PRECISIONS = ("fp32", "bf16", "auto")
 _BATCH = 64  # pictures that go through the network at once
@@ -95,7 +96,7 @@ def embed_images(
     progress : bool
         Whether to show a progress bar.
     client : distributed.Client, optional
-        Of the cluster that does it, in blocks of 16 batches; see
+        Of the cluster that does it, in blocks of at most 16 batches; see
         :func:`visprof.blocks.map_blocks`. Workers need the pictures and the folder by the same
         paths, and each writes to a shard of its own.
 
@@ -143,7 +144,7 @@ def embed_images(
     known = set(store.digests().tolist())
     new = [position for position, digest in enumerate(digests) if digest not in known]
     # without a cluster, the pictures of the next block are decoded while the network works on one
-    size = max(1, len(new)) if client is None else _BATCHES_PER_SAVE * batch_size
+    size = max(1, len(new)) if client is None else _block_size(len(new), batch_size)
     blocks = [[(i, images[i], digests[i]) for i in new[part]] for part in slices(len(new), size)]
     embed = partial(
         _embed, backbone=backbone, store=store, batch_size=batch_size, n_workers=n_workers,
@@ -158,6 +159,12 @@ def embed_images(
         log.warning("left out: %s", reason)
     readable = np.array([i for i in range(len(images)) if i not in unreadable])
     return Features(store, store.rows([digests[i] for i in readable]), readable, unreadable)
+
+
+def _block_size(n: int, batch_size: int) -> int:
+    """Pictures in a block of n that a cluster embeds: whole batches, the same as of one process."""
+    batches = n // (_LEAST_BLOCKS * batch_size)
+    return batch_size * min(max(batches, 1), _BATCHES_PER_SAVE)
 
 
 def _embed(
