@@ -27,7 +27,7 @@ from benchmarks.cluster import Found, begin_cluster, with_cpu
 from benchmarks.harness import Benchmark, Bound, Contender, Measurement, Options, run
 from visprof.architectures import Backbone, import_timm
 from visprof.backbones import load_backbone
-from visprof.blocks import map_blocks, slices
+from visprof.blocks import slices
 from visprof.embedding import PRECISIONS, arithmetic, embed_images, faster_precision
 from visprof.machine import keep_freed_memory
 from visprof.pictures import IMAGE_SUFFIXES, read_image
@@ -109,7 +109,7 @@ def by_workers(folder: Path, options: Options, side: int | None = None) -> Calla
     images, backbone = paths(folder, options), network(options, side)
     warm(images)
     client = begin_cluster(2)
-    list(map_blocks(partial(_batches_of, backbone=backbone), [images[: options.batch]] * 8, client))
+    embed(images[: 8 * options.batch], backbone, folder, options, client=client)  # a batch a block
     return lambda: with_cpu(lambda: embed(images, backbone, folder, options, client=client))
 
 
@@ -319,7 +319,9 @@ BENCHMARK = Benchmark(
         Contender(TWO_BARE, partial(in_two_processes, ready=True), "one thread each"),
         Contender(TWO_DECODED, partial(in_two_processes, ready=False), "one thread each"),
         Contender(WORKERS_224, partial(by_workers, side=SIDE), "one thread each"),
-        Contender(TWO_BARE_224, partial(in_two_processes, ready=True, side=SIDE), "one thread each"),
+        Contender(
+            TWO_BARE_224, partial(in_two_processes, ready=True, side=SIDE), "one thread each"
+        ),
     ],
     write_data=write_data,
     score=score,

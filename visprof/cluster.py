@@ -17,7 +17,7 @@ __all__ = ["CLUSTER", "client_of_page", "connect", "engine", "machines", "open_c
 
 CLUSTER = "VISPROF_CLUSTER"  # environment variable: address of the cluster that pages use
 LOCAL = "local:"
-# Nobody looks at what Dask keeps of its own work, and on the cores that do the work it costs a tenth.
+# What Dask keeps of its own work: nobody looks at it, and on the cores that work it costs a tenth.
 UNWATCHED = {
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "1s",
