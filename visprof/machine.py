@@ -37,11 +37,13 @@ INSTRUCTION_SETTINGS = (
     "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES", "NUMBA_CPU_FEATURES", "NUMBA_CPU_NAME",
     "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE",
 )  # fmt: skip
+# An older glibc may refuse more, and then keep less than if it were asked for nothing.
+_OLD_GLIBC = [int(number) for number in platform.libc_ver()[1].split(".") if number] < [2, 36]
 # Environment variables by which glibc's malloc keeps what is freed, in a process that begins with
 # them; with one arena, as blocks of the size of a layer go to none but the first.
 MALLOC_SETTINGS = {
     "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_MMAP_THRESHOLD_": str(2**25 if _OLD_GLIBC else 2**30),
     "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
 }
 _MALLOPT = {"MALLOC_MMAP_THRESHOLD_": -3, "MALLOC_TRIM_THRESHOLD_": -1}  # numbers of malloc.h
