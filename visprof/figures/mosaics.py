@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from visprof.pictures import read_image
 
-__all__ = ["data_uri", "mosaic", "tile"]
+__all__ = ["data_uri", "mosaic", "tile", "tile_uri"]
 
 
 def tile(image: str, size: int) -> np.ndarray:
@@ -24,6 +24,11 @@ def data_uri(picture: Image.Image) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", quality=50, method=6)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def tile_uri(image: str, size: int) -> str:
+    """A picture cut to a square, as text that a page can hold: one to two kilobytes."""
+    return data_uri(Image.fromarray(tile(image, size)))
 
 
 def mosaic(images: Sequence[str | None], n_columns: int, size: int, gap: int = 3) -> np.ndarray:
