@@ -129,6 +129,7 @@ def test_where_times_are_from_is_kept(pins, times):
         "sea", PinArrays(assigned, assigned), split, early, "day", 0.5, "two-term", 19, 0
     )
     assert found.times == times
+    assert sorted(found.clusters["cluster"]) == [0, 1, 2]  # each once, though there are so few
     assert np.isnan(found.p) == (times == "one session")
 
 
