@@ -255,10 +255,8 @@ def guess_boards(
         of a round stand together.
     mrr, first : Estimate
         The profile's mean reciprocal rank, and how often it is right at once, over many rounds.
-    caption : str
-        Text below; HTML.
-    size : int
-        Side of a picture in pixels. Each picture adds about 2 kB to the page.
+    caption, size
+        As for `compare_users`.
 
     Returns
     -------

@@ -186,10 +186,8 @@ def card_facts(identification: Identification, board: str) -> list[str]:
 
     Parameters
     ----------
-    identification : Identification
-        The step of this name.
-    board : str
-        Its name.
+    identification, board
+        As for `card_found`.
     """
     rates = _rates(identification, "file facts", board)
     if not rates:
