@@ -19,16 +19,16 @@ def tile(image: str, size: int) -> np.ndarray:
     return np.asarray(ImageOps.fit(read_image(image), (size, size)))
 
 
+def tile_uri(image: str, size: int) -> str:
+    """A picture cut to a square, as text that a page can hold: one to two kilobytes."""
+    return data_uri(Image.fromarray(tile(image, size)))
+
+
 def data_uri(picture: Image.Image) -> str:
     """A small picture as text that a page can hold."""
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", quality=50, method=6)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
-
-
-def tile_uri(image: str, size: int) -> str:
-    """A picture cut to a square, as text that a page can hold: one to two kilobytes."""
-    return data_uri(Image.fromarray(tile(image, size)))
 
 
 def mosaic(images: Sequence[str | None], n_columns: int, size: int, gap: int = 3) -> np.ndarray:

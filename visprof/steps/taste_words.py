@@ -28,8 +28,8 @@ __all__ = [
 ]  # fmt: skip
 
 NO_NAME = "no name"
-# of scikit-learn's list, two words name something
-STOP_WORDS = ENGLISH_STOP_WORDS - {"fire", "mill"}
+# scikit-learn's list has two words that name something
+NO_NAMES = ENGLISH_STOP_WORDS - {"fire", "mill"}
 N_TERMS = 3  # names of a board, by each source
 BOARD_SHARE = 0.1  # of a board's pins that a name stands for, at least: a board holds many things
 # of them at most, for a word of captions: what most have names the board, and not its taste
@@ -202,7 +202,7 @@ def _named(
         tables.append(told.assign(group=names[told["group"]], source="classes"))
     captions = pins["caption"].to_list()
     names, terms, counts, sizes = labelling.word_counts(
-        groups, captions, None if owners is None else owners.to_numpy(str), STOP_WORDS
+        groups, captions, None if owners is None else owners.to_numpy(str), NO_NAMES
     )
     told = labelling.distinctive_terms(counts, counts, sizes, terms, **options)
     tables.append(told.assign(group=names[told["group"]], source="captions"))
