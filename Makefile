@@ -42,15 +42,17 @@ WHAT = --constraint constraints.txt --editable '.[$(1)]'
 
 # Into .venv, what these extras need.  uv is faster, and takes the build of PyTorch without CUDA
 # where there is no GPU; but what pip was told of indexes it does not know: where it fails, pip does
-# it.  pip says what it downloads, of which only what is large is shown, and the sum.
+# it.  pip says what it downloads, of which only what is large is shown, and the sum; and what it
+# warns of once for each package (of an index that lacks it, say) is told once.
 define bring
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || exit 1; \
 	echo 'installing visprof[$(1)], with the tested versions of what it needs, into $(VENV)'; \
 	if ! { command -v uv > /dev/null && \
 	    uv pip install --python $(BIN)/python --torch-backend auto $(call WHAT,$(1)); }; then \
 	    rm -f $(VENV)/.failed; \
-	    { $(BIN)/python -m pip install --no-compile --disable-pip-version-check --progress-bar off \
-	        $(call WHAT,$(1)) || touch $(VENV)/.failed; } | awk "$$DOWNLOADS"; \
+	    { { $(BIN)/python -m pip install --no-compile --disable-pip-version-check --progress-bar off \
+	        $(call WHAT,$(1)) || touch $(VENV)/.failed; } 2>&1 >&3 | awk "$$WARNINGS" >&2; } 3>&1 \
+	        | awk "$$DOWNLOADS"; \
 	    ! rm $(VENV)/.failed 2> /dev/null || exit 1; \
 	fi; \
 	$(BIN)/python -m pip check --disable-pip-version-check && du -sm $(VENV) | \
@@ -65,7 +67,11 @@ define DOWNLOADS
 }
 END { if (files) printf "  %5.0f MB in %d packages\n", all, files }
 endef
-export DOWNLOADS
+define WARNINGS
+/^WARNING/ { kind = $$0; gsub(/'[^']*'/, "", kind); if (told[kind]++) next }
+{ print; fflush() }
+endef
+export DOWNLOADS WARNINGS
 
 book: $(VENV)/.for-book  ## execute every chapter and build _build/PRESET/html
 	@$(BIN)/visprof build --preset '$(PRESET)' --data '$(DATA)' $(foreach p,$(PARAMS),-p '$(p)')

@@ -111,7 +111,7 @@ def begin_cluster(n_workers: int) -> Any:
     began.enter_context(cluster.open_cluster(f"local:{n_workers}"))
     Finalize(None, began.close, exitpriority=100)  # before this process ends its children
     client = cluster.client_of_page()
-    client.wait_for_workers(n_workers)
+    client.wait_for_workers(n_workers, timeout=cluster.PATIENCE)
     return client
 
 

@@ -278,8 +278,8 @@ def bounds(measured: dict[str, Measurement]) -> list[Bound]:
         *(
             Bound(
                 f"At least {FASTER} x the {name}, float32",
-                f"{share(name, OURS) ** -1:.2f} x",
-                share(name, OURS) ** -1 >= FASTER,
+                f"{share(OURS, name):.2f} x",
+                share(OURS, name) >= FASTER,
             )
             for name in (LOOP, LOOP_2)
         ),

@@ -1,6 +1,6 @@
 """The paper's size from pixels: its steps one after the other, what each cost, and its numbers.
 
-The preset ``paper-size`` draws 5,790 boards of 100 pictures and takes them through chapters 3 to 8.
+The preset ``paper-size`` draws 5,790 boards of 100 pictures and takes them through chapters 3 to 7.
 That is hours on two cores. Whatever ends it, the same command goes on: pictures that were drawn,
 rows that were embedded and steps that were computed are kept, and so is what they cost. When all
 are there, the numbers go into a ledger, and the costs beside it.

@@ -123,12 +123,14 @@ def page_file(tmp_path_factory, counts, background, ranks, users, p_values, powe
         figures.explore_power(powers, {"Z": "the cut-off", "pins": HOSTILE}, 0.05, "Power.")
     )
     page = folder / "page.html"
-    css, script = ((STATIC / f"explorables.{kind}").read_text("utf-8") for kind in ("css", "js"))
+    css = "".join((STATIC / f"{of}.css").read_text("utf-8") for of in ("custom", "explorables"))
+    script = (STATIC / "explorables.js").read_text("utf-8")
+    body = "".join(figure.data for figure in shown)
     page.write_text(
         '<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">'
         f'<title>a page</title><meta name="viewport" content="width=device-width">'
         f"<style>{THEME}{css}</style>"
-        f"<main><article><h1>A page</h1>{''.join(figure.data for figure in shown)}</article></main>"
+        f'<main><article class="bd-article"><h1>A page</h1>{body}</article></main>'
         f"<script>{script}</script>",
         "utf-8",
     )

@@ -34,6 +34,7 @@ from visprof.results.ledger import Ledger
 from visprof.sources import drawing, world
 from visprof.study import Study
 
+LONG = 300  # seconds that a worker may take to begin where others have the cores
 ENGINE = {"name": "Dask", "version": distributed.__version__, "workers": 2, "threads": 2}
 
 
@@ -43,7 +44,7 @@ def client():
     with cluster.open_cluster("local:2"):
         found = cluster.client_of_page()
         assert cluster.client_of_page() is found
-        found.wait_for_workers(2)
+        found.wait_for_workers(2, timeout=LONG)
         yield found
         found.close()
     cluster._connected.cache_clear()
@@ -121,7 +122,7 @@ def test_blocks_of_a_worker_that_is_killed_are_done_again(client, tmp_path):
     times = Counter(path.name.split()[0] for path in tmp_path.iterdir())
     assert times.keys() == set(map(str, range(30)))
     assert max(times.values()) > 1
-    client.wait_for_workers(2)
+    client.wait_for_workers(2, timeout=LONG)
 
 
 @pytest.mark.slow
@@ -137,7 +138,7 @@ def test_numbers_are_the_same_where_a_worker_is_killed_in_the_middle(call, clien
         np.testing.assert_array_equal(one, other)
     killer.join()
     assert result == [7]
-    client.wait_for_workers(2)
+    client.wait_for_workers(2, timeout=LONG)
 
 
 def cluster_results(monkeypatch, begun: threading.Event) -> list[int]:
@@ -168,7 +169,7 @@ def test_a_block_that_kills_its_workers_is_given_up(client):
             list(map_blocks(die, [0, 1], client))
     finally:
         client.run_on_scheduler(allow_failures, 3)
-    client.wait_for_workers(2)
+    client.wait_for_workers(2, timeout=LONG)
 
 
 def allow_failures(number: int, dask_scheduler=None) -> None:

@@ -110,17 +110,30 @@ Collecting torch
 Downloading scipy-1.15.0-cp311-cp311-manylinux1_x86_64.whl (40.7 MB)
 Downloading peewee-3.17.tar.gz (300 kB)
 """
-    told = subprocess.run(
-        ["make", "--no-print-directory", "--file=-", "tell"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-        input='include Makefile\ntell:\n\t@printf %s "$$SAID" | awk "$$DOWNLOADS"\n',
-        env=os.environ | {"SAID": said},
-    ).stdout  # fmt: skip
-    assert told.splitlines() == [
+    assert told_by_make("DOWNLOADS", said) == [
         "   1200 MB  torch-2.6.0-cp311-cp311-manylinux1_x86_64.whl",
         "     41 MB  scipy-1.15.0-cp311-cp311-manylinux1_x86_64.whl",
         "   1261 MB in 4 packages",
     ]
+
+
+def test_what_the_installation_warns_of_for_each_package_is_told_once():
+    errors = ["ERROR: no matching distribution", "  twice", "  twice"]
+    said = [
+        "WARNING: Location 'file:///index/numba/' is ignored", "WARNING: Retrying after 'timeout'",
+        "WARNING: Location 'file:///index/torch/' is ignored", *errors,
+    ]  # fmt: skip
+    assert told_by_make("WARNINGS", "\n".join(said)) == [*said[:2], *errors]
+
+
+def told_by_make(script: str, said: str) -> list[str]:
+    """What one of the Makefile's awk scripts makes of what pip says."""
+    return subprocess.run(
+        ["make", "--no-print-directory", "--file=-", "tell"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+        input=f'include Makefile\ntell:\n\t@printf %s "$$SAID" | awk "$${script}"\n',
+        env=os.environ | {"SAID": said},
+    ).stdout.splitlines()  # fmt: skip
 
 
 def test_environment_yml_only_refers_to_the_other_files():

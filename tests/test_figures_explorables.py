@@ -65,3 +65,10 @@ def test_counts_without_pins_are_no_figure():
     y = np.array([[[0.0, 0.0], [1.0, 2.0]]])
     with pytest.raises(ValueError, match="leave out users without pins"):
         figures.explore_pairs({"users": y, "pins dealt": y}, [1, 2], [9], 0.1, "two-term", 2.0)
+
+
+def test_a_number_that_a_browser_cannot_read_is_refused():
+    ranks = pd.DataFrame({"profile": "image", "n_train": 10, "rank": [1, 2.5], "times": [2, 1]})
+    table = pd.DataFrame({"profile": ["image"], "n_train": 10, "value": 0.8})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        figures.explore_ranks(ranks, table.assign(low=np.nan, high=1.0), 3)

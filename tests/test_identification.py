@@ -71,7 +71,7 @@ def test_nobody_is_sought():
         ({"probes": [[1.0, 0.0, 0.0]]}, ValueError, "widths differ"),
         ({"users": [0, 1]}, ValueError, "users"),
         ({"users": ["a"]}, TypeError, "rows of the gallery"),
-        ({"users": [-1]}, TypeError, "rows of the gallery"),
+        ({"users": [-1]}, ValueError, "-1 has no profile; there are 2"),
         ({"users": [2]}, ValueError, "2 has no profile; there are 2"),
         ({"n_pictures": [0]}, ValueError, "n_pictures"),
         ({"n_draws": 0}, ValueError, "n_draws"),

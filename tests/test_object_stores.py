@@ -176,6 +176,8 @@ def test_a_package_that_is_missing_is_named(scheme, monkeypatch, tmp_path):
     "url", ["https://site/1.png", "file:///etc/hostname", "zip://1::file:///a"]
 )
 def test_urls_of_anything_else_are_refused(url, tmp_path):
+    with pytest.raises(ValueError, match=r"'lawn\.jpg' is of no object store that is known"):
+        read_object("lawn.jpg")
     for call in (read_object, object_state, read_image, picture_digest):
         with pytest.raises(ValueError, match=r"is of no object store that is known \(s3, gs, abfs"):
             call(url)

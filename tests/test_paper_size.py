@@ -11,12 +11,12 @@ from visprof.results.verdicts import DOES_NOT_HOLD, HOLDS, UNANSWERABLE
 
 RECORD = {
     "hours": 2.26,
-    "peak_mb": 4096,
-    "disk_mb": 9216,
+    "peak_mb": 4000,
+    "disk_mb": 9000,
     "steps": [
-        {"step": "clusters", "seconds": 60.0, "peak_mb": 1024},
-        {"step": "pictures", "seconds": 8040.0, "peak_mb": 512},
-        {"step": "ranks", "seconds": 30.0, "peak_mb": 4096},
+        {"step": "clusters", "seconds": 60.0, "peak_mb": 1000},
+        {"step": "pictures", "seconds": 8040.0, "peak_mb": 500},
+        {"step": "ranks", "seconds": 30.0, "peak_mb": 4000},
     ],
 }
 RUN = {

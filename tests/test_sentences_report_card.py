@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,6 +69,14 @@ def test_change_is_told_or_why_it_is_not(changed, said):
     assert said in told
     sizes = "Its first 10 pictures are set beside its last 12, of 4 sessions in all."
     assert told.startswith(sizes) == (changed.times == "known")
+
+
+def test_shares_of_both_halves_stand_with_their_intervals():
+    halves = {"early": 0.1, "early_low": 0.05, "early_high": 0.2, "late": 0.4, "late_low": 0.3}
+    row = SimpleNamespace(**halves, late_high=0.555)
+    assert sentences.card_shift(row) == (
+        "10.0% (5.0% to 20.0%) of the early pictures, 40.0% (30.0% to 55.5%) of the late ones"
+    )
 
 
 def alike(nearest, n=3):

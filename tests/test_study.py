@@ -35,6 +35,7 @@ from visprof.results.claims import read_claims
 from visprof.results.scorecard import scorecard
 from visprof.results.verdicts import UNANSWERABLE
 from visprof.steps import STEPS, VARIANTS
+from visprof.steps.board_card import early_pins
 from visprof.steps.registry import EVERY, find_step
 from visprof.study import Study
 
@@ -200,6 +201,15 @@ def test_none_leaves_the_presets_value():
 
 
 @pytest.mark.slow
+def test_a_step_is_computed_from_values_that_are_given_and_not_kept(tiny, home):
+    split, before = tiny["board_split"], sorted(home.rglob("*"))
+    given = pd.DataFrame({"profile": ["palette", "image"], "n_train": 7})
+    assert tiny.compute("figure_6", {"mrr_table": given})["n_train"].tolist() == [7]
+    early = tiny.compute("early_pins", {"session_rule": "gap"})
+    np.testing.assert_array_equal(early, early_pins(split, "gap"))
+    assert sorted(home.rglob("*")) == before
+
+
 def test_headline_numbers_of_the_tiny_world(tiny):
     numbers = tiny.headline()
     assert numbers["mrr.random"].n == 8

@@ -312,6 +312,14 @@ def test_values_of_users_are_published_without_their_names(tmp_path, commit):
     assert read_users(path) is None
 
 
+def test_nothing_is_published_where_users_of_one_cannot_be_read(tmp_path, commit):
+    good, cut = (ledger(tmp_path / name, PUBLISHED) for name in ("tiny.json", "cut.json"))
+    users_file(cut.path).write_bytes(b"PAR1")
+    with pytest.raises(ValueError, match=r"cut\.users\.parquet cannot be read"):
+        publish([good, cut], tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+
+
 def test_a_ledger_of_two_runs_is_not_published(tmp_path, commit):
     built = ledger(tmp_path / "tiny.json", {"a": Estimate(1.0)})
     commit("ba9876543210")

@@ -10,6 +10,8 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from small_book import cell, chapter, write_book
@@ -44,6 +46,16 @@ class FakeMaker:
 
     def end(self):
         self.ended = True
+
+
+def test_a_process_that_ends_in_the_middle_of_an_answer_is_told(tmp_path):
+    events, log = [], tmp_path / "watch.log"
+    log.write_text("Traceback\nMemoryError\n")
+    process = SimpleNamespace(_told=events.append, _process=Mock(), _log=log)
+    watch._Process._read(process, ['{"number": 1, "doing": "x"}\n', '{"number": 1, "ma'])
+    first, last = events
+    assert first == {"number": 1, "doing": "x"}
+    assert "has ended: MemoryError" in last["ended"]
 
 
 class Steps:
@@ -399,6 +411,13 @@ def test_what_is_no_form_is_refused(server, body):
     assert server.asked == []
 
 
+@pytest.mark.parametrize("length", ["-1", "100001", "many"])
+def test_a_form_of_no_possible_length_is_refused_at_once(server, length):
+    headers = {"Content-Length": length}
+    assert answer(server, "/token/values", "POST", "{}", **headers)[0] == 400
+    assert server.asked == []
+
+
 @pytest.mark.parametrize("path", ["no", "runs/", "runs/one/html/", "runs/no", "runs/../../secret"])
 def test_nothing_else_is_there(server, path):
     status, body, _ = answer(server, f"/token/{path}")
@@ -428,13 +447,14 @@ def test_the_browser_gets_the_address_from_a_file_of_the_reader_alone(tmp_path, 
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)
     monkeypatch.setenv("DISPLAY", ":0")
-    file = tmp_path / "watch.html"
-    file.write_text("of an earlier time")
-    with open_in_browser("http://127.0.0.1:1/token/", tmp_path):
-        assert opened == [file.as_uri()]
-        assert file.stat().st_mode & 0o077 == 0
-        assert "url=http://127.0.0.1:1/token/" in file.read_text()
-    assert not file.exists()
+    file = tmp_path / "runs" / "watch.html"
+    for _ in range(2):
+        with open_in_browser("http://127.0.0.1:1/token/", file.parent):  # which may not be there
+            assert opened.pop() == file.as_uri()
+            assert file.stat().st_mode & 0o077 == 0
+            assert "url=http://127.0.0.1:1/token/" in file.read_text()
+        assert not file.exists()
+        file.write_text("of an earlier time")
 
 
 def test_without_a_screen_no_browser_is_opened(tmp_path, monkeypatch):

@@ -17,7 +17,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -362,7 +361,8 @@ class TestFiles:
 
     @pytest.mark.slow
     def test_a_dead_worker_is_told_in_one_line(self, tmp_path):
-        get_reusable_executor().shutdown()  # processes added to it may die unseen before it looks
+        alive = [(tmp_path / "a.jpg", SCENE_CLASSES[0], STYLES[0], 0, 16)] * 2
+        drawing.write_pictures(alive, tmp_path, "others", n_jobs=2)
         tasks = [(_Deadly(), SCENE_CLASSES[0], STYLES[0], 0, 16)] * 2
         with pytest.raises(RuntimeError, match="died, perhaps for want of memory") as caught:
             drawing.write_pictures(tasks, tmp_path, "boards", n_jobs=2)

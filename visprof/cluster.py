@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from visprof._environment import environment
 from visprof._extras import needs
 from visprof.blocks import Client
 from visprof.digests import digest
@@ -50,14 +51,14 @@ def open_cluster(where: str | None) -> Iterator[None]:
     elif where.startswith(LOCAL):
         with (
             _local_cluster(where) as (address, credentials),
-            _set(credentials | {CLUSTER: address}),
+            environment(credentials | {CLUSTER: address}),
         ):
             yield
     else:
         if "://" not in where:
             raise ValueError(f"cluster is {where!r}; it must be tcp://HOST:PORT or {LOCAL}N")
         connect(where).close()  # what is wrong with it is told before any page runs
-        with _set({CLUSTER: where}):
+        with environment({CLUSTER: where}):
             yield
 
 
@@ -171,18 +172,3 @@ def _local_cluster(where: str) -> Iterator[tuple[str, dict[str, str]]]:
         names = [f"DASK_{key.upper().replace('.', '__').replace('-', '_')}" for key in credentials]
         with dask.config.set(credentials):  # for this process; the environment is for its children
             yield cluster.scheduler_address, dict(zip(names, credentials.values(), strict=True))
-
-
-@contextmanager
-def _set(values: dict[str, str]) -> Iterator[None]:
-    """Environment variables, as those of who is started in the block."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -54,7 +54,7 @@ def identification_rates(
     Raises
     ------
     TypeError
-        If a number of pictures or draws is not whole.
+        If users are no rows of the gallery, or a number of pictures or draws is not whole.
     ValueError
         If shapes do not match, a value is not finite, a user has no profile, a number is less than
         1, or the distance is unknown.
@@ -73,10 +73,11 @@ def identification_rates(
     owners = check_groups(users, len(shown), "users")
     if known.shape[1] != shown.shape[1]:
         raise ValueError(f"gallery {known.shape} and probes {shown.shape}: widths differ")
-    if len(owners) and (owners.dtype.kind not in "iu" or not 0 <= owners.min() <= owners.max()):
+    if len(owners) and owners.dtype.kind not in "iu":
         raise TypeError(f"users: expected rows of the gallery, got {owners.dtype}")
-    if len(owners) and owners.max() >= len(known):
-        raise ValueError(f"users: {owners.max()} has no profile; there are {len(known)}")
+    if len(owners) and not 0 <= owners.min() <= owners.max() < len(known):
+        user = owners.min() if owners.min() < 0 else owners.max()
+        raise ValueError(f"users: {user} has no profile; there are {len(known)}")
     sizes = [check_whole(size, "n_pictures", 1) for size in n_pictures]
     check_whole(n_draws, "n_draws", 1)
     points = distance_points(known, distance, "gallery")

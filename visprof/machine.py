@@ -21,6 +21,7 @@ import numpy as np
 import psutil
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from visprof._environment import environment
 from visprof.digests import digest
 
 __all__ = [
@@ -169,14 +170,13 @@ def threads_as(settings: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
     ...     thread_settings()["pools"]["openmp"] in (3, _usable_cores())  # where one is loaded
     True
     """
-    before = {name: os.environ.get(name) for name in settings["environment"]}
     pools = dict(settings["pools"])
-    _set_environment(settings["environment"])
-    try:
-        with threadpool_limits(pools), _torch_threads(pools.get("torch", pools.get("openmp"))):
-            yield
-    finally:
-        _set_environment(before)
+    with (
+        environment(settings["environment"]),
+        threadpool_limits(pools),
+        _torch_threads(pools.get("torch", pools.get("openmp"))),
+    ):
+        yield
 
 
 @contextmanager
@@ -192,14 +192,6 @@ def _torch_threads(number: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _set_environment(values: Mapping[str, str | None]) -> None:
-    for name, value in values.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 @functools.cache  # what this process runs stays as it was when it began

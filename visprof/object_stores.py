@@ -43,7 +43,7 @@ def store_of(url: str) -> str:
     >>> store_of("s3://bucket/lawn.jpg")
     's3'
     """
-    return URL.match(url)[1].lower()
+    return url.partition("://")[0].lower()
 
 
 def read_object(url: str) -> bytes:

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
+import pandas as pd
 
 from visprof import boards, sentences, tables
-from visprof._extras import needs
+from visprof.book.single_page import single_page
 from visprof.checks import listed
-from visprof.figures.mosaics import data_uri, tile
+from visprof.figures.mosaics import tile_uri
 from visprof.files import write_whole
 from visprof.sources.collect import board_folder
-from visprof.steps.registry import find_step, needed_steps
 from visprof.study import Study
-
-with needs("book"):
-    from jinja2 import Environment
 
 __all__ = ["Card", "card_page", "write_cards"]
 
 SIDE = 88  # of a picture in pixels
-N_STRIP, N_SIDE = 8, 6  # pictures of the board, and of one beside it
+N_STRIP = 8  # pictures that show a board
 
 
 class Card(NamedTuple):
@@ -39,35 +34,15 @@ class Card(NamedTuple):
     seconds: float
 
 
-TEMPLATE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ board }}: report card</title>
-<style>
-:root {
-  color-scheme: light dark;
-  --text: #1f2328; --muted: #59636e; --ground: #fff; --line: #d1d9e0; --own: #0072b2;
-  --others: #b34700; --card: #f6f8fa;
-}
+STYLE = """\
+:root { --own: #0072b2; --others: #b34700; --card: #f6f8fa; }
 @media (prefers-color-scheme: dark) {
-  :root {
-    --text: #dfe4ea; --muted: #9aa4af; --ground: #14181e; --line: #3a434d; --own: #56b4e9;
-    --others: #f0a56b; --card: #1c2129;
-  }
+  :root { --own: #56b4e9; --others: #f0a56b; --card: #1c2129; }
 }
-* { box-sizing: border-box; }
-body {
-  margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 64rem; color: var(--text);
-  background: var(--ground); font: 1rem/1.6 system-ui, sans-serif;
-}
-h1 { margin: 0; font-size: 1.8rem; line-height: 1.25; overflow-wrap: anywhere; }
-h2 { margin: 2.2rem 0 0.4rem; font-size: 1.3rem; }
+body { max-width: 64rem; }
 h3 { margin: 0; font-size: 1rem; overflow-wrap: anywhere; }
 p, li { max-width: 44rem; overflow-wrap: anywhere; }
-.muted { color: var(--muted); font-size: 0.9rem; }
+.muted { font-size: 0.9rem; }
 .items { display: grid; gap: 0.8rem; margin: 1rem 0; padding: 0; list-style: none; }
 .items > li {
   max-width: none; padding: 0.8rem; border: 1px solid var(--line); border-radius: 0.6rem;
@@ -85,14 +60,12 @@ svg { display: block; width: 100%; max-width: 30rem; height: 22px; }
   .pictures img { width: 68px; height: 68px; }
 }
 @media print { .items > li { break-inside: avoid; } }
-</style>
-</head>
-<body>
+"""
+BODY = """\
 {% macro pictures(images, told) %}{% if images %}\
 <div class="pictures" role="img" aria-label="{{ told }}">\
 {% for image in images %}<img src="{{ image }}" alt="" width="68" height="68">{% endfor %}</div>\
 {% endif %}{% endmacro %}
-<main>
 <h1>{{ board }}</h1>
 <p class="muted">{{ about }}</p>
 {{ pictures(strip, "Pictures of this board, in time order") }}
@@ -138,9 +111,6 @@ name stand its z-score and its purity, the share of the cluster that the name is
 <p class="muted">Made by visprof, with the preset {{ preset }}. Clusters group pictures that the \
 network finds alike; the book's chapter "Your boards" says how. This page holds small copies of \
 pictures, and asks no network for anything.</p>
-</main>
-</body>
-</html>
 """
 
 
@@ -220,7 +190,7 @@ def card_page(study: Study, board: str) -> str:
     """
     made: dict[str, Any] = {"own_board": board}
     for step in ("own_clusters", "similar_boards", "board_change", "own_numbers"):
-        made[step] = _of_board(study, step, made)
+        made[step] = study.compute(step, made)  # cards of one study share what they rest on
     split, names = study["board_split"], study["cluster_names"]
     change, alike = made["board_change"], made["similar_boards"]
     leading = tables.leading_clusters(made["own_clusters"], study.n_shown, names)
@@ -241,56 +211,37 @@ def card_page(study: Study, board: str) -> str:
         for row in tables.with_names(change.clusters, names).itertuples(index=False):
             changes.append({
                 "name": row.name,
-                "told": f"{row.early:.1%} ({row.early_low:.1%} to {row.early_high:.1%}) of the "
-                f"early pictures, {row.late:.1%} ({row.late_low:.1%} to {row.late_high:.1%}) of "
-                "the late ones",
+                "told": sentences.card_shift(row),
                 "images": _pictures(row.images),
                 "shown": f"{'Late' if row.z > 0 else 'Early'} pictures in the cluster",
             })  # fmt: skip
     own = split.analysed[split.analysed["board"] == board]
     nearest = split.analysed[split.analysed["board"] == alike["user"][0]]
-    template = Environment(autoescape=True).from_string(TEMPLATE)
-    return template.render(
+    return single_page(
+        f"{board}: report card",
+        STYLE,
+        BODY,
         board=board,
         about=sentences.card_about(len(own), len(alike), change, study.backbone),
-        strip=_pictures(_spread(own["image"], N_STRIP)),
+        strip=_pictures(_spread(own["image"])),
         words=sentences.board_in_words(study["board_names"], board)["in_words"],
         clusters_told=sentences.card_clusters(made["own_clusters"]),
         clusters=clusters,
         change_told=sentences.card_change(change),
         changes=changes,
         alike_told=sentences.card_alike(alike, made["own_numbers"]["yours.shared"].value),
-        nearest=_pictures(_spread(nearest["image"], N_STRIP)),
+        nearest=_pictures(_spread(nearest["image"])),
         found=sentences.card_found(study["identification"], board),
         facts=sentences.card_facts(study["identification"], board),
         preset=study.preset,
     )
 
 
-def _of_board(study: Study, step: str, made: dict[str, Any]) -> Any:
-    """A step's value for a board, from what was made of it and what all boards share.
-
-    So the cards of one study share what they rest on. Nothing of one board is kept on disk.
-    """
-    function = find_step(step, study)
-    steps, values = needed_steps(function), {}
-    for argument in inspect.signature(function).parameters:
-        if argument in made:
-            values[argument] = made[argument]
-        elif argument not in steps:
-            values[argument] = getattr(study, argument)
-        elif argument == steps[argument]:
-            values[argument] = study[argument]
-        else:
-            values[argument] = study.every(steps[argument])
-    return function(**values)
-
-
-def _spread(images: Any, n: int) -> list[str]:
-    """So many pictures, from first to last."""
-    places = np.linspace(0, len(images) - 1, min(n, len(images))).round().astype(int)
-    return [images.iloc[place] for place in places]
+def _spread(images: pd.Series) -> list[str]:
+    """Some of a board's pictures, from first to last."""
+    places = np.linspace(0, len(images) - 1, min(N_STRIP, len(images))).round().astype(int)
+    return images.iloc[places].tolist()
 
 
 def _pictures(images: Sequence[str]) -> list[str]:
-    return [data_uri(Image.fromarray(tile(image, SIDE))) for image in images[: N_SIDE + 2] if image]
+    return [tile_uri(image, SIDE) for image in images if image]

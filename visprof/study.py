@@ -203,8 +203,45 @@ class Study:
         Returns
         -------
         list
+
+        Notes
+        -----
+        With a cluster, each start's is computed by a worker. What another process computes of a
+        start is left to it, and the next start taken first.
         """
-        return self._every_value(name)
+        if self.client is not None:
+            self._keep_starts(name)
+        found: dict[int, Any] = {}
+        while left := [start for start in self.starts if start not in found]:
+            if self._waits:
+                self._waits = False
+                try:
+                    for start in left:
+                        with contextlib.suppress(memo.InUseError):
+                            found[start] = self._value(name, start)
+                finally:
+                    self._waits = True
+            if left := [start for start in left if start not in found]:
+                found[left[0]] = self._value(name, left[0])
+        return [found[start] for start in self.starts]
+
+    def compute(self, name: str, given: Mapping[str, Any]) -> Any:
+        """Compute a step from values that are given, and keep nothing of it.
+
+        Parameters
+        ----------
+        name : str
+            The step.
+        given : mapping of str to object
+            What stands in for parameters of the study and values of other steps, by name; what the
+            step needs beside them is the study's own.
+
+        Returns
+        -------
+        object
+            Its value, of the first start.
+        """
+        return self._compute(name, find_step(name, self), self.starts[0], given)
 
     @cached_property
     def starts(self) -> tuple[int, ...]:
@@ -341,12 +378,20 @@ class Study:
             },
         )
 
-    def _compute(self, name: str, function: Callable[..., Any], start: int) -> Any:
-        steps = needed_steps(function)
+    def _compute(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        start: int,
+        given: Mapping[str, Any] | None = None,
+    ) -> Any:
+        steps, given = needed_steps(function), given or {}
         values = {}
         for needed in inspect.signature(function).parameters:
-            if needed in steps and needed != steps[needed]:
-                values[needed] = self._every_value(steps[needed])
+            if needed in given:
+                values[needed] = given[needed]
+            elif needed in steps and needed != steps[needed]:
+                values[needed] = self.every(steps[needed])
             elif needed in steps:
                 values[needed] = self._value(needed, start)
             elif needed == "start":
@@ -362,27 +407,6 @@ class Study:
             value = function(**values)
         log.info("%s%s: computed in %.1f s", name, seed, time.perf_counter() - begin)
         return value
-
-    def _every_value(self, name: str) -> list[Any]:
-        """Value of a step by start; with a cluster, each start's is computed by a worker.
-
-        What another process computes of a start is left to it, and the next start taken first.
-        """
-        if self.client is not None:
-            self._keep_starts(name)
-        found: dict[int, Any] = {}
-        while left := [start for start in self.starts if start not in found]:
-            if self._waits:
-                self._waits = False
-                try:
-                    for start in left:
-                        with contextlib.suppress(memo.InUseError):
-                            found[start] = self._value(name, start)
-                finally:
-                    self._waits = True
-            if left := [start for start in left if start not in found]:
-                found[left[0]] = self._value(name, left[0])
-        return [found[start] for start in self.starts]
 
     def _keep_starts(self, name: str) -> None:
         """Let workers compute what is not kept yet of a step's values, one start each."""

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from visprof._environment import environment
+
 __all__ = [
     "FILES", "STEP", "TRACE", "WAITING", "computing", "note_inputs", "note_progress",
     "noted_computation", "noted_computations", "noted_inputs", "noted_times", "noted_wait",
@@ -37,14 +39,8 @@ def tracing(trace: Path) -> Iterator[None]:
     >>> noted_inputs(Path("page.trace"))
     {'step visprof.steps.data.pins': '0a1b'}
     """
-    before = os.environ.get(TRACE)
-    os.environ[TRACE] = str(trace.resolve())
-    try:
+    with environment({TRACE: str(trace.resolve())}):
         yield
-    finally:
-        os.environ.pop(TRACE)
-        if before is not None:
-            os.environ[TRACE] = before
 
 
 def note_inputs(steps: Mapping[str, str], files: Mapping[str, str]) -> None:

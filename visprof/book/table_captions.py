@@ -97,8 +97,8 @@ def finished_table(table: str, caption: str, anchor: str) -> str:
     <table><caption id="t">Counts</caption><th scope="col">n</th><td><span \
 class="interval">1 (0 to 2)</span></td></table>
     """
-    table = re.sub(r"(<table[^>]*>)", rf'\1<caption id="{anchor}">{html.escape(caption)}</caption>',
-                   table, count=1)  # fmt: skip
+    head = f'<caption id="{anchor}">{html.escape(caption)}</caption>'
+    table = re.sub(r"<table[^>]*>", lambda opened: opened[0] + head, table, count=1)
     table = re.sub(r"<th(?![^>]*scope=)(?=[\s>])", '<th scope="col"', table)
     return re.sub(
         r"(<td[^>]*>)(.*?)(?=</td>)",

@@ -236,7 +236,8 @@ class _Process:
 
     def _read(self, answers: IO[str]) -> None:
         for line in answers:
-            self._told(json.loads(line))
+            with suppress(ValueError):  # one that was cut by the end of the process
+                self._told(json.loads(line))
         self._process.wait()
         said = self._log.read_text("utf-8", errors="replace").strip()
         last = said.splitlines()[-1] if said else "perhaps for want of memory"

@@ -135,6 +135,7 @@ def open_in_browser(address: str, folder: Path) -> Iterator[None]:
         yield
         return
     file = folder.resolve() / "watch.html"
+    file.parent.mkdir(parents=True, exist_ok=True)  # the page's process may not have begun
     file.unlink(missing_ok=True)
     try:
         with open(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as page:
@@ -171,7 +172,7 @@ class _Handler(SimpleHTTPRequestHandler):
             return
         try:
             length = int(self.headers["Content-Length"])
-            if length > MOST_BYTES:
+            if not 0 <= length <= MOST_BYTES:  # of fewer than none, all would be waited for
                 raise ValueError(length)
             given = _values(json.loads(self.rfile.read(length)))
         except (TypeError, ValueError):

@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from PIL import Image
 
 from visprof._lazy import lazily
 from visprof.figures.interactive import HTMLFigure
-from visprof.figures.mosaics import data_uri, tile
+from visprof.figures.mosaics import tile_uri
 from visprof.figures.names import squeezed
 from visprof.intervals import Estimate
 from visprof.rank_scores import random_mrr
@@ -202,9 +201,7 @@ def compare_users(
         "alpha": alpha,
         "variance": variance,
         "p": [None if np.isnan(one) else one for one in p.tolist()],
-        "pictures": [
-            [data_uri(Image.fromarray(tile(image, size))) for image in of if image] for of in images
-        ],
+        "pictures": [[tile_uri(image, size) for image in of if image] for of in images],
         "settings": {"a": int(i[most]), "b": int(j[most])},
     }
     alt = "Two users to choose: pictures of the clusters in which they differ most, z and p."
@@ -258,10 +255,8 @@ def guess_boards(
         of a round stand together.
     mrr, first : Estimate
         The profile's mean reciprocal rank, and how often it is right at once, over many rounds.
-    caption : str
-        Text below; HTML.
-    size : int
-        Side of a picture in pixels. Each picture adds about 2 kB to the page.
+    caption, size
+        As for `compare_users`.
 
     Returns
     -------
@@ -286,7 +281,7 @@ def guess_boards(
         "profile": [f"{mrr:.3f}", f"{first:.1%}"],
         "random": random_mrr(int(rounds.groupby("round").size().iloc[0])),
     }
-    data["pictures"] = [data_uri(Image.fromarray(tile(image, size))) for image in places]
+    data["pictures"] = [tile_uri(image, size) for image in places]
     alt = "Whose pictures are these? Rounds of guessing among a few boards, by their pictures."
     numbers = rounds[["round", "board", "own", "order"]].reset_index(drop=True)
     return _explorable("guess-boards", "guesses", data, alt, caption, numbers)
@@ -305,8 +300,8 @@ def _explorable(
             name=name,
             kind=kind,
             alt=html.escape(alt),
-            # no name can close the script
-            data=json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
+            # no name can close the script, and what the browser cannot read is refused here
+            data=json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
             still=_STILL,
             caption=caption,
         ),

@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from visprof.figures.interactive import HTMLFigure
-from visprof.figures.mosaics import data_uri, tile
+from visprof.figures.mosaics import tile_uri
 from visprof.figures.names import squeezed
 from visprof.results.claims import Margin
 from visprof.results.verdicts import DOES_NOT_HOLD, HOLDS, NOT_RESOLVED, UNANSWERABLE
@@ -57,7 +56,7 @@ def board_row(
     shown = []
     for board, own, finding in zip(boards, images, findings, strict=True):
         name = html.escape(squeezed(str(board)))
-        pictures = "".join(f'<img src="{_picture(image, size)}" alt="">' for image in own)
+        pictures = "".join(f'<img src="{tile_uri(image, size)}" alt="">' for image in own)
         shown.append(
             f'<div class="front-board"><div class="pictures" role="img" aria-label="{len(own)} '
             f'pictures of the board {name}">{pictures}</div>'
@@ -68,10 +67,6 @@ def board_row(
         f"<figcaption>{caption}</figcaption></figure>",
         pd.DataFrame({"board": list(boards), "finding": list(findings)}),
     )
-
-
-def _picture(image: str, size: int) -> str:
-    return data_uri(Image.fromarray(tile(image, size)))
 
 
 def scorecard_picture(cards: Mapping[str, pd.DataFrame], caption: str = "") -> HTMLFigure:

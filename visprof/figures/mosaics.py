@@ -11,12 +11,17 @@ from PIL import Image, ImageOps
 
 from visprof.pictures import read_image
 
-__all__ = ["data_uri", "mosaic", "tile"]
+__all__ = ["data_uri", "mosaic", "tile", "tile_uri"]
 
 
 def tile(image: str, size: int) -> np.ndarray:
     """Centre square of a picture file, (size, size, 3) uint8."""
     return np.asarray(ImageOps.fit(read_image(image), (size, size)))
+
+
+def tile_uri(image: str, size: int) -> str:
+    """A picture cut to a square, as text that a page can hold: one to two kilobytes."""
+    return data_uri(Image.fromarray(tile(image, size)))
 
 
 def data_uri(picture: Image.Image) -> str:

@@ -50,17 +50,21 @@ def publish(ledgers: Iterable[Ledger], folder: str | Path = RESULTS) -> list[Pat
         If the numbers of one are of more than one run, of code that is no commit, not in single
         precision, or of other parameters than those of its preset (but for the data, and what
         these made of the preset).
+    ValueError
+        If the values of the users of one were cut or changed.
     """
     published = {}
     for ledger in ledgers:
         if not ledger.path.is_file():
             raise FileNotFoundError(f"no ledger at {ledger.path}: build the book of this preset")
         _refuse(ledger)
-        published[Path(folder) / ledger.path.name] = ledger
-    for path, ledger in published.items():
-        write_whole(path, ledger.path.read_bytes())
-        users_file(path).unlink(missing_ok=True)
-        if (values := read_users(ledger.path)) is not None:
+        target = Path(folder) / ledger.path.name
+        published[target] = ledger.path.read_bytes(), read_users(ledger.path)
+    for path, (content, values) in published.items():
+        write_whole(path, content)
+        if values is None:
+            users_file(path).unlink(missing_ok=True)
+        else:
             write_users(numbered_users(values), path)
     return list(published)
 

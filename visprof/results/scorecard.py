@@ -154,8 +154,8 @@ def side_by_side(cards: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
     Parameters
     ----------
-    cards : mapping of str to DataFrame
-        `scorecard` by the name of its study.
+    cards
+        As for `answered_by_all`.
 
     Returns
     -------

@@ -30,8 +30,8 @@ def size_costs(record: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, A
         "size.background": f"{parameters['n_background']:,}",
         "size.users": f"{boards - parameters['n_background']:,}",
         "size.hours": f"{record['hours']:.1f}",
-        "size.memory": f"{record['peak_mb'] / 1024:.1f} GB",
-        "size.disk": f"{record['disk_mb'] / 1024:.1f} GB",
+        "size.memory": f"{record['peak_mb'] / 1000:.1f} GB",
+        "size.disk": f"{record['disk_mb'] / 1000:.1f} GB",
         "size.longest": max(record["steps"], key=lambda row: row["seconds"])["step"],
         "size.machine": f"a machine of {run['machine']['cores']} cores",
     }

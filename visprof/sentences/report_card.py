@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from visprof.intervals import Estimate
@@ -11,7 +13,7 @@ from visprof.steps.board_card import BoardChange, Identification
 
 __all__ = [
     "SURE", "card_about", "card_alike", "card_change", "card_clusters", "card_facts", "card_found",
-    "card_share",
+    "card_share", "card_shift",
 ]  # fmt: skip
 
 SURE = 0.95  # share of the draws in which one board is the nearest
@@ -98,6 +100,22 @@ def card_change(change: BoardChange) -> str:
     return f"{said}They are not told from chance {p}; these are the clusters they differ in most."
 
 
+def card_shift(cluster: Any) -> str:
+    """A cluster's share of a board's early pictures and of its late ones, with their intervals.
+
+    Parameters
+    ----------
+    cluster : namedtuple
+        A row of the clusters of the step ``board_change``.
+    """
+    early, late = (
+        f"{getattr(cluster, half):.1%} ({getattr(cluster, f'{half}_low'):.1%} to "
+        f"{getattr(cluster, f'{half}_high'):.1%})"
+        for half in ("early", "late")
+    )
+    return f"{early} of the early pictures, {late} of the late ones"
+
+
 def card_alike(similar_boards: pd.DataFrame, shared: float) -> str:
     """Whose board is most alike, and how surely.
 
@@ -168,10 +186,8 @@ def card_facts(identification: Identification, board: str) -> list[str]:
 
     Parameters
     ----------
-    identification : Identification
-        The step of this name.
-    board : str
-        Its name.
+    identification, board
+        As for `card_found`.
     """
     rates = _rates(identification, "file facts", board)
     if not rates:

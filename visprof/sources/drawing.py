@@ -9,18 +9,19 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from pathlib import Path
 
-import joblib
+from joblib.externals.loky import ProcessPoolExecutor  # takes scripts without a main guard, too
 from tqdm import tqdm
 
 from visprof._lazy import lazily
 from visprof.blocks import Client, map_blocks, slices
 from visprof.digests import digest
 from visprof.files import naming, read_record, write_record
-from visprof.machine import keep_freed_memory
+from visprof.machine import THREAD_SETTINGS, keep_freed_memory
 from visprof.memo import code_version
 from visprof.sources.painters import draw_scene
 
@@ -77,9 +78,9 @@ def write_pictures(
         total=len(tasks), initial=sum(map(len, blocks[:n_done])), desc=f"drawing {what}",
         unit="picture", disable=True if client else None,
     )  # fmt: skip
-    with bar:
+    with bar, closing(_drawn(waiting, n_jobs, client)) as drawn:
         try:
-            for block, _ in zip(waiting, _drawn(waiting, n_jobs, client), strict=True):
+            for block, _ in zip(waiting, drawn, strict=True):
                 n_done += 1
                 write_record(progress, {"pictures": same, "blocks": n_done})
                 bar.update(len(block))
@@ -125,13 +126,25 @@ def _end_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _drawn(blocks: Sequence[Sequence[Task]], n_jobs: int, client: Client | None) -> Iterator[None]:
+def _drawn(
+    blocks: Sequence[Sequence[Task]], n_jobs: int, client: Client | None
+) -> Generator[None, None, None]:
+    """Draw blocks; give a sign for each, in their order, when it is there."""
     if client is not None:
-        return map_blocks(_write_block, blocks, client)
-    workers = joblib.Parallel(
-        n_jobs=n_jobs, return_as="generator", initializer=_end_with, initargs=(os.getpid(),)
-    )
-    return workers(joblib.delayed(_write_block)(block) for block in blocks)
+        yield from map_blocks(_write_block, blocks, client)
+    elif n_jobs == 1:
+        yield from map(_write_block, blocks)
+    else:
+        # New for each call: one that is used again may start processes after it has looked which
+        # to watch, and waits for ever for one of these that dies.
+        pool = ProcessPoolExecutor(
+            n_jobs, initializer=_end_with, initargs=(os.getpid(),),
+            env={name: os.environ.get(name, "1") for name in THREAD_SETTINGS},
+        )  # fmt: skip
+        try:
+            yield from pool.map(_write_block, blocks)
+        finally:
+            pool.shutdown(kill_workers=True)
 
 
 def _n_drawn(progress: Path, same: str, blocks: Sequence[Sequence[Task]]) -> int:

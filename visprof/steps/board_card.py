@@ -187,7 +187,8 @@ def board_change(
     order = np.argsort(-z, kind="stable")
     main, images = of_pins.argmax(axis=1), pins["image"].to_numpy()
     rows = []
-    for cluster in [*order[:N_CHANGES], *order[::-1][:N_CHANGES]]:
+    # of few clusters, the same would be among both
+    for cluster in dict.fromkeys([*order[:N_CHANGES], *order[::-1][:N_CHANGES]]):
         half = ~early if z[cluster] > 0 else early
         row = {"cluster": int(cluster), "z": float(z[cluster])}
         for name, (share, drawn) in shares.items():

@@ -22,7 +22,8 @@ with lazily():
 __all__ = [
     "as_codes", "file_facts", "label_shares", "no_file_facts", "no_palettes", "no_probe",
     "no_sentence_vectors", "palettes", "pin_classes", "pin_parts", "pin_truth", "probe_histogram",
-    "scene_probe", "sentence_vectors", "vector_truth", "whitened", "within_class", "word_bags",
+    "scene_probe", "sentence_vectors", "softmax", "vector_truth", "whitened", "within_class",
+    "word_bags",
 ]  # fmt: skip
 
 PROBE_STRENGTH = 1.0  # scikit-learn's own: it was not tuned on any data
@@ -151,7 +152,7 @@ def label_shares(
     """
     if pin_features is None:
         return None
-    return _softmax(board_split.arrays(pin_features.outputs).analysed)
+    return softmax(board_split.arrays(pin_features.outputs).analysed)
 
 
 @step
@@ -226,8 +227,11 @@ def pin_parts(
     return parts
 
 
-def _softmax(outputs: np.ndarray) -> np.ndarray:
-    """Shares of labels, in one array: of the paper's size it takes 3 GB, and SciPy's has three."""
+def softmax(outputs: np.ndarray) -> np.ndarray:
+    """Shares of labels, (n, c), by their outputs, (n, c).
+
+    Works in one array: of the paper's size it takes 3 GB, and SciPy's has three.
+    """
     shares = outputs.astype(np.float64)
     shares -= shares.max(axis=1, keepdims=True)
     np.exp(shares, out=shares)

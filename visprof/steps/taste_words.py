@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import softmax
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from sklearn.pipeline import Pipeline
 
 from visprof._lazy import lazily
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.networks import Network
+from visprof.steps.pin_parts import softmax
 from visprof.steps.registry import step, variant
 from visprof.steps.user_pairs import nearest_of_boards
 from visprof.vocabulary import VisualVocabulary
@@ -32,9 +32,8 @@ NO_NAME = "no name"
 NO_NAMES = ENGLISH_STOP_WORDS - {"fire", "mill"}
 N_TERMS = 3  # names of a board, by each source
 BOARD_SHARE = 0.1  # of a board's pins that a name stands for, at least: a board holds many things
-CAPTION_SHARE = (
-    0.5  # at most, for a word of captions: what most have names the board, not its taste
-)
+# of them at most, for a word of captions: what most have names the board, and not its taste
+CAPTION_SHARE = 0.5
 N_SHOWN, N_EXAMPLES = 20, 4  # clusters of which pictures are shown, and pictures of each
 COLUMNS = ["name", "source", "z", "purity", "others"]
 
@@ -60,7 +59,7 @@ def class_probabilities(pin_features: embedding.Features, network: Network) -> C
     names = network.load().classes or ()
     told = tuple(name.replace("_", " ").replace("/", ", ") for name in names)
     outputs = np.asarray(pin_features.outputs)[:, : len(told)]
-    p = softmax(np.float64(outputs), axis=1) if told else np.zeros((len(outputs), 0))
+    p = softmax(outputs) if told else np.zeros((len(outputs), 0))
     return ClassProbabilities(told, p.astype(np.float32), f"the {len(told):,} classes of the CNN")
 
 
@@ -137,7 +136,8 @@ def cluster_names(
 @variant("cluster_names", drawn=False)
 def no_names() -> pd.DataFrame:
     """There is neither a picture nor a caption."""
-    return pd.DataFrame(columns=["cluster", "pins", *COLUMNS, "word", "truth", "truth_purity"])
+    words = ["word", "word_z", "word_purity"]
+    return pd.DataFrame(columns=["cluster", "pins", *COLUMNS, *words, "truth", "truth_purity"])
 
 
 @step

@@ -39,7 +39,7 @@ def step_costs(record: Mapping[str, Any], n: int = 12) -> Styler:
         "step": [step for step, _, _ in rows],
         "minutes": [seconds / 60 for _, seconds, _ in rows],
         "share of the time": [seconds / total for _, seconds, _ in rows],
-        "memory, GB": [peak / 1024 for _, _, peak in rows],
+        "memory, GB": [peak / 1000 for _, _, peak in rows],
     }
     formats = {"minutes": "{:,.1f}", "share of the time": "{:.1%}", "memory, GB": "{:.1f}"}
     return table(pd.DataFrame(shown), formats)
