@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from visprof._extras import needs
 from visprof.book.forks import Helper
@@ -29,6 +30,12 @@ LIBRARY = (
     "sphinx_multitoc_numbering", "sphinx_togglebutton", "sphinxcontrib.bibtex",
     "pybtex.style.formatting.unsrt", "pybtex.backends.plaintext",
 )  # fmt: skip
+
+# What MyST-NB executes notebooks with, which takes a database: they have been executed.
+CLIENTS = {
+    "cache": "NotebookClientCache", "direct": "NotebookClientDirect",
+    "inline": "NotebookClientInline",
+}  # fmt: skip
 
 _HELPER = Helper(__name__, "renders pages")
 
@@ -73,6 +80,10 @@ def serve(path: list[str]) -> None:
     os.dup2(2, 1)  # what a library says while it is imported is no answer
     with needs("book"):
         from sphinx.application import builtin_extensions
+    for name, client in CLIENTS.items():
+        module = ModuleType(f"myst_nb.core.execute.{name}")
+        sys.modules[module.__name__] = module
+        setattr(module, client, None)
     for module in (*LIBRARY, *builtin_extensions):
         with suppress(ImportError):
             import_module(module)
