@@ -17,11 +17,14 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from visprof._lazy import lazily
 from visprof.digests import digest
+
+with lazily():
+    import numpy as np
 
 __all__ = [
     "MALLOC_SETTINGS", "describe_hardware", "environment_version", "hardware", "keep_freed_memory",

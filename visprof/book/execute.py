@@ -19,6 +19,10 @@ from visprof.files import naming, partial_folder, put_in_place
 from visprof.results.ledger import PAGE
 from visprof.trace import tracing
 
+HADOOP = "pyarrow.fs"  # papermill looks for it: no page is a file of Hadoop, and it takes long
+_IS_LOADED = HADOOP in sys.modules
+if not _IS_LOADED:
+    sys.modules[HADOOP] = None  # as if it were not installed
 with needs("book"):
     import nbformat
     import papermill
@@ -29,6 +33,8 @@ with needs("book"):
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
     from traitlets.config import Config
+if not _IS_LOADED:
+    del sys.modules[HADOOP]
 
 __all__ = ["execute_page", "prepared_notebook", "seen_from"]
 
