@@ -28,7 +28,13 @@ LIBRARY = (
     "sphinx_book_theme", "sphinx_comments", "sphinx_copybutton", "sphinx_design",
     "sphinx_design.extension", "sphinx_external_toc.events", "sphinx_jupyterbook_latex.transforms",
     "sphinx_multitoc_numbering", "sphinx_togglebutton", "sphinxcontrib.bibtex",
-    "pybtex.style.formatting.unsrt", "pybtex.backends.plaintext",
+    "pybtex.style.formatting.plain", "pybtex.backends.plaintext", "pybtex.style.labels.number",
+    "pybtex.style.names.plain", "pybtex.style.sorting.author_year_title", "IPython.lib.lexers",
+    "jinja2.ext", "myst_nb.core.lexers", "myst_nb.ext.execution_tables", "sphinx-mathjax-offline",
+    "sphinx_external_toc.collectors", "sphinx_jupyterbook_latex.events", "xml.dom.minidom",
+    "sphinxcontrib.bibtex.style.referencing.author_year",
+    "sphinxcontrib.bibtex.style.referencing.foot", "myst_parser.sphinx_ext.directives",
+    "a11y_pygments.github_light.style", "a11y_pygments.github_dark.style",
 )  # fmt: skip
 
 # What MyST-NB executes notebooks with, which takes a database: they have been executed.
