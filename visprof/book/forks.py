@@ -6,19 +6,20 @@ It ends with this process.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from visprof.book.errors import BookError
 
-__all__ = ["Helper", "end_helpers"]
+__all__ = ["Helper", "end_helpers", "importing"]
 
 
 class Helper:
@@ -102,6 +103,17 @@ class Helper:
 
 
 _ALL: list[Helper] = []
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Import, in the block, what stays: no look for garbage goes through it, here or in a fork."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def end_helpers() -> None:

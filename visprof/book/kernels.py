@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from visprof._extras import needs
 from visprof.book.errors import BookError
-from visprof.book.forks import Helper
+from visprof.book.forks import Helper, importing
 from visprof.machine import environment_version, keep_freed_memory
 
 with needs("book"):
@@ -169,8 +169,9 @@ def serve(path: list[str], *more: str) -> None:
     os.dup2(2, 1)  # what a library says while it is imported is no answer
     # as ipykernel does, but before Matplotlib looks
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    for module in (*LIBRARY, *more):
-        import_module(module)
+    with importing():
+        for module in (*LIBRARY, *more):
+            import_module(module)
     keep_freed_memory()
     environment_version()  # read from hundreds of files, and told at the foot of every page
     # Threads of a product of matrices wait for each other by spinning: beside another page each

@@ -12,11 +12,12 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
 from visprof._extras import needs
-from visprof.book.forks import Helper
+from visprof.book.forks import Helper, importing
 
 __all__ = ["prepare_renderer", "render"]
 
@@ -84,15 +85,19 @@ def serve(path: list[str]) -> None:
     """Fork Jupyter Book for each line of the input, and answer with its status, to the end."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library says while it is imported is no answer
-    with needs("book"):
-        from sphinx.application import builtin_extensions
     for name, client in CLIENTS.items():
         module = ModuleType(f"myst_nb.core.execute.{name}")
         sys.modules[module.__name__] = module
         setattr(module, client, None)
-    for module in (*LIBRARY, *builtin_extensions):
-        with suppress(ImportError):
-            import_module(module)
+    with importing(), needs("book"):
+        import pybtex.plugin
+        from sphinx.application import builtin_extensions
+
+        for module in (*LIBRARY, *builtin_extensions):
+            with suppress(ImportError):
+                import_module(module)
+    # it would read what all packages offer whenever it looks for a style
+    pybtex.plugin.entry_points = entry_points().select
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
