@@ -183,7 +183,8 @@ def _run_notebook(plain: Path, executed: Path, root: Path, source: Path) -> None
     log = executed.with_suffix(".log")
     config = Config(
         {
-            "NotebookClient": {"kernel_manager_class": ReadyKernelManager},
+            # a busy machine may keep the last of what a cell shows for longer than the usual 4 s
+            "NotebookClient": {"kernel_manager_class": ReadyKernelManager, "iopub_timeout": 60},
             # other users of a shared machine cannot listen to encrypted sockets
             "KernelManager": {"transport_encryption": "auto"},
             "ReadyKernelManager": {"log_path": str(log.resolve())},
