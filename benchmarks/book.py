@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 import time
@@ -30,8 +31,10 @@ plt.plot(np.arange(10))"""
 LIBRARIES = "import numpy, scipy, pandas, sklearn"
 MOST_OF_PAGE = 2.5  # seconds
 
+SETTINGS = "n_components=2,3,4"  # of a sweep: none of them reaches much
 RUN, PAGE, STUDY = "visprof run, nothing to compute", "its page, kernel ready", "import of a study"
 PAPERMILL, IMPORTS = "papermill, one plot", "import of the four libraries"
+SWEEPS = {n: f"sweep of {n}, nothing to compute" for n in (2, 3)}
 COMMANDS = {
     "visprof cite": ["cite", "mrr.image.50"],
     "visprof parameters": ["parameters", CHAPTER],
@@ -45,12 +48,26 @@ def write_data(folder: Path, options: Options) -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(PLOT)])
     nbformat.write(notebook, folder / "plot.ipynb")
     run_anew(folder, options)()
+    sweep_anew(3, folder, options)()
 
 
 def run_anew(folder: Path, options: Options) -> Callable[[], float]:
     """The command a reader types a second time."""
     chosen = ["run", CHAPTER, "--preset", PRESET, "--out", str(folder / "runs")]
     return partial(_processor_seconds, [*VISPROF, *chosen])
+
+
+def sweep_anew(n: int, folder: Path, options: Options) -> Callable[[], float]:
+    """A sweep of n settings, whose steps are kept; its pages are all made anew."""
+    out = folder / f"sweep-of-{n}"
+    settings = SETTINGS.split(",")[:n]
+    words = ["sweep", CHAPTER, "--preset", PRESET, "-p", ",".join(settings), "--out", str(out)]
+
+    def sweep() -> float:
+        shutil.rmtree(out, ignore_errors=True)
+        return _processor_seconds([*VISPROF, *words])
+
+    return sweep
 
 
 def page_anew(folder: Path, options: Options) -> Callable[[], None]:
@@ -120,6 +137,14 @@ def bounds(measured: dict[str, Measurement]) -> list[Bound]:
         )
         for name, floor, most in pairs
     ]
+    further = used[SWEEPS[3]] - used[SWEEPS[2]]
+    found.append(
+        Bound(
+            f"a further run of a sweep, nothing to compute: at most 1 x {PAPERMILL}",
+            f"{further / used[PAPERMILL]:.2f} x",
+            further <= used[PAPERMILL],
+        )
+    )
     page = measured[PAGE].best
     promise = f"{PAGE}: at most {MOST_OF_PAGE} s where cores are quiet"
     return [*found, Bound(promise, f"{page:.2f} s", page <= MOST_OF_PAGE)]
@@ -135,6 +160,7 @@ BENCHMARK = Benchmark(
     contenders=[
         Contender(RUN, run_anew, "a kernel, four figures, and the page made by Jupyter Book"),
         Contender(PAPERMILL, papermill, "numpy, pandas and matplotlib imported; no page"),
+        *(Contender(name, partial(sweep_anew, n)) for n, name in SWEEPS.items()),
         Contender(PAGE, page_anew, "executed and kept; not rendered"),
         Contender(STUDY, partial(python, "import visprof.study")),
         Contender(IMPORTS, partial(python, LIBRARIES), "numpy, scipy, pandas and scikit-learn"),

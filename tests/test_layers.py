@@ -152,6 +152,7 @@ def test_what_makes_a_book_loads_nothing_that_its_kernels_load():
         import sys
         import visprof.book.build, visprof.book.footer, visprof.book.runs, visprof.results.ledger
         heavy = {"torch", "cv2", "matplotlib", "pandas", "scipy", "sklearn", "visprof.study"}
+        heavy |= {"joblib", "numpy", "pyarrow", "rocrate"}
         print(*sorted(heavy & sys.modules.keys()))
     """
     command = [sys.executable, "-c", "if True:" + script]

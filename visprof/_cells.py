@@ -6,13 +6,14 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
 
 from visprof._lazy import lazily
 from visprof.checks import check_groups, check_whole, unmasked
 from visprof.scaling import scale_exponent, scaled
 
 with lazily():
+    from sklearn.utils import check_array
+
     from visprof._deals import group_codes
 
 __all__ = ["FEWEST", "Cells", "Groups", "counted_cells", "vary_within"]

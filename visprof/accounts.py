@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
 
+from visprof._lazy import lazily
 from visprof.checks import check_groups, check_whole, unmasked
 from visprof.profiles import user_profiles
 from visprof.scaling import check_squares
+
+with lazily():
+    from sklearn.utils import check_array
 
 __all__ = ["SIZES", "TwoPlatforms", "two_platforms"]
 

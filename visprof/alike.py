@@ -7,13 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
-from sklearn.utils import check_array
 
+from visprof._lazy import lazily
 from visprof.checks import check_groups
 from visprof.intervals import resample_counts
 from visprof.profiles import distance_points
 from visprof.scaling import scale_exponent, scaled
+
+with lazily():
+    from scipy.stats import rankdata
+    from sklearn.utils import check_array
 
 __all__ = ["most_alike", "resampled_profiles"]
 

@@ -6,13 +6,12 @@ import math
 from collections.abc import Iterable
 from numbers import Integral, Real
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from visprof._lazy import lazily
 
 with lazily():
+    import numpy as np
     import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "check_finite", "check_groups", "check_number", "check_numbers", "check_pairs", "check_table",

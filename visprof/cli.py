@@ -276,6 +276,9 @@ def _sweep(options: argparse.Namespace) -> int:
 
     What was run before is not run again. The status is 1 if a setting could not be run.
     """
+    from visprof.book.kernels import prepare_kernels
+
+    prepare_kernels(computing=True)
     from visprof.book.sweep import run_sweep
     from visprof.cluster import open_cluster
 

@@ -20,13 +20,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 
 from visprof._lazy import lazily
 from visprof.checks import check_groups, check_number, check_whole
 from visprof.words import words
 
 with lazily():
+    from scipy.stats import norm
+
     from visprof.logodds import log_odds_z
 
 __all__ = ["class_counts", "distinctive_terms", "least_z", "word_counts"]

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln, gammaln, zeta
-from sklearn.utils import check_array
 
+from visprof._lazy import lazily
 from visprof.checks import (
     check_columns,
     check_finite,
@@ -21,6 +21,9 @@ from visprof.checks import (
     unmasked,
 )
 from visprof.ties import TIE
+
+with lazily():
+    from sklearn.utils import check_array
 
 __all__ = [
     "WEAKEST", "DirichletMultinomial", "check_counts", "check_parameters", "count_chances",

@@ -19,12 +19,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from visprof._lazy import lazily
 from visprof.checks import check_groups, check_table, check_whole
 from visprof.object_stores import open_bytes
 from visprof.pictures import read_image
+
+with lazily():
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
 __all__ = [
     "Signatures",

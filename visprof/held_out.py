@@ -7,11 +7,14 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
 
+from visprof._lazy import lazily
 from visprof.boards import split_pins
 from visprof.checks import check_groups
 from visprof.profiles import user_profiles
+
+with lazily():
+    from sklearn.utils import check_array
 
 __all__ = ["HeldOutProfiles", "held_out_profiles", "session_halves"]
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_array
 
+from visprof._lazy import lazily
 from visprof.scaling import scale_exponent, scaled
+
+with lazily():
+    from sklearn.utils import check_array
 
 __all__ = ["hybrid_embedding"]
 

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
 
+from visprof._lazy import lazily
 from visprof.checks import check_groups, check_whole
 from visprof.profiles import distance_points
 from visprof.ties import TIE
+
+with lazily():
+    from sklearn.utils import check_array
 
 __all__ = ["identification_rates"]
 

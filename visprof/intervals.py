@@ -5,9 +5,6 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from visprof._lazy import lazily
 from visprof.checks import (
     check_columns,
@@ -19,6 +16,8 @@ from visprof.checks import (
 )
 
 with lazily():
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
     from scipy.special import stdtrit
 
 __all__ = [

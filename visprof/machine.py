@@ -13,16 +13,19 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import distributions
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from visprof._environment import environment
+from visprof._lazy import lazily
 from visprof.digests import digest
+
+with lazily():
+    import numpy as np
 
 __all__ = [
     "MALLOC_SETTINGS", "describe_hardware", "environment_version", "hardware", "keep_freed_memory",
@@ -197,9 +200,17 @@ def _torch_threads(number: int | None) -> Iterator[None]:
 @functools.cache  # what this process runs stays as it was when it began
 def environment_version() -> str:
     """Return a digest of Python's version and those of all installed packages."""
-    every = [found.metadata for found in distributions()]  # read here: each look reads a file
-    packages = {(found["Name"], found["Version"]) for found in every}
-    return digest(platform.python_version(), *(f"{name}=={v}" for name, v in sorted(packages)))
+    packages = sorted({_name_and_version(found) for found in distributions()})
+    return digest(platform.python_version(), *(f"{name}=={v}" for name, v in packages))
+
+
+def _name_and_version(package: Distribution) -> tuple[str, str]:
+    """As its metadata have them, without parsing all of the text that describes it."""
+    head = (package.read_text("METADATA") or "").partition("\n\n")[0]
+    found = dict(re.findall(r"^(Name|Version): *(.*?) *$", head, re.MULTILINE))
+    if len(found) < 2:  # of an older form
+        found = {field: package.metadata[field] for field in ("Name", "Version")}
+    return found["Name"], found["Version"]
 
 
 def _processor() -> tuple[str, list[str]]:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import pairwise_distances_chunked
-from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import check_array
 
 from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.checks import (
     check_finite,
     check_groups,
@@ -24,6 +22,11 @@ from visprof.checks import (
 from visprof.intervals import COVERAGE, percentile_interval, resample_counts
 from visprof.scaling import near_one
 from visprof.ties import TIE
+
+with lazily():
+    from sklearn.metrics import pairwise_distances_chunked
+    from sklearn.neighbors import NearestNeighbors
+    from sklearn.utils import check_array
 
 __all__ = [
     "chance_purity",

@@ -13,9 +13,9 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
-import joblib
 from filelock import FileLock, Timeout
 
+from visprof._lazy import lazily
 from visprof.digests import digest
 from visprof.files import (
     open_sealed,
@@ -26,6 +26,9 @@ from visprof.files import (
     write_record,
 )
 from visprof.reach import Package
+
+with lazily():
+    import joblib
 
 __all__ = [
     "SOURCES", "InUseError", "code_version", "fingerprint", "imported_names", "is_there", "keep",

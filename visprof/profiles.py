@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
-from sklearn.utils import check_array
 
+from visprof._lazy import lazily
 from visprof.checks import check_finite, check_groups, check_whole, listed
 from visprof.mapped import read_rows
 from visprof.scaling import scale_exponent, scaled
 from visprof.ties import TIE
-from visprof.vocabulary import VisualVocabulary
+
+with lazily():
+    from sklearn.utils import check_array
+
+    from visprof.vocabulary import VisualVocabulary
 
 __all__ = [
     "DISTANCES", "assigned_counts", "distance_points", "join_profiles", "regress_out",

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array
-from sklearn.utils import check_array
 
+from visprof._lazy import lazily
 from visprof._numba import njit, prange
 from visprof.checks import check_groups, check_whole
 from visprof.scaling import near_one, scale_exponent, scaled
 from visprof.ties import TIE
+
+with lazily():
+    from scipy.sparse import csr_array
+    from sklearn.utils import check_array
 
 __all__ = [
     "RankingMetrics",

@@ -10,12 +10,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
-from scipy.spatial.distance import squareform
 
+from visprof._lazy import lazily
 from visprof.checks import check_number, check_numbers, check_pairs, check_whole
 from visprof.intervals import COVERAGE, Estimate, resample_counts
 from visprof.ties import exceeds
+
+with lazily():
+    from scipy import stats
+    from scipy.spatial.distance import squareform
 
 __all__ = ["pair_share_draws", "sampled_share", "share_over_seeds", "wilson_interval"]
 

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
 
 from visprof._lazy import lazily
 from visprof.blocks import Client, map_blocks, slices
@@ -27,6 +26,8 @@ from visprof.scaling import scale_exponent, scaled
 from visprof.ties import TIE, at_most
 
 with lazily():
+    from sklearn.utils import check_array
+
     from visprof._deals import dealt_units, reached_distances, session_codes, shuffled_max_z
     from visprof.logodds import logits_and_variances, pair_users, prior_weight
 

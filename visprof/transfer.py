@@ -12,13 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
 
+from visprof._lazy import lazily
 from visprof.accounts import TwoPlatforms
 from visprof.checks import check_number, check_numbers, check_whole, unmasked
 from visprof.rank_scores import random_mrr
 from visprof.scaling import check_squares
 from visprof.ties import TIE
+
+with lazily():
+    from sklearn.utils import check_array
 
 __all__ = [
     "ALIGNMENTS", "NO_SOURCE", "N_FOLDS", "Alignment", "CrossFit", "cold_start_scores",

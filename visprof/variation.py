@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
-from sklearn.utils import check_array
 
 from visprof._deals import session_codes
+from visprof._lazy import lazily
 from visprof._numba import njit, prange
 from visprof._random import GOLDEN, mixed
 from visprof.blocks import slices
@@ -23,6 +22,10 @@ from visprof.intervals import COVERAGE, Estimate
 from visprof.profiles import distance_points, user_profiles
 from visprof.scaling import scale_exponent, scaled
 from visprof.ties import TIE
+
+with lazily():
+    from scipy import stats
+    from sklearn.utils import check_array
 
 __all__ = [
     "SHARES", "VarianceShares", "global_pvalue", "mean_shares", "permutation_pvalue",

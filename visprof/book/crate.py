@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof._shipped import SHIPPED
 from visprof.machine import describe_hardware
 
 with needs("book"):
     import yaml
+with lazily("book"):  # a run describes no book
     from rocrate.model.contextentity import ContextEntity
     from rocrate.model.person import Person
     from rocrate.rocrate import ROCrate

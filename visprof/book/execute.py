@@ -19,6 +19,10 @@ from visprof.files import naming, partial_folder, put_in_place
 from visprof.results.ledger import PAGE
 from visprof.trace import tracing
 
+HADOOP = "pyarrow.fs"  # papermill looks for it: no page is a file of Hadoop, and it takes long
+_IS_LOADED = HADOOP in sys.modules
+if not _IS_LOADED:
+    sys.modules[HADOOP] = None  # as if it were not installed
 with needs("book"):
     import nbformat
     import papermill
@@ -29,6 +33,8 @@ with needs("book"):
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
     from traitlets.config import Config
+if not _IS_LOADED:
+    del sys.modules[HADOOP]
 
 __all__ = ["execute_page", "prepared_notebook", "seen_from"]
 
@@ -177,7 +183,8 @@ def _run_notebook(plain: Path, executed: Path, root: Path, source: Path) -> None
     log = executed.with_suffix(".log")
     config = Config(
         {
-            "NotebookClient": {"kernel_manager_class": ReadyKernelManager},
+            # a busy machine may keep the last of what a cell shows for longer than the usual 4 s
+            "NotebookClient": {"kernel_manager_class": ReadyKernelManager, "iopub_timeout": 60},
             # other users of a shared machine cannot listen to encrypted sockets
             "KernelManager": {"transport_encryption": "auto"},
             "ReadyKernelManager": {"log_path": str(log.resolve())},

@@ -6,19 +6,20 @@ It ends with this process.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from visprof.book.errors import BookError
 
-__all__ = ["Helper", "end_helpers"]
+__all__ = ["Helper", "end_helpers", "importing"]
 
 
 class Helper:
@@ -28,20 +29,26 @@ class Helper:
     ----------
     module : str
         Its function ``serve`` is what the helper does: called with the path of modules of a fresh
-        process, it answers each line of its input (JSON) with a line, to the end of the input.
+        process, and words, it answers each line of its input (JSON) with a line, to the end of the
+        input.
     what : str
         What it does, for the message if it ends before its time: "starts kernels".
     """
 
     def __init__(self, module: str, what: str) -> None:
         self._module, self._what = module, what
+        self._words: tuple[str, ...] = ()
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
         _ALL.append(self)
 
-    def begin(self) -> None:
-        """Let it import what it needs, while this process goes on."""
+    def begin(self, *words: str) -> None:
+        """Let it import what it needs, while this process goes on.
+
+        If it has begun, with or without the words, nothing happens.
+        """
         with self._lock:
+            self._words = self._words or words
             self._running()
 
     def ask(self, wanted: Mapping[str, Any]) -> Any:
@@ -83,7 +90,8 @@ class Helper:
     def _begun(self) -> subprocess.Popen[str]:
         begin = (
             "import sys; usual = sys.path[1:]; "  # without the folder that it starts in
-            f"sys.path[:] = {sys.path}; from {self._module} import serve; serve(usual)"
+            f"sys.path[:] = {sys.path}; from {self._module} import serve; "
+            f"serve(usual, *{self._words})"
         )
         return subprocess.Popen(
             [sys.executable, "-c", begin],
@@ -95,6 +103,17 @@ class Helper:
 
 
 _ALL: list[Helper] = []
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Import, in the block, what stays: no look for garbage goes through it, here or in a fork."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def end_helpers() -> None:

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from visprof._extras import needs
 from visprof.book.errors import BookError
-from visprof.book.forks import Helper
+from visprof.book.forks import Helper, importing
 from visprof.machine import environment_version, keep_freed_memory
 
 with needs("book"):
@@ -34,18 +34,29 @@ with needs("book"):
 
 __all__ = ["ReadyKernelManager", "call_ready", "prepare_kernels"]
 
-# What the pages import; what a page needs beyond it, such as torch, it imports itself.
+# What pages import that read what is kept, and SciPy's BLAS; what a page needs beyond it, such as
+# torch, it imports itself.
 LIBRARY = (
-    "ipykernel.kernelapp", "ipykernel.ipkernel", "matplotlib.pyplot", "visprof.chapter",
-    "visprof.tables", "visprof.results.claims", "visprof.book.note",
+    "ipykernel.kernelapp", "ipykernel.ipkernel", "matplotlib.pyplot", "scipy.linalg",
+    "visprof.chapter", "visprof.tables", "visprof.results.claims", "visprof.book.note",
+)  # fmt: skip
+# What many pages compute with.
+COMPUTING = (
+    "scipy.stats", "sklearn.linear_model", "sklearn.neighbors", "visprof.bow", "visprof.hierarchy",
 )  # fmt: skip
 
 _HELPER = Helper(__name__, "starts kernels")
 
 
-def prepare_kernels() -> None:
-    """Begin to import what kernels need, while this process goes on."""
-    _HELPER.begin()
+def prepare_kernels(*, computing: bool = False) -> None:
+    """Begin to import what kernels need, while this process goes on.
+
+    Parameters
+    ----------
+    computing : bool
+        Import also what many pages compute with: for several pages, or one that changes.
+    """
+    _HELPER.begin(*COMPUTING if computing else ())
 
 
 def call_ready(function: Callable[..., Any], *given: Any) -> Any:
@@ -149,14 +160,18 @@ class _Forked:
 # --- the helper -----------------------------------------------------------------------------------
 
 
-def serve(path: list[str]) -> None:
-    """Fork a kernel for each line of the input, and answer with its process id, to the end."""
+def serve(path: list[str], *more: str) -> None:
+    """Fork a kernel for each line of the input, and answer with its process id, to the end.
+
+    It begins with the library imported, and with `more` modules.
+    """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library says while it is imported is no answer
     # as ipykernel does, but before Matplotlib looks
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    for module in LIBRARY:
-        import_module(module)
+    with importing():
+        for module in (*LIBRARY, *more):
+            import_module(module)
     keep_freed_memory()
     environment_version()  # read from hundreds of files, and told at the foot of every page
     # Threads of a product of matrices wait for each other by spinning: beside another page each

@@ -46,7 +46,7 @@ def serve(_: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints is no answer
-    prepare_kernels()
+    prepare_kernels(computing=True)
     prepare_renderer()
     waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(waiting,), daemon=True).start()

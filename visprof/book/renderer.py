@@ -12,10 +12,12 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 
 from visprof._extras import needs
-from visprof.book.forks import Helper
+from visprof.book.forks import Helper, importing
 
 __all__ = ["prepare_renderer", "render"]
 
@@ -27,8 +29,20 @@ LIBRARY = (
     "sphinx_book_theme", "sphinx_comments", "sphinx_copybutton", "sphinx_design",
     "sphinx_design.extension", "sphinx_external_toc.events", "sphinx_jupyterbook_latex.transforms",
     "sphinx_multitoc_numbering", "sphinx_togglebutton", "sphinxcontrib.bibtex",
-    "pybtex.style.formatting.unsrt", "pybtex.backends.plaintext",
+    "pybtex.style.formatting.plain", "pybtex.backends.plaintext", "pybtex.style.labels.number",
+    "pybtex.style.names.plain", "pybtex.style.sorting.author_year_title", "IPython.lib.lexers",
+    "jinja2.ext", "myst_nb.core.lexers", "myst_nb.ext.execution_tables", "sphinx-mathjax-offline",
+    "sphinx_external_toc.collectors", "sphinx_jupyterbook_latex.events", "xml.dom.minidom",
+    "sphinxcontrib.bibtex.style.referencing.author_year",
+    "sphinxcontrib.bibtex.style.referencing.foot", "myst_parser.sphinx_ext.directives",
+    "a11y_pygments.github_light.style", "a11y_pygments.github_dark.style",
 )  # fmt: skip
+
+# What MyST-NB executes notebooks with, which takes a database: they have been executed.
+CLIENTS = {
+    "cache": "NotebookClientCache", "direct": "NotebookClientDirect",
+    "inline": "NotebookClientInline",
+}  # fmt: skip
 
 _HELPER = Helper(__name__, "renders pages")
 
@@ -71,11 +85,19 @@ def serve(path: list[str]) -> None:
     """Fork Jupyter Book for each line of the input, and answer with its status, to the end."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library says while it is imported is no answer
-    with needs("book"):
+    for name, client in CLIENTS.items():
+        module = ModuleType(f"myst_nb.core.execute.{name}")
+        sys.modules[module.__name__] = module
+        setattr(module, client, None)
+    with importing(), needs("book"):
+        import pybtex.plugin
         from sphinx.application import builtin_extensions
-    for module in (*LIBRARY, *builtin_extensions):
-        with suppress(ImportError):
-            import_module(module)
+
+        for module in (*LIBRARY, *builtin_extensions):
+            with suppress(ImportError):
+                import_module(module)
+    # it would read what all packages offer whenever it looks for a style
+    pybtex.plugin.entry_points = entry_points().select
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from visprof._extras import needs
 from visprof.book.errors import traceback_kept
 from visprof.book.execute import execute_page, prepared_notebook, seen_from
-from visprof.book.executed import save_figures
+from visprof.book.executed import page_provenance, save_figures
 from visprof.book.inputs import changed_inputs, page_inputs
 from visprof.book.kept import file_digest
 from visprof.book.kernels import prepare_kernels
@@ -38,7 +38,6 @@ from visprof.files import partial_folder, put_in_place, read_record, write_recor
 from visprof.intervals import Estimate
 from visprof.parameters import PRESETS, given_parameters
 from visprof.results.ledger import Ledger, estimates
-from visprof.results.provenance import provenance
 from visprof.results.users import read_users
 from visprof.trace import noted_computations, noted_inputs, noted_times, tracing
 
@@ -190,7 +189,8 @@ def run_chapter(
         if progress is not None:
             progress.end(head, f"executed in {time.perf_counter() - start:.0f} s, rendering")
         _name_folder(notebook, seen_from(root, folder), seen_from(root, target))
-        save_figures(nbformat.read(notebook, as_version=4), folder / FIGURES)
+        executed = nbformat.read(notebook, as_version=4)
+        save_figures(executed, folder / FIGURES)
         (folder / f"{NUMBERS}.lock").unlink(missing_ok=True)
         render_page(root, page.path, notebook, folder / "html", partial)
         shared = out / STATIC if static is None else Path(static)
@@ -205,7 +205,7 @@ def run_chapter(
             "seconds": round(time.perf_counter() - start, 1),
             "computing": round(sum(noted_times(partial / "trace").values()), 2),
             "computed": Counter(steps),
-            **provenance(),
+            **page_provenance(executed)["made_by"],
         }
         (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", "utf-8")
         write_record(folder / INPUTS, inputs | noted_inputs(partial / "trace"))

@@ -77,7 +77,7 @@ class _Here(Executor):
 def _begin() -> None:
     """Leave an interruption to the process that started this one, end when it does, get ready."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    prepare_kernels()
+    prepare_kernels(computing=True)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.figures.figure import Figure
 from visprof.figures.mosaics import mosaic
 from visprof.figures.style import COLOURS, CYCLE, single_axes
 
 with needs("book"):
     from matplotlib.ticker import NullFormatter, PercentFormatter, StrMethodFormatter
+
+with lazily():
+    from scipy import stats
 
 __all__ = [
     "board_funnel",

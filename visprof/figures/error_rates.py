@@ -6,15 +6,18 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.figures.figure import Figure
 from visprof.figures.style import COLOURS, CYCLE, DASHES, MARKERS, arms, single_axes
 
 with needs("book"):
     from matplotlib.axes import Axes
     from matplotlib.ticker import NullLocator, PercentFormatter
+
+with lazily():
+    from scipy import stats
 
 __all__ = ["false_positive_rates", "power_curves", "pvalue_ecdf", "share_intervals"]
 

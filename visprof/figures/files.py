@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pandas as pd
 
@@ -40,9 +41,11 @@ def figure_files(figure: matplotlib.figure.Figure) -> dict[str, str]:
         table that it is drawn from, ``text/csv``; and, where it can be drawn for a phone (see
         `visprof.figures.narrow`), `visprof.mime.NARROW`.
     """
-    svg, png = figure_svg(figure), io.BytesIO()
+    with _noting_box(figure) as boxes:
+        svg = figure_svg(figure)
+    png, box = io.BytesIO(), boxes[-1].padded(mpl.rcParams["savefig.pad_inches"])
     with _as_laid_out(figure):  # once, for the vectors: to do it again takes longer than to draw
-        figure.savefig(png, format="png", bbox_inches=_tight_box(figure), dpi=PNG_DPI)
+        figure.savefig(png, format="png", bbox_inches=box, dpi=PNG_DPI)
     files = {
         SVG: svg,
         PNG: base64.b64encode(png.getvalue()).decode("ascii"),
@@ -73,9 +76,21 @@ def _as_laid_out(figure: matplotlib.figure.Figure) -> Iterator[None]:
         figure.set_layout_engine(engine)
 
 
-def _tight_box(figure: matplotlib.figure.Figure) -> Bbox:
-    """What is to be seen of a figure, in inches, with the usual margin."""
-    return figure.get_tightbbox().padded(mpl.rcParams["savefig.pad_inches"])
+@contextmanager
+def _noting_box(figure: matplotlib.figure.Figure) -> Iterator[list[Bbox]]:
+    """Note what is to be seen of a figure, in inches, when Matplotlib works it out to save it."""
+    boxes: list[Bbox] = []
+    find = figure.get_tightbbox
+
+    def note(*given: Any, **named: Any) -> Bbox:
+        boxes.append(find(*given, **named))
+        return boxes[-1]
+
+    figure.get_tightbbox = note
+    try:
+        yield boxes
+    finally:
+        del figure.get_tightbbox
 
 
 def numbers_csv(numbers: pd.DataFrame) -> str:

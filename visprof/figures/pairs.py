@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from visprof._lazy import lazily
 from visprof.figures.figure import Figure
 from visprof.figures.mosaics import mosaic
 from visprof.figures.style import ALL_SEEDS, COLOURS, CYCLE, DASHES, ONE_SEED, arms, single_axes
+
+with lazily():
+    from scipy import stats
 
 __all__ = [
     "cluster_contrasts", "max_z_ecdf", "own_clusters", "sensitivity_curves", "user_shares",

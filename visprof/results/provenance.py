@@ -37,6 +37,12 @@ def provenance() -> dict[str, Any]:
     >>> sorted(provenance())[:4]
     ['commit', 'installed_packages', 'machine', 'python']
     """
+    return {**_code(), "machine": hardware()}
+
+
+@functools.cache  # what this process runs stays as it was when it first wrote a number
+def _code() -> dict[str, str]:
+    """Versions of the code, of Python and of packages."""
     source = hashlib.sha256()
     for module in sorted(PACKAGE.rglob("*.py")):
         source.update(module.relative_to(PACKAGE).as_posix().encode() + module.read_bytes())
@@ -47,7 +53,6 @@ def provenance() -> dict[str, Any]:
         "python": platform.python_version(),
         "tested_packages": digest(LOCK.read_text("utf-8")) if LOCK.exists() else "unknown",
         "installed_packages": environment_version(),
-        "machine": hardware(),
     }
 
 

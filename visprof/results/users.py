@@ -19,16 +19,15 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from visprof._extras import needs
 from visprof._lazy import lazily
 from visprof.files import write_whole
 from visprof.intervals import Estimate, mean_over_seeds
 
 with lazily():
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 __all__ = [
     "NotPairedError", "numbered_users", "paired_differences", "read_users", "user_scores",

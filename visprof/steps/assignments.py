@@ -7,16 +7,17 @@ from copy import copy
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
 from visprof._lazy import lazily
 from visprof.intervals import Estimate
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.registry import step
-from visprof.vocabulary import VisualVocabulary, assignment_entropy, count_distinct
 
 with lazily():
+    from sklearn.base import clone
+
     from visprof import text
+    from visprof.vocabulary import VisualVocabulary, assignment_entropy, count_distinct
 
 __all__ = [
     "assignment_numbers", "assignment_spread", "assignments", "clone_as", "fit_vocabulary",

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from visprof import shares, significance, ties, vocabulary
+from visprof import shares, significance, ties
 from visprof._lazy import lazily
 from visprof.blocks import Client
 from visprof.intervals import Estimate
@@ -22,6 +22,7 @@ from visprof.steps.data import BoardSplit
 from visprof.steps.registry import step
 
 with lazily():
+    from visprof import vocabulary
     from visprof.logodds import logits_and_variances
 
 __all__ = [

@@ -10,13 +10,6 @@ from numpy.typing import NDArray
 
 from visprof import boards, profiles
 from visprof._lazy import lazily
-from visprof.hierarchy import (
-    Bits,
-    HierarchicalProfile,
-    deal_styles,
-    rank_by_score,
-    session_weights,
-)
 from visprof.intervals import Estimate, mean_over_seeds
 from visprof.rank_scores import holm, random_mrr, randomisation_test
 from visprof.steps.data import BoardSplit, PinArrays
@@ -26,10 +19,17 @@ from visprof.steps.profile_kinds import drawn_pins
 from visprof.steps.registry import step
 from visprof.steps.user_ranking import by_user, slug, with_most_pins
 from visprof.ties import TIE
-from visprof.vocabulary import VisualVocabulary, count_distinct
 
 with lazily():
     from visprof import variation
+    from visprof.hierarchy import (
+        Bits,
+        HierarchicalProfile,
+        deal_styles,
+        rank_by_score,
+        session_weights,
+    )
+    from visprof.vocabulary import VisualVocabulary, count_distinct
 
 __all__ = [
     "BASELINES",

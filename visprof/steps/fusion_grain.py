@@ -5,15 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import mutual_info_score
 
-from visprof.hierarchy import rank_by_score
+from visprof._lazy import lazily
 from visprof.intervals import Estimate, mean_over_seeds
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.fusion import FusionScores, bits_by_name, style_clusters, told
 from visprof.steps.pin_categories import PinCategories, named_categories
 from visprof.steps.pin_parts import as_codes
 from visprof.steps.registry import step
+
+with lazily():
+    from sklearn.metrics import mutual_info_score
+
+    from visprof.hierarchy import rank_by_score
 
 __all__ = ["GRAIN_PARTS", "grain_numbers", "grain_scores", "grain_table", "told_of"]
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from visprof.hierarchy import HierarchicalProfile, session_weights
+from visprof._lazy import lazily
 from visprof.steps.data import BoardSplit
 from visprof.steps.fusion import cell_counts, session_icc
 from visprof.steps.pin_categories import PinCategories
 from visprof.steps.registry import step
+
+with lazily():
+    from visprof.hierarchy import HierarchicalProfile, session_weights
 
 __all__ = ["fusion_taste", "style_names"]
 

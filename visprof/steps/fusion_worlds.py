@@ -5,15 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import clone
 
 from visprof._lazy import lazily
-from visprof.hierarchy import (
-    HierarchicalProfile,
-    expected_bits,
-    rank_by_score,
-    session_weights,
-)
 from visprof.intervals import Estimate, mean_over_seeds
 from visprof.shares import wilson_interval
 from visprof.sources import vectors
@@ -31,10 +24,13 @@ from visprof.steps.profile_kinds import mean_profiles
 from visprof.steps.registry import step
 from visprof.steps.simulated_users import SIMULATED_USERS
 from visprof.steps.user_ranking import slug
-from visprof.vocabulary import VisualVocabulary
 
 with lazily():
+    from sklearn.base import clone
+
+    from visprof.hierarchy import HierarchicalProfile, expected_bits, rank_by_score, session_weights
     from visprof.prediction import rank_users, whitened_profiles
+    from visprof.vocabulary import VisualVocabulary
 
 __all__ = [
     "FUSION_TASTES", "KNOWN_STRENGTHS", "LEVELS", "LEVEL_SESSIONS", "POWER_STRENGTHS",

@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 
 from visprof import alike, boards
+from visprof._lazy import lazily
 from visprof.intervals import Estimate, percentile_interval
 from visprof.steps.data import BoardSplit, PinArrays, Pins
 from visprof.steps.registry import step
 from visprof.steps.user_pairs import nearest_of_boards
-from visprof.vocabulary import VisualVocabulary, nearest_first
+
+with lazily():
+    from visprof.vocabulary import VisualVocabulary, nearest_first
 
 __all__ = ["own_board", "own_clusters", "own_numbers", "similar_boards"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
 from visprof import boards, shares, significance, ties
 from visprof._lazy import lazily
@@ -15,10 +14,12 @@ from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.error_rates import LEVEL
 from visprof.steps.registry import step, variant
 from visprof.steps.user_pairs import N_CLUSTERS, GrowingCounts, nearest_of_boards
-from visprof.vocabulary import VisualVocabulary
 
 with lazily():
+    from scipy.stats import false_discovery_control
+
     from visprof.logodds import logits_and_variances
+    from visprof.vocabulary import VisualVocabulary
 
 __all__ = [
     "PairTests", "SideBySide", "no_sessions", "no_times", "pair_tests", "pin_sessions",

@@ -11,8 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-from sklearn.pipeline import Pipeline
 
 from visprof import boards
 from visprof._lazy import lazily
@@ -25,6 +23,9 @@ from visprof.steps.pin_parts import as_codes
 from visprof.steps.registry import step, variant
 
 with lazily():
+    from sklearn.feature_extraction import text as sklearn_text
+    from sklearn.pipeline import Pipeline
+
     from visprof.words import words
 
 __all__ = [
@@ -136,7 +137,7 @@ def word_categories(board_split: BoardSplit) -> PinCategories | None:
     n_pins = owners.value_counts()
     n_boards = Counter(
         word for (owner, word), n in n_captions.items()
-        if 2 * n <= n_pins[owner] and word not in ENGLISH_STOP_WORDS
+        if 2 * n <= n_pins[owner] and word not in sklearn_text.ENGLISH_STOP_WORDS
     )  # fmt: skip
     shared = sorted(
         (word for word, n in n_boards.items() if n > 1), key=lambda w: (-n_boards[w], w)

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.pipeline import Pipeline
 
 from visprof import file_facts as files
 from visprof import palette, probes, profiles
@@ -17,6 +16,8 @@ from visprof.steps.data import BoardSplit, PinArrays, SceneSplit
 from visprof.steps.registry import step, variant
 
 with lazily():
+    from sklearn.pipeline import Pipeline
+
     from visprof import embedding, text
 
 __all__ = [

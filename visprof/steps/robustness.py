@@ -8,13 +8,16 @@ import numpy as np
 import pandas as pd
 
 from visprof import boards
+from visprof._lazy import lazily
 from visprof.intervals import Estimate
 from visprof.steps.assignments import fit_vocabulary
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.profile_kinds import drawn_pins, rank_profiles, split_profiles
 from visprof.steps.registry import step
 from visprof.steps.user_ranking import mrr_columns, slug
-from visprof.vocabulary import VisualVocabulary
+
+with lazily():
+    from visprof.vocabulary import VisualVocabulary
 
 __all__ = [
     "BatchEffect", "BatchSplits", "batch_effect", "batch_numbers", "batch_ranks", "batch_splits",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from visprof import bow, maps, probes, scene_table, scenes
+from visprof import maps, probes, scene_table, scenes
 from visprof._lazy import lazily
 from visprof.intervals import Estimate
 from visprof.scene_table import Readings
@@ -19,7 +19,7 @@ from visprof.steps.networks import Network, SiameseTraining, siamese_part
 from visprof.steps.registry import step
 
 with lazily():
-    from visprof import embedding, retrieval, siamese
+    from visprof import bow, embedding, retrieval, siamese
     from visprof.siamese_training import train_last_layer
 
 __all__ = [

@@ -14,10 +14,10 @@ from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.registry import step
 from visprof.steps.user_pairs import counts_and_shuffled, unit_sums
 from visprof.ties import exceeds
-from visprof.vocabulary import VisualVocabulary, assignment_entropy
 
 with lazily():
     from visprof import logodds
+    from visprof.vocabulary import VisualVocabulary, assignment_entropy
 
 __all__ = ["N_COMPARED", "sensitivity"]
 

@@ -6,15 +6,19 @@ import dataclasses
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
+from visprof._lazy import lazily
 from visprof.intervals import Estimate, estimate_over_seeds, mean_draws, resample_counts
 from visprof.sources import vectors, world
 from visprof.steps.data import BoardSplit
 from visprof.steps.profile_kinds import rank_profiles, split_profiles
 from visprof.steps.registry import step
 from visprof.steps.user_ranking import slug
-from visprof.vocabulary import VisualVocabulary
+
+with lazily():
+    from sklearn.base import clone
+
+    from visprof.vocabulary import VisualVocabulary
 
 __all__ = ["null_leakage", "simulated_mrr", "taste_numbers", "taste_recovery", "taste_worlds"]
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-from sklearn.pipeline import Pipeline
 
 from visprof._lazy import lazily
 from visprof.steps.data import BoardSplit, PinArrays
@@ -15,11 +13,14 @@ from visprof.steps.networks import Network
 from visprof.steps.pin_parts import softmax
 from visprof.steps.registry import step, variant
 from visprof.steps.user_pairs import nearest_of_boards
-from visprof.vocabulary import VisualVocabulary
 
 with lazily():
+    from sklearn.feature_extraction import text as sklearn_text
+    from sklearn.pipeline import Pipeline
+
     from visprof import cluster_labelling as labelling
     from visprof import embedding
+    from visprof.vocabulary import VisualVocabulary
 
 __all__ = [
     "NO_NAME", "ClassProbabilities", "board_names", "class_probabilities", "cluster_names",
@@ -28,8 +29,7 @@ __all__ = [
 ]  # fmt: skip
 
 NO_NAME = "no name"
-# scikit-learn's list has two words that name something
-NO_NAMES = ENGLISH_STOP_WORDS - {"fire", "mill"}
+NAMES = {"fire", "mill"}  # words of scikit-learn's list of stop words that name something
 N_TERMS = 3  # names of a board, by each source
 BOARD_SHARE = 0.1  # of a board's pins that a name stands for, at least: a board holds many things
 # of them at most, for a word of captions: what most have names the board, and not its taste
@@ -202,7 +202,10 @@ def _named(
         tables.append(told.assign(group=names[told["group"]], source="classes"))
     captions = pins["caption"].to_list()
     names, terms, counts, sizes = labelling.word_counts(
-        groups, captions, None if owners is None else owners.to_numpy(str), NO_NAMES
+        groups,
+        captions,
+        None if owners is None else owners.to_numpy(str),
+        sklearn_text.ENGLISH_STOP_WORDS - NAMES,
     )
     told = labelling.distinctive_terms(counts, counts, sizes, terms, **options)
     tables.append(told.assign(group=names[told["group"]], source="captions"))

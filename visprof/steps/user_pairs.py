@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from visprof import profiles, shares, significance
 from visprof._lazy import lazily
@@ -14,10 +13,12 @@ from visprof.blocks import Client
 from visprof.intervals import Estimate, estimate_over_seeds
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.registry import step
-from visprof.vocabulary import VisualVocabulary, match_clusters, nearest_first
 
 with lazily():
+    from scipy.stats import norm
+
     from visprof import logodds
+    from visprof.vocabulary import VisualVocabulary, match_clusters, nearest_first
 
 __all__ = [
     "PLACES", "GrowingCounts", "PairwiseDifferences", "counts_and_shuffled", "differences_by_seed",
