@@ -94,6 +94,7 @@ def test_pictures_have_the_addresses_that_the_page_needs(pages):
 def test_an_equation_is_found_by_any_of_its_names(pages):
     equation = shown(preview_templates(pages)["book/b.html"])["a.html#eq-5"]
     assert equation == (
+        '<span class="visually-hidden">Equation:</span>'
         '<div class="amsmath math notranslate nohighlight">\n'
         "\\[\\begin{align*} a \\tag{4} \\end{align*}\\]</div>"
     )

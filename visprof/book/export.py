@@ -36,6 +36,8 @@ LEFT_OUT = (
 )
 # they only bear styles, or divide what headings divide
 WRAPPERS = ["article", "div", "section", "span", "picture", "details", "summary"]
+HEADING = re.compile(r"^h[1-6]$")
+PAGE = 'span[id^="document-"]'  # it stands before each page of the book
 _DELIMITERS = re.compile(r"^\s*\\[(\[]|\\[)\]]\s*$")
 _NUMBER = re.compile(r"\\tag\{([^}]*)\}")
 _EQUATION = re.compile(r"\\(?:begin|end)\{equation\*?\}")
@@ -170,11 +172,12 @@ def plain_page(page: str, pictures: Path) -> str:
     for part in article.select(LEFT_OUT):
         part.decompose()
     _set_mathematics(article)
-    _name_references(article)
+    links = _links_by_name(article)
+    _name_references(article, links)
     for title in article.select("p.admonition-title"):
         title.name = "strong"
         title.wrap(_new("p"))
-    _level_headings(article)
+    _level_headings(article, links)
     _join_links(article)
     for part in article.find_all(WRAPPERS):
         if not _is_reference(part) and "id" not in part.attrs:
@@ -216,7 +219,16 @@ def _set_mathematics(article: Tag) -> None:
                 around.insert(0, _new("span", id=name))
 
 
-def _name_references(article: Tag) -> None:
+def _links_by_name(article: Tag) -> dict[str, list[Tag]]:
+    found: dict[str, list[Tag]] = {}
+    for link in article.select("a[href]"):
+        _, sharp, name = link["href"].rpartition("#")
+        if sharp and _LOCAL.match(link["href"]):
+            found.setdefault(name, []).append(link)
+    return found
+
+
+def _name_references(article: Tag, links: dict[str, list[Tag]]) -> None:
     """Gather what is cited into a list of references that pandoc knows as one."""
     entries = article.select("div.citation[id]")
     if not entries:
@@ -225,29 +237,38 @@ def _name_references(article: Tag) -> None:
     entries[0].insert_before(around)
     for entry in entries:
         name = entry["id"]
-        for link in article.select(f'a[href$="#{name}"]'):
+        for link in links.get(name, []):
             link["href"] = f"#ref-{name}"
             del link["title"]
         entry.attrs = {"id": f"ref-{name}", "class": "csl-entry"}
         around.append(entry.extract())
 
 
-def _level_headings(article: Tag) -> None:
+def _level_headings(article: Tag, links: dict[str, list[Tag]]) -> None:
     """Let the headings of all pages, which stand within the front page, begin at level 1.
 
-    The names of sections become those of their headings.
+    What leads to a page or a section leads to its heading: by the page's name where it has one,
+    since sections of several pages may have the same.
     """
-    for heading in article.find_all(re.compile(r"^h[1-6]$")):
+    pages = {id(mark.find_next(HEADING)): mark for mark in article.select(PAGE)}
+    for heading in article.find_all(HEADING):
         depth = 0
         for around in heading.parents:
             depth += around.name == "section"
             if "toctree-wrapper" in around.get("class", []):
                 break
         heading.name = f"h{min(depth, 6)}" if depth else heading.name
-        section = heading.parent
-        if section.name == "section" and "id" in section.attrs and "id" not in heading.attrs:
-            heading["id"] = section["id"]
+        mark, section = pages.get(id(heading)), heading.parent
+        names = [mark["id"]] if mark else []
+        if section.name == "section" and "id" in section.attrs:
+            names.append(section["id"])
             del section["id"]
+        if mark:
+            mark.decompose()
+        for name in names:
+            heading.attrs.setdefault("id", name.replace("/", "-"))
+            for link in links.get(name, []):
+                link["href"] = f"#{heading['id']}"
 
 
 def _join_links(article: Tag) -> None:

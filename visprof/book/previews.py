@@ -23,6 +23,7 @@ with needs("book"):
 __all__ = ["add_previews", "preview_templates", "setup"]
 
 MATHJAX = "_static/mathjax/tex-chtml.js"
+_SPOKEN = '<span class="visually-hidden">Equation:</span>'  # mathematics alone names nothing
 _LINK = re.compile(r'<a class="reference internal" href="([^"#]*)#([^"]+)"')
 _FIGURE = re.compile(r'<figure class="[^"]*" id="([^"]+)">(.*?)</figure>', re.DOTALL)
 _EQUATION = re.compile(
@@ -91,7 +92,7 @@ def _targets(page: str) -> Iterator[tuple[str, str]]:
             yield name, _clean(f"<figure>{drawn}{caption[0] if caption else ''}</figure>")
     for opening, inside in _EQUATION.findall(page):
         for name in _ID.findall(opening + inside):
-            yield name, _clean(f"{opening}{inside}</div>")
+            yield name, f"{_SPOKEN}{_clean(f'{opening}{inside}</div>')}"
     for names, inside in _TERM.findall(page):
         said = ", ".join(part.strip() for part in re.findall(r"<dt[^>]*>(.*?)</dt>", names, re.S))
         for name in _ID.findall(names):
