@@ -26,7 +26,17 @@ kernelspec: {name: python3, display_name: Python 3, language: python}
 """
 INDEX = """# Front
 
-See {doc}`numbers` and {ref}`Figure 1 <fig-line>`.
+See {doc}`numbers`, {ref}`Figure 1 <fig-line>` and the {doc}`bibliography`; a {term}`pin`.
+"""
+GLOSSARY = """# Glossary
+
+```{glossary}
+pin
+  A picture.
+
+picture
+  Some pixels.
+```
 """
 CHAPTER = rf"""{FRONT}
 # Numbers
@@ -182,6 +192,18 @@ def test_pages_begin_at_the_first_level_though_they_stand_within_the_front_page(
     )
 
 
+def test_names_that_pandoc_would_lose_stand_within_a_term_and_lead_nowhere_for_the_list():
+    found = plain(
+        '<p><a href="#term-pin">pin</a> <a href="#cited">list</a></p>',
+        '<dl><dt id="term-pin">pin</dt><dd><p>A picture.</p></dd></dl>',
+        '<section id="cited"><h1>Cited</h1>',
+        '<div class="citation" id="id7"><p>A.</p></div></section>',
+    )
+    assert '<dt><span id="term-pin"></span>pin</dt>' in found
+    assert "<h1>Cited</h1>" in found
+    assert '<a href="#term-pin">pin</a> list' in found
+
+
 def test_a_note_has_its_title_in_bold():
     found = plain(
         '<div class="note admonition"><p class="admonition-title">Note</p><p>so</p></div>'
@@ -280,7 +302,8 @@ def book(tmp_path_factory) -> Path:
     shutil.copytree(ROOT / "book" / "_static", root / "book" / "_static")
     shutil.copy(ROOT / "_config.yml", root)
     shutil.copy(ROOT / "book" / "references.bib", root / "book")
-    pages = {"index": INDEX, "numbers": CHAPTER, "bibliography": BIBLIOGRAPHY}
+    pages = {"index": INDEX, "numbers": CHAPTER, "glossary": GLOSSARY}
+    pages["bibliography"] = BIBLIOGRAPHY
     for name, text in pages.items():
         (root / "book" / f"{name}.md").write_text(text)
     chapters = "".join(f"  - file: book/{name}\n" for name in list(pages)[1:])
@@ -305,7 +328,8 @@ def test_a_word_document_has_headings_figures_tables_equations_and_references(bo
     assert styles["Title"] == ["Beyond Classification, Revisited"]
     headings = {name: texts for name, texts in styles.items() if name.startswith("Heading")}
     assert headings == {
-        "Heading1": ["Front", "Numbers", "Bibliography"], "Heading2": ["One more level"],
+        "Heading1": ["Front", "Numbers", "Glossary", "Bibliography"],
+        "Heading2": ["One more level"],
     }  # fmt: skip
     assert len(list(document.iter(f"{W}drawing"))) == 1
     assert [Path(name).suffix for name in pictures] == [".png"]
@@ -337,7 +361,7 @@ def test_jats_is_an_article_with_front_body_and_references(book, tmp_path):
     assert "The visprof authors" in "".join(article.find("front").itertext())
     body = article.find("body")
     assert [title.text for title in body.iter("title")] == [
-        "Front", "Numbers", "One more level",
+        "Front", "Numbers", "One more level", "Glossary",
     ]  # fmt: skip
     assert article.findtext("back/ref-list/title") == "Bibliography"
     (figure,) = body.iter("fig")
@@ -352,6 +376,7 @@ def test_jats_is_an_article_with_front_body_and_references(book, tmp_path):
     assert len(names) == len(set(names))
     links = {link.get("rid"): link for link in body.iter("xref")}
     assert links.keys() <= set(names)
+    assert links["term-pin"].text == "pin"
     assert links[reference.get("id")].get("ref-type") == "bibr"
 
 

@@ -178,6 +178,7 @@ def plain_page(page: str, pictures: Path) -> str:
         title.name = "strong"
         title.wrap(_new("p"))
     _level_headings(article, links)
+    _name_within(article)
     _join_links(article)
     for part in article.find_all(WRAPPERS):
         if not _is_reference(part) and "id" not in part.attrs:
@@ -190,12 +191,12 @@ def _new(name: str, **attributes: str) -> Tag:
 
 
 def _take_pixels(article: Tag, pictures: Path) -> None:
-    for cell in article.select("div.cell"):
-        files = cell.select('.figure-files a[href$=".png"]')
-        for image in cell.select('img[src$=".svg"]') if len(files) == 1 else []:
-            file = "/".join(files[0]["href"].split("/")[-2:])
-            if (pictures / file).is_file():
-                image["src"] = file
+    """Let figures be the pixels that the links below them lead to."""
+    for link in article.select('.figure-files a[href$=".png"]'):
+        file = "/".join(link["href"].split("/")[-2:])
+        image = link.find_previous("img")
+        if image is not None and image["src"].endswith(".svg") and (pictures / file).is_file():
+            image["src"] = file
 
 
 def _set_mathematics(article: Tag) -> None:
@@ -269,6 +270,17 @@ def _level_headings(article: Tag, links: dict[str, list[Tag]]) -> None:
             heading.attrs.setdefault("id", name.replace("/", "-"))
             for link in links.get(name, []):
                 link["href"] = f"#{heading['id']}"
+
+
+def _name_within(article: Tag) -> None:
+    """Move names from where pandoc loses them: of terms into these, of the list's heading away."""
+    for term in article.select("dt[id]"):
+        term.insert(0, _new("span", id=term["id"]))
+        del term["id"]
+    references = article.find(id=REFERENCES)
+    heading = references and references.find_previous(HEADING)
+    if heading:
+        del heading["id"]
 
 
 def _join_links(article: Tag) -> None:
