@@ -32,7 +32,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(call bring,all$(COMMA)test)
 	@touch $(VENV)/.for-book $@
 
-# without what tests, and a cluster, need
+# without what tests, a cluster, and documents, need
 $(VENV)/.for-book: pyproject.toml constraints.txt
 	@$(call bring,nets$(COMMA)book$(COMMA)collect$(COMMA)heif)
 	@touch $@

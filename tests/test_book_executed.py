@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import csv
 import html
-import json
 import re
 from itertools import product
 from pathlib import Path
@@ -19,11 +18,9 @@ from docutils.core import publish_string
 from myst_nb.docutils_ import Parser
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
-from rocrate.rocrate import ROCrate
 
 from visprof import mime, tables
 from visprof.book import footer
-from visprof.book.crate import describe_book
 from visprof.book.executed import (
     add_foot,
     add_note,
@@ -300,20 +297,3 @@ def test_status_shows_names_of_folders_as_text():
     (row,) = csv.DictReader(table.splitlines())
     assert html.unescape(row["executed for"]) == "its text, file ../<img>/a_b*c*"
     assert not {*"<>_*"} & {*row["executed for"]}
-
-
-def test_the_description_names_pages_software_parameters_and_files(tmp_path):
-    (tmp_path / "book").mkdir()
-    (tmp_path / "book" / "03-metric.html").write_text("page")
-    told = {"03-metric": page_provenance(executed())}
-    describe_book(tmp_path, "A book", told, {"03-metric": ["book/03-metric.html"]})
-    crate = ROCrate(tmp_path)
-    assert crate.name == "A book"
-    action = crate.get("#execution-03-metric")
-    assert [result.id for result in action["result"]] == ["book/03-metric.html"]
-    assert action["instrument"]["name"] == "visprof"
-    values = {value["name"]: value["value"] for value in action["object"]}
-    assert values == {"preset": "tiny", "seed": "1"}
-    assert json.loads((tmp_path / "ro-crate-metadata.json").read_text())["@context"]
-    with pytest.raises(FileNotFoundError, match=r"gone\.html is not in the book"):
-        describe_book(tmp_path, "A book", told, {"03-metric": ["gone.html"]})

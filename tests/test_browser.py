@@ -488,6 +488,23 @@ def test_a_chapter_begins_with_what_it_found_and_its_picture(book_page, built_bo
     assert tops[1] < book_page.viewport_size["height"]
 
 
+@pytest.mark.parametrize("book_page", ["desktop"], indirect=True)
+@pytest.mark.parametrize(
+    ("page", "link", "seen"),
+    [
+        ("06-prediction", "05-pairwise.html#eq-2", "mjx-container"),
+        ("figures", "05-pairwise.html#fig-ecdf", "figure img"),
+        ("02-siamese", "glossary.html#term-contrastive-loss", "p"),
+    ],
+)
+def test_links_show_what_they_point_at(book_page, built_book, page, link, seen):
+    show(book_page, built_book / "book" / f"{page}.html")
+    book_page.locator(f".bd-article a[href='{link}']").first.hover()
+    book_page.locator(f"#preview:popover-open {seen}").first.wait_for(state="visible")
+    widths = "all => all.map((image) => image.naturalWidth)"
+    assert 0 not in book_page.locator("#preview img").evaluate_all(widths)
+
+
 FRONT = ".front-boards, .front-scorecard, .front-title, #fig-headline-ecdf, #fig-headline-mrr"
 
 

@@ -25,7 +25,7 @@ EXTRAS = {
     extra: [Requirement(line) for line in lines]
     for extra, lines in PROJECT["optional-dependencies"].items()
 }
-INSTALLED = ("nets", "book", "collect", "cluster", "heif", "test")  # by `make install`
+INSTALLED = ("nets", "book", "collect", "cluster", "heif", "export", "test")  # by `make install`
 REQUIREMENTS = [
     *map(Requirement, PROJECT["dependencies"]),
     *(requirement for extra in INSTALLED for requirement in EXTRAS[extra]),
@@ -90,7 +90,7 @@ def test_the_extra_that_all_leaves_out_brings_the_networks_and_is_bounded():
         assert {of.operator for of in requirement.specifier} == {">=", "<"}
 
 
-def test_the_book_is_installed_without_what_only_tests_and_a_cluster_need():
+def test_the_book_is_installed_without_what_only_tests_a_cluster_and_documents_need():
     recipe = subprocess.run(
         ["make", "--dry-run", "--always-make", "book"],
         cwd=ROOT, check=True, capture_output=True, text=True,
@@ -98,7 +98,7 @@ def test_the_book_is_installed_without_what_only_tests_and_a_cluster_need():
     asked = set(re.findall(r"--constraint constraints\.txt --editable '\.\[([\w,]+)\]'", recipe))
     assert asked == {"nets,book,collect,heif"}  # by uv, and by pip
     (whole,) = EXTRAS["all"]
-    assert whole.extras == {*["nets", "book", "collect", "heif"], "cluster"}
+    assert whole.extras == {*["nets", "book", "collect", "heif"], "cluster", "export"}
 
 
 def test_the_installation_tells_what_is_large_and_the_sum():

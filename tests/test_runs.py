@@ -17,6 +17,7 @@ import pytest
 from visprof.book import runs
 from visprof.book.compare import compare_runs, differing_parameters
 from visprof.book.errors import BookError
+from visprof.book.kept import file_digest
 from visprof.book.page import read_page
 from visprof.book.parameters import list_parameters
 from visprof.book.reference import parameter_table
@@ -118,7 +119,8 @@ def test_a_run_has_its_notebook_page_figures_and_numbers(root, tmp_path):
     )
     assert run.folder == tmp_path / "runs" / "01-numbers_n_clusters=5_n_shown=4"
     assert sorted(path.name for path in run.folder.iterdir()) == [
-        "01-numbers.ipynb", "figures", "html", "inputs.json", "numbers.json", "run.json",
+        "01-numbers.ipynb", "figures", "html", "inputs.json", "numbers.json",
+        "ro-crate-metadata.json", "run.json",
     ]  # fmt: skip
     assert {path.name for path in (tmp_path / "runs").iterdir()} == {run.folder.name, "_static"}
     figures = [path.name for path in (run.folder / "figures").iterdir()]
@@ -137,6 +139,16 @@ def test_a_run_has_its_notebook_page_figures_and_numbers(root, tmp_path):
     )
     ledger = re.search(r'ledger = "(.*)"', injected)[1]
     assert (root / ledger).resolve() == run.folder / "numbers.json"
+
+    crate = json.loads((run.folder / "ro-crate-metadata.json").read_text())
+    entities = {entity["@id"]: entity for entity in crate["@graph"]}
+    made = {result["@id"] for result in entities["#execution-01-numbers"]["result"]}
+    figures = {f"figures/line.{suffix}" for suffix in ("csv", "png", "svg")}
+    assert made == figures | {
+        "01-numbers.ipynb", "html/book/01-numbers.html", "inputs.json", "numbers.json", "run.json",
+    }  # fmt: skip
+    assert entities["numbers.json"]["sha256"] == file_digest(run.folder / "numbers.json")
+    assert entities["#01-numbers-n_clusters"]["value"] == "5"
 
     redirect = run.page.read_text()
     assert "book/01-numbers.html" in redirect

@@ -109,6 +109,12 @@ def _add_chapter_commands(commands) -> None:
     pdf = _command(commands, "pdf", _pdf, "print a built book (needs Chromium)")
     pdf.add_argument("--preset", default="demo", metavar="P", help="which book (demo)")
     pdf.add_argument("--out", default="_build", metavar="DIR", help="where books are (_build)")
+    export = _command(commands, "export", _export, "write a built book for Word, or as JATS XML")
+    export.add_argument("--format", default="docx", metavar="F", help="docx (the default) or jats")
+    export.add_argument(
+        "--book", default="_build/demo", metavar="DIR", help="a built book (_build/demo)"
+    )
+    export.add_argument("--out", metavar="FILE", help="(book.docx or book.xml in DIR)")
     serve = _command(commands, "serve", _serve, "show a built book in a browser")
     serve.add_argument("--preset", default="demo", metavar="P", help="which book (demo)")
     serve.add_argument("--out", default="_build", metavar="DIR", help="where books are (_build)")
@@ -239,6 +245,15 @@ def _pdf(options: argparse.Namespace) -> int:
 
     printed = build_pdf(options.out, options.preset)
     print(f"PDF: {printed} ({printed.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    """Write a built book as one document, for a word processor or as JATS XML, through pandoc."""
+    from visprof.book.export import export_book
+
+    written = export_book(options.book, options.format, options.out)
+    print(f"document: {written} ({written.stat().st_size / 1e6:.1f} MB)")
     return 0
 
 

@@ -256,6 +256,6 @@ def status_table(pages: dict[str, tuple[NotebookNode, list[str]]]) -> str:
     for name, (notebook, reasons) in pages.items():
         if (made := page_provenance(notebook)) is not None:
             seconds, memory = f"{made['seconds']:,.0f} s", f"{made['peak_bytes'] / 2**20:,.0f} MiB"
-            row = [name, made["date"], seconds, memory, made["made_by"]["commit"]]
+            row = [name, made["ended"][:10], seconds, memory, made["made_by"]["commit"]]
             table.writerow([*row, as_markdown(", ".join(reasons).replace("visprof.", ""))])
     return text.getvalue()

@@ -44,13 +44,15 @@ class PageProvenance:
         Parameters that are not the preset's since the data do not allow those, and why.
     data : str
         What the study looks at, and a digest of its content.
+    content : str
+        That digest; empty where the data are simulated, or the page has no study.
     precision : str
         Of its networks.
     made_by : dict
         See `visprof.results.provenance`: versions of the code and of packages, and the machine;
         with a cluster also the ``engine`` (see `visprof.cluster.engine`).
-    date : str
-        Day on which the page was made, in UTC.
+    started, ended : str
+        When the process began, and when all but this foot was made: in UTC, to the second.
     seconds, peak_bytes : float, int
         Wall time of the process until now, and the most memory that it has held.
     """
@@ -60,9 +62,11 @@ class PageProvenance:
     of_preset: dict[str, Any]
     fitted: dict[str, str]
     data: str
+    content: str
     precision: str
     made_by: dict[str, Any]
-    date: str
+    started: str
+    ended: str
     seconds: float
     peak_bytes: int
 
@@ -82,15 +86,17 @@ class PageProvenance:
         """
         parameters = {name: variables[name] for name in names}
         study = getattr(variables.get("page"), "study", variables.get("study"))
-        settled, fitted = {}, {}
+        settled, fitted, content = {}, {}, ""
         if study is not None:
             settled = dataclasses.asdict(study.parameters)
+            content = study["data_digest"]
             fitted = {choice.name: str(choice) for choice in study.fit.choices}
             # of its study: a page may use the name of a parameter for something else later on
             parameters |= {
                 name: getattr(study.asked, name) if name in study.given else None
                 for name in parameters.keys() & settled.keys()
             }
+        started, ended = psutil.Process().create_time(), time.time()
         return cls(
             page=page,
             parameters=parameters,
@@ -100,11 +106,13 @@ class PageProvenance:
                 if value is None and name in settled
             },
             fitted=fitted,
-            data="" if study is None else _data(settled, study["data_digest"]),
+            data="" if study is None else _data(settled, content),
+            content=content,
             precision=settled.get("precision", ""),
             made_by=provenance() | ({"engine": study.engine} if study and study.engine else {}),
-            date=datetime.now(UTC).date().isoformat(),
-            seconds=round(time.time() - psutil.Process().create_time(), 1),
+            started=_in_utc(started),
+            ended=_in_utc(ended),
+            seconds=round(ended - started, 1),
             peak_bytes=_peak_bytes(),
         )
 
@@ -146,7 +154,7 @@ class PageProvenance:
             )
             if "engine" in made
             else "",
-            "made": f"{self.date}, in {self.seconds:.0f} s, with at most "
+            "made": f"{self.ended[:10]}, in {self.seconds:.0f} s, with at most "
             f"{self.peak_bytes / 2**20:,.0f} MiB of memory; steps that were kept from an earlier "
             "run are not computed again",
         }
@@ -169,6 +177,10 @@ def _data(settled: Mapping[str, Any], content: str) -> str:
         name = as_markdown(Path(settled["data"]).name)
         return f"the folder “{name}”, content `{content[:12]}`"
     return f"simulated from the parameters, seed {settled['seed']}"
+
+
+def _in_utc(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds")
 
 
 def _peak_bytes() -> int:

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from visprof.book.errors import BookError
-from visprof.book.render import run_jupyter_book, run_tool
+from visprof.book.render import executed_pages, run_tool, single_page
 from visprof.files import partial_folder, put_in_place
 
 __all__ = ["build_pdf"]
@@ -42,12 +42,7 @@ def build_pdf(out: str | Path = "_build", preset: str = "demo") -> Path:
         If Sphinx or Chromium fails.
     """
     folder = Path(out) / preset
-    pages = folder / "executed"
-    if not (folder / "html" / "index.html").is_file() or not pages.is_dir():
-        raise FileNotFoundError(
-            f"no book in {folder}; build it first: make book PRESET={preset}, or "
-            f"visprof build --preset {preset}"
-        )
+    pages = executed_pages(folder)
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         raise FileNotFoundError(
@@ -55,16 +50,9 @@ def build_pdf(out: str | Path = "_build", preset: str = "demo") -> Path:
             "install it (Debian: apt-get install chromium)"
         )
     with partial_folder(folder) as scratch:
-        printed = _print(browser, _single_page(pages, scratch), scratch)
+        printed = _print(browser, single_page(pages, scratch), scratch)
         put_in_place(printed, folder / "book.pdf")
     return folder / "book.pdf"
-
-
-def _single_page(pages: Path, scratch: Path) -> Path:
-    """The whole book as one page of HTML; links between pages become links within it."""
-    html = run_jupyter_book(pages, scratch, "singlehtml")
-    # Sphinx writes it beside the front page's source, and links all files as seen from the root
-    return (html / "book" / "index.html").replace(html / "index.html")
 
 
 def _print(browser: str, page: Path, scratch: Path) -> Path:

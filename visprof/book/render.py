@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from visprof._extras import needs
-from visprof.book.crate import describe_book
+from visprof.book.crate import write_crate
 from visprof.book.errors import BookError
 from visprof.book.executed import (
     drop_empty_figures,
@@ -37,12 +37,17 @@ with needs("book"):
     from nbformat import NotebookNode
 
 __all__ = [
-    "FIGURES", "render_book", "render_page", "run_jupyter_book", "run_tool",
+    "FIGURES", "executed_pages", "render_book", "render_page", "run_jupyter_book", "run_tool",
+    "single_page",
 ]  # fmt: skip
 
 FIGURES = "figures"  # folder of the built book: the files of each page's figures
 STATUS = "book/status.csv"  # what the status page shows
 LISTED = "book/figures.csv"  # what the page of figures and tables shows
+DESCRIPTION = (
+    "A book that re-does the paper “Beyond Classification: Latent User Interests Profiling from "
+    "Visual Contents Analysis”, executed."
+)
 STAMP = ".inputs.json"  # in the HTML: what it was rendered from
 COMPUTED = re.compile(r"\{(?:code-cell|csv-table|eval-rst)\}")  # made by code, not of text alone
 
@@ -80,11 +85,48 @@ def run_jupyter_book(
     return scratch / "_build" / builder
 
 
-def run_tool(command: Sequence[str], what: str) -> None:
-    """Run a program; raise BookError with what it said if it fails."""
+def executed_pages(book: Path) -> Path:
+    """The folder of a built book's executed pages, for Jupyter Book to make another form of.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the book was not built.
+    """
+    pages = book / "executed"
+    if not (book / "html" / "index.html").is_file() or not pages.is_dir():
+        raise FileNotFoundError(
+            f"no book in {book}; build it first: make book PRESET={book.name}, or "
+            f"visprof build --preset {book.name}"
+        )
+    return pages
+
+
+def single_page(pages: Path, scratch: Path) -> Path:
+    """The whole book as one page of HTML; links between pages become links within it.
+
+    Parameters
+    ----------
+    pages : Path
+        As `executed_pages` gives them.
+    scratch : Path
+        As of `run_jupyter_book`.
+
+    Returns
+    -------
+    Path
+    """
+    html = run_jupyter_book(pages, scratch, "singlehtml")
+    # Sphinx writes it beside the front page's source, and links all files as seen from the root
+    return (html / "book" / "index.html").replace(html / "index.html")
+
+
+def run_tool(command: Sequence[str], what: str, folder: Path | None = None) -> None:
+    """Run a program, in a folder; raise BookError with what it said if it fails."""
     result = subprocess.run(
-        command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+        command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        cwd=folder,
+    )  # fmt: skip
     _require_success(result.returncode, what, result.stdout)
 
 
@@ -134,7 +176,7 @@ def render_book(root: Path, pages: Mapping[Page, KeptPage], out: Path) -> Path:
     print("rendering ", end="", flush=True)
     with partial_folder(out) as scratch:
         fresh = run_jupyter_book(executed, scratch)
-        _complete(fresh, executed, made)
+        _complete(fresh, executed, made, root)
         write_record(fresh / STAMP, inputs)
         put_in_place(fresh, html)
     print(f"{time.perf_counter() - start:.1f} s", flush=True)
@@ -187,7 +229,7 @@ def finish_page(notebook: NotebookNode) -> None:
     drop_empty_figures(notebook)
 
 
-def _complete(html: Path, executed: Path, made: Mapping[Page, NotebookNode]) -> None:
+def _complete(html: Path, executed: Path, made: Mapping[Page, NotebookNode], root: Path) -> None:
     """Add to the built book the files of its figures and its description."""
     if (executed / FIGURES).exists():
         shutil.copytree(executed / FIGURES, html / FIGURES)
@@ -201,7 +243,7 @@ def _complete(html: Path, executed: Path, made: Mapping[Page, NotebookNode]) -> 
         ]
     told = {page.name: page_provenance(notebook) for page, notebook in made.items()}
     title = yaml.safe_load((executed / "_config.yml").read_text("utf-8"))["title"]
-    describe_book(html, title, told, files)
+    write_crate(html, title, DESCRIPTION, told, files, root)
 
 
 # --- one page -------------------------------------------------------------------------------------

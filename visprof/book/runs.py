@@ -3,7 +3,8 @@
 A run is a folder with the executed notebook, ``html/`` (its page, which needs no network),
 ``figures/``, ``numbers.json`` (a `visprof.results.Ledger`), ``users.parquet`` (the values of each
 user, where the chapter has any), ``run.json`` (the chapter, its parameters, the version of the
-code, and what was computed) and ``inputs.json`` (what it was made of).
+code, and what was computed), ``inputs.json`` (what it was made of) and ``ro-crate-metadata.json``
+(all that, for machines).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from visprof._extras import needs
+from visprof.book.crate import write_crate
 from visprof.book.errors import traceback_kept
 from visprof.book.execute import execute_page, prepared_notebook, seen_from
 from visprof.book.executed import page_provenance, save_figures
@@ -38,7 +40,7 @@ from visprof.files import partial_folder, put_in_place, read_record, write_recor
 from visprof.intervals import Estimate
 from visprof.parameters import PRESETS, given_parameters
 from visprof.results.ledger import Ledger, estimates
-from visprof.results.users import read_users
+from visprof.results.users import read_users, users_file
 from visprof.trace import noted_computations, noted_inputs, noted_times, tracing
 
 with needs("book"):
@@ -209,6 +211,7 @@ def run_chapter(
         }
         (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", "utf-8")
         write_record(folder / INPUTS, inputs | noted_inputs(partial / "trace"))
+        _describe(folder, page, notebook, root)
         put_in_place(folder, target)
     return read_run(target)
 
@@ -289,6 +292,20 @@ def _share_static(own: Path, shared: Path, html: Path) -> None:
             raise
         shutil.rmtree(own)
     own.symlink_to(seen_from(html, kept))
+
+
+def _describe(folder: Path, page: Page, notebook: Path, root: Path) -> None:
+    """Describe a run to machines, when all of it is there."""
+    own = {
+        notebook.name, RECORD, INPUTS, NUMBERS, users_file(Path(NUMBERS)).name,
+        f"html/{page.path.with_suffix('.html').as_posix()}",
+    }  # fmt: skip
+    files = [name for name in sorted(own) if (folder / name).is_file()]
+    files += sorted(f"{FIGURES}/{path.name}" for path in (folder / FIGURES).glob("*"))
+    made = page_provenance(nbformat.read(notebook, as_version=4))
+    title = f"A run of the page {page.name}"
+    description = "One page of a book, executed with parameters of its own."
+    write_crate(folder, title, description, {page.name: made}, {page.name: files}, root)
 
 
 def _reject_other(target: Path, chapter: str, values: Mapping[str, Any]) -> None:
