@@ -89,15 +89,14 @@ def serve(path: list[str]) -> None:
         module = ModuleType(f"myst_nb.core.execute.{name}")
         sys.modules[module.__name__] = module
         setattr(module, client, None)
-    with importing(), needs("book"):
-        import pybtex.plugin
-        from sphinx.application import builtin_extensions
-
+    with importing():
+        with needs("book"):
+            from sphinx.application import builtin_extensions
         for module in (*LIBRARY, *builtin_extensions):
             with suppress(ImportError):
                 import_module(module)
     # it would read what all packages offer whenever it looks for a style
-    pybtex.plugin.entry_points = entry_points().select
+    import_module("pybtex.plugin").entry_points = entry_points().select
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
