@@ -12,9 +12,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
 
 from visprof._extras import needs
 from visprof.book.forks import Helper, importing
@@ -37,12 +35,6 @@ LIBRARY = (
     "sphinxcontrib.bibtex.style.referencing.foot", "myst_parser.sphinx_ext.directives",
     "a11y_pygments.github_light.style", "a11y_pygments.github_dark.style",
 )  # fmt: skip
-
-# What MyST-NB executes notebooks with, which takes a database: they have been executed.
-CLIENTS = {
-    "cache": "NotebookClientCache", "direct": "NotebookClientDirect",
-    "inline": "NotebookClientInline",
-}  # fmt: skip
 
 _HELPER = Helper(__name__, "renders pages")
 
@@ -85,18 +77,12 @@ def serve(path: list[str]) -> None:
     """Fork Jupyter Book for each line of the input, and answer with its status, to the end."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library says while it is imported is no answer
-    for name, client in CLIENTS.items():
-        module = ModuleType(f"myst_nb.core.execute.{name}")
-        sys.modules[module.__name__] = module
-        setattr(module, client, None)
     with importing():
         with needs("book"):
             from sphinx.application import builtin_extensions
         for module in (*LIBRARY, *builtin_extensions):
             with suppress(ImportError):
                 import_module(module)
-    # it would read what all packages offer whenever it looks for a style
-    import_module("pybtex.plugin").entry_points = entry_points().select
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:

@@ -13,6 +13,7 @@ from visprof.figures.files import show_with_files
 
 with needs("book"):
     import matplotlib as mpl
+    import seaborn as sns
     from matplotlib.axes import Axes
 
 __all__ = [
@@ -43,32 +44,6 @@ CYCLE = list(COLOURS.values())
 DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 
-# as seaborn's style "ticks" in a notebook, without two of its spines
-INK, GRID = ".15", ".8"
-LOOK = {
-    "font.family": ["sans-serif"],
-    "font.sans-serif": [
-        "Arial", "DejaVu Sans", "Liberation Sans", "Bitstream Vera Sans", "sans-serif",
-    ],
-    "font.size": 12, "text.color": INK, "axes.labelcolor": INK, "axes.labelsize": 12,
-    "axes.titlesize": "medium", "axes.titlelocation": "left",
-    "legend.fontsize": 11, "legend.title_fontsize": 12, "legend.frameon": False,
-    "figure.facecolor": "white", "axes.facecolor": "white", "axes.edgecolor": INK,
-    "axes.linewidth": 1.25, "axes.axisbelow": True, "axes.prop_cycle": mpl.cycler(color=CYCLE),
-    "axes.spines.left": True, "axes.spines.bottom": True,
-    "axes.spines.right": False, "axes.spines.top": False,
-    "axes.grid": False, "grid.color": GRID, "grid.linestyle": "-", "grid.linewidth": 1,
-    "lines.linewidth": 1.5, "lines.markersize": 6, "lines.solid_capstyle": "round",
-    "patch.edgecolor": "w", "patch.force_edgecolor": True, "patch.linewidth": 1,
-    "xtick.labelsize": 11, "xtick.color": INK, "xtick.direction": "out",
-    "xtick.bottom": True, "xtick.top": False, "xtick.major.width": 1.25, "xtick.minor.width": 1,
-    "xtick.major.size": 6, "xtick.minor.size": 4,
-    "ytick.labelsize": 11, "ytick.color": INK, "ytick.direction": "out",
-    "ytick.left": True, "ytick.right": False, "ytick.major.width": 1.25, "ytick.minor.width": 1,
-    "ytick.major.size": 6, "ytick.minor.size": 4,
-    "svg.hashsalt": "visprof",  # the same figure gives the same file
-}  # fmt: skip
-
 ALL_SEEDS = "all"  # the mean over seeds, in the column seed
 ONE_SEED = {"lw": 0.6, "alpha": 0.35, "label": "_one seed"}  # no entry in the legend
 RANDOM = {"color": "black", "ls": (0, (1, 2)), "lw": 1.2, "label": "random (exact)"}
@@ -76,7 +51,18 @@ RANDOM = {"color": "black", "ls": (0, (1, 2)), "lw": 1.2, "label": "random (exac
 
 def use_book_style() -> None:
     """Set fonts and sizes for the figures of a chapter, and have them shown with their files."""
-    mpl.rcParams.update(LOOK)
+    sns.set_theme(context="notebook", style="ticks", palette=CYCLE)
+    mpl.rcParams.update(
+        {
+            "figure.facecolor": "white",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": "medium",
+            "axes.titlelocation": "left",
+            "legend.frameon": False,
+            "svg.hashsalt": "visprof",  # the same figure gives the same file
+        }
+    )
     show_with_files()
 
 
