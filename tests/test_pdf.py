@@ -64,6 +64,21 @@ def test_without_chromium_it_says_so(tmp_path, monkeypatch):
     assert not list((tmp_path / "demo").glob("*.pdf"))
 
 
+def test_links_that_figures_make_lead_to_places_in_the_single_page():
+    page = (
+        '<span id="document-book/06-prediction"></span><h1 id="mrr">MRR</h1>'
+        '<span id="document-book/cite"></span>'
+        '<a href="06-prediction.html">all</a><a href="06-prediction.html#mrr">one</a>'
+        '<a href="index.html#fig-x">Figure</a><a href="../book/index.html#eq-1">Eq. 1</a>'
+        '<a href="genindex.html">index</a><a href="https://example.org/cite.html">other</a>'
+    )
+    links = re.findall(r'href="([^"]*)"', pdf.link_within(page))
+    assert links == [
+        "#document-book/06-prediction", "#mrr", "#fig-x", "#eq-1", "genindex.html",
+        "https://example.org/cite.html",
+    ]  # fmt: skip
+
+
 @pytest.mark.slow
 def test_a_small_book_is_printed_with_its_figure_and_equation(tmp_path):
     if not any(map(shutil.which, pdf.BROWSERS)):
