@@ -22,6 +22,7 @@ from visprof.book.executed import (
     status_table,
 )
 from visprof.book.figures_list import figures_table
+from visprof.book.icons import drop_unused_icons
 from visprof.book.kept import KeptPage, file_digest
 from visprof.book.page import Page, book_pages
 from visprof.book.renderer import render
@@ -44,6 +45,7 @@ FIGURES = "figures"  # folder of the built book: the files of each page's figure
 STATUS = "book/status.csv"  # what the status page shows
 LISTED = "book/figures.csv"  # what the page of figures and tables shows
 STAMP = ".inputs.json"  # in the HTML: what it was rendered from
+LIBRARY = "api"  # a list of the pages of the library, which are computed
 COMPUTED = re.compile(r"\{(?:code-cell|csv-table|eval-rst)\}")  # made by code, not of text alone
 
 
@@ -188,7 +190,8 @@ def finish_page(notebook: NotebookNode) -> None:
 
 
 def _complete(html: Path, executed: Path, made: Mapping[Page, NotebookNode]) -> None:
-    """Add to the built book the files of its figures and its description."""
+    """Add to the built book the files of its figures and its description; take what is unused."""
+    drop_unused_icons(html)
     if (executed / FIGURES).exists():
         shutil.copytree(executed / FIGURES, html / FIGURES)
     files = {}
@@ -245,7 +248,7 @@ def render_page(
     beside = []
     for other in book_pages(root):
         text = (root / other).read_text("utf-8")
-        if other != page and not COMPUTED.search(text):
+        if other != page and other.stem != LIBRARY and not COMPUTED.search(text):
             beside.append(other)
             (source / other).write_text(text, "utf-8")
     toc = {
