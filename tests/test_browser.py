@@ -7,10 +7,12 @@ by the environment variable ``VISPROF_BOOK``.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pandas as pd
@@ -22,34 +24,23 @@ from visprof.book.pdf import BROWSERS
 
 pytestmark = pytest.mark.slow
 
+STATIC = Path(__file__).resolve().parent.parent / "book" / "_static"
+
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-DOUBLE_TAP = 400  # ms, more than Bokeh's 300
 HOSTILE = "</script><script>hacked = 1</script><img src=x onerror='hacked = 1'> & @board $index"
-# where each pin is on the screen, and the range of x, as Bokeh has them
-STATE = """() => {
-  const [view] = Bokeh.index.roots
-  const {left, top} = view.canvas.events_el.getBoundingClientRect()
-  const {x, y} = view.model.renderers[0].data_source.data
-  const {x_scale, y_scale} = view.frame
-  return {
-    pins: [...x].map((_, i) => [left + x_scale.compute(x[i]), top + y_scale.compute(y[i])]),
-    range: [view.model.x_range.start, view.model.x_range.end],
-    ringed: [...view.model.renderers[1].data_source.data.x],
-  }
-}"""
+# where each pin is on the screen, the range of x, and x of the pins that are ringed
+STATE = """() => document.querySelector("figure.interactive-map").shown"""
 
 
 # resolves when nothing that a test looks at has changed for ten frames, and pictures are decoded
 SETTLED = """async () => {
   const look = () => {
-    const [view] = window.Bokeh ? [...Bokeh.index.roots] : []
-    const tooltip = document.querySelector(".bk-Tooltip")
-    const range = view && [view.model.x_range.start, view.model.x_range.end]
-    const ringed = view && [...view.model.renderers[1].data_source.data.x]
+    const map = document.querySelector("figure.interactive-map")
     return JSON.stringify([
-      scrollX, scrollY, visualViewport.scale, document.documentElement.scrollHeight, range, ringed,
-      tooltip?.textContent, [...document.images].every((image) => image.complete),
+      scrollX, scrollY, visualViewport.scale, document.documentElement.scrollHeight,
+      map?.shown?.range, map?.shown?.ringed, map?.querySelector(".tip")?.textContent,
+      [...document.images].every((image) => image.complete),
     ])
   }
   for (let frames = 0, before = ""; frames < 10; ) {
@@ -92,10 +83,12 @@ def page_file(tmp_path_factory):
     rows[0]["caption"] = rows[2]["board"] = HOSTILE
     html = figures.interactive_map(pd.DataFrame(rows), alt="Six <pins>", caption="Six pins.").data
     page = folder / "page.html"
+    css, script = ((STATIC / f"map.{kind}").read_text("utf-8") for kind in ("css", "js"))
     page.write_text(
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>a page</title>'
-        '<meta name="viewport" content="width=device-width">'
-        f'<body><p style="height: 20rem">above{html}<p style="height: 90rem">below',
+        f'<meta name="viewport" content="width=device-width"><style>{css}</style>'
+        f"<script>{script}</script><body>"
+        f'<p style="height: 15rem">above{html}<p style="height: 90rem">below',
         "utf-8",
     )
     return page
@@ -123,7 +116,7 @@ def page(browser, page_file, request):
     asked, complaints = listen(page)
     page.goto(page_file.as_uri())
     page.set_default_timeout(10_000)
-    page.wait_for_function("window.Bokeh && [...Bokeh.index.roots].length")
+    page.wait_for_function("document.querySelector('figure.interactive-map').shown")
     page.evaluate(SETTLED)
     yield page
     assert [url for url in asked if not url.startswith("data:")] == [page_file.as_uri()]
@@ -135,7 +128,6 @@ def page(browser, page_file, request):
 def point_at(page, pin):
     x, y = page.evaluate(STATE)["pins"][pin]
     if page.evaluate("matchMedia('(pointer: coarse)').matches"):
-        page.wait_for_timeout(DOUBLE_TAP)  # sooner, it would be the second tap of a double one
         page.touchscreen.tap(x, y)
     else:
         page.mouse.move(x, y)
@@ -155,17 +147,20 @@ def ringed(page):
 
 
 def shown(page):
-    """Text and pictures' natural sizes of the tooltip."""
-    tooltip = page.locator(".bk-Tooltip:visible")
-    sizes = "pictures => pictures.map((picture) => [picture.naturalWidth, picture.naturalHeight])"
-    texts = tooltip.locator("div:not(:has(*))").all_inner_texts()
-    return [t for t in texts if t], tooltip.locator("img").evaluate_all(sizes)
+    """Texts beside the pin that is pointed at, and sizes of its picture on the screen."""
+    tip = page.locator(".tip:visible")
+    sizes = "all => all.map((one) => [one.clientWidth, one.clientHeight])"
+    pictures = tip.locator(".picture")
+    loaded = "all => all.every((one) => one.style.backgroundImage.startsWith('url(\"data:image'))"
+    assert pictures.evaluate_all(loaded)
+    texts = tip.locator("span:not(.picture)").all_inner_texts()
+    return [t for t in texts if t], pictures.evaluate_all(sizes)
 
 
 def test_pin_shows_picture_caption_and_board_and_rings_its_board(page):
-    assert page.locator(".bk-Tooltip:visible").count() == 0
+    assert page.locator(".tip:visible").count() == 0
     point_at(page, 3)
-    becomes(lambda: shown(page), (["pin 3", "board 1"], [[64, 43]]))
+    becomes(lambda: shown(page), (["pin 3", "board 1"], [[128, 86]]))
     becomes(lambda: ringed(page), [1, 3, 5])
     point_at(page, 4)
     becomes(lambda: shown(page)[0], ["pin 4", "board 0"])
@@ -174,9 +169,9 @@ def test_pin_shows_picture_caption_and_board_and_rings_its_board(page):
 
 def test_hostile_captions_and_boards_are_shown_as_they_are(page):
     point_at(page, 0)
-    becomes(lambda: shown(page), ([HOSTILE, "board 0"], [[64, 43]]))
+    becomes(lambda: shown(page), ([HOSTILE, "board 0"], [[128, 86]]))
     point_at(page, 2)
-    becomes(lambda: shown(page), (["pin 2", HOSTILE], [[64, 43]]))
+    becomes(lambda: shown(page), (["pin 2", HOSTILE], [[128, 86]]))
     assert page.evaluate("typeof hacked") == "undefined"
 
 
@@ -196,7 +191,7 @@ def test_wheel_zooms_where_the_pointer_was_moved_and_not_where_the_page_was(page
     page.mouse.wheel(0, 200)
     page.evaluate(SETTLED)
     becomes(lambda: page.evaluate("scrollY"), 300)
-    assert page.evaluate("document.getElementById('interactive-map').matches(':hover')")
+    assert page.evaluate("document.querySelector('.interactive-map canvas').matches(':hover')")
     page.mouse.wheel(0, 50)  # over the map now, though nobody has moved the pointer
     becomes(lambda: page.evaluate("scrollY"), 350)
     page.evaluate(SETTLED)
@@ -224,6 +219,44 @@ def move_fingers(page, *fingers):
     page.evaluate(SETTLED)
 
 
+@pytest.mark.parametrize("page", ["desktop"], indirect=True)
+def test_the_map_is_used_by_keyboard_and_by_buttons(page):
+    start = page.evaluate(STATE)["range"]
+    page.locator("canvas").focus()
+    page.keyboard.press("ArrowRight")  # the pin nearest the middle, then the next on its right
+    becomes(lambda: len(shown(page)[0]), 2)
+    first = int(shown(page)[0][0].removeprefix("pin "))
+    page.keyboard.press("ArrowRight")
+    becomes(lambda: shown(page)[0][0], f"pin {first + 1}")
+    page.keyboard.press("ArrowLeft")
+    becomes(lambda: shown(page)[0][0], f"pin {first}")
+    page.keyboard.press("+")
+    page.evaluate(SETTLED)
+    low, high = page.evaluate(STATE)["range"]
+    assert high - low == pytest.approx((start[1] - start[0]) / 1.5)
+    page.get_by_role("button", name="Zoom out").click()
+    becomes(lambda: page.evaluate(STATE)["range"], pytest.approx(start))
+    page.get_by_role("button", name="Zoom in").click()
+    page.get_by_role("button", name="Show the whole map").press("Enter")
+    becomes(lambda: page.evaluate(STATE)["range"], pytest.approx(start))
+    page.locator("canvas").press("Escape")
+    assert page.locator(".tip:visible").count() == 0
+
+
+@pytest.mark.parametrize("page", ["desktop"], indirect=True)
+def test_dragging_pans(page):
+    (x, y), start = page.evaluate(STATE)["pins"][3], page.evaluate(STATE)["range"]
+    page.mouse.move(x + 30, y)
+    page.mouse.down()
+    page.mouse.move(x - 20, y + 10, steps=5)
+    page.mouse.up()
+    page.evaluate(SETTLED)
+    np.testing.assert_allclose(page.evaluate(STATE)["pins"][3], [x - 50, y + 10], atol=1)
+    low, high = page.evaluate(STATE)["range"]
+    assert low > start[0]
+    assert high - low == pytest.approx(start[1] - start[0])
+
+
 @pytest.mark.parametrize("page", ["phone"], indirect=True)
 def test_one_finger_scrolls_the_page_and_two_zoom(page):
     start, (x, y) = page.evaluate(STATE)["range"], page.evaluate(STATE)["pins"][3]
@@ -249,11 +282,13 @@ SCREENS = {
     "phone": ({**PHONE, "color_scheme": "dark"}, ("dark", "light")),
 }
 WIDE = {"width": 2560, "height": 1300}
+LIGHT, SHARED = 2_000_000, 1_700_000  # bytes of a page, and of what all pages load once
+FONTS = {".woff", ".woff2", ".ttf", ".otf"}
 AXE = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
-# Of the library's page, which has a section a module, and of the index, which has a list a letter,
-# the first few: they are slow to look at. The first look sees all of them.
+# Of the library's pages, which have a section a module, and of the index, which has a list a letter
+# each, the first few: they are slow to look at. The first look sees all of them.
 FEW_SECTIONS = """() => {
-  for (const parts of ["main section section section", "table.genindextable"])
+  for (const parts of ["main section[id^=library-] > section", "table.genindextable"])
     document.querySelectorAll(parts).forEach((part, place) => { if (place >= 5) part.remove() })
 }"""
 # What of the article cannot be seen: it sticks out of the page, out of a box that does not scroll,
@@ -328,7 +363,7 @@ def visits(request, browser, built_book) -> dict[str, list[str]]:
     files = {file for file in built_book.rglob("*.html") if "_static" not in file.parts}
     files.remove(built_book / "index.html")  # it sends the reader on to book/index.html
     assert len(files) > 10
-    wrong = {"console": [], "requests": [], "theme": [], "layout": [], "axe": []}
+    wrong = {"console": [], "requests": [], "theme": [], "layout": [], "axe": [], "weight": []}
     screen, looks = SCREENS[request.param]
     inside = (built_book.as_uri(), "data:", "blob:")
     context = browser.new_context(**screen)
@@ -340,7 +375,7 @@ def visits(request, browser, built_book) -> dict[str, list[str]]:
         page.set_viewport_size(screen["viewport"])
         page.emulate_media(color_scheme=screen["color_scheme"])
         show(page, file)
-        found = {"theme": [], "layout": [], "axe": []}
+        found = {"theme": [], "layout": [], "axe": [], "weight": list(heavy(page, asked))}
         for look in looks:
             colours = "light" if look == "wide" else look
             page.emulate_media(color_scheme=colours)
@@ -368,8 +403,28 @@ def show(page, file: Path) -> None:
     page.set_default_timeout(60_000)
     page.goto(file.as_uri())
     page.evaluate("window.MathJax?.startup?.promise")
-    page.wait_for_function("!window.Bokeh || [...Bokeh.index.roots].length")
+    page.wait_for_function(
+        "[...document.querySelectorAll('figure.interactive-map')].every((map) => map.shown)"
+    )
     page.evaluate(SETTLED)
+
+
+def heavy(page, asked: list[str]) -> Iterator[str]:
+    """What of a page weighs too much: itself with all its pictures, or what all pages share.
+
+    Fonts, of which a browser takes what the letters need, are not counted.
+    """
+    pictures = page.evaluate("[...document.images].map((image) => image.currentSrc)")
+    loaded = {url.partition("?")[0].partition("#")[0] for url in [*asked, *pictures]}
+    sizes = {True: 0, False: 0}
+    for url in loaded:
+        file = Path(unquote(urlsplit(url).path))
+        if url.startswith("file:") and file.is_file() and file.suffix not in FONTS:
+            sizes["_static" in file.parts] += file.stat().st_size
+    if sizes[False] > LIGHT:
+        yield f"the page has {sizes[False]:,} bytes"
+    if sizes[True] > SHARED:
+        yield f"scripts and style sheets have {sizes[True]:,} bytes"
 
 
 def theme(page) -> str:
@@ -390,6 +445,10 @@ def test_no_page_complains_in_the_console(visits):
 
 def test_no_page_asks_for_anything_outside_the_book(visits):
     assert visits["requests"] == []
+
+
+def test_pages_are_light_enough_with_their_pictures(visits):
+    assert visits["weight"] == []
 
 
 def test_pages_are_as_light_or_dark_as_the_reader_likes(visits):
@@ -447,9 +506,43 @@ def test_search_finds_chapters_before_the_library(book_page, built_book):
     book_page.wait_for_selector("#search-results li a")
     book_page.evaluate(SETTLED)
     links = book_page.locator("#search-results li a").evaluate_all("all => all.map((a) => a.href)")
-    in_library = ["api.html" in link for link in links]
+    in_library = ["/api" in link for link in links]
     assert not in_library[0]
     assert in_library == sorted(in_library)
+    chapters = [bool(re.search(r"/\d\d-", link)) for link in links]
+    assert any(chapters[:2])
+
+
+@pytest.mark.parametrize("book_page", ["desktop"], indirect=True)
+def test_search_says_what_the_book_says_there(book_page, built_book):
+    asked = []
+    book_page.on("request", lambda request: asked.append(request.url))
+    book_page.goto(f"{(built_book / 'search.html').as_uri()}?q=soft+assignment")
+    book_page.wait_for_selector("#search-results li .context")
+    book_page.evaluate(SETTLED)
+    results = book_page.locator("#search-results li").evaluate_all(
+        "all => all.map((one) => [one.querySelector('a').href, "
+        "one.querySelector('.context')?.textContent, "
+        "[...one.querySelectorAll('mark')].map((mark) => mark.textContent)])"
+    )
+    links, excerpts, marks = zip(*results[:10], strict=True)
+    assert sum(excerpt is not None for excerpt in excerpts) >= 9
+    assert all(len(excerpt) < 400 for excerpt in excerpts if excerpt)
+    assert sum(any("assignment" in mark.lower() for mark in of) for of in marks) >= 7
+    glossary = [place for place, link in enumerate(links) if "/glossary.html#term-" in link]
+    assert glossary[0] < 3
+    assert "belongs" in excerpts[glossary[0]] or "cluster" in excerpts[glossary[0]]
+    assert not [url for url in asked if "/book/" in url and url.endswith(".html")]
+
+
+@pytest.mark.parametrize("book_page", ["desktop"], indirect=True)
+def test_old_links_into_the_library_lead_to_its_pages(book_page, built_book):
+    library = (built_book / "book" / "api.html").as_uri()
+    for name in ("visprof.logodds.log_odds_z", "module-visprof.logodds"):
+        show(book_page, built_book / "book" / "index.html")
+        book_page.goto(f"{library}#{name}")
+        book_page.wait_for_url(f"**/api-statistics.html#{name}")
+        assert book_page.evaluate("(id) => !!document.getElementById(id)", name)
 
 
 @pytest.mark.parametrize("book_page", ["desktop"], indirect=True)

@@ -26,6 +26,7 @@ N_USERS, N_SEEDS, TRAIN_SIZES = 40, 3, [10, 20, 50]
 N_ROUNDS, ORDERS = 20, [(1, 2, 3, 4), (4, 3, 2, 1), (2, 4, 1, 3)]  # of guesses of the profile
 NAMES = ("explore-pairs", "explore-ranks", "guess-boards", "compare-users", "explore-power")
 # the colours of the book's theme
+CLUSTERS = [HOSTILE, *(f"scene {cluster}" for cluster in range(1, 30))]  # names
 THEME = """
 html { --pst-color-text-base: #222832; --pst-color-text-muted: #48566b; --pst-color-border: #d1d5da;
   --pst-color-surface: #f3f4f5; --pst-color-background: #fff; font: 1rem/1.6 sans-serif }
@@ -116,7 +117,15 @@ def page_file(tmp_path_factory, counts, background, ranks, users, p_values, powe
     pictures = [images[cluster % 3 : 3] if cluster % 5 else [] for cluster in range(30)]
     shown.append(
         figures.compare_users(
-            users, counts["users"][-1], background, ALPHA, "four-term", p_values, pictures, "Two."
+            users,
+            counts["users"][-1],
+            background,
+            ALPHA,
+            "four-term",
+            p_values,
+            pictures,
+            "Two.",
+            names=CLUSTERS,
         )
     )
     shown.append(
@@ -236,6 +245,9 @@ def test_any_two_users_differ_as_in_the_library(page, counts, background, p_valu
         y_i, y_j = counts["users"][-1][list(chosen.values())]
         z = log_odds_z(y_i, y_j, background, ALPHA, "four-term")
         np.testing.assert_allclose(one["z"], z, rtol=0, atol=1e-6)
+        most = np.argsort(-np.abs(z), kind="stable")[:3]
+        differ = chosen["a"] != chosen["b"]
+        assert one["names"] == ([CLUSTERS[cluster] for cluster in most] if differ else [])
         p = p_values[chosen["a"], chosen["b"]]
         if chosen["a"] == chosen["b"] or np.isnan(p):
             assert one["p"] is None
@@ -245,6 +257,10 @@ def test_any_two_users_differ_as_in_the_library(page, counts, background, p_valu
     page.locator("#compare-users-a").select_option("0")
     assert page.inner_text("#compare-users option:checked") == users[0]
     assert page.locator("#compare-users .cluster").count() == 3
+    shown = page.locator("#compare-users .cluster strong").all_inner_texts()
+    assert [name.strip() for name in shown] == [
+        f"{name}." for name in explored(page, "compare-users")["names"]
+    ]
     page.locator("#compare-users-b").select_option("2")
     assert "was not tested" in page.inner_text("#compare-users output")
 

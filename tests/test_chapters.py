@@ -91,6 +91,21 @@ def test_pages_give_no_parameter_another_value(page):
         assert not stored & Parameters.__dataclass_fields__.keys()
 
 
+# they show pictures or a diagram, of which there is nothing to find
+WITHOUT_FINDING = {"fig-boards", "fig-classes", "fig-framework", "fig-siamese", "fig-styles"}
+
+
+def test_alternative_texts_say_what_a_figure_found():
+    said = {}
+    for chapter in CHAPTERS:
+        for cell in read_page(chapter, ROOT).notebook.cells:
+            shown = cell.metadata.get("mystnb", {})
+            if "figure" in shown:
+                said[shown["figure"]["name"]] = "{glue:text}" in shown["image"]["alt"]
+    assert len(said) > 30
+    assert {name for name, finding in said.items() if not finding} == WITHOUT_FINDING
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
 def test_chapter_runs_and_draws_its_figures(chapter, tiny_book):

@@ -53,6 +53,15 @@ def test_names_are_carried_as_they_are(tmp_path):
     assert [len(of) for of in carried(figure)["pictures"]] == [2, 0, 0]
 
 
+def test_clusters_have_as_many_names_as_there_are_clusters_or_none(tmp_path):
+    arguments = figure_examples.arguments(tmp_path)["compare_users"]
+    assert carried(figures.compare_users(*arguments))["names"] == []
+    named = figures.compare_users(*arguments, names=[HOSTILE, "sea", "no name"])
+    assert carried(named)["names"] == [HOSTILE, "sea", "no name"]
+    with pytest.raises(ValueError, match="names: expected one for each of 3 clusters, got 2"):
+        figures.compare_users(*arguments, names=["sea", "hill"])
+
+
 def test_a_picture_of_several_boards_or_rounds_is_carried_once(tmp_path):
     arguments = figure_examples.arguments(tmp_path)["guess_boards"]
     data = carried(figures.guess_boards(*arguments))

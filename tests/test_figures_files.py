@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import subprocess
 import sys
 
@@ -15,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from visprof.figures import Figure
-from visprof.figures.files import figure_files, numbers_csv
+from visprof.figures import Figure, use_book_style
+from visprof.figures.files import figure_files, figure_svg, numbers_csv
 from visprof.mime import NAMES
 
 
@@ -46,6 +47,41 @@ def test_a_figure_of_no_numbers_has_no_table(kind):
     figure = kind()
     figure.add_subplot().plot([1, 2], [3, 4])
     assert set(figure_files(figure)) == {"image/svg+xml", "image/png"}
+
+
+def pixels_of(svg):
+    """Pictures in a drawing, and their kinds."""
+    found = re.findall(r'xlink:href="data:image/(\w+);base64,([^"]+)"', svg)
+    pictures = [Image.open(io.BytesIO(base64.b64decode(text))).convert("RGB") for _, text in found]
+    return [kind for kind, _ in found], [np.asarray(picture, float) for picture in pictures]
+
+
+def test_photographs_in_vectors_are_a_fraction_of_their_pixels_and_look_the_same():
+    use_book_style()  # one figure, one text
+    rng = np.random.default_rng(0)
+    waves = np.cumsum(rng.normal(0, 3, (3, 300, 400, 3)), axis=2)[0]  # noise from left to right
+    photograph = np.clip(128 + waves - waves.mean(), 0, 255).astype(np.uint8)
+    figure = Figure(figsize=(4, 3))
+    figure.add_axes((0, 0, 1, 1)).imshow(photograph)
+    svg = figure_svg(figure)
+    assert svg == figure_svg(figure)
+    kinds, [seen] = pixels_of(svg)
+    drawn = io.StringIO()
+    figure.savefig(drawn, format="svg", bbox_inches="tight", metadata={"Date": None})
+    before, [exact] = pixels_of(drawn.getvalue())
+    assert (kinds, before) == (["jpeg"], ["png"])
+    assert len(svg) < len(drawn.getvalue()) / 2
+    assert np.abs(seen - exact).mean() < 12
+
+
+def test_what_is_no_photograph_stays_as_it_is():
+    figure = Figure(figsize=(4, 3))
+    board = np.where(np.indices((300, 400)).sum(axis=0) // 4 % 2, 255, 0).astype(np.uint8)
+    pixels = np.repeat(board[..., None], 3, axis=2)
+    figure.add_axes((0, 0, 1, 1)).imshow(pixels, interpolation="none")
+    kinds, [seen] = pixels_of(figure_svg(figure))
+    assert kinds == ["png"]
+    assert set(np.unique(seen)) <= {0, 255}
 
 
 @given(st.lists(st.floats(allow_nan=False)))

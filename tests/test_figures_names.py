@@ -18,7 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from visprof import figures, tables
-from visprof.figures import Figure, interactive, names
+from visprof.figures import Figure, names
 from visprof.figures.names import drawable
 
 MATHS = ["$$$ shoes $$$", "$5 - $10 outfits", "$a_b_c$", r"\$x\$ ^_{", "a $ b"]
@@ -234,7 +234,3 @@ def test_tables_hold_text():
     assert "<img" not in shown
     cells = [html.unescape(cell) for cell in re.findall("<t[dh] [^>]*>(.*?)</t", shown)]
     assert cells == 2 * [*MATHS, *MARKUP]
-
-
-def test_the_map_shows_names_as_text():
-    assert "{safe}" not in interactive._TOOLTIP  # Bokeh escapes all other values

@@ -88,6 +88,14 @@ def test_many_small_pictures_stay_in_rows():
     assert places[5] == (2, 0)
 
 
+def test_titles_at_the_left_stay_as_they_are(examples):
+    figures.use_book_style()
+    before = wide(examples, "leakage_curves")
+    titles = [axis.get_title("left") for axis in before.axes]
+    assert all(titles)
+    assert [axis.get_title("left") for axis in narrowed(before).axes] == titles
+
+
 def test_a_title_of_a_column_stands_above_each_of_its_panels(examples):
     before = wide(examples, "siamese_ablation")
     titles = [axis.get_title() for axis in before.axes]

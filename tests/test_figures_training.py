@@ -51,6 +51,6 @@ def test_losses_are_drawn_by_how_much_of_a_training_is_done():
     loss, active = figure.axes
     assert [line.get_xdata().tolist() for line in loss.lines] == [[25.0, 100.0]] * 2
     assert active.lines[1].get_ydata().tolist() == [50.0, 25.0]
-    assert [text.get_text() for text in loss.get_legend().get_texts()] == ["all", "last"]
+    assert [text.get_text() for text in loss.texts] == ["all", "last"]
     assert figure.numbers["training"].tolist() == ["all", "all", "last", "last"]
     assert figure_examples.drawn(figure).min() < 100

@@ -17,7 +17,7 @@ from visprof._lazy import lazily
 from visprof.reach import Package
 
 ROOT = Path(__file__).resolve().parent.parent
-HEAVY = {"bokeh", "cv2", "gensim", "numba", "openTSNE", "skimage", "timm", "torch", "torchvision"}
+HEAVY = {"cv2", "gensim", "numba", "openTSNE", "skimage", "timm", "torch", "torchvision"}
 
 with lazily():
     import colorsys as colours

@@ -13,6 +13,7 @@ import pytest
 from visprof import cli
 from visprof.book import pdf
 from visprof.book.build import build_book
+from visprof.book.render import link_within
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTER = """\
@@ -62,6 +63,21 @@ def test_without_chromium_it_says_so(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="chromium"):
         pdf.build_pdf(tmp_path)
     assert not list((tmp_path / "demo").glob("*.pdf"))
+
+
+def test_links_that_figures_make_lead_to_places_in_the_single_page():
+    page = (
+        '<span id="document-book/06-prediction"></span><h1 id="mrr">MRR</h1>'
+        '<span id="document-book/cite"></span>'
+        '<a href="06-prediction.html">all</a><a href="06-prediction.html#mrr">one</a>'
+        '<a href="index.html#fig-x">Figure</a><a href="../book/index.html#eq-1">Eq. 1</a>'
+        '<a href="genindex.html">index</a><a href="https://example.org/cite.html">other</a>'
+    )
+    links = re.findall(r'href="([^"]*)"', link_within(page))
+    assert links == [
+        "#document-book/06-prediction", "#mrr", "#fig-x", "#eq-1", "genindex.html",
+        "https://example.org/cite.html",
+    ]  # fmt: skip
 
 
 @pytest.mark.slow

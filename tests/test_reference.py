@@ -26,6 +26,7 @@ from visprof.steps.data import BoardSplit
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {page.stem: (ROOT / page).read_text("utf-8") for page in book_pages(ROOT)}
 UNLISTED = {"visprof.sources.canvas"}  # brushes of the simulated world's painters
+LIBRARY = {name: text for name, text in PAGES.items() if name.startswith("api-")}
 WORDING = ("visprof.sentences.", "visprof.tables.")  # of the pages themselves; no reader calls it
 
 
@@ -36,15 +37,29 @@ def public_modules() -> set[str]:
     return {name for name in names if getattr(importlib.import_module(name), "__all__", ())}
 
 
-def test_the_library_page_lists_every_public_module_once():
-    listed = Counter(re.findall(r"automodule:: (\S+)", PAGES["api"]))
-    assert set(listed) == public_modules() - UNLISTED
-    assert set(listed.values()) == {1}
+def modules_shown() -> list[str]:
+    return [name for text in LIBRARY.values() for name in re.findall(r"automodule:: (\S+)", text)]
+
+
+def test_the_library_pages_show_every_public_module_once():
+    shown = Counter(modules_shown())
+    assert set(shown) == public_modules() - UNLISTED
+    assert set(shown.values()) == {1}
+
+
+def test_the_library_page_lists_every_module_in_the_order_of_its_pages():
+    assert re.findall(r"^- \{py:mod\}`(\S+)`$", PAGES["api"], re.MULTILINE) == modules_shown()
+    groups = re.findall(r"^## (.*)$", PAGES["api"], re.MULTILINE)
+    titles = [text.splitlines()[0].removeprefix("# Library: ") for text in LIBRARY.values()]
+    assert [group[0].lower() + group[1:] for group in groups] == titles
 
 
 def test_each_module_stands_under_its_own_name():
-    pairs = re.findall(r"### `(\S+)`\n\n```\{eval-rst\}\n\.\. automodule:: (\S+)", PAGES["api"])
-    assert pairs
+    text = "\n".join(LIBRARY.values())
+    pairs = re.findall(
+        r"^## `(\S+)`\n\n```\{eval-rst\}\n\.\. automodule:: (\S+)", text, re.MULTILINE
+    )
+    assert len(pairs) == len(modules_shown())
     assert all(heading == module for heading, module in pairs)
 
 

@@ -100,6 +100,14 @@ def test_verdicts_that_waver_are_named(stands, said):
     assert sentences.wavering(parts(*stands)) == said
 
 
+def test_the_part_of_the_seeds_is_told_as_a_share_of_the_variance():
+    parts = pd.DataFrame({"sd_units": [3.0, 1.0, 0.0], "sd_seeds": [4.0, 0.0, 0.0]})
+    assert sentences.parts_of_seeds(parts) == (
+        "The part of the seeds is from 0% to 64% of the variance"
+    )
+    assert sentences.parts_of_seeds(parts[2:]) == "No number has a part of the seeds"
+
+
 def test_one_seed_is_not_compared_with_itself():
     assert sentences.one_seed_alone(1) == ""
     assert sentences.one_seed_alone(10) == (

@@ -19,6 +19,21 @@ def test_the_worked_taste_is_a_ratio_of_the_softmax(strength):
     assert sentences.worked_taste(strength) == said
 
 
+def test_tastes_are_told_with_the_fewest_and_the_most_pins():
+    table = pd.DataFrame({"pins": [10, 10, 10, 100, 1000], "error": [0.5, 0.2, 0.3, 0.2, 0.046]})
+    assert sentences.recovered_tastes(table) == {
+        "recovery": "from 0.30 at 10 pins to 0.05 at 1,000, in the median"
+    }
+
+
+def test_times_are_counted_beside_pins():
+    boards = pd.DataFrame({"pins": [1000, 10, 30], "distinct_times": [1000, 2, 15]})
+    assert sentences.distinct_times(boards) == {
+        "distinct_times": "3 boards have 1,017 times for 1,040 pins; on half of them there are at "
+        "least 50% as many times as pins"
+    }
+
+
 def test_boards_and_pins_are_counted_by_their_use():
     background = pd.DataFrame({"board": ["a"] * 1200 + ["b"] * 34})
     analysed = pd.DataFrame({"board": ["c", "d", "e"]})

@@ -25,6 +25,8 @@ def test_the_pairs_of_a_power_are_counted():
 def test_what_is_dealt_between_two_users_is_told():
     assert "with whole sessions dealt" in sentences.compared_users(sessions=True)
     assert "with pins dealt" in sentences.compared_users(sessions=False)
+    assert "its name in words" in sentences.compared_users(sessions=False, named=True)
+    assert "name" not in sentences.compared_users(sessions=True)
 
 
 def test_seeds_are_told_where_there_are_several():

@@ -122,3 +122,8 @@ def test_coverage_of_intervals_over_classes_is_told_of_differences():
         "covered.classes": "8, 20",
         "covered.studies": "1,000",
     }  # fmt: skip
+
+
+def test_right_answers_to_the_queries_shown_are_counted():
+    queries = pd.DataFrame({"query": [0, 2], "neighbours": [np.array([1, 2]), np.array([3, 0])]})
+    assert sentences.example_answers(["a", "a", "b", "b"], queries) == {"answers": "2 of 4"}

@@ -14,6 +14,9 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from visprof import tables
 from visprof.book.figures_list import figures_table
 from visprof.book.table_captions import caption_tables, finished_table, table_caption
+from visprof.intervals import Estimate
+from visprof.results.claims import Margin
+from visprof.tables.style import Bar, bars_about_zero, bars_on_one_scale
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -46,7 +49,10 @@ def test_each_table_of_the_book_has_a_caption_in_words(name):
 
 def test_a_table_of_pandas_gets_caption_scopes_and_whole_intervals():
     frame = pd.DataFrame(
-        {"<b>": ["0.774 (0.687 to 0.858)", "a < b"], "share": ["-5.2% (-6% to -1%)", ""]}
+        {
+            "<b>": ["0.774 (0.687 to 0.858)", "a < b"],
+            "share": ["-5.2% (-6% to -1%)", "+0.037 (-0.127 to +0.198)"],
+        }
     )
     html = finished_table(tables.table(frame).to_html(), r"What & why \1", "table-x")
     assert html.count("<caption") == 1
@@ -54,8 +60,44 @@ def test_a_table_of_pandas_gets_caption_scopes_and_whole_intervals():
     assert html.count('scope="col"') == 2
     assert html.count("scope=") == len(re.findall("<th[ >]", html))
     assert re.findall('<span class="interval">(.*?)</span>', html) == [
-        "0.774 (0.687 to 0.858)", "-5.2% (-6% to -1%)",
+        "0.774 (0.687 to 0.858)", "-5.2% (-6% to -1%)", "+0.037 (-0.127 to +0.198)",
     ]  # fmt: skip
+
+
+def places(html):
+    """Places of the bars of a table, by kind."""
+    return [
+        {kind: float(place) for kind, place in re.findall(r"--(\w+):([\d.]+)%", style)}
+        for style in re.findall(r'<span class="bar" style="([^"]*)" aria-hidden="true">', html)
+    ]
+
+
+def test_bars_stand_below_the_numbers_of_their_cells():
+    numbers = [Estimate(0.2, 0.1, 0.4), Estimate(0.3), Estimate(-0.1, -0.1, 0.0)]
+    frame = pd.DataFrame({"name": list("abc"), "MRR": [f"{one:.1f}" for one in numbers]})
+    shown = tables.table(frame, bars={"MRR": bars_on_one_scale(numbers)})
+    html = finished_table(shown.to_html(), "c", "t")
+    assert places(html) == [
+        {"at": 60, "low": 40, "high": 100, "zero": 20},
+        {"at": 0, "low": 0, "high": 20, "zero": 20},
+    ]
+    assert '<span class="interval">0.2 (0.1 to 0.4)</span><span class="bar"' in html
+    assert html.count("<td") == 6
+
+
+def test_bars_of_differences_of_several_units_have_their_zero_in_the_middle():
+    numbers = [Margin(30, -10, 40), None, Margin(float("nan"), 0, 1), Margin(-0.2, -0.4, -0.1)]
+    found = bars_about_zero(numbers)
+    assert found[1:3] == [None, None]
+    for number, bar in zip(numbers, found, strict=True):
+        if bar is not None:
+            assert bar.zero == 0.5
+            assert (bar.low > 0.5, bar.high < 0.5) == (number.low > 0, number.high < 0)
+            assert max(abs(place - 0.5) for place in bar) == pytest.approx(0.5)
+    nothing = Margin(0, 0, 0)
+    assert bars_about_zero([nothing]) == [Bar(0.5, 0.5, 0.5, 0.5)]
+    assert bars_on_one_scale([nothing, None]) == [Bar(0, 0, 0, 0), None]
+    assert bars_on_one_scale([]) == []
 
 
 def test_a_sentence_with_intervals_breaks_between_them():

@@ -166,3 +166,9 @@ def test_no_other_step_needs_a_name():
     own = {"class_probabilities", "cluster_names", "named_clusters", "board_names"}
     others = {name: of for name, of in STEPS.items() if name not in own}
     assert not any(own & set(needed_steps(of).values()) for of in others.values())
+
+
+def test_labels_stand_in_the_order_of_the_clusters():
+    names = pd.DataFrame({"cluster": [2, 0, 1], "name": ["sea", "hill", "no name"]})
+    assert tables.cluster_labels(names) == ["hill", "no name", "sea"]
+    assert tables.cluster_labels(names[:0]) == []

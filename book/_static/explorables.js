@@ -433,7 +433,7 @@
       });
       if (a === b) {
         told.append("Choose two users.");
-        return { z, p: null };
+        return { z, p: null, names: [] };
       }
       const first = [...z.keys()].sort((c, d) => Math.abs(z[d]) - Math.abs(z[c])).slice(0, 3);
       const [low, high] = a < b ? [a, b] : [b, a];
@@ -452,11 +452,12 @@
         const shown = add(row, "div", { class: "pictures" });
         for (const src of data.pictures[c]) add(shown, "img", { src, alt: "", width: 80, height: 80 });
         const words = add(row, "p");
+        if (data.names.length) add(words, "strong", {}, `${data.names[c]}. `);
         const [ours, theirs] = [a, b].map((user) => counts[user * k + c].toFixed(1));
         const signed = z[c].toFixed(2).replace("-", "−");
         words.append(`${more(c)} has more of these: A ${ours}, B ${theirs} (z\u00a0=\u00a0${signed})`);
       }
-      return { z, p: chance };
+      return { z, p: chance, names: first.map((c) => data.names[c]) };
     });
   }
 

@@ -22,6 +22,7 @@ from visprof.book.executed import (
     status_table,
 )
 from visprof.book.figures_list import figures_table
+from visprof.book.icons import drop_unused_icons
 from visprof.book.kept import KeptPage, file_digest
 from visprof.book.page import Page, book_pages
 from visprof.book.renderer import render
@@ -37,8 +38,8 @@ with needs("book"):
     from nbformat import NotebookNode
 
 __all__ = [
-    "FIGURES", "executed_pages", "render_book", "render_page", "run_jupyter_book", "run_tool",
-    "single_page",
+    "FIGURES", "executed_pages", "link_within", "render_book", "render_page", "run_jupyter_book",
+    "run_tool", "single_page",
 ]  # fmt: skip
 
 FIGURES = "figures"  # folder of the built book: the files of each page's figures
@@ -48,7 +49,9 @@ DESCRIPTION = (
     "A book that re-does the paper “Beyond Classification: Latent User Interests Profiling from "
     "Visual Contents Analysis”, executed."
 )
+FRONT = "index"  # the page that holds all others, where they are one
 STAMP = ".inputs.json"  # in the HTML: what it was rendered from
+LIBRARY = "api"  # a list of the pages of the library, which are computed
 COMPUTED = re.compile(r"\{(?:code-cell|csv-table|eval-rst)\}")  # made by code, not of text alone
 
 
@@ -118,7 +121,34 @@ def single_page(pages: Path, scratch: Path) -> Path:
     """
     html = run_jupyter_book(pages, scratch, "singlehtml")
     # Sphinx writes it beside the front page's source, and links all files as seen from the root
-    return (html / "book" / "index.html").replace(html / "index.html")
+    page = (html / "book" / "index.html").replace(html / "index.html")
+    page.write_text(link_within(page.read_text("utf-8")), "utf-8")
+    return page
+
+
+def link_within(page: str) -> str:
+    """Let links to pages of the book lead to where these are in the single page.
+
+    Sphinx knows none that figures make themselves, and its own to figures and equations name the
+    file, which is not there when the PDF is read.
+
+    Examples
+    --------
+    >>> page = '<span id="document-book/01-data"></span><a href="01-data.html">1</a>'
+    >>> link_within(page).partition("</span>")[2]
+    '<a href="#document-book/01-data">1</a>'
+    """
+    pages = {
+        name: anchor for anchor, name in re.findall(r'id="(document-(?:[^"]*/)?([^"/]+))"', page)
+    }
+
+    def within(link: re.Match[str]) -> str:
+        name, place = link.groups()
+        if name in pages or (name == FRONT and place):
+            return f'href="#{place or pages[name]}"'
+        return link[0]
+
+    return re.sub(r'href="(?:\.\./|book/)*([\w-]+)\.html(?:#([^"]+))?"', within, page)
 
 
 def run_tool(command: Sequence[str], what: str, folder: Path | None = None) -> None:
@@ -230,7 +260,8 @@ def finish_page(notebook: NotebookNode) -> None:
 
 
 def _complete(html: Path, executed: Path, made: Mapping[Page, NotebookNode], root: Path) -> None:
-    """Add to the built book the files of its figures and its description."""
+    """Add to the built book the files of its figures and its description; take what is unused."""
+    drop_unused_icons(html)
     if (executed / FIGURES).exists():
         shutil.copytree(executed / FIGURES, html / FIGURES)
     files = {}
@@ -287,7 +318,7 @@ def render_page(
     beside = []
     for other in book_pages(root):
         text = (root / other).read_text("utf-8")
-        if other != page and not COMPUTED.search(text):
+        if other != page and other.stem != LIBRARY and not COMPUTED.search(text):
             beside.append(other)
             (source / other).write_text(text, "utf-8")
     toc = {

@@ -1,4 +1,4 @@
-"""Captions, header scopes and unbroken intervals of the tables of a page, when it is rendered."""
+"""Captions, header scopes, unbroken intervals and bars of a page's tables, when it is rendered."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ __all__ = ["caption_tables", "captioned_tables", "finished_table", "table_captio
 HTML = "text/html"
 _MADE_BY = re.compile(r"^tables\.(\w+)\(", re.MULTILINE)
 _REFERENCE = re.compile(r" \(`[^`]*`\)")  # to the library: readers of the page have no use for it
-_NUMBER = r"[-−]?\d[\d.,]*%?"
+_NUMBER = r"[-+−]?\d[\d.,]*%?"
 _INTERVAL = re.compile(rf"{_NUMBER} \({_NUMBER} to {_NUMBER}\)")
+_BAR = re.compile(r"\bbar-(\d+)-(\d+)-(\d+)-(\d+)\b")  # of a cell: `visprof.tables.style.Bar`
 
 
 def table_caption(name: str) -> str:
@@ -82,6 +83,8 @@ def captioned_tables(notebook: NotebookNode) -> list[tuple[str, str]]:
 def finished_table(table: str, caption: str, anchor: str) -> str:
     """A table as HTML, with a caption, an address, scopes of its headings, and whole intervals.
 
+    A cell of the class of a `visprof.tables.style.Bar` gets it drawn, below its words.
+
     Parameters
     ----------
     table : str
@@ -102,7 +105,18 @@ class="interval">1 (0 to 2)</span></td></table>
     table = re.sub(r"<th(?![^>]*scope=)(?=[\s>])", '<th scope="col"', table)
     return re.sub(
         r"(<td[^>]*>)(.*?)(?=</td>)",
-        lambda cell: cell[1] + _INTERVAL.sub(r'<span class="interval">\g<0></span>', cell[2]),
+        lambda cell: (
+            cell[1] + _INTERVAL.sub(r'<span class="interval">\g<0></span>', cell[2]) + _bar(cell[1])
+        ),
         table,
         flags=re.DOTALL,
     )
+
+
+def _bar(tag: str) -> str:
+    """What a cell's class asks for; readers who hear the page have the numbers."""
+    if (found := _BAR.search(tag)) is None:
+        return ""
+    at, low, high, zero = (f"{int(place) / 10:.1f}%" for place in found.groups())
+    places = f"--at:{at};--low:{low};--high:{high};--zero:{zero}"
+    return f'<span class="bar" style="{places}" aria-hidden="true"><i></i></span>'

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from visprof.figures.curve_labels import label_ends
 from visprof.figures.figure import Figure
-from visprof.figures.style import CYCLE, DASHES, MARKERS, RANDOM, arms
+from visprof.figures.style import CYCLE, DASHES, MARKERS, RANDOM, arms, legend_below
 
 __all__ = ["transfer_curves"]
 
@@ -50,10 +51,5 @@ def transfer_curves(table: pd.DataFrame, profiles: Sequence[str], random: float)
         axis.set_xticks(range(len(sizes)), [f"{n}" for n in sizes])
         axis.set(title=world, xlabel="pins known on the second platform", ylim=(0, None))
     axes[0].set(ylabel="mean reciprocal rank")
-    handles, labels = axes[0].get_legend_handles_labels()
-    order = sorted(range(len(labels)), key=lambda place: labels[place] == RANDOM["label"])
-    figure.legend(
-        [handles[place] for place in order], [labels[place] for place in order],
-        loc="outside lower center", ncols=3,
-    )  # fmt: skip
+    label_ends(axes, lambda: legend_below(figure, ncols=3))
     return figure

@@ -9,8 +9,9 @@ import pandas as pd
 
 from visprof._extras import needs
 from visprof._lazy import lazily
+from visprof.figures.curve_labels import label_ends
 from visprof.figures.figure import Figure
-from visprof.figures.style import COLOURS, CYCLE, DASHES, MARKERS, arms, single_axes
+from visprof.figures.style import COLOURS, CYCLE, DASHES, MARKERS, arms, legend_below, single_axes
 
 with needs("book"):
     from matplotlib.axes import Axes
@@ -144,8 +145,7 @@ def power_curves(table: pd.DataFrame, titles: Mapping[str, str], level: float) -
         _plain_ticks(axis, rows["n_pins"])
     axes[0].set(ylabel="pairs found different")
     axes[0].yaxis.set_major_formatter(PercentFormatter(1))
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    label_ends(axes, lambda: legend_below(figure, ncols=1 + rows["taste"].nunique()))
     return figure
 
 

@@ -5,7 +5,6 @@ What draws them is ``book/_static/explorables.js``; each stands below a figure t
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from visprof._lazy import lazily
 from visprof.figures.interactive import HTMLFigure
-from visprof.figures.mosaics import tile_uri
+from visprof.figures.mosaics import packed, tile_uri
 from visprof.figures.names import squeezed
 from visprof.intervals import Estimate
 from visprof.rank_scores import random_mrr
@@ -96,7 +95,7 @@ def explore_pairs(
     largest = max(4.0, *(float(np.ceil(1.5 * np.quantile(of, 0.99))) for of in z.values()))
     data = {
         "series": list(counts),
-        "counts": [_packed(of, "<f4") for of in counts.values()],
+        "counts": [packed(of, "<f4") for of in counts.values()],
         "background": np.asarray(background, float).tolist(),
         "sizes": np.asarray(sizes).tolist(),
         "alphas": [alpha * 10 ** (step / 4) for step in range(-8, 9)],
@@ -146,8 +145,8 @@ def explore_ranks(
     data = {
         "n_users": n_users,
         "table": numbers.to_dict("list"),
-        "twice": [_packed(2 * rows["rank"], "<u4") for rows in own],
-        "times": [_packed(rows["times"], "<u4") for rows in own],
+        "twice": [packed(2 * rows["rank"], "<u4") for rows in own],
+        "times": [packed(rows["times"], "<u4") for rows in own],
     }
     alt = "Figure 6 with settings to choose: mean reciprocal rank by training pins, by profile."
     return _explorable("explore-ranks", "ranks", data, alt, caption, numbers)
@@ -163,6 +162,7 @@ def compare_users(
     images: Sequence[Sequence[str]],
     caption: str = "",
     size: int = 80,
+    names: Sequence[str] = (),
 ) -> HTMLFigure:
     """Any two users side by side: the clusters in which they differ most, z, and a p-value.
 
@@ -182,21 +182,33 @@ def compare_users(
         Text below; HTML.
     size : int
         Side of a picture in pixels. Each picture adds about 2 kB to the page.
+    names : sequence of length k, optional
+        Of the clusters, in words; shown beside their pictures.
 
     Returns
     -------
     HTMLFigure
         Its table has a row a pair: columns user_i, user_j, max_z, p.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many names as clusters; and as :func:`visprof.logodds.pairwise_max_z`.
     """
+    if len(names) not in (0, len(images)):
+        raise ValueError(
+            f"names: expected one for each of {len(images)} clusters, got {len(names)}"
+        )
     max_z = pairwise_max_z(counts, background, alpha, variance)
-    names = np.array([squeezed(str(user)) for user in users], dtype=object)
-    i, j = pair_users(np.arange(len(max_z)), len(names)).T
+    shown = np.array([squeezed(str(user)) for user in users], dtype=object)
+    i, j = pair_users(np.arange(len(max_z)), len(shown)).T
     p = np.asarray(p_values, float)[i, j]
-    numbers = pd.DataFrame({"user_i": names[i], "user_j": names[j], "max_z": max_z, "p": p})
+    numbers = pd.DataFrame({"user_i": shown[i], "user_j": shown[j], "max_z": max_z, "p": p})
     most = int(np.argmax(max_z))
     data = {
-        "users": names.tolist(),
-        "counts": _packed(counts, "<f4"),
+        "users": shown.tolist(),
+        "names": [squeezed(name) for name in names],
+        "counts": packed(counts, "<f4"),
         "background": np.asarray(background, float).tolist(),
         "alpha": alpha,
         "variance": variance,
@@ -285,11 +297,6 @@ def guess_boards(
     alt = "Whose pictures are these? Rounds of guessing among a few boards, by their pictures."
     numbers = rounds[["round", "board", "own", "order"]].reset_index(drop=True)
     return _explorable("guess-boards", "guesses", data, alt, caption, numbers)
-
-
-def _packed(values: ArrayLike, kind: str) -> str:
-    """Numbers of one kind, row by row, as base64."""
-    return base64.b64encode(np.ascontiguousarray(values, kind).tobytes()).decode("ascii")
 
 
 def _explorable(

@@ -1,4 +1,4 @@
-"""Pictures cut to squares, in rows, and as a page holds them."""
+"""Pictures cut to squares, in rows, on one sheet, and as a page holds them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image, ImageOps
 
 from visprof.pictures import read_image
 
-__all__ = ["data_uri", "mosaic", "tile", "tile_uri"]
+__all__ = ["data_uri", "mosaic", "packed", "sheet", "tile", "tile_uri"]
 
 
 def tile(image: str, size: int) -> np.ndarray:
@@ -29,6 +30,31 @@ def data_uri(picture: Image.Image) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", quality=50, method=6)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def packed(values: ArrayLike, kind: str) -> str:
+    """Numbers of one kind, row by row, as base64."""
+    return base64.b64encode(np.ascontiguousarray(values, kind).tobytes()).decode("ascii")
+
+
+def sheet(pictures: Sequence[np.ndarray], n_columns: int, cell: int) -> Image.Image:
+    """Small pictures in rows on one large one: on their own, each would add 200 bytes of its kind.
+
+    Parameters
+    ----------
+    pictures : sequence of ndarray of shape (height, width, 3)
+        uint8, neither side longer than `cell`. Each stands in the upper left of its cell; its last
+        row and column are repeated beyond it, so that what is beside it does not colour its edge.
+    n_columns, cell : int
+        Cells a row, and side of a cell in pixels.
+    """
+    n_rows = -(-len(pictures) // n_columns)
+    canvas = np.full((n_rows * cell, n_columns * cell, 3), 255, np.uint8)
+    for place, picture in enumerate(pictures):
+        top, left = (place // n_columns) * cell, (place % n_columns) * cell
+        beyond = [(0, cell - side) for side in picture.shape[:2]]
+        canvas[top : top + cell, left : left + cell] = np.pad(picture, [*beyond, (0, 0)], "edge")
+    return Image.fromarray(canvas)
 
 
 def mosaic(images: Sequence[str | None], n_columns: int, size: int, gap: int = 3) -> np.ndarray:

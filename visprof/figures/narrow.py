@@ -129,11 +129,16 @@ def _label_all(panels: list[Axes]) -> None:
         axis.tick_params(labelbottom=True, labelleft=_has_words(first))
         axis.set_ylabel(axis.get_ylabel() or first.get_ylabel())
         axis.set_xlabel(axis.get_xlabel() or last.get_xlabel())
-        if not axis.get_title():
+        if not _title(axis):
             column = [other for other in panels if _place(other)[1] == _place(axis)[1]]
             top = min(column, key=_place)
-            axis.set_title(top.get_title(), fontsize=top.title.get_fontsize())
+            axis.set_title(_title(top), fontsize=top.title.get_fontsize())
 
 
 def _has_words(axis: Axes) -> bool:
     return bool(axis.yaxis.get_tick_params().get("labelleft", True))
+
+
+def _title(axis: Axes) -> str:
+    """The title of a panel, wherever above it it stands."""
+    return next(filter(None, map(axis.get_title, ("left", "center", "right"))), "")

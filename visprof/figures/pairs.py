@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from visprof._lazy import lazily
+from visprof.figures.curve_labels import label_curves
 from visprof.figures.figure import Figure
 from visprof.figures.mosaics import mosaic
 from visprof.figures.style import ALL_SEEDS, COLOURS, CYCLE, DASHES, ONE_SEED, arms, single_axes
@@ -103,7 +104,7 @@ def max_z_ecdf(
         xlabel="$Z_{ij}$, the largest $|z|$ over clusters", ylabel="share of pairs at or below"
     )
     figure.formulas(axis.xaxis.label)
-    axis.legend(loc="lower right")
+    label_curves(axis, lambda: axis.legend(loc="lower right"))
     return figure
 
 

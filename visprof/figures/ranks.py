@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from visprof._extras import needs
+from visprof.figures.curve_labels import label_ends
 from visprof.figures.figure import Figure
 from visprof.figures.style import (
     ALL_SEEDS,
@@ -16,6 +17,7 @@ from visprof.figures.style import (
     RANDOM,
     arms,
     legend_above,
+    legend_below,
     single_axes,
 )
 
@@ -82,9 +84,9 @@ def mrr_curves(
     axis.set(xlabel="training pins", ylabel="mean reciprocal rank", ylim=(0, None))
     axis.set_xticks(sizes)
     if width < BESIDE:
-        axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        label_ends([axis], lambda: axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5)))
     else:
-        legend_above(axis)
+        label_ends([axis], lambda: legend_above(axis))
     return figure
 
 
@@ -122,7 +124,7 @@ def mrr_growth(table: pd.DataFrame) -> Figure:
     axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
     axis.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
-    legend_above(axis)
+    label_ends([axis], lambda: legend_above(axis))
     return figure
 
 
@@ -175,8 +177,7 @@ def leakage_curves(
         axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes[0].set(xlabel="near-duplicates removed", ylabel="mean reciprocal rank", ylim=(0, None))
     axes[1].set(xlabel="pins that repeat an earlier one")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    label_ends(axes, lambda: legend_below(figure, ncols=3))
     return figure
 
 
@@ -207,8 +208,7 @@ def recency_curves(table: pd.DataFrame, random: float) -> Figure:
         axis.set(title=profile, xlabel="training pins")
         axis.set_xticks(sizes)
     axes[0].set(ylabel="mean reciprocal rank", ylim=(0, None))
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    label_ends(axes, lambda: legend_below(figure, ncols=4))
     return figure
 
 

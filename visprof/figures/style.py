@@ -15,6 +15,7 @@ with needs("book"):
     import matplotlib as mpl
     import seaborn as sns
     from matplotlib.axes import Axes
+    from matplotlib.legend import Legend
 
 __all__ = [
     "ALL_SEEDS",
@@ -26,6 +27,7 @@ __all__ = [
     "RANDOM",
     "arms",
     "legend_above",
+    "legend_below",
     "single_axes",
     "use_book_style",
 ]
@@ -112,9 +114,25 @@ def legend_above(axis: Axes, **options: Any) -> None:
     **options
         Of Matplotlib's legend.
     """
+    axis.legend(
+        *_entries(axis), loc="lower center", bbox_to_anchor=(0.5, 1.0), **{"ncols": 4, **options}
+    )
+
+
+def legend_below(figure: Figure, **options: Any) -> Legend:
+    """Put one legend of all panels below them; a random value stands last.
+
+    Parameters
+    ----------
+    figure : Figure
+        Its first panel has every entry.
+    **options
+        Of Matplotlib's legend.
+    """
+    return figure.legend(*_entries(figure.axes[0]), loc="outside lower center", **options)
+
+
+def _entries(axis: Axes) -> tuple[list[Any], list[str]]:
     handles, labels = axis.get_legend_handles_labels()
     order = sorted(range(len(labels)), key=lambda place: labels[place] == RANDOM["label"])
-    axis.legend(
-        [handles[place] for place in order], [labels[place] for place in order],
-        loc="lower center", bbox_to_anchor=(0.5, 1.0), **{"ncols": 4, **options},
-    )  # fmt: skip
+    return [handles[place] for place in order], [labels[place] for place in order]

@@ -8,6 +8,7 @@ from itertools import cycle
 import numpy as np
 import pandas as pd
 
+from visprof.figures.curve_labels import label_ends
 from visprof.figures.figure import Figure
 from visprof.figures.style import COLOURS, CYCLE
 
@@ -46,7 +47,7 @@ def training_curves(log: pd.DataFrame, margin: float) -> Figure:
         fontsize="x-small",
     )
     distance.set(title="Mean distance D", ylim=(0, None))
-    distance.legend(fontsize="small")
+    label_ends([distance], lambda: distance.legend(fontsize="small"))
     active.plot(log["iteration"], 100 * log["active_share"], color=COLOURS["purple"])
     active.set(title="Dissimilar pairs with D < margin, %", ylim=(-3, 103))
     for axis in (loss, distance, active):
@@ -81,7 +82,7 @@ def training_losses(trainings: Mapping[str, Mapping[str, Sequence[float]]]) -> F
     active.set(title="Dissimilar pairs with D < margin, %", ylim=(-3, 103))
     for axis in (loss, active):
         axis.set_xlabel("batches done, %")
-    loss.legend(fontsize="small")
+    label_ends([loss], lambda: loss.legend(fontsize="small"))
     return figure
 
 

@@ -13,8 +13,8 @@ from visprof.results.scorecard import own_name
 from visprof.results.verdicts import verdict_of_lead
 
 __all__ = [
-    "confirmations", "coverage", "front_page", "machines", "one_seed_alone", "precision",
-    "rounding", "wavering",
+    "confirmations", "coverage", "front_page", "machines", "one_seed_alone", "parts_of_seeds",
+    "precision", "rounding", "wavering",
 ]  # fmt: skip
 
 LEADS = {
@@ -107,6 +107,21 @@ def wavering(parts: pd.DataFrame) -> str:
         f"Of {len(decided)} verdicts, {len(other)} would not be the same with each seed alone: "
         f"{listed}."
     )
+
+
+def parts_of_seeds(parts: pd.DataFrame) -> str:
+    """How large the part of the seeds is in the variance of the headline numbers.
+
+    Parameters
+    ----------
+    parts : DataFrame
+        `visprof.results.chance.chance_parts`.
+    """
+    squares = parts["sd_seeds"] ** 2
+    share = (squares / (squares + parts["sd_units"] ** 2)).dropna()
+    if share.empty:
+        return "No number has a part of the seeds"
+    return f"The part of the seeds is from {share.min():.0%} to {share.max():.0%} of the variance"
 
 
 def one_seed_alone(n_seeds: int) -> str:

@@ -10,7 +10,10 @@ import pandas as pd
 from visprof import duplicates
 from visprof.steps.data import BoardSplit
 
-__all__ = ["boards_and_pins", "duplicate_rule", "duplicates_found", "worked_taste"]
+__all__ = [
+    "boards_and_pins", "distinct_times", "duplicate_rule", "duplicates_found", "recovered_tastes",
+    "worked_taste",
+]  # fmt: skip
 
 
 def worked_taste(strength: float) -> dict[str, Any]:
@@ -22,6 +25,38 @@ def worked_taste(strength: float) -> dict[str, Any]:
         Of taste: s in the softmax of b + s e.
     """
     return {"worked.times": f"{math.exp(strength):.1f}"}
+
+
+def recovered_tastes(table: pd.DataFrame) -> dict[str, Any]:
+    """How far users' pins are from their tastes, with the fewest and with the most of them.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The step ``taste_recovery``.
+    """
+    error = table.groupby("pins")["error"].median()
+    few, many = error.index[[0, -1]]
+    return {
+        "recovery": f"from {error[few]:.2f} at {few:,} pins to {error[many]:.2f} at {many:,}, "
+        "in the median"
+    }
+
+
+def distinct_times(boards: pd.DataFrame) -> dict[str, Any]:
+    """How many times of their own the pins of boards have.
+
+    Parameters
+    ----------
+    boards : DataFrame
+        From `visprof.datasheet.time_resolution`.
+    """
+    share = (boards["distinct_times"] / boards["pins"]).median()
+    n_pins, n_times = boards[["pins", "distinct_times"]].sum()
+    return {
+        "distinct_times": f"{len(boards):,} boards have {n_times:,} times for {n_pins:,} pins; on "
+        f"half of them there are at least {share:.0%} as many times as pins"
+    }
 
 
 def boards_and_pins(split: BoardSplit, unreadable: pd.DataFrame) -> dict[str, Any]:

@@ -7,22 +7,25 @@ from visprof.steps.board_guesses import BoardGuesses
 __all__ = ["compared_users", "explored_pairs", "explored_power", "explored_ranks", "guessed_boards"]
 
 
-def compared_users(*, sessions: bool) -> str:
+def compared_users(*, sessions: bool, named: bool = False) -> str:
     """Caption of two users side by side, in HTML.
 
     Parameters
     ----------
     sessions : bool
         Whether whole sessions are dealt in the test.
+    named : bool
+        Whether clusters have names.
     """
+    words = "its name in words, as in chapter 4; " if named else ""
     dealt = "whole sessions" if sessions else "pins"
     return (
         "<strong>Two users side by side.</strong> The three clusters in which they differ most, "
-        "each by the background's pictures nearest its centre; the users' counts in it (sums of "
-        "soft assignments, of the first seed); and z, positive where the first has more. p is that "
-        f"of the test of the distance of their profiles, over all seeds, with {dealt} dealt "
-        "between the two. The clusters are the largest of many, so their z overstate the "
-        "difference."
+        f"each by the background's pictures nearest its centre; {words}the users' counts in it "
+        "(sums of soft assignments, of the first seed); and z, positive where the first has more. "
+        "p is that of the test of the distance of their profiles, over all seeds, with "
+        f"{dealt} dealt between the two. The clusters are the largest of many, so their z "
+        "overstate the difference."
     )
 
 

@@ -49,6 +49,6 @@ def map_caption(n_shown: int, n_pins: int) -> str:
     return (
         f"<strong>The plane of Figure 4</strong>, {of_all} {n_pins:,} pins, each in the mean "
         "colour of its picture. Point at a pin, or tap it, to see its picture, caption and board; "
-        "all pins of its board are then ringed. The wheel or two fingers zoom; dragging pans (on a "
-        "touch screen, once its button is on)."
+        "all pins of its board are then ringed. The wheel or two fingers zoom, dragging (with two "
+        "fingers) pans; arrow keys go from pin to pin, plus and minus zoom."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,8 +12,8 @@ from visprof.results.verdicts import verdict_above
 from visprof.steps.scene_retrieval import CLAIMED_ORDER
 
 __all__ = [
-    "class_by_class", "class_coverage", "known_scenes", "labelled_scenes", "retrieval_order",
-    "unseen_classes", "worked_average_precision",
+    "class_by_class", "class_coverage", "example_answers", "known_scenes", "labelled_scenes",
+    "retrieval_order", "unseen_classes", "worked_average_precision",
 ]  # fmt: skip
 
 OTHERS = ("scaled", "siamese", "probe")  # than the hybrid
@@ -155,3 +155,21 @@ def class_coverage(kept: Mapping[str, Any]) -> dict[str, Any]:
         "covered.classes": ", ".join(str(row["classes"]) for row in rows),
         "covered.studies": f"{kept['settings']['studies']:,}",
     }
+
+
+def example_answers(labels: Sequence[str], queries: pd.DataFrame) -> dict[str, Any]:
+    """How many of the pictures shown beside queries are of the query's class.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Classes of the pictures.
+    queries : DataFrame
+        The step ``example_queries``.
+    """
+    right = [
+        labels[position] == labels[row.query]
+        for row in queries.itertuples()
+        for position in row.neighbours
+    ]
+    return {"answers": f"{sum(right)} of {len(right)}"}

@@ -70,6 +70,8 @@ def paper_training(record: Mapping[str, Any]) -> dict[str, Any]:
         "places.rate": f"{last['settings']['lr_last']:.2g}",
         "places.test": f"{last['test_photographs']:,}",
         "places.accuracy": f"{record['classifier']['test_accuracy']:.0%}",
+        **{f"places.active.{of}": f"{record['trainings'][name]['log']['active_share'][-1]:.0%}"
+           for of, name in (("all", "all-layers"), ("last", "last-layer"))},
         **{f"places.scratch.{of}": f"{scratch[of]['mean_ap']['value']:.4f}"
            for of in ("hybrid", "cnn", "siamese")},
     }  # fmt: skip

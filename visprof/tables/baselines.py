@@ -10,7 +10,7 @@ from visprof.intervals import Estimate
 from visprof.results.verdicts import verdict_of_lead
 from visprof.steps.profile_kinds import PROFILES
 from visprof.steps.user_ranking import slug
-from visprof.tables.style import Styler, table
+from visprof.tables.style import Styler, bars_on_one_scale, table
 
 __all__ = ["distance_choice", "image_against_others"]
 
@@ -29,19 +29,25 @@ def image_against_others(leads: pd.DataFrame, mrr: Mapping[str, Estimate]) -> St
     mrr : mapping of str to Estimate
         The step ``mrr_numbers``.
     """
+    compared = leads[leads["n_train"] == leads["n_train"].max()]
+    scores = [mrr[f"mrr.{slug(row.other)}.{row.n_train}"] for row in compared.itertuples()]
     rows = [
         {
             "sees": PROFILES[row.other].sees,
             "other profile": row.other,
-            "its MRR": f"{mrr[f'mrr.{slug(row.other)}.{row.n_train}']:.3f}",
+            "its MRR": f"{score:.3f}",
             "image minus other": f"{row.estimate:+.3f}",
             "p": f"{row.p:.4f}",
             "adjusted": f"{row.p_holm:.4f}",
             "verdict": VERDICTS[verdict_of_lead(row.estimate, row.p_holm)],
         }
-        for row in leads[leads["n_train"] == leads["n_train"].max()].itertuples()
+        for row, score in zip(compared.itertuples(), scores, strict=True)
     ]
-    return table(pd.DataFrame(rows))
+    bars = {
+        "its MRR": bars_on_one_scale(scores),
+        "image minus other": bars_on_one_scale(compared["estimate"].to_list()),
+    }
+    return table(pd.DataFrame(rows), bars=bars)
 
 
 def distance_choice(choice: pd.DataFrame) -> Styler:

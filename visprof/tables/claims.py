@@ -9,7 +9,7 @@ import pandas as pd
 
 from visprof.results.scorecard import side_by_side, verdict_with_seeds
 from visprof.results.verdicts import DOES_NOT_HOLD, HOLDS, NOT_RESOLVED, UNANSWERABLE
-from visprof.tables.style import Styler, table
+from visprof.tables.style import Styler, bars_about_zero, table
 
 __all__ = ["chance", "coverage", "findings", "moved_most", "numbers_by_kind", "rules", "verdicts"]
 
@@ -43,8 +43,15 @@ def verdicts(cards: Mapping[str, pd.DataFrame]) -> Styler:
 
 
 def findings(cards: Mapping[str, pd.DataFrame]) -> Styler:
-    """Verdict and finding of each claim, by study."""
-    return table(side_by_side(cards))
+    """Verdict and finding of each claim; bars: beyond what it must exceed, each on its own scale.
+
+    Parameters
+    ----------
+    cards : mapping of str to DataFrame
+        `visprof.results.scorecard.scorecard` by the name of its study.
+    """
+    bars = {name: bars_about_zero(card["margin"]) for name, card in cards.items()}
+    return table(side_by_side(cards), bars=bars)
 
 
 def rules(cards: Mapping[str, pd.DataFrame]) -> Styler:

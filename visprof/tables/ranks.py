@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 import pandas as pd
@@ -11,7 +12,7 @@ from visprof.intervals import Estimate
 from visprof.results.verdicts import verdict_above, verdict_of_lead
 from visprof.steps.board_guesses import BoardGuesses
 from visprof.steps.user_ranking import slug
-from visprof.tables.style import Styler, table
+from visprof.tables.style import Styler, bars_on_one_scale, table
 
 __all__ = ["board_guesses", "image_verdicts", "profile_scores", "redrawn_mrr"]
 
@@ -34,14 +35,17 @@ def profile_scores(mrr_table: pd.DataFrame, mrr: Mapping[str, Estimate]) -> Styl
     mrr : mapping of str to Estimate
         The step ``mrr_numbers``.
     """
-    n_train, rows = mrr_table["n_train"].max(), []
+    n_train, rows, columns = mrr_table["n_train"].max(), [], defaultdict[str, list[Estimate]](list)
     for name in mrr_table["profile"].unique():
         at = f"{slug(name)}.{n_train}"
         scores = {shown: format(mrr[f"{key}.{at}"], of) for shown, (key, of) in SCORES.items()}
         ties = (mrr[f"mrr.{at}.{bound}"].value for bound in ("pessimistic", "optimistic"))
         won = " to ".join(f"{value:.3f}" for value in ties)
         rows.append({"profile": name, **scores, "MRR, ties lost and won": won})
-    return table(pd.DataFrame(rows))
+        for shown, (key, _) in SCORES.items():
+            columns[shown].append(mrr[f"{key}.{at}"])
+    bars = {shown: bars_on_one_scale(of) for shown, of in columns.items()}
+    return table(pd.DataFrame(rows), bars=bars)
 
 
 def image_verdicts(mrr_table: pd.DataFrame, leads: pd.DataFrame, random: Estimate) -> Styler:
@@ -57,8 +61,8 @@ def image_verdicts(mrr_table: pd.DataFrame, leads: pd.DataFrame, random: Estimat
         MRR of a random ranking.
     """
     text = leads[leads["other"] == "text"].set_index("n_train")
-    rows = []
-    for row in mrr_table[mrr_table["profile"] == "image"].itertuples():
+    rows, of_image = [], mrr_table[mrr_table["profile"] == "image"]
+    for row in of_image.itertuples():
         shown = {
             "training pins": row.n_train,
             "image": f"{row.estimate:.3f}",
@@ -71,7 +75,13 @@ def image_verdicts(mrr_table: pd.DataFrame, leads: pd.DataFrame, random: Estimat
             shown["adjusted"] = f"{adjusted:.4f}"
             shown["above text"] = verdict_of_lead(lead, adjusted)
         rows.append(shown)
-    return table(pd.DataFrame(rows))
+    bars = {"image": bars_on_one_scale(of_image["estimate"].to_list())}
+    if len(text):
+        leads_by_size = text["estimate"].reindex(of_image["n_train"]).to_list()
+        bars["image minus text"] = bars_on_one_scale(
+            [None if pd.isna(lead) else lead for lead in leads_by_size]
+        )
+    return table(pd.DataFrame(rows), bars=bars)
 
 
 def redrawn_mrr(redrawn: pd.DataFrame) -> Styler:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,7 +12,7 @@ from visprof._lazy import lazily
 from visprof.intervals import Estimate
 from visprof.results.verdicts import verdict_above
 from visprof.steps.scene_retrieval import CLAIMED_ORDER
-from visprof.tables.style import Styler, table
+from visprof.tables.style import Styler, bars_on_one_scale, table
 
 with lazily():
     from visprof.retrieval import RankingMetrics
@@ -43,15 +44,17 @@ def retrieval_scores(numbers: Mapping[str, Estimate]) -> Styler:
         The step ``map_numbers``.
     """
     readings = {"mAP": "", "area under averaged curve": ".area"}
-    rows = []
+    rows, columns = [], defaultdict[str, list[Estimate | None]](list)
     for method, (name, paper) in METHODS.items():
         row = {"method": name, "paper": paper}
         for where, key in (("", f"map.{method}"), ("unseen classes: ", f"map.heldout.{method}")):
             for reading, end in readings.items():
                 found = numbers.get(key + end)
+                columns[where + reading].append(found)
                 row[where + reading] = "" if found is None else f"{found:.3f}"
         rows.append(row)
-    return table(pd.DataFrame(rows))
+    bars = {column: bars_on_one_scale(of) for column, of in columns.items()}
+    return table(pd.DataFrame(rows), bars=bars)
 
 
 def retrieval_curves(
@@ -99,18 +102,20 @@ def order_steps(numbers: Mapping[str, Estimate]) -> Styler:
     steps = {f"map.{a}-{b}": f"{METHODS[a][0]} > {METHODS[b][0]}" for a, b in CLAIMED_ORDER}
     steps["map.heldout.hybrid-cnn"] = f"{steps['map.hybrid-cnn']}, on unseen classes"
     steps["map.hybrid-probe"] = f"{METHODS['hybrid'][0]} > Linear probe"
+    kept = [key for key in steps if key in numbers]
+    columns = {"difference, mAP": "", "difference, area under averaged curve": ".area"}
+    found = {column: [numbers[key + end] for key in kept] for column, end in columns.items()}
     rows = []
-    for key, step in steps.items():
-        if key not in numbers:
-            continue
-        mean_ap, area = numbers[key], numbers[f"{key}.area"]
+    for key, mean_ap, area in zip(kept, *found.values(), strict=True):
         rows.append(
             {
-                "step of the order": step,
-                "difference, mAP": f"{mean_ap:.3f}",
-                "difference, area under averaged curve": f"{area:.3f}",
+                "step of the order": steps[key],
+                **{
+                    column: f"{of:.3f}" for column, of in zip(columns, (mean_ap, area), strict=True)
+                },
                 "verdict (mAP)": verdict_above(mean_ap, 0),
                 "verdict (area)": verdict_above(area, 0),
             }
         )
-    return table(pd.DataFrame(rows))
+    bars = {column: bars_on_one_scale(of) for column, of in found.items()}
+    return table(pd.DataFrame(rows), bars=bars)
