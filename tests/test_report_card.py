@@ -151,7 +151,10 @@ def test_boards_are_sought_by_later_pictures_that_they_have_not_had():
     assert found.n_boards == 2
     facts = PinArrays(assigned[::-1], assigned[::-1])
     both = identification([arrays], facts, split, early, pins, copies, "euclidean", 0)
-    assert ("file facts", 1) in both.rates
+    pictures, files = (both.rates[name, 1].value for name in ("image", "file facts"))
+    assert both.ahead[1].value == pytest.approx(pictures - files)
+    assert set(both.ahead) == {1}
+    assert found.ahead == {}
 
 
 # --- the page -------------------------------------------------------------------------------------

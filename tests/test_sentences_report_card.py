@@ -102,13 +102,14 @@ def test_the_most_alike_is_told_with_how_surely(table, shared, said):
     assert sentences.card_alike(table, shared) == said
 
 
-def sought(facts=None):
+def sought(ahead=None):
     rates = {("image", 1): Estimate(0.25, 0.1, 0.4), ("image", 3): Estimate(0.5)}
-    if facts is not None:
-        rates |= {("file facts", 1): Estimate(0.1, 0.0, 0.2), ("file facts", 3): Estimate(facts)}
+    if ahead is not None:
+        rates |= {("file facts", 1): Estimate(0.1, 0.0, 0.2), ("file facts", 3): Estimate(0.4)}
     rows = [("ann", profile, size, 0.75) for profile, size in rates if size == 1]
     columns = ["board", "profile", "n_pictures", "found"]
-    return Identification(pd.DataFrame(rows, columns=columns), rates, 20)
+    by_size = {} if ahead is None else {1: Estimate(0.15, 0.1, 0.2), 3: Estimate(0.1, *ahead)}
+    return Identification(pd.DataFrame(rows, columns=columns), rates, by_size, 20)
 
 
 def test_how_findable_boards_are_and_this_one():
@@ -123,24 +124,26 @@ def test_how_findable_boards_are_and_this_one():
 
 
 def test_boards_that_nothing_can_seek_are_told():
-    nothing = Identification(sought().by_board[:0], {}, 20)
+    nothing = Identification(sought().by_board[:0], {}, {}, 20)
     assert sentences.card_found(nothing, "ann") == [
         "Boards have too few later pictures to seek them by."
     ]
 
 
 @pytest.mark.parametrize(
-    ("facts", "said"),
+    ("ahead", "said"),
     [
+        ((0.02, 0.2), "less often than the pictures do."),
         (
-            0.6,
-            "as often as the pictures do, so that what pictures find may be how files were made.",
+            (-0.01, 0.2),
+            "about as often as the pictures do, so that what pictures find may be how files were "
+            "made.",
         ),
-        (0.2, "less often than the pictures do."),
+        ((-0.2, -0.01), "more often than the pictures do, which may find how files were made."),
     ],
 )
-def test_what_files_alone_tell_is_set_beside_pictures(facts, said):
-    told = sentences.card_facts(sought(facts), "ann")
+def test_what_files_alone_tell_is_set_beside_pictures(ahead, said):
+    told = sentences.card_facts(sought(ahead), "ann")
     assert told[0].endswith(said)
     assert told[1] == "from 1 picture 10% (0% to 20%) are found, this board in 75% of the draws"
 

@@ -51,13 +51,15 @@ p, li { max-width: 44rem; overflow-wrap: anywhere; }
 .items p { margin: 0.2rem 0; font-variant-numeric: tabular-nums; }
 .sides { display: grid; gap: 0.6rem; grid-template-columns: 1fr; }
 .pictures { display: flex; flex-wrap: wrap; gap: 4px; margin: 0.3rem 0 0; }
-.pictures img { width: 60px; height: 60px; border-radius: 4px; }
+.pictures img {
+  width: min(60px, (100% - 5 * 4px) / 6); height: auto; aspect-ratio: 1; border-radius: 4px;
+}
 svg { display: block; width: 100%; max-width: 30rem; height: 22px; }
 .own { fill: var(--own); } .whisker { stroke: var(--text); stroke-width: 2; }
 .others { stroke: var(--others); stroke-width: 3; }
 @media (min-width: 48rem) {
   .sides { grid-template-columns: 1fr 1fr; }
-  .pictures img { width: 68px; height: 68px; }
+  .pictures img { width: min(68px, (100% - 5 * 4px) / 6); }
 }
 @media print { .items > li { break-inside: avoid; } }
 """

@@ -192,15 +192,15 @@ def card_facts(identification: Identification, board: str) -> list[str]:
     rates = _rates(identification, "file facts", board)
     if not rates:
         return ["Nothing: all files are of one size and format, or there are too few."]
-    most = max(size for name, size in identification.rates if name == "file facts")
-    facts, image = (
-        identification.rates[name, most].value for name in ("file facts", "image")
-    )  # fmt: skip
+    ahead = identification.ahead[max(identification.ahead)]
     said = "Size, format and bytes a pixel, without a look at any picture, find boards likewise: "
-    if facts >= image:
-        said += (
-            "as often as the pictures do, so that what pictures find may be how files were made."
-        )
-    else:
+    if ahead.low > 0:
         said += "less often than the pictures do."
+    elif ahead.high < 0:
+        said += "more often than the pictures do, which may find how files were made."
+    else:
+        said += (
+            "about as often as the pictures do, so that what pictures find may be how files were "
+            "made."
+        )
     return [said, *rates]

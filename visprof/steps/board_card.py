@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import pandas as pd
@@ -56,11 +57,14 @@ class Identification:
     """How often a board's later pictures find it at once, among all, by profiles of earlier ones.
 
     `by_board` has the columns board, profile, n_pictures, found (share of draws). `rates` is the
-    mean over boards by profile and number of pictures, with its interval; `n_boards` are ranked.
+    mean over boards by profile and number of pictures, with its interval, and `ahead` by how much
+    pictures find a board more often than file facts do, by number of pictures, paired by board;
+    `n_boards` are ranked.
     """
 
     by_board: pd.DataFrame
     rates: dict[tuple[str, int], Estimate]
+    ahead: dict[int, Estimate]
     n_boards: int
 
 
@@ -89,21 +93,30 @@ def identification(
     parts = {"image": np.hstack([of.analysed for of in every_assignments])}
     if file_facts is not None:
         parts["file facts"] = file_facts.analysed
-    rows, rates = [], {}
-    for name, features in parts.items():
-        found = identification_rates(
+    found = {
+        name: identification_rates(
             mean_profiles(features[early_pins], codes[early_pins]), features[asked], codes[asked],
             SIZES, PROFILES[name].usual(distance), N_DRAWS, seed,
-        )  # fmt: skip
-        for column, size in enumerate(SIZES):
-            whose = np.flatnonzero(n_asked >= 2 * size)  # of fewer, draws are about the same
-            of_boards = found[whose, column]
-            rows += [(names[board], name, size, found[board, column]) for board in whose]
-            if len(whose) > 1:
-                of_all = of_boards[None, :, None]
-                (rates[name, size],) = mean_over_seeds(of_all, "boards", random_state=seed)
+        )
+        for name, features in parts.items()
+    }  # fmt: skip
+    rows, rates, ahead = [], {}, {}
+    for column, size in enumerate(SIZES):
+        whose = np.flatnonzero(n_asked >= 2 * size)  # of fewer, draws are about the same
+        of_boards = {name: rate[whose, column] for name, rate in found.items()}
+        for name, rate in of_boards.items():
+            rows += zip(names[whose], repeat(name), repeat(size), rate)
+        if len(whose) > 1:
+            rates |= {(name, size): _mean(rate, seed) for name, rate in of_boards.items()}
+            if len(of_boards) > 1:
+                ahead[size] = _mean(of_boards["image"] - of_boards["file facts"], seed)
     by_board = pd.DataFrame(rows, columns=["board", "profile", "n_pictures", "found"])
-    return Identification(by_board, rates, len(names))
+    return Identification(by_board, rates, ahead, len(names))
+
+
+def _mean(of_boards: np.ndarray, seed: int) -> Estimate:
+    (found,) = mean_over_seeds(of_boards[None, :, None], "boards", random_state=seed)
+    return found
 
 
 def _seen_before(
