@@ -71,7 +71,10 @@ def test_the_command_asks_whose_card(capsys):
     with pytest.raises(SystemExit):
         main(["card", "--data", "folder"])
     assert "--board --all is required" in capsys.readouterr().err
-    assert main(["card", "--board", "a", "-p", "min_pins"]) == 1
+    assert main(["card", "--board", "a", "--data", "here", "-p", "data=there"]) == 1
+    assert "data is given twice: here and there" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["card", "--board", "a", "-p", "min_pins"])
     assert "'min_pins' is not of the form NAME=VALUE" in capsys.readouterr().err
     assert main(["card", "--board", "a"]) == 1
     assert "'own' is for real pictures: pass data=FOLDER" in capsys.readouterr().err

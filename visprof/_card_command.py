@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from visprof._options import add_parameters, given_values
+
 __all__ = ["add_card_command"]
 
 
@@ -21,10 +23,7 @@ def add_card_command(commands) -> None:
     card.add_argument(
         "--out", default="_build/cards", metavar="DIR", help="where cards are (_build/cards)"
     )
-    card.add_argument(
-        "-p", dest="parameters", metavar="NAME=VALUE", action="append", default=[],
-        help="change a parameter; may be repeated",
-    )  # fmt: skip
+    add_parameters(card)
 
 
 def _card(options: argparse.Namespace) -> int:
@@ -36,21 +35,12 @@ def _card(options: argparse.Namespace) -> int:
     from visprof.report_card import write_cards
     from visprof.study import Study
 
-    given = dict(_assigned(text) for text in options.parameters)
+    given = given_values(options)
+    preset = given.pop("preset", "own")
     changes = check_parameters(study_parameters(), given, "the study")
-    preset, data = options.preset or "own", options.data
-    if data is not None:
-        changes["data"] = data
     changes.pop("board", None)  # a card is of a board; what it rests on is not
     study = Study(preset, **changes)
     cards = write_cards(study, None if options.all else [options.board], options.out)
     for card in cards:
         print(f"{card.path}  {card.size / 1e6:.1f} MB, {card.seconds:.0f} s", flush=True)
     return 0
-
-
-def _assigned(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ValueError(f"{text!r} is not of the form NAME=VALUE")
-    return name, value

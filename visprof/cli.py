@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from visprof._card_command import add_card_command
 from visprof._collect_command import add_collect_command
+from visprof._options import add_parameters, given_values
 from visprof._extras import MissingExtraError
 from visprof._shipped import pages_root
 
@@ -130,8 +131,8 @@ def _add_chapter_commands(commands) -> None:
     watch.add_argument("--port", type=int, default=0, metavar="N", help="of this machine (any)")
     watch.add_argument("--no-browser", action="store_true", help="only print the address")
     for command in (run, watch, build):
-        _add_parameters(command)
-    _add_parameters(
+        add_parameters(command)
+    add_parameters(
         sweep,
         "values of a parameter, as NAME=A,B,C; by semicolons where a value has commas itself "
         "(train_sizes=5,10;5,10,20); may be repeated",
@@ -154,27 +155,11 @@ def _add_chapter_commands(commands) -> None:
         )
 
 
-def _add_parameters(
-    command: argparse.ArgumentParser, told: str = "change a parameter; may be repeated"
-) -> None:
-    command.add_argument(
-        "-p", dest="parameters", metavar="NAME=VALUE", type=_assignment, action="append",
-        default=[], help=told,
-    )  # fmt: skip
-
-
 def _add_jobs(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--jobs", type=int, default=None, metavar="N",
         help="pages executed at a time (2 where there are two cores)",
     )  # fmt: skip
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.isidentifier():
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
-    return name, value
 
 
 # What a command needs is imported when it is asked for: the libraries of others take seconds.
@@ -189,7 +174,7 @@ def _run(options: argparse.Namespace) -> int:
     from visprof.cluster import open_cluster
     from visprof.results.headline import headline_keys
 
-    given = _given(options)
+    given = given_values(options)
     start = time.perf_counter()
     where = options.out, options.name, _root(options), sys.stderr
     with open_cluster(options.cluster):
@@ -209,17 +194,6 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _given(options: argparse.Namespace) -> dict[str, str]:
-    """Parameters by name, each given once, by an option of its own or by -p."""
-    named = {"preset": options.preset, "data": options.data}
-    given = {name: value for name, value in named.items() if value}
-    for name, value in options.parameters:
-        if name in given:
-            raise ValueError(f"{name} is given twice: {given[name]} and {value}")
-        given[name] = value
-    return given
-
-
 def _root(options: argparse.Namespace) -> Path:
     return pages_root() if options.root is None else Path(options.root)
 
@@ -230,7 +204,7 @@ def _build(options: argparse.Namespace) -> int:
     from visprof.book.workers import usual_jobs
     from visprof.cluster import open_cluster
 
-    given = _given(options)
+    given = given_values(options)
     preset, data = given.pop("preset", None) or "demo", given.pop("data", None) or None
     jobs = usual_jobs() if options.jobs is None else options.jobs
     with open_cluster(options.cluster):
@@ -276,7 +250,7 @@ def _watch(options: argparse.Namespace) -> int:
     from visprof.book.watch_server import open_in_browser, watch_chapter
 
     where = _root(options), options.out, options.port
-    with watch_chapter(options.chapter, _given(options), *where) as server:
+    with watch_chapter(options.chapter, given_values(options), *where) as server:
         print(f"{server.address}  (Ctrl-C ends)", flush=True)
         opened = nullcontext()
         if not options.no_browser:
@@ -299,7 +273,7 @@ def _sweep(options: argparse.Namespace) -> int:
 
     named = {"preset": options.preset, "data": options.data}
     # a path may have a comma: these are one value
-    given = _given(options) | {name: [value] for name, value in named.items() if value}
+    given = given_values(options) | {name: [value] for name, value in named.items() if value}
     where = options.out, options.name, _root(options)
     with open_cluster(options.cluster):
         sweep = run_sweep(options.chapter, given, *where, options.number, sys.stderr)
@@ -393,7 +367,7 @@ def _add_number_commands(commands) -> None:
     confirm.add_argument(
         "--preset", default="boards", metavar="P", help="for real pictures (boards)"
     )
-    _add_parameters(confirm)
+    add_parameters(confirm)
     publish = _command(commands, "publish", _publish, "put ledgers of built books into results/")
     publish.add_argument("presets", nargs="+", metavar="PRESET", help="of which books")
     for command in (verify, publish):
