@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from visprof._card_command import add_card_command
 from visprof._collect_command import add_collect_command
-from visprof._options import add_parameters, given_values
 from visprof._extras import MissingExtraError
+from visprof._options import add_parameters, given_values
 from visprof._shipped import pages_root
 
 if TYPE_CHECKING:
