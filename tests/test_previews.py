@@ -120,12 +120,11 @@ def test_nothing_that_is_shown_can_be_reached_or_named_twice(pages):
 
 def test_mathjax_is_named_where_only_what_is_shown_has_mathematics(pages):
     assert (
-        'data-mathjax="../_static/mathjax/tex-chtml.js"'
-        in (preview_templates(pages)["book/b.html"])
+        'data-mathjax="../_static/mathjax/startup.js"' in (preview_templates(pages)["book/b.html"])
     )
-    assert 'data-mathjax="_static/mathjax/tex-chtml.js"' in preview_templates(pages)["top.html"]
+    assert 'data-mathjax="_static/mathjax/startup.js"' in preview_templates(pages)["top.html"]
     assert "data-mathjax" not in preview_templates(pages)["book/words.html"]
-    pages["book/b.html"] += '<script src="../_static/mathjax/tex-chtml.js"></script>'
+    pages["book/b.html"] += '<script src="../_static/mathjax/startup.js"></script>'
     assert "data-mathjax" not in preview_templates(pages)["book/b.html"]
 
 

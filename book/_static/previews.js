@@ -19,8 +19,12 @@ document.addEventListener("DOMContentLoaded", () => {
   };
 
   function load() { // a page without mathematics of its own has not loaded MathJax
-    const tex = { tagSide: "left", tagIndent: "0em" };
-    window.MathJax = { tex, options: { processHtmlClass: "math" }, startup: { typeset: false } };
+    window.MathJax = { // as in _config.yml
+      loader: { load: ["input/tex", "output/chtml", "a11y/assistive-mml"] },
+      tex: { tagSide: "left", tagIndent: "0em" },
+      options: { processHtmlClass: "math" },
+      startup: { typeset: false },
+    };
     const script = document.createElement("script");
     script.src = template.dataset.mathjax;
     document.head.append(script);

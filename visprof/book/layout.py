@@ -28,6 +28,9 @@ with needs("book"):
 
 __all__ = ["Disclosure", "PageLayout", "describe_page", "setup"]
 
+# MathJax by its parts: the file of all of them has a menu, too, a third of what pages load.
+MATHJAX = "mathjax/startup.js"  # in the folder of static files
+
 FOUND, QUESTION = "What we find.", "Question."  # what paragraphs begin with
 FOOT = "How this page was made: parameters, set-up, provenance"
 NARROW = "(max-width: 576px)"  # screens
@@ -227,8 +230,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_node(Disclosure, html=(_open, _close))
     app.add_post_transform(PageLayout)
     app.connect("html-page-context", _add_description)
-    # MathJax by its parts: the file of all of them has a menu, too, a third of what pages load
-    app.config.mathjax_path = "mathjax/startup.js"
+    app.config.mathjax_path = MATHJAX
     # chapters before the library; Sphinx would look for it where it was started
     app.config.html_search_scorer = str(Path(app.srcdir, "book", "_static", "search.js"))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from visprof._extras import needs
+from visprof.book.layout import MATHJAX
 
 with needs("book"):
     from sphinx.application import Sphinx
 
 __all__ = ["add_previews", "preview_templates", "setup"]
 
-MATHJAX = "_static/mathjax/tex-chtml.js"
 _SPOKEN = '<span class="visually-hidden">Equation:</span>'  # mathematics alone names nothing
 _LINK = re.compile(r'<a class="reference internal" href="([^"#]*)#([^"]+)"')
 _FIGURE = re.compile(r'<figure class="[^"]*" id="([^"]+)">(.*?)</figure>', re.DOTALL)
@@ -124,11 +124,11 @@ def _seen_from(path: str, target: str, content: str) -> str:
 
 def _needs_mathjax(page: str, inside: str) -> bool:
     """Whether what is shown has mathematics, and the page itself has none."""
-    return 'class="math ' in inside and Path(MATHJAX).name not in page
+    return 'class="math ' in inside and MATHJAX not in page
 
 
 def _to_mathjax(path: str) -> str:
-    return posixpath.relpath(MATHJAX, posixpath.dirname(path) or ".")
+    return posixpath.relpath(f"_static/{MATHJAX}", posixpath.dirname(path) or ".")
 
 
 def add_previews(folder: Path) -> None:
