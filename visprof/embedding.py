@@ -10,9 +10,9 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -84,7 +84,7 @@ def embed_images(
         Pictures per forward pass. All passes of a call but the last have so many. The last bits
         of features depend on their number, and not on the pictures that go along.
     n_workers : int
-        Pictures decoded at a time.
+        Pictures decoded at a time, while the network works; workers of a cluster do so in turn.
     device : str or torch.device
         Where the network runs.
     precision : {"fp32", "bf16", "auto"}
@@ -147,7 +147,8 @@ def embed_images(
     size = max(1, len(new)) if client is None else _block_size(len(new), batch_size)
     blocks = [[(i, images[i], digests[i]) for i in new[part]] for part in slices(len(new), size)]
     embed = partial(
-        _embed, backbone=backbone, store=store, batch_size=batch_size, n_workers=n_workers,
+        _embed, backbone=backbone, store=store, batch_size=batch_size,
+        n_workers=n_workers if client is None else 0,  # a core of its own has no time to spare
         device=device, precision=precision, progress=progress and client is None,
     )  # fmt: skip
     unreadable: dict[int, str] = {}
@@ -181,7 +182,7 @@ def _embed(
     unreadable: dict[int, str] = {}
     with (
         store.writer() as shard,
-        ThreadPoolExecutor(n_workers) as pool,
+        ThreadPoolExecutor(n_workers) if n_workers else nullcontext() as pool,
         tqdm(total=len(block), desc=backbone.name, disable=not progress) as bar,
     ):
         saved: list[tuple[list[bytes], list[np.ndarray]]] = []
@@ -325,10 +326,12 @@ def _batches(
     pictures: Iterable[Picture],
     backbone: Backbone,
     batch_size: int,
-    pool: ThreadPoolExecutor,
+    pool: ThreadPoolExecutor | None,
     unreadable: dict[int, str],
 ) -> Iterator[tuple[list[Picture], Tensor]]:
-    """Pictures, and as they are prepared (k, 3, S, S), ahead; the unreadable are set apart.
+    """Pictures, and as they are prepared (k, 3, S, S); the unreadable are set apart.
+
+    They are prepared ahead by the pool, or without one when it is their turn.
 
     Every batch but the last is full, so a resumed run forms the batches of an uninterrupted one.
     """
@@ -336,19 +339,22 @@ def _batches(
     def prepare(path: str | Path) -> Tensor:
         return backbone.prepare(read_image(path))
 
+    def begun(path: str | Path) -> Callable[[], Tensor]:
+        return partial(prepare, path) if pool is None else pool.submit(prepare, path).result
+
     def submit(n: int) -> None:
-        ahead.extend((of, pool.submit(prepare, of[1])) for of in islice(waiting, n))
+        ahead.extend((of, begun(of[1])) for of in islice(waiting, n))
 
     waiting = iter(pictures)
-    ahead: deque[tuple[Picture, Future[Tensor]]] = deque()
+    ahead: deque[tuple[Picture, Callable[[], Tensor]]] = deque()
     taken: list[Picture] = []
     prepared: list[Tensor] = []
     submit(_BATCHES_AHEAD * batch_size)
     while ahead:
-        picture, future = ahead.popleft()
+        picture, result = ahead.popleft()
         submit(1)
         try:
-            prepared.append(future.result())
+            prepared.append(result())
             taken.append(picture)
         except UnreadableError as error:
             unreadable[picture[0]] = str(error)
