@@ -147,5 +147,12 @@ def test_one_board_alone_and_no_boards_are_refused(home, folder, tmp_path):
 
 def test_own_scenes_are_asked_for_where_they_are_needed(home, folder):
     study = Study("own", home=home, data=str(folder), **SMALL, training_scenes="own")
-    with pytest.raises(FileNotFoundError, match="has no folder scenes/"):
+    with pytest.raises(FileNotFoundError, match=r"has no folder scenes/ \(a folder"):
+        _ = study["scene_split"]
+
+
+def test_scenes_of_a_preset_may_lie_in_either_of_two_folders(home, folder):
+    study = Study("own", home=home, data=str(folder), **SMALL, training_scenes="own",
+                  scenes_folder="miniplaces")  # fmt: skip
+    with pytest.raises(FileNotFoundError, match="has no folder miniplaces/ and none scenes/"):
         _ = study["scene_split"]
