@@ -151,8 +151,9 @@ def test_own_scenes_are_asked_for_where_they_are_needed(home, folder):
         _ = study["scene_split"]
 
 
-def test_scenes_of_a_preset_may_lie_in_either_of_two_folders(home, folder):
+def test_who_lacks_scenes_is_told_of_both_folders_that_are_found(home, folder):
     study = Study("own", home=home, data=str(folder), **SMALL, training_scenes="own",
                   scenes_folder="miniplaces")  # fmt: skip
-    with pytest.raises(FileNotFoundError, match="has no folder miniplaces/ and none scenes/"):
+    told = r"has no folder miniplaces/ .*\(scenes/ is found without\)"
+    with pytest.raises(FileNotFoundError, match=told):
         _ = study["scene_split"]
