@@ -410,6 +410,15 @@ def test_missing_data_folder_and_its_parts_are_named(tmp_path):
         Study("tiny", home=tmp_path / "home", data=str(tmp_path))["scene_split"]
 
 
+def test_who_has_no_scenes_of_a_preset_is_told_that_the_usual_folder_does(own_pictures, tmp_path):
+    shutil.rmtree(own_pictures / "scenes")
+    asked = {"home": tmp_path / "home", "data": str(own_pictures), "backbone": "efficientnet-lite0"}
+    with pytest.raises(ValueError, match="no folder miniplaces/ .*; a folder scenes/ does as well"):
+        _ = Study("boards", **asked).parameters
+    with pytest.raises(ValueError, match="training_scenes=simulated$|simulated\n"):
+        _ = Study("boards", scenes_folder="places", **asked).parameters
+
+
 @pytest.fixture
 def own_pictures(tiny, tmp_path):
     """The tiny world's pictures as a reader's own folder of folders."""

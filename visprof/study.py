@@ -160,7 +160,11 @@ class Study:
             try:
                 split = self["scene_split"]
             except (FileNotFoundError, ValueError) as error:
-                problems.append(f"scenes: {error}")
+                # where a preset names a folder, the usual one does as well (`sizing.fit_to_folders`)
+                usual = Parameters.scenes_folder
+                either = asked.scenes_folder != usual and "scenes_folder" not in self.given
+                also = f"; a folder {usual}/ does as well" if either else ""
+                problems.append(f"scenes: {error}{also}")
             else:
                 train, n_test = split.train["label"].value_counts(), len(split.test)
         elif asked.drawn:

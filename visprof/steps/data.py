@@ -291,8 +291,8 @@ def scene_split(
     if not (data_folder / scenes_folder).is_dir():
         raise FileNotFoundError(
             f"data={str(data_folder)!r} has no folder {scenes_folder}/ (a folder of pictures a "
-            "class); put it there, or pass the name of another as scenes_folder (scenes/ is found "
-            "without), or training_scenes=simulated"
+            "class); put it there, or pass the name of another as scenes_folder, or "
+            "training_scenes=simulated"
         )
     return _first_of_each_class(data_folder / scenes_folder, n_train_scenes, n_test_scenes)
 
