@@ -160,7 +160,7 @@ class Study:
             try:
                 split = self["scene_split"]
             except (FileNotFoundError, ValueError) as error:
-                # where a preset names a folder, the usual one does as well (`sizing.fit_to_folders`)
+                # in the place of a preset's folder, the usual one is taken (sizing)
                 usual = Parameters.scenes_folder
                 either = asked.scenes_folder != usual and "scenes_folder" not in self.given
                 also = f"; a folder {usual}/ does as well" if either else ""
