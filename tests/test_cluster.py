@@ -369,6 +369,16 @@ def test_a_cluster_that_is_none_is_told_in_one_line(where, message, monkeypatch,
     assert dict(os.environ) == before
 
 
+def test_a_wait_for_a_scheduler_is_told(monkeypatch, capsys):
+    monkeypatch.setattr(cluster, "PATIENCE", 1.0)
+    monkeypatch.setattr(cluster, "SILENCE", 0.1)
+    address = "tcp://127.0.0.1:9"
+    with pytest.raises(OSError, match="no scheduler"), cluster.open_cluster(address):
+        pass
+    told = f"waiting for a scheduler with a worker at {address}, up to 1.0 s each\n"
+    assert capsys.readouterr().err == told
+
+
 @pytest.mark.slow
 def test_a_scheduler_without_workers_says_how_to_begin_one(monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE", 1)

@@ -78,6 +78,17 @@ def test_a_run_that_fails_is_counted_too(committed, tmp_path, monkeypatch):
     assert confirm.confirm(committed, folder=tmp_path / "kept").times == 2
 
 
+def test_data_that_hold_too_little_begin_no_run(committed, tmp_path, monkeypatch):
+    def fit(study):
+        raise ValueError("the data hold too little")
+
+    monkeypatch.setattr(FoundStudy, "__init__", lambda *given, **named: None)
+    monkeypatch.setattr(FoundStudy, "parameters", property(fit), raising=False)
+    with pytest.raises(ValueError, match="too little"):
+        confirm.confirm(committed, folder=tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
+
+
 @pytest.mark.parametrize("commit", ["0123456789ab-dirty", "not in a git checkout"])
 def test_rules_that_are_not_committed_are_refused(committed, tmp_path, monkeypatch, commit):
     monkeypatch.setattr(confirm, "provenance", lambda: {"commit": commit})

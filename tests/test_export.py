@@ -312,6 +312,21 @@ def book(tmp_path_factory) -> Path:
     return build_book(root, "tiny", out=tmp_path_factory.mktemp("out")).parent
 
 
+def test_the_command_exports_the_book_of_a_preset_or_of_a_folder(monkeypatch, tmp_path, capsys):
+    written = tmp_path / "book.docx"
+    written.write_bytes(b"")
+    asked = []
+    monkeypatch.setattr(export, "export_book", lambda *words: asked.append(words) or written)
+    for words in ([], ["--preset", "tiny"], ["--book", "elsewhere", "--format", "jats"]):
+        assert cli.main(["export", *words]) == 0
+    assert asked == [
+        ("_build/demo", "docx", None), ("_build/tiny", "docx", None), ("elsewhere", "jats", None),
+    ]  # fmt: skip
+    with pytest.raises(SystemExit):
+        cli.main(["export", "--preset", "tiny", "--book", "elsewhere"])
+    assert "not allowed with argument" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_word_document_has_headings_figures_tables_equations_and_references(book, capsys):
     assert cli.main(["export", "--book", str(book)]) == 0

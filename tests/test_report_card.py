@@ -80,6 +80,16 @@ def test_the_command_asks_whose_card(capsys):
     assert "'own' is for real pictures: pass data=FOLDER" in capsys.readouterr().err
 
 
+def test_the_command_tells_the_size_of_a_small_card_too(monkeypatch, tmp_path, capsys):
+    cards = [report_card.Card("a", tmp_path / "a.html", size, 2.0) for size in (47_328, 1_940_000)]
+    monkeypatch.setattr(report_card, "write_cards", lambda *asked: cards)
+    monkeypatch.setattr("visprof.study.Study", lambda *asked, **changes: None)
+    assert main(["card", "--all"]) == 0
+    assert [line.split("  ")[1] for line in capsys.readouterr().out.splitlines()] == [
+        "47 kB, 2 s", "1.9 MB, 2 s",
+    ]  # fmt: skip
+
+
 # --- what a card is made from ---------------------------------------------------------------------
 
 

@@ -410,6 +410,16 @@ def test_missing_data_folder_and_its_parts_are_named(tmp_path):
         Study("tiny", home=tmp_path / "home", data=str(tmp_path))["scene_split"]
 
 
+def test_who_has_no_scenes_of_a_preset_is_told_that_the_usual_folder_does(own_pictures, tmp_path):
+    shutil.rmtree(own_pictures / "scenes")
+    asked = {"home": tmp_path / "home", "data": str(own_pictures), "backbone": "efficientnet-lite0"}
+    with pytest.raises(ValueError, match="; a folder scenes/ does as well"):
+        _ = Study("boards", **asked).parameters
+    with pytest.raises(ValueError, match="no folder places/") as raised:
+        _ = Study("boards", scenes_folder="places", **asked).parameters
+    assert "does as well" not in str(raised.value)
+
+
 @pytest.fixture
 def own_pictures(tiny, tmp_path):
     """The tiny world's pictures as a reader's own folder of folders."""

@@ -12,6 +12,7 @@ from small_book import FRONT, cell, run_here, write_book
 
 from visprof import study
 from visprof.book import execute, runs
+from visprof.book import sweep as sweep_module
 from visprof.book.page import read_page
 from visprof.book.parameters import Parameter
 from visprof.book.runs import read_run
@@ -223,6 +224,11 @@ def test_a_setting_that_fails_loses_no_other_and_a_sweep_goes_on(root, tmp_path,
     assert len(executed) == 5  # the page is another
 
 
+def test_what_the_data_lack_is_told_without_the_mark_of_its_list():
+    error = ValueError("the data hold too little for these parameters:\n  - clusters: too many")
+    assert sweep_module._reason(error) == "clusters: too many"
+
+
 def test_a_folder_of_something_else_is_left_alone(root, tmp_path):
     (tmp_path / "out" / "letters").mkdir(parents=True)
     with pytest.raises(ValueError, match="is not a sweep; choose another name"):
@@ -242,7 +248,7 @@ def test_the_command_prints_the_table_and_the_path_of_the_page(root, tmp_path, c
     assert lines[0] == "size name score difference p diagnosis"
     assert lines[3].startswith("2 a 2 (1 to 3) +1 not paired")
     assert f"{tmp_path / 'out' / 'four' / 'index.html'} the page" in lines
-    assert "[4/4] size=2 name=b was not computed" in told.err
+    assert "[4/4] size=2 name=b was not computed: " in told.err
     assert main(["sweep", "3", "-p", "size=3,4", *words[:-1], "two"]) == 0
 
 

@@ -42,5 +42,10 @@ def _card(options: argparse.Namespace) -> int:
     study = Study(preset, **changes)
     cards = write_cards(study, None if options.all else [options.board], options.out)
     for card in cards:
-        print(f"{card.path}  {card.size / 1e6:.1f} MB, {card.seconds:.0f} s", flush=True)
+        print(f"{card.path}  {_told_size(card.size)}, {card.seconds:.0f} s", flush=True)
     return 0
+
+
+def _told_size(size: int) -> str:
+    # in megabytes, the card of a few small pictures would have none
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"

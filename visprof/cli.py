@@ -112,9 +112,9 @@ def _add_chapter_commands(commands) -> None:
     pdf.add_argument("--out", default="_build", metavar="DIR", help="where books are (_build)")
     export = _command(commands, "export", _export, "write a built book for Word, or as JATS XML")
     export.add_argument("--format", default="docx", metavar="F", help="docx (the default) or jats")
-    export.add_argument(
-        "--book", default="_build/demo", metavar="DIR", help="a built book (_build/demo)"
-    )
+    which = export.add_mutually_exclusive_group()
+    which.add_argument("--preset", default="demo", metavar="P", help="which book (demo)")
+    which.add_argument("--book", metavar="DIR", help="a built book (_build/demo)")
     export.add_argument("--out", metavar="FILE", help="(book.docx or book.xml in DIR)")
     serve = _command(commands, "serve", _serve, "show a built book in a browser")
     serve.add_argument("--preset", default="demo", metavar="P", help="which book (demo)")
@@ -226,7 +226,8 @@ def _export(options: argparse.Namespace) -> int:
     """Write a built book as one document, for a word processor or as JATS XML, through pandoc."""
     from visprof.book.export import export_book
 
-    written = export_book(options.book, options.format, options.out)
+    book = options.book or f"_build/{options.preset}"
+    written = export_book(book, options.format, options.out)
     print(f"document: {written} ({written.stat().st_size / 1e6:.1f} MB)")
     return 0
 

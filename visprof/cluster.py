@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +27,7 @@ UNWATCHED = {
     "distributed.admin.system-monitor.interval": "10s",
 }
 PATIENCE = 60  # seconds to wait for a scheduler and its first worker
+SILENCE = 3  # seconds of that before it is said that somebody waits
 
 
 @contextmanager
@@ -57,9 +60,22 @@ def open_cluster(where: str | None) -> Iterator[None]:
     else:
         if "://" not in where:
             raise ValueError(f"cluster is {where!r}; it must be tcp://HOST:PORT or {LOCAL}N")
-        connect(where).close()  # what is wrong with it is told before any page runs
+        with _telling_of_a_wait(where):
+            connect(where).close()  # what is wrong with it is told before any page runs
         with environment({CLUSTER: where}):
             yield
+
+
+@contextmanager
+def _telling_of_a_wait(address: str) -> Iterator[None]:
+    told = f"waiting for a scheduler with a worker at {address}, up to {PATIENCE} s each"
+    timer = threading.Timer(SILENCE, lambda: print(told, file=sys.stderr, flush=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def client_of_page() -> Client | None:

@@ -94,6 +94,7 @@ def confirm(
     content = study["data_digest"]
     _refuse_seen(content, data)
     path = folder / f"{preset}-{content[:12]}.json"
+    _ = study.parameters  # what data hold too little for begins no run
     times = _begin(path, commit, rules)
     numbers = study.headline()
     if study.training_scenes == "simulated":  # drawn scenes say nothing of these data

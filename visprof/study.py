@@ -160,7 +160,11 @@ class Study:
             try:
                 split = self["scene_split"]
             except (FileNotFoundError, ValueError) as error:
-                problems.append(f"scenes: {error}")
+                # in the place of a preset's folder, the usual one is taken (sizing)
+                usual = Parameters.scenes_folder
+                either = asked.scenes_folder != usual and "scenes_folder" not in self.given
+                also = f"; a folder {usual}/ does as well" if either else ""
+                problems.append(f"scenes: {error}{also}")
             else:
                 train, n_test = split.train["label"].value_counts(), len(split.test)
         elif asked.drawn:

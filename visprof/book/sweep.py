@@ -298,9 +298,7 @@ def _run_settings(
                 page.name, setting, out, None, root, stream, head, anew=False, static=static
             )
         except (BookError, FileNotFoundError, ValueError) as error:
-            # parameters are listed before the reason, a traceback is named after it
-            lines = str(error).splitlines()
-            told = lines[0] if isinstance(error, BookError) else lines[-1]
+            told = _reason(error)
             runs.append(None)
             errors.append(told)
             if stream is not None:
@@ -309,6 +307,13 @@ def _run_settings(
             runs.append(run)
             errors.append("")
     return runs, errors
+
+
+def _reason(error: Exception) -> str:
+    # parameters are listed before the reason, a traceback is named after it; and what the data lack
+    # is a list, whose last entry is told
+    lines = str(error).splitlines()
+    return lines[0] if isinstance(error, BookError) else lines[-1].removeprefix("  - ")
 
 
 def _in_words(setting: Mapping[str, Any], lists: Mapping[str, list[Any]]) -> str:
