@@ -114,7 +114,7 @@ def test_a_page_whose_values_are_kept_loads_no_network_and_no_compiler(tmp_path)
         import visprof.chapter, visprof.tables, visprof.results.claims
         from visprof.study import Study
         Study("tiny", home=sys.argv[1], drawn=False)["board_split"]
-        print(*sorted({HEAVY | {"sklearn", "scipy.stats"}!r} & sys.modules.keys()))
+        print(*sorted({HEAVY | {"sklearn"}!r} & sys.modules.keys()))
     """
     command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)]
     for _ in range(2):
