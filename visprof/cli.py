@@ -217,6 +217,7 @@ def _pdf(options: argparse.Namespace) -> int:
     """Print a built book as a PDF, through headless Chromium."""
     from visprof.book.pdf import build_pdf
 
+    print(f"printing {options.out}/{options.preset}, which takes a minute", file=sys.stderr)
     printed = build_pdf(options.out, options.preset)
     print(f"PDF: {printed} ({printed.stat().st_size / 1e6:.1f} MB)")
     return 0
@@ -227,6 +228,7 @@ def _export(options: argparse.Namespace) -> int:
     from visprof.book.export import export_book
 
     book = options.book or f"_build/{options.preset}"
+    print(f"writing {book} as one document, which takes a minute", file=sys.stderr)
     written = export_book(book, options.format, options.out)
     print(f"document: {written} ({written.stat().st_size / 1e6:.1f} MB)")
     return 0
