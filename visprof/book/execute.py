@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
+from visprof._environment import environment
 from visprof._extras import needs
 from visprof.book.errors import BookError
 from visprof.book.executed import add_foot, add_note
@@ -113,7 +113,8 @@ def execute_page(
         if values:
             _inject(plain, values)
         trace = folder / "trace" if trace is None else trace
-        with _named(page.name), tracing(trace):
+        # so that ledgers know which page writes into them
+        with environment({PAGE: page.name}), tracing(trace):
             _run_notebook(plain, executed, Path(root), page.path)
         put_in_place(executed, target)
     return target
@@ -146,16 +147,6 @@ def _require_own_kernel() -> None:
             f"the Jupyter kernel {KERNEL} runs {argv[0]}, not {sys.executable}; register this one: "
             f"{sys.executable} -m ipykernel install --sys-prefix"
         )
-
-
-@contextmanager
-def _named(page: str) -> Iterator[None]:
-    """Let ledgers know which page writes into them."""
-    os.environ[PAGE] = page
-    try:
-        yield
-    finally:
-        del os.environ[PAGE]
 
 
 def _inject(plain: Path, values: Mapping[str, object]) -> None:
