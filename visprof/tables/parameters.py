@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 from visprof.tables.style import Styler, table
@@ -18,7 +20,7 @@ def page_parameters(listed: pd.DataFrame) -> Styler:
         `visprof.book.reference.parameter_table`.
     """
     shown = _described(listed[listed["pages"] != ""])
-    numbers = [", ".join(of.split("-")[0] for of in names.split(", ")) for names in shown["pages"]]
+    numbers = [re.sub(r"\b(\d+)-[\w-]+", r"\1", names) for names in shown["pages"]]
     return table(shown.assign(pages=numbers))
 
 
