@@ -116,7 +116,7 @@ def test_what_is_no_path_and_no_place_stays_as_it_is():
     )
 
 
-def test_long_curves_take_a_quarter_and_end_where_they_did():
+def test_long_curves_take_a_third_and_end_where_they_did():
     use_book_style()
     figure = Figure(figsize=(6, 4))
     axis = figure.add_subplot()
@@ -130,7 +130,7 @@ def test_long_curves_take_a_quarter_and_end_where_they_did():
     curve, shorter = (
         max(re.findall(r' d="([^"]*)"', svg), key=len) for svg in (text.getvalue(), short)
     )
-    assert len(shorter) < len(curve) / 4
+    assert len(shorter) < len(curve) / 3
     long, brief = (
         [drawn(path) for path in re.findall(r' d="([^"]*)"', svg)]
         for svg in (text.getvalue(), short)

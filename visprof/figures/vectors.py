@@ -17,7 +17,7 @@ HUNDREDTHS = 100
 
 
 def shorter_svg(svg: str) -> str:
-    """A drawing of Matplotlib's in fewer letters, a quarter of them where curves are long.
+    """A drawing of Matplotlib's in fewer letters, a quarter or a third where curves are long.
 
     Coordinates are rounded to a hundredth of a point, a 75th of a pixel of a page, and those
     of a path count from the point before; rounding does not add up along it.
