@@ -35,7 +35,13 @@ def table_of(values) -> pd.DataFrame:
     return pd.DataFrame({"name": ["a name of some length", "b"], "value": values})
 
 
-MODULE = types.SimpleNamespace(bars=bars, SIZE=3, page=lambda: "<p>")
+def page(title: str) -> HTMLFigure | str:
+    """A figure of scripts, or words."""
+    DRAWN.append(title)
+    return HTMLFigure(f"<p>{title}</p>", table_of([1, 2])) if title else "nothing"
+
+
+MODULE = types.SimpleNamespace(bars=bars, SIZE=3, page=page, table_of=table_of)
 
 
 @pytest.fixture
@@ -71,6 +77,17 @@ def test_a_notebook_shows_the_same_of_it(drawing):
         InteractiveShell.clear_instance()
 
 
+def test_a_figure_of_scripts_is_kept_as_any_other(drawing):
+    plain = page("sea")
+    for _ in ("drawn", "kept"):
+        kept_one = drawing.page("sea")
+        assert kept_one._repr_mimebundle_() == (plain._repr_mimebundle_(), {})
+        assert repr(kept_one) == repr(plain)
+    assert len(DRAWN) == 2
+    assert kept_one.data == plain.data
+    assert kept_one._repr_mimebundle_() == (plain._repr_mimebundle_(), {})
+
+
 @pytest.mark.parametrize("change", ["value", "argument", "pictures", "style", "code", "packages"])
 def test_what_a_figure_follows_from_has_it_drawn_anew(drawing, change, tmp_path, monkeypatch):
     drawing.bars(table_of([1, 2]))
@@ -104,13 +121,14 @@ def test_a_figure_that_somebody_changes_is_shown_as_changed_and_not_kept_so(draw
 
 def test_what_gives_no_figure_is_as_it_is(drawing):
     assert drawing.SIZE == 3
-    assert drawing.page is MODULE.page
+    assert drawing.table_of is table_of
+    assert drawing.page("") == drawing.page("") == "nothing"
     with pytest.raises(AttributeError, match="no_such_figure"):
         drawing.no_such_figure  # noqa: B018
     book = KeptFigures(figures, Path("nowhere"), str)
     assert book.use_book_style is figures.use_book_style
     assert book.mrr_curves is not figures.mrr_curves
-    assert book.explore_ranks is figures.explore_ranks
+    assert book.explore_ranks is not figures.explore_ranks
     assert book.HTMLFigure is HTMLFigure
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from visprof import figures, sentences
+from visprof import figures, sentences, tables
 from visprof._extras import needs
 from visprof.figures.kept import KeptFigures
 from visprof.intervals import Estimate
@@ -40,7 +40,7 @@ class Chapter:
     ----------
     variables : dict
         The page's ``globals()``, with the parameters that it was given (see `Study.of_page`). What
-        it calls ``figures``, if that is `visprof.figures`, gets to draw each figure once.
+        it calls ``figures`` and ``tables``, if these are the book's, draws each figure once.
 
     Attributes
     ----------
@@ -56,9 +56,11 @@ class Chapter:
     def __init__(self, variables: dict[str, Any]) -> None:
         figures.use_book_style()
         self.study = Study.of_page(variables)
-        if variables.get("figures") is figures:
-            home = self.study.home.resolve()
-            variables["figures"] = KeptFigures(figures, home, lambda: self["data_digest"])
+        for module in (figures, tables):
+            name = module.__name__.rpartition(".")[2]
+            if variables.get(name) is module:
+                home = self.study.home.resolve()
+                variables[name] = KeptFigures(module, home, lambda: self["data_digest"])
         self._ledger = variables.get("ledger", "")
         self.say({"source": self.study.source})
 

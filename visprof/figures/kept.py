@@ -7,6 +7,7 @@ computes nothing.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,6 +19,7 @@ import joblib
 from visprof._extras import needs
 from visprof.digests import digest
 from visprof.figures import files
+from visprof.figures.interactive import HTMLFigure
 from visprof.machine import environment_version
 from visprof.memo import code_version, keep
 
@@ -28,13 +30,14 @@ with needs("book"):
 
 __all__ = ["KeptFigure", "KeptFigures"]
 
+_GIVES = re.compile(r"^Figure$|\bHTMLFigure\b")  # in the annotation of what a function returns
 FOLDER = "figures"  # beside those of steps
 
 
 class KeptFigures:
     """A module of functions that draw, each of which draws once what it is given.
 
-    Its other functions, which give anything but a `Figure`, are as they are.
+    Its other functions, which give no `Figure` and no `HTMLFigure`, are as they are.
 
     Parameters
     ----------
@@ -51,16 +54,17 @@ class KeptFigures:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._module, name)
-        if inspect.isfunction(found) and found.__annotations__.get("return") == "Figure":
+        if inspect.isfunction(found) and _GIVES.search(found.__annotations__.get("return", "")):
             return partial(self._kept, found)
         return found
 
-    def _kept(self, draw: Callable[..., Figure], *given: Any, **named: Any) -> KeptFigure:
+    def _kept(self, draw: Callable[..., Any], *given: Any, **named: Any) -> Any:
         drawn = partial(draw, *given, **named)
         folder = self._home / FOLDER / f"{draw.__name__}-{self._key(draw, given, named)}"
-        return KeptFigure(drawn, *keep(folder, lambda: _shown(drawn())))
+        shown = keep(folder, lambda: _shown(drawn()))
+        return drawn() if shown is None else KeptFigure(drawn, *shown)
 
-    def _key(self, draw: Callable[..., Figure], *values: Any) -> str:
+    def _key(self, draw: Callable[..., Any], *values: Any) -> str:
         """Digest of all that a figure's files follow from."""
         settings = {name: of for name, of in dict.items(mpl.rcParams) if name != "backend"}
         return digest(
@@ -92,19 +96,19 @@ class KeptFigure:
     """
 
     def __init__(
-        self, draw: Callable[[], Figure], data: dict[str, str], metadata: dict[str, Any], text: str
+        self, draw: Callable[[], Any], data: dict[str, str], metadata: dict[str, Any], text: str
     ) -> None:
         self.__dict__.update(_draw=draw, _shown=(data, metadata), _text=text)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
         # one that was drawn for somebody may have been changed by them
-        return files.shown_files(self._figure) if "_figure" in self.__dict__ else self._shown
+        return _shown(self._figure)[:2] if "_figure" in self.__dict__ else self._shown
 
     def __repr__(self) -> str:
         return self._text
 
     @cached_property
-    def _figure(self) -> Figure:
+    def _figure(self) -> Any:
         return self._draw()
 
     def __getattr__(self, name: str) -> Any:
@@ -116,5 +120,8 @@ class KeptFigure:
         setattr(self._figure, name, value)
 
 
-def _shown(figure: Figure) -> tuple[dict[str, str], dict[str, Any], str]:
-    return (*files.shown_files(figure), repr(figure))
+def _shown(figure: Any) -> tuple[dict[str, str], dict[str, Any], str] | None:
+    """What notebooks show of a figure; None of anything else."""
+    if isinstance(figure, HTMLFigure):
+        return figure._repr_mimebundle_(), {}, repr(figure)
+    return (*files.shown_files(figure), repr(figure)) if isinstance(figure, Figure) else None
