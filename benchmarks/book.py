@@ -18,6 +18,7 @@ import psutil
 from benchmarks.harness import ROOT, Benchmark, Bound, Contender, Measurement, Options, run
 from visprof.book.execute import execute_page
 from visprof.book.page import find_chapter, read_page
+from visprof.figures.kept import FOLDER
 
 CHAPTER, PRESET = "06-prediction", "tiny"
 PROCESSOR = "processor s"
@@ -33,6 +34,7 @@ MOST_OF_PAGE = 2.5  # seconds
 
 SETTINGS = "n_components=2,3,4"  # of a sweep: none of them reaches much
 RUN, PAGE, STUDY = "visprof run, nothing to compute", "its page, kernel ready", "import of a study"
+DRAWN = "visprof run, figures to draw"
 PAPERMILL, IMPORTS = "papermill, one plot", "import of the four libraries"
 SWEEPS = {n: f"sweep of {n}, nothing to compute" for n in (2, 3)}
 COMMANDS = {
@@ -55,6 +57,18 @@ def run_anew(folder: Path, options: Options) -> Callable[[], float]:
     """The command a reader types a second time."""
     chosen = ["run", CHAPTER, "--preset", PRESET, "--out", str(folder / "runs")]
     return partial(_processor_seconds, [*VISPROF, *chosen])
+
+
+def run_drawing(folder: Path, options: Options) -> Callable[[], float]:
+    """The same where its steps are kept, and the files of its figures are not."""
+    again = run_anew(folder, options)
+
+    def run() -> float:
+        for drawn in (ROOT / "_build" / "cache").glob(f"*/{FOLDER}"):
+            shutil.rmtree(drawn)
+        return again()
+
+    return run
 
 
 def sweep_anew(n: int, folder: Path, options: Options) -> Callable[[], float]:
@@ -158,7 +172,8 @@ BENCHMARK = Benchmark(
     name="book",
     title=lambda o: f"A reader's seconds: chapter {CHAPTER}, preset {PRESET}",
     contenders=[
-        Contender(RUN, run_anew, "a kernel, four figures, and the page made by Jupyter Book"),
+        Contender(RUN, run_anew, "a kernel, figures as kept, and the page made by Jupyter Book"),
+        Contender(DRAWN, run_drawing, "four figures, each for screens and phones, and as pixels"),
         Contender(PAPERMILL, papermill, "numpy, pandas and matplotlib imported; no page"),
         *(Contender(name, partial(sweep_anew, n)) for n, name in SWEEPS.items()),
         Contender(PAGE, page_anew, "executed and kept; not rendered"),

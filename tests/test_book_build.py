@@ -14,6 +14,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Event
 
 import jupytext
 import nbformat
@@ -26,6 +27,7 @@ from visprof import cli, memo
 from visprof.book import execute, render
 from visprof.book.build import build_book, make_ledger
 from visprof.book.errors import BookError
+from visprof.book.kept import KeptPage
 from visprof.results.ledger import Ledger, estimates
 from visprof.results.users import read_users, users_file
 from visprof.verify import verify
@@ -284,6 +286,72 @@ def two_pages(root):
     toc = (root / "_toc.yml").read_text()
     (root / "_toc.yml").write_text(f"{toc}  - file: book/02-others\n")
     return root
+
+
+@pytest.fixture
+def four_pages(two_pages, tmp_path, monkeypatch):
+    """Four pages, executed by threads: a function that does so as it is told, and says in which
+    order they were begun."""
+    for number in (3, 4):
+        page = (two_pages / "book" / "02-others.md").read_text()
+        (two_pages / "book" / f"0{number}-more.md").write_text(page.replace("others", f"n{number}"))
+        with (two_pages / "_toc.yml").open("a") as toc:
+            toc.write(f"  - file: book/0{number}-more\n")
+    monkeypatch.setattr("visprof.book.build.LOOK", 0.01)
+    monkeypatch.setattr("visprof.book.build.workers", ThreadPoolExecutor)
+    monkeypatch.setattr("visprof.book.build.count_steps", lambda pages: [2, 9, 4, 7])
+    begun = []
+
+    def make(execute=lambda name, trace: None, jobs=2):
+        def execute_kept(page, kept, *_):
+            begun.append(page.name)
+            kept.notebook.parent.mkdir(parents=True, exist_ok=True)
+            execute(page.name, kept.trace)
+            kept.notebook.write_text("{}")
+
+        begun.clear()
+        monkeypatch.setattr("visprof.book.build._execute_kept", execute_kept)
+        make_ledger(two_pages, out=tmp_path / "out", jobs=jobs)
+        return [*begun]
+
+    make.begun = begun
+    return make
+
+
+PAGES = ["01-numbers", "02-others", "03-more", "04-more"]
+BY_STEPS = ["02-others", "04-more", "03-more", "01-numbers"]
+
+
+def test_pages_that_take_longest_are_begun_first(four_pages, root, tmp_path):
+    assert four_pages(jobs=1) == PAGES
+    for page in PAGES:
+        file = root / "book" / f"{page}.md"
+        file.write_text(f"{file.read_text()}\nMore.\n")
+    took = dict(zip(PAGES, [3.0, 5.0, 4.0, 7.0], strict=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(KeptPage, "seconds", lambda kept: took[kept.path.stem])
+        assert four_pages() == ["04-more", "02-others", "03-more", "01-numbers"]
+    shutil.rmtree(tmp_path / "out")
+    assert four_pages() == BY_STEPS
+    assert KeptPage(tmp_path / "out" / "demo" / "pages" / "book" / "02-others.md").seconds() >= 0
+
+
+def test_a_page_that_waits_for_another_leaves_its_place_to_a_third(four_pages):
+    until, there, go_on = time.monotonic() + 60, [], Event()
+
+    def execute(name, trace):
+        if name != BY_STEPS[0]:
+            assert go_on.wait(60)
+            return
+        trace.write_text('{"waits for": "a step", "since": 0.0}\n')
+        while len(four_pages.begun) < 3 and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.1)  # in which another might be begun
+        there.extend(four_pages.begun)
+        go_on.set()
+
+    assert four_pages(execute) == BY_STEPS
+    assert there == BY_STEPS[:3]
 
 
 @pytest.mark.slow

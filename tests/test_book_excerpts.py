@@ -82,7 +82,8 @@ def test_the_texts_of_all_pages_are_one_file_of_the_book(page, tmp_path):
         builder=SimpleNamespace(name="html"), outdir=tmp_path, connect=calls.__setitem__,
         add_js_file=added.append,
     )  # fmt: skip
-    assert excerpts.setup(app)["parallel_write_safe"] is False
+    assert excerpts.setup(app)["parallel_write_safe"] is True
+    calls["doctree-resolved"](app, page, "book/a")
     calls["html-page-context"](app, "book/a", "page.html", {}, page)
     assert added == []
     calls["html-page-context"](app, "search", "search.html", {}, None)
@@ -97,9 +98,11 @@ def test_other_builders_and_failed_builds_write_nothing(page, tmp_path):
     for builder, error in (("singlehtml", None), ("html", ValueError())):
         calls = {}
         app = SimpleNamespace(
-            builder=SimpleNamespace(name=builder), outdir=tmp_path, connect=calls.__setitem__
-        )
+            builder=SimpleNamespace(name=builder), outdir=tmp_path, connect=calls.__setitem__,
+            add_js_file=str,
+        )  # fmt: skip
         excerpts.setup(app)
-        calls["html-page-context"](app, "book/a", "page.html", {}, page)
+        calls["doctree-resolved"](app, page, "book/a")
+        calls["html-page-context"](app, "search", "search.html", {}, None)
         calls["build-finished"](app, error)
     assert list(tmp_path.iterdir()) == []

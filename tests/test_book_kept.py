@@ -25,6 +25,14 @@ def test_what_a_page_was_made_from_is_kept_with_the_reasons(kept):
     assert not kept.trace.exists()
 
 
+def test_what_a_page_took_is_known_where_it_is_kept(kept):
+    assert kept.seconds() is None
+    kept.keep(["its text"], {}, 7.5)
+    assert kept.seconds() == 7.5
+    kept.forget()
+    assert kept.seconds() is None
+
+
 def test_a_page_without_numbers_is_whole(tmp_path):
     page = KeptPage(tmp_path / "page.md")
     page.notebook.write_text("{}")

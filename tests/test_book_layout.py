@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from docutils import nodes
 from docutils.utils import new_document
 from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx import addnodes
 
+from visprof.book import layout
 from visprof.book.layout import Disclosure, PageLayout, describe_page
 
 
@@ -150,3 +153,30 @@ def test_a_page_without_a_finding_is_described_by_its_first_paragraph():
     assert len(text) <= 250
     assert text.removesuffix("…").split() == (["many", "words"] * 30)[: len(text.split())]
     assert describe_page(new_document("empty")) == ""
+
+
+# --- pages made side by side
+
+
+def application(safe):
+    """Of Sphinx: extensions, each with whether it says that pages may be read side by side."""
+    extensions = {
+        name: SimpleNamespace(parallel_read_safe=reads, parallel_write_safe=True)
+        for name, reads in safe.items()
+    }
+    return SimpleNamespace(extensions=extensions, parallel=1)
+
+
+def test_pages_are_made_side_by_side_where_every_extension_allows_it(monkeypatch):
+    monkeypatch.setattr(layout.os, "cpu_count", lambda: 3)
+    app = application({"one": True, "sphinx-mathjax-offline": None})
+    layout._work_side_by_side(app)
+    assert app.parallel == 3
+    for wrong in (None, False):
+        app = application({"one": True, "other": wrong})
+        layout._work_side_by_side(app)
+        assert app.parallel == 1
+    monkeypatch.setattr(layout.os, "cpu_count", lambda: None)
+    app = application({"one": True})
+    layout._work_side_by_side(app)
+    assert app.parallel == 1

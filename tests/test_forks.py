@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 import types
 from pathlib import Path
 
+import psutil
 import pytest
 
 from visprof.book import renderer
 from visprof.book.errors import BookError
 from visprof.book.forks import Helper, end_helpers
 
+ROOT = Path(__file__).resolve().parent.parent
 SERVES = """
 import json, os, sys, time
 
@@ -78,6 +81,72 @@ def test_an_answer_that_nobody_waits_for_is_not_the_next_ones(helper, tmp_path):
     finally:
         signal.signal(signal.SIGINT, before)
     assert helper.ask({"say": "next"})[2] == "next"
+
+
+FORKED = """
+import json, os, sys, threading
+from pathlib import Path
+from visprof.book.forks import Helper, end_helpers, fork_helpers
+
+helper, other = Helper("serves", "tells what it is told"), Helper("serves", "tells it, too")
+sys.stdout.write("waits")  # and is written once
+fork_helpers()
+helper.begin()
+other.begin()
+import serves
+first, usual, said = helper.ask({"say": "words"})
+assert said == "words" and usual
+assert os.getpgid(first) == first == helper._process.pid != os.getpid()
+assert other.ask({"say": ""})[0] == other._process.pid
+try:
+    helper.ask({"exit": True})
+except Exception as error:
+    print(type(error).__name__)
+assert helper.ask({"say": "again"})[0] != first  # begun as a process of its own
+helper.end()
+end_helpers()
+assert other._process is None
+lone = Helper("serves", "is begun beside a thread")
+waits = threading.Event()
+threading.Thread(target=waits.wait).start()
+lone.begin()
+waits.set()
+print(type(lone._process).__name__)
+third = Helper("no_such_module", "is not there")
+for thread in threading.enumerate():
+    if thread is not threading.main_thread():
+        thread.join()
+third.begin()
+print(third._process.wait(), third._process.poll())
+fourth = Helper("serves", "is left")
+fourth.begin()
+Path("left").write_text(f"{fourth._process.pid} {lone._process.pid}")
+os._exit(0)  # as a killed one
+"""
+
+
+def runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.slow
+def test_a_command_forks_its_helpers_which_end_with_it(tmp_path):
+    (tmp_path / "serves.py").write_text(SERVES.replace("[*sys.path]", "sys.path[1:]"))
+    (tmp_path / "command.py").write_text(FORKED)
+    done = subprocess.run(
+        [sys.executable, "command.py"], cwd=tmp_path, check=True, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.stdout.split() == ["waitsBookError", "Popen", "1", "1"]
+    assert "No module named 'no_such_module'" in done.stderr
+    until = time.monotonic() + 30
+    left = [int(pid) for pid in (tmp_path / "left").read_text().split()]
+    while any(map(runs, left)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(map(runs, left))
 
 
 @pytest.mark.slow

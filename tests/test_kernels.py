@@ -52,6 +52,36 @@ def test_a_page_finds_what_it_finds_in_a_fresh_process(tmp_path, monkeypatch):
     assert forked["folder"] == str(tmp_path)
 
 
+FORKING = """
+import sys
+from pathlib import Path
+from visprof.book.forks import fork_helpers
+fork_helpers()
+from visprof.book import kernels
+kernels.prepare_kernels()
+assert type(kernels._HELPER._process).__name__ == "_Forked"
+from visprof.book.execute import execute_page
+from visprof.book.page import read_page
+source = Path("chapter.md")
+execute_page(read_page(source), "command.ipynb", root=".")
+"""
+
+
+@pytest.mark.slow
+def test_a_page_of_a_command_finds_what_it_finds_in_a_fresh_process(tmp_path):
+    source = chapter(tmp_path, cell(SURROUNDINGS, "fine"))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "command").write_text(FORKING)  # as the command is a file of its own
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "bin/command"]
+    subprocess.run(command, cwd=tmp_path, check=True, env=environment)
+    cells = nbformat.read(tmp_path / "command.ipynb", as_version=4).cells
+    of_command = json.loads(next(of.outputs[0].text for of in cells if of.get("outputs")))
+    of_test = json.loads(executed(source, tmp_path / "usual.ipynb")[0])
+    of_test["variables"] = sorted({*of_test["variables"], "PYTHONPATH"})
+    assert of_command == of_test
+
+
 DRAWS = """
 from visprof import figures
 figures.use_book_style()

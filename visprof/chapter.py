@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from visprof import figures, sentences
+from visprof import figures, sentences, tables
 from visprof._extras import needs
+from visprof.figures.kept import KeptFigures
 from visprof.intervals import Estimate
 from visprof.memo import fingerprint
 from visprof.results.cite import RESULTS, find_ledger
@@ -37,8 +38,9 @@ class Chapter:
 
     Parameters
     ----------
-    variables : mapping
-        The page's ``globals()``, with the parameters that it was given (see `Study.of_page`).
+    variables : dict
+        The page's ``globals()``, with the parameters that it was given (see `Study.of_page`). What
+        it calls ``figures`` and ``tables``, if these are the book's, draws each figure once.
 
     Attributes
     ----------
@@ -51,9 +53,14 @@ class Chapter:
         If a parameter or preset is none of the study's.
     """
 
-    def __init__(self, variables: Mapping[str, Any]) -> None:
+    def __init__(self, variables: dict[str, Any]) -> None:
         figures.use_book_style()
         self.study = Study.of_page(variables)
+        for module in (figures, tables):
+            name = module.__name__.rpartition(".")[2]
+            if variables.get(name) is module:
+                home = self.study.home.resolve()
+                variables[name] = KeptFigures(module, home, lambda: self["data_digest"])
         self._ledger = variables.get("ledger", "")
         self.say({"source": self.study.source})
 

@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         collected, 130 if interrupted, 141 if nobody reads on what is printed.
     """
     options = _parser().parse_args(arguments)
+    options.is_process = arguments is None  # nothing but the command is done by this one
     try:
         status = options.command(options)
         sys.stdout.flush()  # when Python ends it would be too late to handle what this raises
@@ -167,9 +168,7 @@ def _add_jobs(command: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     """Execute one chapter into a folder of its own: notebook, page, figures and numbers."""
-    from visprof.book.kernels import prepare_kernels
-
-    prepare_kernels()  # while this process imports what it needs itself
+    _begin_kernels(options)
     from visprof.book.runs import run_chapter
     from visprof.cluster import open_cluster
     from visprof.results.headline import headline_keys
@@ -192,6 +191,16 @@ def _run(options: argparse.Namespace) -> int:
     width = max(map(len, keys))
     print("\n" + "\n".join(f"{key:{width}}  {run.numbers[key]:.4g}" for key in keys))
     return 0
+
+
+def _begin_kernels(options: argparse.Namespace, *, computing: bool = False) -> None:
+    """Begin to import what kernels need, while this process imports what it needs itself."""
+    from visprof.book.forks import fork_helpers
+    from visprof.book.kernels import prepare_kernels
+
+    if options.is_process:
+        fork_helpers()
+    prepare_kernels(computing=computing)
 
 
 def _root(options: argparse.Namespace) -> Path:
@@ -268,9 +277,7 @@ def _sweep(options: argparse.Namespace) -> int:
 
     What was run before is not run again. The status is 1 if a setting could not be run.
     """
-    from visprof.book.kernels import prepare_kernels
-
-    prepare_kernels(computing=True)
+    _begin_kernels(options, computing=True)
     from visprof.book.sweep import run_sweep
     from visprof.cluster import open_cluster
 

@@ -7,12 +7,11 @@ page's own cell lists it or not.
 from __future__ import annotations
 
 import functools
-import itertools
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,17 +24,19 @@ from visprof.book.execute import execute_page, prepared_notebook, seen_from
 from visprof.book.inputs import changed_inputs, page_inputs
 from visprof.book.kept import KeptPage
 from visprof.book.note import study_note
+from visprof.book.order import count_steps, longest_first
 from visprof.book.page import Page, read_book
 from visprof.book.parameters import check_parameters
-from visprof.book.progress import Progress, time_table
+from visprof.book.progress import LOOK, Progress, time_table
 from visprof.book.render import render_book
+from visprof.book.renderer import prepare_renderer
 from visprof.book.workers import workers
 from visprof.checks import check_whole
 from visprof.files import write_whole
 from visprof.parameters import given_parameters
 from visprof.results.ledger import Ledger
 from visprof.results.users import users_file
-from visprof.trace import FILES, noted_inputs, noted_times, tracing
+from visprof.trace import FILES, noted_inputs, noted_times, noted_wait, tracing
 
 __all__ = ["build_book", "make_ledger"]
 
@@ -70,8 +71,10 @@ def build_book(
         ``out/preset/html``, and what chapters write into the file named by their parameter
         ``ledger`` to ``out/results/preset.json``, with the values of users beside it.
     jobs : int
-        Pages that are executed at a time. A program that asks for more than one must be one that
-        other processes can import (``if __name__ == "__main__":``, see `multiprocessing`).
+        Pages that are executed at a time, those first that take longest; one that waits for what
+        another computes leaves its place to a further one. A program that asks for more than one
+        must be one that other processes can import (``if __name__ == "__main__":``, see
+        `multiprocessing`).
 
     Returns
     -------
@@ -87,7 +90,7 @@ def build_book(
     """
     plan = _plan(Path(root), preset, data, parameters, Path(out))
     with _alone(plan.out):
-        plan.make_pages(jobs)
+        plan.make_pages(jobs, prepare_renderer)
         return render_book(plan.root, plan.kept, plan.out)
 
 
@@ -150,8 +153,11 @@ class _Plan:
         """Where each page is kept."""
         return {page: _kept(self.out, page) for page in self.values}
 
-    def make_pages(self, jobs: int) -> Ledger:
-        """Bring the pages up to date; return the ledger of their numbers."""
+    def make_pages(self, jobs: int, last_begins: Callable[[], object] = lambda: None) -> Ledger:
+        """Bring the pages up to date; return the ledger of their numbers.
+
+        The function is called before the last page is begun that is executed.
+        """
         check_whole(jobs, "jobs", 1)
         with Progress(sys.stdout) as progress:
             due = []
@@ -162,7 +168,7 @@ class _Plan:
                     due.append(_Due(page, head, inputs, reasons))
                 else:
                     progress.end(head, "is up to date")
-            steps, total = self._execute(due, jobs, progress)
+            steps, total = self._execute(due, jobs, progress, last_begins)
         if due:
             print(time_table(steps, total), flush=True)
         ledgers = [kept.ledger for kept in self.kept.values()]
@@ -180,42 +186,66 @@ class _Plan:
         """What a page is made from now, and why it must be executed, if it must."""
         if page.notebook is None:
             return {}, []
-        cells = prepared_notebook(page, self.values[page]).cells
-        code = [cell.source for cell in cells if cell.cell_type == "code"]
+        code = _code(prepared_notebook(page, self.values[page]))
         now, before = page_inputs(page.text, code, self.values[page]), self.kept[page].inputs()
         reasons = ["the first time"] if before is None else changed_inputs(before, now)
         return now, [_without_folders(reason, self.root) for reason in reasons]
 
     def _execute(
-        self, due: Sequence[_Due], jobs: int, progress: Progress
+        self,
+        due: Sequence[_Due],
+        jobs: int,
+        progress: Progress,
+        last_begins: Callable[[], object],
     ) -> tuple[dict[str, float], float]:
-        """Execute pages in their order, some at a time, and keep each that has succeeded.
+        """Execute pages, some at a time, and keep each that has succeeded.
+
+        A page that waits for what another one computes leaves its place to a further one.
 
         Return the seconds of the steps that they computed, and of the pages.
         """
         steps, total = defaultdict[str, float](float), 0.0
         note = self._note(progress) if any(one.page.has_study for one in due) else ""
-        waiting, running = iter(due), {}
-        with workers(min(jobs, len(due))) as pool:
-            while True:
-                for one in itertools.islice(waiting, jobs - len(running)):
+        waiting = deque(self._in_order(due) if jobs > 1 else due)
+        running: dict[Future[None], tuple[_Due, float]] = {}
+        with workers(min(2 * jobs if jobs > 1 else 1, len(due))) as pool:
+            while waiting or running:
+                while waiting and self._has_room(running, jobs):
+                    one = waiting.popleft()
+                    if not waiting:
+                        last_begins()
                     page, kept = one.page, self.kept[one.page]
                     kept.forget()
                     progress.begin(one.head, kept.trace)
                     below_title = note if page.has_study else ""
                     given = page, kept, self.values[page], self.root, below_title
                     running[pool.submit(_execute_kept, *given)] = one, time.perf_counter()
-                if not running:
-                    return steps, total
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                look = LOOK if waiting else None
+                for future in wait(running, look, return_when=FIRST_COMPLETED).done:
                     one, start = running.pop(future)
                     future.result()
                     kept, took = self.kept[one.page], time.perf_counter() - start
                     total += took
                     for step, seconds in noted_times(kept.trace).items():
                         steps[step] += seconds
-                    kept.keep(one.reasons, one.inputs | noted_inputs(kept.trace))
+                    kept.keep(one.reasons, one.inputs | noted_inputs(kept.trace), round(took, 1))
                     progress.end(one.head, f"executed for {_listed(one.reasons)}, {took:.1f} s")
+        return steps, total
+
+    def _in_order(self, due: Sequence[_Due]) -> list[_Due]:
+        """Pages in the order in which they are begun side by side."""
+        seconds = [self.kept[one.page].seconds() for one in due]
+        n_steps = [0] * len(due)
+        if None in seconds:
+            n_steps = count_steps([_code(one.page.notebook) for one in due])
+        return [due[place] for place in longest_first(seconds, n_steps)]
+
+    def _has_room(self, running: Mapping[Future[None], tuple[_Due, float]], jobs: int) -> bool:
+        """Whether a further page may be begun; at most as many wait as may compute."""
+        if len(running) < jobs:
+            return True
+        traces = (self.kept[one.page].trace for one, _ in running.values())
+        return len(running) < 2 * jobs and sum(noted_wait(of) is None for of in traces) < jobs
 
     def _note(self, progress: Progress) -> str:
         """What differs from the preset; tells of too little data before any page runs."""
@@ -238,6 +268,10 @@ class _Due:
     head: str
     inputs: dict[str, str]
     reasons: list[str]
+
+
+def _code(notebook: Any) -> list[str]:
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def _execute_kept(

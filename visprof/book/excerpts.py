@@ -83,20 +83,19 @@ def _squeezed(texts: Iterable[str]) -> str:
     return re.sub(r"\s+", " ", words).strip()
 
 
-def _add_page(
-    texts: dict[str, dict[str, str]],
-    app: Sphinx,
-    pagename: str,
-    templatename: str,
-    context: dict[str, Any],
-    doctree: nodes.document | None,
+def _read_page(
+    texts: dict[str, dict[str, str]], app: Sphinx, doctree: nodes.document, docname: str
 ) -> None:
-    """Keep what a page says; let the page of results know."""
-    if app.builder.name != "html":
-        return
-    if doctree is not None:
-        texts[pagename] = page_texts(doctree)
-    elif pagename == "search":
+    """Keep what a page says; here, as pages may be written by other processes."""
+    if app.builder.name == "html":
+        texts[docname] = page_texts(doctree)
+
+
+def _add_script(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Let the page of results know what pages say."""
+    if app.builder.name == "html" and pagename == "search":
         app.add_js_file("results.js")
 
 
@@ -109,7 +108,7 @@ def _write(texts: dict[str, dict[str, str]], app: Sphinx, exception: Exception |
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx; called by it."""
     texts: dict[str, dict[str, str]] = {}
-    app.connect("html-page-context", functools.partial(_add_page, texts))
+    app.connect("doctree-resolved", functools.partial(_read_page, texts))
+    app.connect("html-page-context", _add_script)
     app.connect("build-finished", functools.partial(_write, texts))
-    # pages are written by one process, which then knows what all of them say
-    return {"parallel_read_safe": True, "parallel_write_safe": False}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,7 +1,8 @@
 """Processes that import once what many need, and fork for each of them.
 
 A helper of this process imports libraries, and then answers each line that it is sent with a line.
-It ends with this process.
+It ends with this process. Where this process is the command's own, a helper is forked from it, and
+has what this has imported so far.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import Any
+import traceback
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext, suppress
+from importlib import import_module
+from typing import IO, Any
 
 from visprof.book.errors import BookError
 
-__all__ = ["Helper", "end_helpers", "importing"]
+__all__ = ["Helper", "end_helpers", "fork_helpers", "import_kept", "own_answers"]
 
 
 class Helper:
@@ -38,7 +41,7 @@ class Helper:
     def __init__(self, module: str, what: str) -> None:
         self._module, self._what = module, what
         self._words: tuple[str, ...] = ()
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[str] | _Forked | None = None
         self._lock = threading.Lock()
         _ALL.append(self)
 
@@ -49,6 +52,8 @@ class Helper:
         """
         with self._lock:
             self._words = self._words or words
+            if self._process is None and _may_fork():
+                self._process = _Forked(self._module, self._words)
             self._running()
 
     def ask(self, wanted: Mapping[str, Any]) -> Any:
@@ -82,7 +87,7 @@ class Helper:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def _running(self) -> subprocess.Popen[str]:
+    def _running(self) -> subprocess.Popen[str] | _Forked:
         if self._process is None or self._process.poll() is not None:
             self._process = self._begun()
         return self._process
@@ -103,20 +108,119 @@ class Helper:
 
 
 _ALL: list[Helper] = []
-
-
-@contextmanager
-def importing() -> Iterator[None]:
-    """Import, in the block, what stays: no look for garbage goes through it, here or in a fork."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
+_FORKS = threading.Event()  # whether helpers are forked
+# New objects until a look for garbage: in a helper, as in any process, and in a command, whose
+# imports and notebooks leave next to none.
+USUAL, SELDOM = gc.get_threshold(), 50_000
 
 
 def end_helpers() -> None:
     """End all helpers of this process, which is about to end itself."""
     for helper in _ALL:
         helper.end()
+
+
+# --- forked from this process ---------------------------------------------------------------------
+
+
+def fork_helpers() -> None:
+    """Let helpers that are begun be forked: this process is a command's, with nothing beside it."""
+    gc.set_threshold(SELDOM)
+    _FORKS.set()
+
+
+def _may_fork() -> bool:
+    """Whether a fork would be whole: of another thread it had the locks, and none to free them."""
+    return _FORKS.is_set() and threading.active_count() == 1
+
+
+class _Forked:
+    """What of `subprocess.Popen` helpers use, of a fork of this process that serves."""
+
+    def __init__(self, module: str, words: tuple[str, ...]) -> None:
+        reads, asks = os.pipe()
+        answers, gives = os.pipe()
+        for stream in (sys.stdout, sys.stderr):  # else both would write what waits in them
+            stream.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            _serve(module, words, reads, gives, [asks, answers, *_ends()])
+        os.close(reads)
+        os.close(gives)
+        self.stdin, self.stdout = os.fdopen(asks, "w"), os.fdopen(answers)
+        self._status: int | None = None
+
+    def poll(self) -> int | None:
+        """Its status; None while it runs."""
+        return self._ended(os.WNOHANG)
+
+    def wait(self) -> int | None:
+        """Wait for its end; return its status."""
+        return self._ended(0)
+
+    def _ended(self, how: int) -> int | None:
+        if self._status is None and (ended := os.waitpid(self.pid, how))[0]:
+            self._status = os.waitstatus_to_exitcode(ended[1])
+        return self._status
+
+
+def _serve(
+    module: str, words: tuple[str, ...], reads: int, gives: int, others: Iterable[int]
+) -> None:
+    """Be a helper, as a fresh process would be one; does not return.
+
+    Ends of pipes of others are closed: each must see that nobody asks it any more.
+    """
+    status = 1
+    try:
+        os.setsid()
+        os.dup2(reads, 0)
+        os.dup2(gives, 1)
+        for end in (reads, gives, *others):
+            os.close(end)
+        sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+        _ALL.clear()
+        _FORKS.clear()
+        gc.set_threshold(*USUAL)
+        # without the folder that it starts in
+        import_module(module).serve(sys.path[not sys.flags.safe_path :], *words)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _ends() -> list[int]:
+    """Ends of the pipes to helpers."""
+    others = (helper._process for helper in _ALL)
+    return [stream.fileno() for of in others if of for stream in (of.stdin, of.stdout)]
+
+
+# --- in a helper ----------------------------------------------------------------------------------
+
+
+def own_answers() -> IO[str]:
+    """Where a helper writes its answers to; what a library prints there is none of them."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return answers
+
+
+def import_kept(modules: Iterable[str], *, missing: bool = False) -> None:
+    """Import what stays: no look for garbage goes through it, here or in a fork.
+
+    Parameters
+    ----------
+    modules : iterable of str
+    missing : bool
+        Whether any may be missing.
+    """
+    gc.disable()
+    try:
+        for module in modules:
+            with suppress(ImportError) if missing else nullcontext():
+                import_module(module)
+    finally:
+        gc.freeze()
+        gc.enable()

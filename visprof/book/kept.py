@@ -80,18 +80,25 @@ class KeptPage:
         """Why it was executed."""
         return read_record(self._record)["executed for"]
 
+    def seconds(self) -> float | None:
+        """What it took when it was executed; None if that is not known."""
+        try:
+            return read_record(self._record).get("seconds")
+        except (FileNotFoundError, ValueError):
+            return None
+
     def forget(self) -> None:
         """Make room for the page as it is executed anew."""
         for file in (self._record, self.ledger, self.users, self.trace):
             file.unlink(missing_ok=True)
 
-    def keep(self, reasons: Sequence[str], inputs: Mapping[str, str]) -> None:
-        """Write down that the page is whole, why it was executed and what it was made from."""
+    def keep(
+        self, reasons: Sequence[str], inputs: Mapping[str, str], seconds: float | None = None
+    ) -> None:
+        """Write down that the page is whole, why it was executed, of what, and what that took."""
         self.trace.unlink(missing_ok=True)
-        write_record(
-            self._record,
-            {"files": self._made(), "executed for": list(reasons), "inputs": dict(inputs)},
-        )
+        made = {"files": self._made(), "executed for": list(reasons), "seconds": seconds}
+        write_record(self._record, {**made, "inputs": dict(inputs)})
 
     def _made(self) -> dict[str, str]:
         """Digests of the notebook, the ledger and the users' values, those that there are."""

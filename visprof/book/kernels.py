@@ -15,7 +15,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from visprof._extras import needs
 from visprof.book.errors import BookError
-from visprof.book.forks import Helper, importing
+from visprof.book.forks import Helper, import_kept, own_answers
 from visprof.machine import environment_version, keep_freed_memory
 
 with needs("book"):
@@ -165,13 +164,10 @@ def serve(path: list[str], *more: str) -> None:
 
     It begins with the library imported, and with `more` modules.
     """
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library says while it is imported is no answer
+    answers = own_answers()
     # as ipykernel does, but before Matplotlib looks
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    with importing():
-        for module in (*LIBRARY, *more):
-            import_module(module)
+    import_kept((*LIBRARY, *more))
     keep_freed_memory()
     environment_version()  # read from hundreds of files, and told at the foot of every page
     # Threads of a product of matrices wait for each other by spinning: beside another page each

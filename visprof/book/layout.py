@@ -12,6 +12,7 @@ All of it is HTML's own ``details``, so nothing needs a script.
 from __future__ import annotations
 
 import html
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -260,12 +261,34 @@ def _is_mathematics(node: nodes.Node) -> bool:
     return isinstance(node, nodes.math | nodes.math_block)
 
 
+# --- pages made side by side ----------------------------------------------------------------------
+
+# Extensions that do not say whether pages may be read side by side: one copies files at the end,
+# one changes the page at hand for LaTeX alone, one numbers sections when all pages are read.
+UNSAID = ("sphinx-mathjax-offline", "sphinx_jupyterbook_latex", "sphinx_multitoc_numbering")
+MOST_AT_ONCE = 4  # each takes the memory of a page
+
+
+def _work_side_by_side(app: Sphinx) -> None:
+    """Let Sphinx read and write pages in as many processes as there are cores.
+
+    Jupyter Book has no option for it. Sphinx takes the books of more than five pages for many.
+    """
+    for name in UNSAID:
+        if name in app.extensions:
+            app.extensions[name].parallel_read_safe = True
+    loaded = app.extensions.values()
+    if all(of.parallel_read_safe and of.parallel_write_safe for of in loaded):
+        app.parallel = min(os.cpu_count() or 1, MOST_AT_ONCE)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx; called by it."""
     app.add_node(Disclosure, html=(_open, _close))
     app.add_post_transform(PageLayout)
     app.connect("html-page-context", _add_description)
     app.connect("html-page-context", _leave_out_unneeded, priority=900)  # after they were added
+    app.connect("builder-inited", _work_side_by_side)
     app.config.mathjax_path = MATHJAX
     # chapters before the library; Sphinx would look for it where it was started
     app.config.html_search_scorer = str(Path(app.srcdir, "book", "_static", "search.js"))

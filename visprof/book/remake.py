@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from visprof.book.errors import BookError
-from visprof.book.forks import end_helpers
+from visprof.book.forks import end_helpers, fork_helpers, own_answers
 from visprof.book.kernels import prepare_kernels
 from visprof.book.page import Page, find_chapter, read_page
 from visprof.book.parameters import default_of_preset, told_allowed, told_type
@@ -44,8 +44,8 @@ def serve(_: list[str]) -> None:
     """Answer requests to the end of the input; see the module."""
     # it gives a page up; who was started in the background ignores it, and so would this process
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints is no answer
+    answers = own_answers()
+    fork_helpers()
     prepare_kernels(computing=True)
     prepare_renderer()
     waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()

@@ -288,7 +288,7 @@ def _complete(html: Path, executed: Path, made: Mapping[Page, NotebookNode], roo
 def render_page(
     root: Path,
     page: Path,
-    notebook: Path,
+    notebook: NotebookNode,
     html: Path,
     scratch: Path,
 ) -> None:
@@ -302,8 +302,8 @@ def render_page(
         The book's folder.
     page : Path
         The page, relative to it.
-    notebook : Path
-        The page, executed.
+    notebook : NotebookNode
+        The page, executed; changed in place.
     html : Path
         Folder to make.
     scratch : Path
@@ -316,10 +316,9 @@ def render_page(
     """
     source = scratch / "source"
     _copy_beside(root, source)
-    linked = nbformat.read(notebook, as_version=4)
-    link_figures(linked, f"../../{FIGURES}")
-    finish_page(linked)
-    nbformat.write(linked, source / page.with_suffix(".ipynb"))
+    link_figures(notebook, f"../../{FIGURES}")
+    finish_page(notebook)
+    nbformat.write(notebook, source / page.with_suffix(".ipynb"))
     beside = []
     for other in book_pages(root):
         text = (root / other).read_text("utf-8")

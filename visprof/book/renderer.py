@@ -5,17 +5,16 @@ Importing it takes longer than building a page.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 
 from visprof._extras import needs
-from visprof.book.forks import Helper, importing
+from visprof.book.forks import SELDOM, Helper, import_kept, own_answers
 
 __all__ = ["prepare_renderer", "render"]
 
@@ -75,14 +74,11 @@ def render(words: Sequence[str], log: Path) -> tuple[int, str]:
 
 def serve(path: list[str]) -> None:
     """Fork Jupyter Book for each line of the input, and answer with its status, to the end."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library says while it is imported is no answer
-    with importing():
-        with needs("book"):
-            from sphinx.application import builtin_extensions
-        for module in (*LIBRARY, *builtin_extensions):
-            with suppress(ImportError):
-                import_module(module)
+    answers = own_answers()
+    import_kept(LIBRARY, missing=True)
+    with needs("book"):
+        from sphinx.application import builtin_extensions
+    import_kept(builtin_extensions, missing=True)
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
@@ -95,6 +91,8 @@ def serve(path: list[str]) -> None:
 
 def _run(words: list[str], cwd: str, env: dict[str, str], log: str) -> int:
     """Run it as its script would; return its status."""
+    # trees of nodes are large, and go with their page: to look as usual takes a quarter of the time
+    gc.set_threshold(SELDOM, 20, 20)
     opened = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(opened, 1)
     os.dup2(opened, 2)

@@ -192,9 +192,10 @@ def run_chapter(
             progress.end(head, f"executed in {time.perf_counter() - start:.0f} s, rendering")
         _name_folder(notebook, seen_from(root, folder), seen_from(root, target))
         executed = nbformat.read(notebook, as_version=4)
+        made = page_provenance(executed)
         save_figures(executed, folder / FIGURES)
         (folder / f"{NUMBERS}.lock").unlink(missing_ok=True)
-        render_page(root, page.path, notebook, folder / "html", partial)
+        render_page(root, page.path, executed, folder / "html", partial)
         shared = out / STATIC if static is None else Path(static)
         _share_static(folder / "html" / STATIC, shared, target / "html")
         steps = (what.split(", ")[0] for what in noted_computations(partial / "trace"))
@@ -207,11 +208,11 @@ def run_chapter(
             "seconds": round(time.perf_counter() - start, 1),
             "computing": round(sum(noted_times(partial / "trace").values()), 2),
             "computed": Counter(steps),
-            **page_provenance(executed)["made_by"],
+            **made["made_by"],
         }
         (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", "utf-8")
         write_record(folder / INPUTS, inputs | noted_inputs(partial / "trace"))
-        _describe(folder, page, notebook, root)
+        _describe(folder, page, made, root)
         put_in_place(folder, target)
     return read_run(target)
 
@@ -294,15 +295,14 @@ def _share_static(own: Path, shared: Path, html: Path) -> None:
     own.symlink_to(seen_from(html, kept))
 
 
-def _describe(folder: Path, page: Page, notebook: Path, root: Path) -> None:
+def _describe(folder: Path, page: Page, made: Mapping[str, Any], root: Path) -> None:
     """Describe a run to machines, when all of it is there."""
     own = {
-        notebook.name, RECORD, INPUTS, NUMBERS, users_file(Path(NUMBERS)).name,
+        f"{page.name}.ipynb", RECORD, INPUTS, NUMBERS, users_file(Path(NUMBERS)).name,
         f"html/{page.path.with_suffix('.html').as_posix()}",
     }  # fmt: skip
     files = [name for name in sorted(own) if (folder / name).is_file()]
     files += sorted(f"{FIGURES}/{path.name}" for path in (folder / FIGURES).glob("*"))
-    made = page_provenance(nbformat.read(notebook, as_version=4))
     title = f"A run of the page {page.name}"
     description = "One page of a book, executed with parameters of its own."
     write_crate(folder, title, description, {page.name: made}, {page.name: files}, root)

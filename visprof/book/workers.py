@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from visprof.book.errors import BookError
+from visprof.book.forks import fork_helpers
 from visprof.book.kernels import prepare_kernels
 
 __all__ = ["usual_jobs", "workers"]
@@ -77,6 +78,7 @@ class _Here(Executor):
 def _begin() -> None:
     """Leave an interruption to the process that started this one, end when it does, get ready."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    fork_helpers()
     prepare_kernels(computing=True)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import isotonic_regression
 
 from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.figures.narrow import NARROW_WIDTH
 
 with needs("book"):
@@ -21,6 +21,9 @@ with needs("book"):
     from matplotlib.text import Annotation
     from matplotlib.textpath import TextPath
     from matplotlib.transforms import Bbox
+
+with lazily():
+    from scipy.optimize import isotonic_regression
 
 __all__ = ["EndLabel", "label_curves", "label_ends", "readable", "spread"]
 

@@ -25,7 +25,7 @@ with needs("book"):
     from IPython.core.getipython import get_ipython
     from matplotlib.transforms import Bbox
 
-__all__ = ["figure_files", "figure_svg", "numbers_csv", "show_with_files"]
+__all__ = ["figure_files", "figure_svg", "numbers_csv", "show_with_files", "shown_files"]
 
 PNG_DPI = 200
 QUALITY = 85  # of photographs in vectors
@@ -133,12 +133,20 @@ def show_with_files() -> None:
 
         set_matplotlib_formats()  # matplotlib's own would go before
         formatter = shell.display_formatter.mimebundle_formatter
-        formatter.for_type(matplotlib.figure.Figure, _files_and_names)
+        formatter.for_type(matplotlib.figure.Figure, shown_files)
 
 
-def _files_and_names(
+def shown_files(
     figure: matplotlib.figure.Figure,
 ) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Data and metadata of a figure that a notebook shows."""
+    """Data and metadata of a figure that a notebook shows: its files, and names that it cuts.
+
+    Returns
+    -------
+    data : dict of str to str
+        See `figure_files`.
+    metadata : dict
+        With `visprof.mime.NAMES`, if it cuts or numbers any.
+    """
     told = figure.told() if isinstance(figure, Figure) else {}
     return figure_files(figure), {NAMES: told} if told else {}

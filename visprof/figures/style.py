@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
+from importlib.metadata import version
+from importlib.util import cache_from_source
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.figures.figure import Figure
 from visprof.figures.files import show_with_files
+from visprof.files import read_record, write_record
 
 with needs("book"):
     import matplotlib as mpl
-    import seaborn as sns
     from matplotlib.axes import Axes
+with lazily("book"):  # with it come the statistics that it could draw
+    import seaborn as sns
     from matplotlib.legend import Legend
 
 __all__ = [
@@ -46,6 +54,9 @@ CYCLE = list(COLOURS.values())
 DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 
+# what seaborn sets, beside the bytecode, which follows from what is installed as it does
+LOOK = Path(cache_from_source(__file__)).with_name("look.json")
+
 ALL_SEEDS = "all"  # the mean over seeds, in the column seed
 ONE_SEED = {"lw": 0.6, "alpha": 0.35, "label": "_one seed"}  # no entry in the legend
 RANDOM = {"color": "black", "ls": (0, (1, 2)), "lw": 1.2, "label": "random (exact)"}
@@ -53,9 +64,10 @@ RANDOM = {"color": "black", "ls": (0, (1, 2)), "lw": 1.2, "label": "random (exac
 
 def use_book_style() -> None:
     """Set fonts and sizes for the figures of a chapter, and have them shown with their files."""
-    sns.set_theme(context="notebook", style="ticks", palette=CYCLE)
     mpl.rcParams.update(
         {
+            **_look(),
+            "axes.prop_cycle": mpl.cycler(color=CYCLE),
             "figure.facecolor": "white",
             "axes.spines.top": False,
             "axes.spines.right": False,
@@ -66,6 +78,21 @@ def use_book_style() -> None:
         }
     )
     show_with_files()
+
+
+def _look() -> dict[str, Any]:
+    """What seaborn sets, as kept of the last time: to import it takes longer than to draw."""
+    made_by = {"seaborn": version("seaborn")}
+    with suppress(OSError, ValueError):
+        kept = read_record(LOOK)
+        if kept["made by"] == made_by:
+            return kept["look"]
+    look = {**sns.plotting_context("notebook"), **sns.axes_style("ticks")}
+    del look["image.cmap"]  # one that is known once seaborn is imported; no figure has it
+    if not sys.dont_write_bytecode:
+        with suppress(OSError):  # the package may lie where nobody may write
+            write_record(LOOK, {"made by": made_by, "look": look})
+    return look
 
 
 def single_axes(
