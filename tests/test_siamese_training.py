@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from visprof import _descent
+from visprof import _descent, siamese_training
 from visprof.backbones import load_backbone
 from visprof.scenes import sample_pairs
 from visprof.siamese import SiameseEmbedding, contrastive_loss, siamese_outputs
@@ -497,6 +497,20 @@ def test_a_last_layer_reads_only_the_pictures_of_its_pairs():
         n_iterations=3, batch_size=4, progress=False,
     )  # fmt: skip
     assert log.notna().all(axis=None)
+
+
+def test_on_a_gpu_a_last_layer_is_trained_as_a_network(monkeypatch):
+    features = np.arange(12.0).reshape(3, 4)
+
+    def train(model, inputs, pairs, similar, **settings):
+        return inputs(np.array([2])).tolist(), settings
+
+    monkeypatch.setattr(siamese_training, "train_siamese", train)
+    settings = {"device": "cuda", "checkpoint": None, "progress": False, "margin": 2.0}
+    found = train_last_layer(
+        SiameseEmbedding(None, 4, 2), features, np.array([[0, 1]]), np.array([1]), **settings
+    )
+    assert found == ([[8.0, 9.0, 10.0, 11.0]], settings)
 
 
 def test_a_last_layer_has_no_trunk_to_train():
