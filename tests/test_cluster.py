@@ -315,24 +315,27 @@ def test_the_foot_of_a_page_names_the_engine(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_page_uses_the_cluster_of_the_build_which_ends_with_it(tmp_path):
+def test_a_page_uses_the_cluster_of_the_build_which_ends_with_it(tmp_path, monkeypatch):
     source = """
 import os
 from visprof.study import Study
 study = Study.of_page({"preset": "tiny"})
 print(study.engine["workers"], *study.client.run(os.getpid).values(), os.getpid())
-print(*study.client.run(os.getenv, "MALLOC_ARENA_MAX").values())
+for name in ("MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_"):
+    print(*study.client.run(os.getenv, name).values())
 print(study.home.name)
 """
     page = chapter(tmp_path, cell(source, "fine"))
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1000000")  # the reader's own, which stays
     before, processes = dict(os.environ), []
 
     def build():
         execute_page(read_page(page), tmp_path / "page.ipynb", root=tmp_path)
         cells = nbformat.read(tmp_path / "page.ipynb", as_version=4).cells
         text = "".join(of.text for one in cells for of in one.get("outputs", []) if "text" in of)
-        *numbers, arenas, home = text.split()
+        *numbers, arenas, trimmed, home = text.split()
         assert arenas == "1"  # of the worker, in which what is freed is kept
+        assert trimmed == "1000000"
         assert home == Study("tiny").home.name
         processes.extend(map(int, numbers))
         os.kill(processes[1], 0)  # the worker is there

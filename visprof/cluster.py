@@ -166,9 +166,10 @@ def _local_cluster(where: str) -> Iterator[tuple[str, dict[str, str]]]:
         from distributed import LocalCluster
 
     before = set(os.environ)
+    kept = {name: os.environ.get(name, value) for name, value in MALLOC_SETTINGS.items()}
     with (
         # in place of Dask's numbers of threads; set in the environment of this process, too
-        dask.config.set({"distributed.nanny.pre-spawn-environ": MALLOC_SETTINGS} | UNWATCHED),
+        dask.config.set({"distributed.nanny.pre-spawn-environ": kept} | UNWATCHED),
         LocalCluster(
             n_workers=int(number),
             threads_per_worker=1,

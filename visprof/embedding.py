@@ -27,6 +27,7 @@ from visprof.blocks import Client, map_blocks, slices
 from visprof.checks import check_whole
 from visprof.feature_store import Features, FeatureStore, Shard
 from visprof.file_digests import file_digests
+from visprof.folding import fold_batch_norm
 from visprof.machine import keep_freed_memory
 from visprof.object_stores import is_url
 from visprof.pictures import UnreadableError, read_image
@@ -64,7 +65,8 @@ def embed_images(
 ) -> Features:
     """Run pictures through a network into a store on disk; embed only what is not there yet.
 
-    Pictures are decoded by threads while the network works on earlier ones. A picture that cannot
+    Pictures are decoded by threads while the network works on earlier ones; batch normalisation is
+    folded into convolutions (:func:`visprof.folding.fold_batch_norm`). A picture that cannot
     be read is left out, named in a warning and in the result, and tried again the next time.
     Several processes may embed into one store at a time; they share a list that is the same.
 
@@ -147,7 +149,8 @@ def embed_images(
     size = max(1, len(new)) if client is None else _block_size(len(new), batch_size)
     blocks = [[(i, images[i], digests[i]) for i in new[part]] for part in slices(len(new), size)]
     embed = partial(
-        _embed, backbone=backbone, store=store, batch_size=batch_size,
+        _embed, store=store, batch_size=batch_size,
+        backbone=_for_inference(backbone, device) if new else backbone,
         n_workers=n_workers if client is None else 0,  # a core of its own has no time to spare
         device=device, precision=precision, progress=progress and client is None,
     )  # fmt: skip
@@ -160,6 +163,20 @@ def embed_images(
         log.warning("left out: %s", reason)
     readable = np.array([i for i in range(len(images)) if i not in unreadable])
     return Features(store, store.rows([digests[i] for i in readable]), readable, unreadable)
+
+
+def _for_inference(backbone: Backbone, device: str | torch.device) -> Backbone:
+    """The network with less work to do: as of the store, it is the one that it was made from."""
+    with arithmetic(device, "fp32"):
+        return fold_batch_norm(backbone, _noise(backbone, 2, device))
+
+
+def _noise(backbone: Backbone, n: int, device: str | torch.device) -> Tensor:
+    """Prepared pictures of nothing (n, 3, S, S)."""
+    shape, generator = (n, 3, backbone.image_size, backbone.image_size), torch.Generator()
+    return torch.randint(256, shape, dtype=torch.uint8, generator=generator.manual_seed(0)).to(
+        device
+    )
 
 
 def _block_size(n: int, batch_size: int) -> int:
@@ -253,10 +270,7 @@ def faster_precision(backbone: Backbone, device: str | torch.device = "cpu") -> 
         By the least of some times of each, both warmed up; the log has both as pictures a second.
     """
     backbone = backbone.to(device).eval()
-    side = backbone.image_size
-    generator = torch.Generator().manual_seed(0)
-    batch = torch.randint(256, (_BATCH, 3, side, side), dtype=torch.uint8, generator=generator)
-    batch = batch.to(device)
+    batch = _noise(backbone, _BATCH, device)
     least = {"fp32": float("inf"), "bf16": float("inf")}
     for timed in range(1 + _TIMED_ROUNDS):
         for precision in least:
