@@ -83,7 +83,8 @@ def page_file(tmp_path_factory):
     rows[0]["caption"] = rows[2]["board"] = HOSTILE
     html = figures.interactive_map(pd.DataFrame(rows), alt="Six <pins>", caption="Six pins.").data
     page = folder / "page.html"
-    css, script = ((STATIC / f"map.{kind}").read_text("utf-8") for kind in ("css", "js"))
+    css = (STATIC / "map.css").read_text("utf-8")
+    script = "".join((STATIC / f"{of}.js").read_text("utf-8") for of in ("later", "map"))
     page.write_text(
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>a page</title>'
         f'<meta name="viewport" content="width=device-width"><style>{css}</style>'
@@ -282,8 +283,7 @@ SCREENS = {
     "phone": ({**PHONE, "color_scheme": "dark"}, ("dark", "light")),
 }
 WIDE = {"width": 2560, "height": 1300}
-LIGHT, SHARED = 2_000_000, 1_700_000  # bytes of a page, and of what all pages load once
-FONTS = {".woff", ".woff2", ".ttf", ".otf"}
+LIGHT = 2_000_000  # bytes of a page: itself, its pictures, scripts, style sheets and fonts
 AXE = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
 # Of the library's pages, which have a section a module, and of the index, which has a list a letter
 # each, the first few: they are slow to look at. The first look sees all of them.
@@ -410,21 +410,23 @@ def show(page, file: Path) -> None:
 
 
 def heavy(page, asked: list[str]) -> Iterator[str]:
-    """What of a page weighs too much: itself with all its pictures, or what all pages share.
+    """Whether a page weighs too much, with all that it loads from disk and all its pictures.
 
-    Fonts, of which a browser takes what the letters need, are not counted.
+    Pictures below what is seen count, fonts too; what a figure to try loads once it is tried does
+    not.
     """
-    pictures = page.evaluate("[...document.images].map((image) => image.currentSrc)")
-    loaded = {url.partition("?")[0].partition("#")[0] for url in [*asked, *pictures]}
-    sizes = {True: 0, False: 0}
+    pictures = page.evaluate("[...document.images].map((image) => image.currentSrc || image.src)")
+    fonts = page.evaluate("performance.getEntriesByType('resource').map((file) => file.name)")
+    loaded = {url.partition("?")[0].partition("#")[0] for url in [*asked, *pictures, *fonts]}
+    sizes = {}
     for url in loaded:
         file = Path(unquote(urlsplit(url).path))
-        if url.startswith("file:") and file.is_file() and file.suffix not in FONTS:
-            sizes["_static" in file.parts] += file.stat().st_size
-    if sizes[False] > LIGHT:
-        yield f"the page has {sizes[False]:,} bytes"
-    if sizes[True] > SHARED:
-        yield f"scripts and style sheets have {sizes[True]:,} bytes"
+        if url.startswith("file:") and file.is_file():
+            sizes[file] = file.stat().st_size
+    if sum(sizes.values()) > LIGHT:
+        most = sorted(sizes.items(), key=lambda size: -size[1])[:3]
+        told = ", ".join(f"{file.name} {size:,}" for file, size in most)
+        yield f"the page has {sum(sizes.values()):,} bytes, most of them {told}"
 
 
 def theme(page) -> str:
@@ -457,6 +459,21 @@ def test_pages_are_as_light_or_dark_as_the_reader_likes(visits):
 
 def test_nothing_is_cut_off_or_overlaps(visits):
     assert visits["layout"] == []
+
+
+@pytest.mark.parametrize("book_page", ["desktop"], indirect=True)
+def test_a_page_loads_the_scripts_that_it_needs_and_no_others(book_page, built_book):
+    needs = {
+        "05-pairwise": {"later.js", "explorables.js", "startup.js"},
+        "04-map": {"later.js", "map.js", "startup.js"},
+        "notation": {"startup.js"},
+        "contributing": set(),
+    }
+    some = set().union(*needs.values())
+    for name, expected in needs.items():
+        show(book_page, built_book / "book" / f"{name}.html")
+        scripts = book_page.evaluate("[...document.scripts].map((script) => script.src)")
+        assert {Path(urlsplit(of).path).name for of in scripts} & some == expected, name
 
 
 @pytest.mark.parametrize("visits", ["desktop"], indirect=True)
@@ -497,6 +514,32 @@ def test_the_map_of_the_book_shows_the_pin_that_is_pointed_at(book_page, built_b
     assert len(texts) >= 2
     assert min(min(size) for size in sizes) > 20
     assert book_page.evaluate(STATE)["ringed"]
+
+
+def test_what_a_figure_to_try_needs_comes_from_beside_its_page_once_it_is_tried(
+    book_page, built_book
+):
+    asked = listen(book_page)[0]
+    loaded = {"explore-pairs": "05-pairwise", "interactive-map": "04-map"}
+    for name, chapter in loaded.items():
+        asked.clear()
+        show(book_page, built_book / "book" / f"{chapter}.html")
+        file = (built_book / "figures" / chapter / f"{name}.later.js").as_uri()
+        assert file not in asked
+        book_page.locator(f"#{name}").scroll_into_view_if_needed()
+        if name == "interactive-map":
+            point_at(book_page, 0)
+            becomes(
+                lambda: book_page.evaluate(
+                    "getComputedStyle(document.querySelector('.tip .picture')).backgroundImage"
+                ).startswith('url("data:image/webp'),
+                True,
+            )
+        else:
+            book_page.locator(f"#{name}-pins").focus()
+            book_page.keyboard.press("Home")
+            book_page.wait_for_function("document.getElementById('explore-pairs').explored.above")
+        assert asked.count(file) == 1
 
 
 @pytest.mark.parametrize("book_page", ["desktop"], indirect=True)

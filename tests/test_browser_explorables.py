@@ -12,6 +12,7 @@ from figure_examples import colour_files, shares
 from test_browser import DESKTOP, LAYOUT, PHONE, browser, listen, violations  # noqa: F401
 
 from visprof import figures
+from visprof.book.later import put_later_apart
 from visprof.intervals import Estimate
 from visprof.logodds import log_odds_z, pairwise_max_z
 from visprof.rank_scores import random_mrr, subset_reciprocal_ranks
@@ -133,7 +134,7 @@ def page_file(tmp_path_factory, counts, background, ranks, users, p_values, powe
     )
     page = folder / "page.html"
     css = "".join((STATIC / f"{of}.css").read_text("utf-8") for of in ("custom", "explorables"))
-    script = (STATIC / "explorables.js").read_text("utf-8")
+    script = "".join((STATIC / f"{of}.js").read_text("utf-8") for of in ("later", "explorables"))
     body = "".join(figure.data for figure in shown)
     page.write_text(
         '<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">'
@@ -199,6 +200,52 @@ def test_figure_5_is_the_librarys_at_any_setting(page, counts, background):
             np.testing.assert_allclose(one["z"][name], z, rtol=0, atol=1e-6)
             near = np.abs(z - settings["threshold"]).min() < 1e-6
             assert near or share == pytest.approx(exceeds(z, settings["threshold"]).mean())
+
+
+LATER = """(names) => Promise.all(names.map((name) => new Promise((done) => {
+  const look = () => {
+    const figure = document.getElementById(name)
+    if (figure.explored.above || /not there/.test(figure.innerText)) return done(figure.explored)
+    setTimeout(look, 20)
+  }
+  look()
+})))"""
+
+
+@pytest.fixture
+def apart(browser, page_file, tmp_path):  # noqa: F811
+    """The page as a book has it, what is needed later in files; opened, and the folder of these."""
+    file, folder = tmp_path / "page.html", tmp_path / "figures"
+    file.write_bytes(page_file.read_bytes())
+    put_later_apart(file, folder)
+    context = browser.new_context(**DESKTOP)
+    page = context.new_page()
+    page.goto(file.as_uri())
+    yield page, folder
+    context.close()
+
+
+@on_desktop
+def test_counts_of_fewer_pins_come_from_a_file_and_are_the_same(apart, page):
+    book, _ = apart
+    tried = [{"pins": 0, "alpha": 3}, {"pins": 1, "variance": 1}]
+    here = [page.evaluate(TRY, ["explore-pairs", [of]])[0] for of in tried]
+    asked, _ = listen(book)
+    for of, expected in zip(tried, here, strict=True):
+        book.evaluate(TRY, ["explore-pairs", [of]])
+        assert book.evaluate(LATER, ["explore-pairs"]) == [expected]
+    assert len([url for url in asked if url.endswith("explore-pairs.later.js")]) == 1
+
+
+def test_a_figure_says_that_the_file_of_its_numbers_is_not_there(apart):
+    book, folder = apart
+    (folder / "explore-pairs.later.js").rename(folder / "elsewhere.js")
+    book.evaluate(TRY, ["explore-pairs", [{"pins": 0}]])
+    book.evaluate(LATER, ["explore-pairs"])
+    assert "file beside this page, which is not there" in book.inner_text("#explore-pairs output")
+    (folder / "elsewhere.js").rename(folder / "explore-pairs.later.js")  # asked for again, it comes
+    book.evaluate(TRY, ["explore-pairs", [{"pins": 1}]])
+    assert book.evaluate(LATER, ["explore-pairs"])[0]["settings"]["pins"] == SIZES[1]
 
 
 @on_desktop

@@ -12,6 +12,7 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pygit2
 import pytest
 from PIL import Image
@@ -398,3 +399,17 @@ def test_every_command_has_help(capsys):
             main(["collect", source, "--help"])
         assert stopped.value.code == 0
         assert "--out DIR" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ([0.5, 0.25], "50% to 25%"),
+        ([np.nan, 0.5, 0.25, np.nan], "50% to 25%"),
+        ([np.nan], "none was drawn"),
+    ],
+)
+def test_a_training_tells_of_the_stretches_that_had_dissimilar_pairs(shares, said):
+    told = cli._below_the_margin(pd.Series(shares))
+    assert told.startswith("dissimilar pairs below the margin")
+    assert told.endswith(said)

@@ -10,6 +10,7 @@ import textwrap
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -61,6 +62,16 @@ def test_rows_equal_the_network_picture_by_picture(images, backbone, tmp_path):
             features, outputs = backbone(backbone.prepare(read_image(path))[None])
         np.testing.assert_allclose(store.features[i], features[0], rtol=1e-3, atol=1e-5)
         np.testing.assert_allclose(store.outputs[i], outputs[0], rtol=1e-3, atol=1e-5)
+
+
+def test_a_column_is_read_in_its_order_whatever_its_index(images, backbone, tmp_path):
+    order = [4, 0, 3, 1, 2]
+    column = pd.Series([str(images[i]) for i in order], index=[0, 1, 2, 4, 3])
+    expected = embed([images[i] for i in order], backbone, tmp_path / "list")
+    found = embed(column, backbone, tmp_path / "column")
+    np.testing.assert_allclose(found.outputs, expected.outputs, rtol=1e-5, atol=1e-6)
+    left = embed(column[[0, 4]], backbone, tmp_path / "fewer")  # its labels are no places
+    np.testing.assert_allclose(left.outputs, expected.outputs[[0, 3]], rtol=1e-5, atol=1e-6)
 
 
 def test_arrays_are_read_only_float32_maps(images, backbone, tmp_path):

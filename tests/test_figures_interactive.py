@@ -33,8 +33,11 @@ def placed_pins(pictures):
 
 
 def carried(figure):
-    """What the page of a map carries."""
-    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', figure.data)[1])
+    """What the page of a map carries, at first and later."""
+    scripts = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', figure.data)
+    first, later = map(json.loads, scripts)
+    assert set(later) == {"sheet"}
+    return first | later
 
 
 def unpacked(text, kind):
@@ -55,7 +58,7 @@ def test_interactive_map_is_whole_and_the_same_every_time(placed_pins):
     assert figures.interactive_map(placed_pins, 'A "map" <of> pins', "Six pins.").data == html
     assert 'aria-label="A &quot;map&quot; &lt;of&gt; pins"' in html
     assert "<figcaption>Six pins.</figcaption>" in html
-    assert html.count("<script") == html.count("</script>") == 1  # the caption closes none
+    assert html.count("<script") == html.count("</script>") == 2  # the caption closes none
     assert not re.search(r"<(script|link|img|iframe)[^>]*(src|href)=.http", html)
     assert html.count("data:image/webp;base64,") == 1  # all pictures on one sheet
     other = placed_pins.assign(caption="other")

@@ -79,7 +79,7 @@ def test_scenes_can_be_split(places):
 
 def test_absent_data_set_says_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError, match=f"no Places365 at {re.escape(str(tmp_path))}.*"
-                       "download=True to fetch it, or unpack"):  # fmt: skip
+                       r"download=True .*--download\) to fetch it, or unpack"):  # fmt: skip
         places_scenes(tmp_path)
 
 

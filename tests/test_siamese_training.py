@@ -253,6 +253,16 @@ def train_with_trunk(folder, **changes):
     return model, log
 
 
+def test_pictures_of_a_column_are_taken_by_position_whatever_its_index(tmp_path):
+    paths = [tmp_path / f"{shade}.png" for shade in (0, 100, 200)]
+    for path in paths:
+        Image.new("RGB", (64, 64), (int(path.stem),) * 3).save(path)
+    backbone = load_backbone("squeezenet-places365", "random", 64)
+    column = pd.Series(paths, index=[2, 0, 1])
+    found, expected = (image_inputs(of, backbone)(np.array([0, 2])) for of in (column, paths))
+    assert torch.equal(found, expected)
+
+
 @pytest.mark.parametrize("lr_rest", [0.0, 1e-3])
 def test_backbone_learns_only_with_a_rate(tmp_path, lr_rest):
     model, _ = train_with_trunk(tmp_path, lr_rest=lr_rest)

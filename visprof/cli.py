@@ -545,8 +545,7 @@ def _train(options: argparse.Namespace) -> int:
         return 0
     first, last = training.log.iloc[0], training.log.iloc[-1]
     print(f"loss {first['loss']:.4g} to {last['loss']:.4g}")
-    print(f"dissimilar pairs below the margin {first['active_share']:.0%} to", end=" ")
-    print(f"{last['active_share']:.0%}")
+    print(_below_the_margin(training.log["active_share"]))
     if training.table:
         rows = [
             (name, *(f"{of['value']:.4f}" + _ends(of) for of in row.values()))
@@ -556,6 +555,14 @@ def _train(options: argparse.Namespace) -> int:
         print(f"\n{_text(table)}\nIn parentheses: 95 % intervals over classes.\n")
     print(f"network: {training.network}\nrecord: {training.record}")
     return 0
+
+
+def _below_the_margin(shares: pd.Series) -> str:
+    """What a log says of dissimilar pairs; a stretch of it may have none (NaN)."""
+    known = shares.dropna()
+    if known.empty:
+        return "dissimilar pairs below the margin: none was drawn"
+    return f"dissimilar pairs below the margin {known.iloc[0]:.0%} to {known.iloc[-1]:.0%}"
 
 
 def _ends(of: dict[str, float]) -> str:

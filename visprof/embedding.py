@@ -127,6 +127,7 @@ def embed_images(
     check_whole(n_workers, "n_workers", 1)
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
+    images = list(images)  # a column of a table, say, is known by its labels, not by places
     store = FeatureStore(Path(folder))
     if client is not None:  # workers may be at home in other folders
         images = [image if is_url(image) else os.path.abspath(image) for image in images]

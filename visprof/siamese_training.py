@@ -79,6 +79,7 @@ def image_inputs(
         If ``n_workers`` is no whole number of at least 1.
     """
     check_whole(n_workers, "n_workers", 1)
+    images = list(images)  # a column of a table is known by its labels, not by positions
 
     def inputs(positions: np.ndarray) -> Tensor:
         with ThreadPoolExecutor(n_workers) as pool:

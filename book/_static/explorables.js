@@ -1,6 +1,6 @@
 /* Figures to try. A page carries their numbers (visprof/figures/explorables.py); here they are drawn
    anew for the settings that the reader chooses, by the equations of the library. The settings stand
-   in the address. Nothing is fetched; what was drawn last is the element's property `explored`. */
+   in the address. What only some settings need comes with them (later.js); what was drawn last is the element's property `explored`. */
 (() => {
   "use strict";
 
@@ -141,7 +141,7 @@
         redraw();
         remember();
       };
-      figure.explored = { settings: chosen, ...draw(chosen, told, canvas, set) };
+      figure.explored = { settings: chosen, ...draw(chosen, told, canvas, set, redraw) };
       if (key) canvas.querySelector(`[data-key="${key}"]`)?.focus({ preventScroll: true });
     };
     let later = 0;
@@ -233,12 +233,17 @@
   function pairs(figure, data) {
     const total = sum(data.background);
     const { sizes, background, series } = data;
-    const counts = data.counts.map((text) => unpacked(text, Float32Array));
-    const each = counts[0].length / sizes.length;
+    const counts = data.counts.map((text) => unpacked(text, Float32Array)); // of all pins
+    const each = counts[0].length;
     const all = sizes.length - 1;
+    const later = laterOf(figure);
+    let fewer = null; // counts of fewer pins
     const of = (name, size) => {
+      const place = series.indexOf(name);
+      if (size === sizes[all]) return counts[place];
+      fewer ??= later.value.counts.map((text) => unpacked(text, Float32Array));
       const start = sizes.indexOf(size) * each;
-      return counts[series.indexOf(name)].subarray(start, start + each);
+      return fewer[place].subarray(start, start + each);
     };
     const right = data.thresholds[data.thresholds.length - 1];
     const specs = [
@@ -266,7 +271,14 @@
       { name: "variance", label: "Variance", values: ["two-term", "four-term"] },
       { name: "chance", label: "Chance", values: series.slice(1) },
     ];
-    explore(figure, specs, { ...data.settings, pins: sizes[all] }, (chosen, told, canvas) => {
+    explore(figure, specs, { ...data.settings, pins: sizes[all] }, (chosen, told, canvas, _, redraw) => {
+      if (chosen.pins !== sizes[all] && !later.value) {
+        told.append(`Loading the counts of ${chosen.pins} pins …`);
+        later.load().then(redraw, () => {
+          told.textContent = "The counts of fewer pins lie in a file beside this page, which is not there.";
+        });
+        return {};
+      }
       const cut = chosen.threshold * (1 + TIE);
       const found = [series[0], chosen.chance].map((name) => {
         const z = pairwiseMaxZ(of(name, chosen.pins), background, chosen.alpha, chosen.variance);

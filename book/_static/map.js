@@ -1,6 +1,6 @@
 /* The plane of t-SNE to zoom into. A page carries its pins and their pictures in one sheet
-   (visprof/figures/interactive.py); here they are drawn on a canvas, in the page's colours. Nothing
-   is fetched. What is on the screen can be read off the element's property `shown`. */
+   (visprof/figures/interactive.py); here they are drawn on a canvas, in the page's colours. The sheet
+   comes when the map is first pointed at (later.js). What is on the screen can be read off the element's property `shown`. */
 (() => {
   "use strict";
 
@@ -28,6 +28,7 @@
     const board = unpacked(data.board, Uint16Array);
     const sizes = unpacked(data.sizes, Uint8Array);
     const { columns, cell, captions, boards } = data;
+    const later = laterOf(figure);
 
     const card = document.createElement("div");
     card.className = "card";
@@ -146,7 +147,8 @@
       current = pin;
       tip.hidden = pin < 0;
       if (pin >= 0) {
-        picture.style.backgroundImage = `url(${data.sheet})`;
+        if (later.value) picture.style.backgroundImage = `url(${later.value.sheet})`;
+        else later.load().then(() => (picture.style.backgroundImage = `url(${later.value.sheet})`), () => {});
         picture.style.backgroundSize = `${columns * cell * ENLARGED}px`;
         const [column, row] = [pin % columns, Math.floor(pin / columns)];
         picture.style.backgroundPosition = `${-column * cell * ENLARGED}px ${-row * cell * ENLARGED}px`;

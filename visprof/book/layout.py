@@ -30,6 +30,14 @@ __all__ = ["Disclosure", "PageLayout", "describe_page", "setup"]
 
 # MathJax by its parts: the file of all of them has a menu, too, a third of what pages load.
 MATHJAX = "mathjax/startup.js"  # in the folder of static files
+MATHJAX_SET = "window.MathJax"  # its settings, a script within the page
+
+# files of scripts and styles that few pages need, by what such a page has
+PARTS = {
+    'class="interactive-map"': ("map.js", "map.css"),
+    'class="explorable"': ("explorables.js", "explorables.css"),
+}
+LATER = "later.js"  # for both
 
 FOUND, QUESTION = "What we find.", "Question."  # what paragraphs begin with
 FOOT = "How this page was made: parameters, set-up, provenance"
@@ -225,11 +233,39 @@ def _add_description(
     )
 
 
+def _leave_out_unneeded(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Let a page load what mathematics and figures to try need only if it has such."""
+    raw = "" if doctree is None else "".join(n.astext() for n in doctree.findall(nodes.raw))
+    needless = [file for mark, files in PARTS.items() if mark not in raw for file in files]
+    if all(mark not in raw for mark in PARTS):
+        needless.append(LATER)
+    if doctree is None or not ('class="math' in raw or any(doctree.findall(_is_mathematics))):
+        needless += [MATHJAX, MATHJAX_SET]
+    ends = tuple(f"/{name}" for name in needless)
+    for kind in ("script_files", "css_files"):
+        context[kind] = [
+            file for file in context.get(kind, []) if not f"/{_loaded(file)}".endswith(ends)
+        ]
+
+
+def _loaded(file: Any) -> str:
+    """Name of a script or a style sheet; of mathematics, also of the settings."""
+    settings = str(getattr(file, "attributes", {}).get("body", ""))
+    return MATHJAX_SET if settings.startswith("window.MathJax") else str(file.filename)
+
+
+def _is_mathematics(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.math | nodes.math_block)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx; called by it."""
     app.add_node(Disclosure, html=(_open, _close))
     app.add_post_transform(PageLayout)
     app.connect("html-page-context", _add_description)
+    app.connect("html-page-context", _leave_out_unneeded, priority=900)  # after they were added
     app.config.mathjax_path = MATHJAX
     # chapters before the library; Sphinx would look for it where it was started
     app.config.html_search_scorer = str(Path(app.srcdir, "book", "_static", "search.js"))

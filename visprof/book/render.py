@@ -22,10 +22,12 @@ from visprof.book.executed import (
     status_table,
 )
 from visprof.book.figures_list import figures_table
-from visprof.book.icons import drop_unused_icons
+from visprof.book.icons import drop_unused_glyphs, drop_unused_icons
 from visprof.book.kept import KeptPage, file_digest
+from visprof.book.later import put_later_apart
 from visprof.book.page import Page, book_pages
 from visprof.book.renderer import render
+from visprof.book.styles import drop_unused_styles
 from visprof.book.table_captions import caption_tables
 from visprof.digests import digest
 from visprof.files import partial_folder, put_in_place, read_record, write_record
@@ -262,10 +264,13 @@ def finish_page(notebook: NotebookNode) -> None:
 def _complete(html: Path, executed: Path, made: Mapping[Page, NotebookNode], root: Path) -> None:
     """Add to the built book the files of its figures and its description; take what is unused."""
     drop_unused_icons(html)
+    drop_unused_styles(html)
+    drop_unused_glyphs(html)
     if (executed / FIGURES).exists():
         shutil.copytree(executed / FIGURES, html / FIGURES)
     files = {}
     for page in made:
+        put_later_apart(html / page.path.with_suffix(".html"), html / FIGURES / page.name)
         figures = sorted((html / FIGURES / page.name).glob("*"))
         files[page.name] = [
             page.path.with_suffix(".html").as_posix(),

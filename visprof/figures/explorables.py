@@ -6,7 +6,6 @@ What draws them is ``book/_static/explorables.js``; each stands below a figure t
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from visprof._lazy import lazily
-from visprof.figures.interactive import HTMLFigure
+from visprof.figures.interactive import HTMLFigure, carried_later, script_json
 from visprof.figures.mosaics import packed, tile_uri
 from visprof.figures.names import squeezed
 from visprof.intervals import Estimate
@@ -29,7 +28,7 @@ __all__ = ["compare_users", "explore_pairs", "explore_power", "explore_ranks", "
 
 _PAGE = """
 <figure class="explorable" id="{name}" data-kind="{kind}" aria-label="{alt}">
-<script type="application/json">{data}</script>
+<script type="application/json">{data}</script>{later}
 <p class="still">{still}</p>
 <figcaption>{caption}</figcaption>
 </figure>
@@ -49,7 +48,8 @@ def explore_pairs(
 ) -> HTMLFigure:
     """Figure 5 to try: other priors, cut-offs, variances and numbers of pins.
 
-    The page has the counts in single precision, and works out Eqs. 4 to 7 itself.
+    The page has the counts in single precision, and works out Eqs. 4 to 7 itself. Those of all
+    pins are shown at first; those of fewer are carried apart, for when they are asked for.
 
     Parameters
     ----------
@@ -95,15 +95,16 @@ def explore_pairs(
     largest = max(4.0, *(float(np.ceil(1.5 * np.quantile(of, 0.99))) for of in z.values()))
     data = {
         "series": list(counts),
-        "counts": [packed(of, "<f4") for of in counts.values()],
+        "counts": [packed(np.asarray(of)[-1], "<f4") for of in counts.values()],
         "background": np.asarray(background, float).tolist(),
         "sizes": np.asarray(sizes).tolist(),
         "alphas": [alpha * 10 ** (step / 4) for step in range(-8, 9)],
         "thresholds": sorted({threshold, *(np.arange(round(largest * 10) + 1) / 10).tolist()}),
         "settings": {"alpha": alpha, "threshold": threshold, "variance": variance},
     }
+    later = {"counts": [packed(np.asarray(of)[:-1], "<f4") for of in counts.values()]}
     alt = "Figure 5 with settings to choose: two rising curves, of users and of pins dealt."
-    return _explorable("explore-pairs", "pairs", data, alt, caption, numbers)
+    return _explorable("explore-pairs", "pairs", data, alt, caption, numbers, later)
 
 
 def explore_ranks(
@@ -300,15 +301,21 @@ def guess_boards(
 
 
 def _explorable(
-    name: str, kind: str, data: Mapping[str, Any], alt: str, caption: str, numbers: pd.DataFrame
+    name: str,
+    kind: str,
+    data: Mapping[str, Any],
+    alt: str,
+    caption: str,
+    numbers: pd.DataFrame,
+    later: Mapping[str, Any] | None = None,
 ) -> HTMLFigure:
     return HTMLFigure(
         _PAGE.format(
             name=name,
             kind=kind,
             alt=html.escape(alt),
-            # no name can close the script, and what the browser cannot read is refused here
-            data=json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
+            data=script_json(data),
+            later=carried_later(name, later) if later else "",
             still=_STILL,
             caption=caption,
         ),

@@ -16,6 +16,7 @@ from visprof._extras import needs
 from visprof.figures.curve_labels import EndLabel
 from visprof.figures.figure import Figure
 from visprof.figures.narrow import narrowed
+from visprof.figures.vectors import shorter_svg
 from visprof.mime import CSV, NAMES, NARROW, PNG, SVG
 
 with needs("book"):
@@ -67,13 +68,13 @@ def figure_svg(figure: matplotlib.figure.Figure) -> str:
     """A figure as vectors; the same figure gives the same text.
 
     Photographs in it are JPEGs where they take less space so, a fifth of what Matplotlib makes of
-    them: a page shows up to 20.
+    them: a page shows up to 20. Its lines are written shortly (`visprof.figures.vectors`).
     """
     svg = io.StringIO()
     if figure.findobj(EndLabel):  # names beside panels: the first layout may leave no room for them
         figure.draw_without_rendering()
     figure.savefig(svg, format="svg", bbox_inches="tight", metadata={"Date": None})
-    return _PIXELS.sub(_lighter, svg.getvalue())
+    return shorter_svg(_PIXELS.sub(_lighter, svg.getvalue()))
 
 
 def _lighter(pixels: re.Match[str]) -> str:

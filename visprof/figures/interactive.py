@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,11 @@ from visprof.pictures import read_image
 with needs("book"):
     from IPython.display import HTML
 
-__all__ = ["HTMLFigure", "interactive_map"]
+__all__ = ["HTMLFigure", "carried_later", "interactive_map", "script_json"]
 
 _MAP_PAGE = """
 <figure class="interactive-map" id="{name}" aria-label="{alt}">
-<script type="application/json">{data}</script>
+<script type="application/json">{data}</script>{later}
 <p class="still">This map can be zoomed into in the book's HTML, with JavaScript.</p>
 <figcaption>{caption}</figcaption>
 </figure>
@@ -57,8 +58,8 @@ def interactive_map(
     """The plane of t-SNE to zoom into; the pin under the pointer shows its picture and board.
 
     Every point has the mean colour of its picture, and the board of the pin under the pointer is
-    ringed. The page holds all that is shown, the pictures on one sheet: nothing is fetched. Equal
-    pins give equal text.
+    ringed. The page holds all that is shown, the pictures on one sheet, apart from the rest: a
+    book keeps them beside the page. Nothing is fetched. Equal pins give equal text.
 
     Parameters
     ----------
@@ -98,17 +99,64 @@ def interactive_map(
         "sizes": packed([picture.shape[1::-1] for picture in pictures], "<u1"),
         "columns": columns,
         "cell": thumbnail,
-        "sheet": data_uri(sheet(pictures, columns, thumbnail)),
     }
+    later = {"sheet": data_uri(sheet(pictures, columns, thumbnail))}
     return HTMLFigure(
         _MAP_PAGE.format(
             name=html.escape(name),
             alt=html.escape(alt),
-            # no caption can close the script
-            data=json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
+            data=script_json(data),
+            later=carried_later(name, later),
             caption=caption,
         ),
         pins[["x", "y", "board", "caption"]],
+    )
+
+
+def script_json(data: Mapping[str, Any]) -> str:
+    """Data as a page's script holds them: no name closes it, and what no browser reads is refused.
+
+    Parameters
+    ----------
+    data : mapping of str to Any
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite.
+
+    Examples
+    --------
+    >>> script_json({"name": "</script>"})
+    '{"name":"\\\\u003c/script>"}'
+    """
+    return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def carried_later(name: str, data: Mapping[str, Any]) -> str:
+    """The part of a figure's data that is needed only once it is tried.
+
+    A page holds it; `visprof.book.later` puts it beside the page of a book.
+
+    Parameters
+    ----------
+    name : str
+        Id of the figure.
+    data : mapping of str to Any
+        As of `script_json`.
+
+    Returns
+    -------
+    str
+        HTML, within the figure.
+    """
+    of = html.escape(name)
+    return (
+        f'<script type="application/json" class="later" data-of="{of}">{script_json(data)}</script>'
     )
 
 

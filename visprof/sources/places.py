@@ -76,7 +76,7 @@ def places_scenes(
     if per_class is not None and per_class < 1:
         raise ValueError(f"per_class is {per_class}; pass 1 or more, or None for all")
     root = Path(root)
-    how = "pass download=True to fetch it, or unpack it there yourself"
+    how = "pass download=True (a command: --download) to fetch it, or unpack it there yourself"
     try:
         if download:
             root.mkdir(parents=True, exist_ok=True)
