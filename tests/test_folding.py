@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 from copy import deepcopy
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from visprof.architectures import import_timm
 from visprof.folding import fold_batch_norm
 
 KINDS = nn.Conv2d, nn.BatchNorm2d
@@ -109,3 +111,28 @@ def test_without_scale_shift_or_bias():
     folded = fold_batch_norm(network, x)
     assert kinds(folded)[1] == 0
     torch.testing.assert_close(folded(x), network(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kernel", [1, 2, 3, 5])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize("is_last", [True, False])
+def test_padding_on_one_side_needs_no_copy(kernel, stride, dilation, is_last):
+    """Sides of all remainders by the stride, each with another number of zeros at the end."""
+    import_timm()
+    from timm.layers import Conv2dSame
+
+    torch.manual_seed(0)
+    same = Conv2dSame(4, 4, kernel, stride, dilation=dilation, groups=2)
+    network = trained(nn.Sequential(same, nn.BatchNorm2d(4)))
+    folded = fold_batch_norm(network, torch.rand(1, 4, 9, 9))
+    assert type(folded[0]) is not Conv2dSame
+    assert type(network[0]) is Conv2dSame
+    layout = torch.channels_last if is_last else torch.contiguous_format
+    for height, width in ((9, 9), (9, 10), (10, 11), (11, 9)):
+        x = torch.rand(2, 4, height, width).contiguous(memory_format=layout)
+        with torch.inference_mode():
+            expected, found = network(x), folded(x)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+        assert found.is_contiguous(memory_format=layout)
+    assert isinstance(pickle.loads(pickle.dumps(folded))[0], type(folded[0]))

@@ -106,9 +106,9 @@ SCRIPT = """
     import sys
     from pathlib import Path
     import torch
-    from visprof import processes
+    from visprof import _descent, processes
     import test_processes as tests
-    folder = Path(sys.argv[1])
+    folder, _descent.SECONDS_A_SAVE = Path(sys.argv[1]), 0.0
     with processes.joined("cpu"):
         rank = torch.distributed.get_rank()
         def keep(name, trained):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from visprof import siamese_training
+from visprof import _descent, siamese_training
 from visprof.backbones import load_backbone
 from visprof.scenes import sample_pairs
 from visprof.siamese import SiameseEmbedding, contrastive_loss, siamese_outputs
@@ -310,7 +310,7 @@ class _KilledError(Exception):
 
 def stop_at_save(monkeypatch, number):
     """Let the training end like a killed one, right after it saved for the n-th time."""
-    save, saves = siamese_training.Checkpoint.save, []
+    save, saves = _descent.Checkpoint.save, []
 
     def stopping(self, *state):
         save(self, *state)
@@ -318,7 +318,8 @@ def stop_at_save(monkeypatch, number):
         if len(saves) == number:
             raise _KilledError
 
-    monkeypatch.setattr(siamese_training.Checkpoint, "save", stopping)
+    monkeypatch.setattr(_descent.Checkpoint, "save", stopping)
+    monkeypatch.setattr(_descent, "SECONDS_A_SAVE", 0.0)
 
 
 @pytest.mark.parametrize("number", [1, 3])
@@ -421,13 +422,14 @@ def test_what_a_killed_training_left_is_cleared_away(classes, tmp_path, dead_pro
 @pytest.mark.parametrize("width", [40, 7])  # more features than pictures, and fewer
 def test_a_last_layer_learns_in_the_span_of_its_pictures_as_by_itself(output_norm, width):
     rng = np.random.default_rng(0)
-    features = rng.normal(size=(30, width))
+    features = rng.normal(size=(30, width)).astype(np.float32)
     pairs, similar = rng.integers(5, 25, (200, 2)), rng.random(200) < 0.3
     settings = {"margin": 2.0, "lr_last": 0.05, "n_iterations": 40, "batch_size": 16,
                 "random_state": 3, "progress": False}  # fmt: skip
-    outputs, logs = [], []
+    outputs, logs, states = [], [], []
     for spanned in (False, True):
         model = SiameseEmbedding(None, width, 6, output_norm, random_state=1)
+        torch.nn.init.constant_(model.last.bias, 0.5)
         if spanned:
             log = train_last_layer(model, features, pairs, similar, **settings)
         else:
@@ -435,8 +437,98 @@ def test_a_last_layer_learns_in_the_span_of_its_pictures_as_by_itself(output_nor
         assert not model.training
         outputs.append(siamese_outputs(model, features))  # also of pictures that no pair has
         logs.append(log)
+        states.append(model.state_dict())
     np.testing.assert_allclose(outputs[1], outputs[0], rtol=1e-10, atol=1e-11)
     pd.testing.assert_frame_equal(logs[1], logs[0], rtol=1e-10)
+    assert states[0].keys() == states[1].keys()
+    for key, of in states[0].items():
+        torch.testing.assert_close(states[1][key], of, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("output_norm", ["batch", "l2"])
+@pytest.mark.parametrize("width", [40, 7])
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_last_layer_goes_on_from_its_checkpoint(
+    output_norm, width, number, tmp_path, monkeypatch
+):
+    rng = np.random.default_rng(0)
+    features, pairs = rng.normal(size=(30, width)), rng.integers(5, 25, (200, 2))
+    similar, file = rng.random(200) < 0.3, tmp_path / "checkpoint.pt"
+
+    def trained(checkpoint):
+        model = SiameseEmbedding(None, width, 6, output_norm)
+        log = train_last_layer(
+            model, features, pairs, similar, margin=2.0, lr_last=0.05, n_iterations=23,
+            log_every=5, batch_size=16, checkpoint=checkpoint, progress=False,
+        )  # fmt: skip
+        return model.state_dict(), log
+
+    whole, log = trained(None)
+    with monkeypatch.context() as patch:
+        stop_at_save(patch, number)
+        with pytest.raises(_KilledError):
+            trained(file)
+    resumed, resumed_log = trained(file)
+    assert all(torch.equal(of, resumed[key]) for key, of in whole.items())
+    pd.testing.assert_frame_equal(resumed_log, log)
+
+
+def test_a_last_layer_of_another_width_does_not_go_on(tmp_path):
+    rng = np.random.default_rng(0)
+    features, pairs = rng.normal(size=(20, 40)), rng.integers(0, 10, (30, 2))
+    settings = {"margin": 2.0, "lr_last": 0.05, "n_iterations": 4, "batch_size": 4,
+                "checkpoint": tmp_path / "checkpoint.pt", "progress": False}  # fmt: skip
+    similar = np.arange(30) % 2 == 0
+    train_last_layer(SiameseEmbedding(None, 40, 3), features, pairs, similar, **settings)
+    with pytest.raises(ValueError, match=r"size mismatch for weights: .*Delete it"):
+        train_last_layer(SiameseEmbedding(None, 40, 4), features, pairs, similar, **settings)
+
+
+@pytest.mark.parametrize("output_norm", ["batch", "l2"])
+@pytest.mark.parametrize("width", [40, 7])
+def test_a_last_layer_whose_loss_is_not_finite_is_told(output_norm, width):
+    features, pairs = np.full((20, width), 1.7e308), np.arange(20).reshape(10, 2)
+    model = SiameseEmbedding(None, width, 3, output_norm)
+    torch.nn.init.constant_(model.last.weight, 10.0)
+    with pytest.raises(FloatingPointError, match=r"iteration 1 .*lr_last=0\.1"):
+        train_last_layer(
+            model, features, pairs, np.arange(10) % 2, margin=2.0, lr_last=0.1, n_iterations=2,
+            batch_size=4, progress=False,
+        )  # fmt: skip
+
+
+def test_a_last_layer_reads_only_the_pictures_of_its_pairs():
+    """Where these are many, those of a mini-batch at a time."""
+    features = np.full((50, 3), np.nan)
+    features[10:30] = np.random.default_rng(0).normal(size=(20, 3))
+    pairs = np.arange(10, 30).reshape(10, 2)
+    log = train_last_layer(
+        SiameseEmbedding(None, 3, 2), features, pairs, np.arange(10) % 2, margin=2.0, lr_last=0.1,
+        n_iterations=3, batch_size=4, progress=False,
+    )  # fmt: skip
+    assert log.notna().all(axis=None)
+
+
+def test_on_a_gpu_a_last_layer_is_trained_as_a_network(monkeypatch):
+    features = np.arange(12.0).reshape(3, 4)
+
+    def train(model, inputs, pairs, similar, **settings):
+        return inputs(np.array([2])).tolist(), settings
+
+    monkeypatch.setattr(siamese_training, "train_siamese", train)
+    settings = {"device": "cuda", "checkpoint": None, "progress": False, "margin": 2.0}
+    found = train_last_layer(
+        SiameseEmbedding(None, 4, 2), features, np.array([[0, 1]]), np.array([1]), **settings
+    )
+    assert found == ([[8.0, 9.0, 10.0, 11.0]], settings)
+
+
+def test_a_last_layer_has_no_trunk_to_train():
+    with pytest.raises(ValueError, match=r"lr_rest=0\.1, but the model has no backbone"):
+        train_last_layer(
+            SiameseEmbedding(None, 4, 2), np.ones((3, 4)), np.array([[0, 1]]), np.array([1]),
+            margin=2.0, lr_last=0.1, lr_rest=0.1, n_iterations=1,
+        )  # fmt: skip
 
 
 def test_a_last_layer_with_a_backbone_is_refused():

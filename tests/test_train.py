@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from visprof import siamese_training, train
+from visprof import _descent, train
 from visprof.backbones import load_backbone
 from visprof.cli import main
 from visprof.decoded import decode_pictures, decoded_inputs, embed_decoded
@@ -66,7 +66,7 @@ def equal(a, b):
 
 def stop_after(monkeypatch, n_saves):
     """Let the training end, as if it were killed, after some rows of its log."""
-    save, saves = siamese_training.Checkpoint.save, []
+    save, saves = _descent.Checkpoint.save, []
 
     def stopping(self, *arguments):
         save(self, *arguments)
@@ -74,7 +74,8 @@ def stop_after(monkeypatch, n_saves):
         if len(saves) == n_saves:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(siamese_training.Checkpoint, "save", stopping)
+    monkeypatch.setattr(_descent.Checkpoint, "save", stopping)
+    monkeypatch.setattr(_descent, "SECONDS_A_SAVE", 0.0)
 
 
 def test_all_layers_learn_the_last_faster(lesson, trunk):

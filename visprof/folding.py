@@ -1,4 +1,8 @@
-"""Batch normalisation folded into convolutions: the same network for inference, with less work."""
+"""Batch normalisation folded into convolutions: the same network for inference, with less work.
+
+So does padding on one side, which TensorFlow has, and timm's networks that come from there: torch
+copies all of a layer for it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from visprof._extras import needs
 with needs("nets"):
     import torch
     from torch import Tensor, nn
+    from torch.nn import functional as F
     from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 __all__ = ["fold_batch_norm"]
@@ -66,10 +71,38 @@ def fold_batch_norm(network: Network, x: Tensor) -> Network:
         folded.set_submodule(names[convolution], both)
         # timm's normalisations are activations, too
         folded.set_submodule(names[norm], getattr(norm, "act", nn.Identity()))
+    for module in folded.modules():
+        if type(module).__name__ == "Conv2dSame":  # without an import of timm, which is slow
+            module.__class__ = _ConvolutionOfSameSize
     if pairs and not _alike(network, folded, x):
         log.info("batch normalisation of %s is not folded: results differ", type(network).__name__)
         return network
     return folded.requires_grad_(False)
+
+
+class _ConvolutionOfSameSize(nn.Conv2d):
+    """Convolution that pads as TensorFlow's SAME: where the number is odd, one more at the end.
+
+    It pads by a whole stride more at both ends, and leaves out the output that this adds.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (n, c, H / stride, W / stride), rounded up."""
+        padding, parts = [], []
+        for side, kernel, stride, dilation in zip(
+            x.shape[2:], self.kernel_size, self.stride, self.dilation, strict=True
+        ):
+            n = -(-side // stride)
+            total = max((n - 1) * stride + (kernel - 1) * dilation + 1 - side, 0)
+            padding.append(total // 2 + (stride if total % 2 else 0))
+            parts.append(slice(total % 2, total % 2 + n))
+        maps = F.conv2d(
+            x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
+        )[..., parts[0], parts[1]]
+        is_last = x.is_contiguous(memory_format=torch.channels_last)
+        return maps.contiguous(
+            memory_format=torch.channels_last if is_last else torch.contiguous_format
+        )
 
 
 def _pairs(network: nn.Module, x: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:

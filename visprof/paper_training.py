@@ -21,19 +21,14 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
+from visprof._descent import Checkpoint, fetched_ahead, passes
 from visprof._extras import needs
 from visprof.architectures import AlexNet, Backbone
 from visprof.checks import check_groups, check_number, check_whole
 from visprof.embedding import arithmetic
 from visprof.scenes import sample_pairs
 from visprof.siamese import SiameseEmbedding, calibrate
-from visprof.siamese_training import (
-    Checkpoint,
-    fetched_ahead,
-    passes,
-    train_last_layer,
-    train_siamese,
-)
+from visprof.siamese_training import train_last_layer, train_siamese
 
 with needs("nets"):
     import torch

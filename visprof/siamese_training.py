@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
-from copy import deepcopy
-from glob import escape
-from itertools import islice
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from tqdm import tqdm
+from threadpoolctl import threadpool_limits
 
 from visprof import processes
+from visprof._descent import Settings, fetched_ahead, train
 from visprof._extras import needs
+from visprof._last_layer import BatchNorm, InSpan, Layer, OfFeatures, UnitLength, distinct
 from visprof.architectures import Backbone
-from visprof.checks import check_number, check_whole, listed
+from visprof.checks import check_whole, listed
 from visprof.embedding import arithmetic
-from visprof.files import open_sealed, remove_unfinished, replacing, seal
 from visprof.pictures import read_image
 from visprof.siamese import (
     SiameseEmbedding,
@@ -35,11 +31,9 @@ from visprof.siamese import (
 
 with needs("nets"):
     import torch
-    from torch import Tensor, nn
+    from torch import Tensor
 
 __all__ = ["array_inputs", "image_inputs", "train_last_layer", "train_siamese"]
-
-log = logging.getLogger("visprof")
 
 
 def array_inputs(features: ArrayLike) -> Callable[[np.ndarray], Tensor]:
@@ -160,10 +154,10 @@ def train_siamese(
     precision : {"fp32", "bf16"}
         Arithmetic of the trunk, if the model has one. What follows is in float64.
     checkpoint : str or Path, optional
-        File that the state is saved to with every row of the log. If it is there, training goes
-        on from it, and on the same machine ends with the same weights, to the last bit, as if it
-        had not been stopped. One that was cut or changed since it was written is as good as
-        absent: a warning names it, and training begins from the start.
+        File that the state is saved to with a row of the log, every few seconds and at the end. If
+        it is there, training goes on from it, and on the same machine ends with the same weights,
+        to the last bit, as if it had not been stopped. One that was cut or changed since it was
+        written is as good as absent: a warning names it, and training begins from the start.
     progress : bool
         Whether to show a progress bar.
 
@@ -187,69 +181,17 @@ def train_siamese(
     FloatingPointError
         If the loss is not finite; the message has the iteration and the learning rates.
     """
-    pairs = np.asarray(pairs)
-    _check_training(model, pairs, lr_rest)
-    similar = checked_similar(similar, len(pairs))
-    for name, number in (("batch_size", batch_size), ("n_iterations", n_iterations)):
-        check_whole(number, name, 1)
-    check_number(margin, "margin", above=0)
-    for name, number in (("lr_last", lr_last), ("lr_rest", lr_rest), ("momentum", momentum)):
-        check_number(number, name, least=0)
-    if log_every is None:
-        log_every = max(1, n_iterations // 50)
-    check_whole(log_every, "log_every", 1)
-    if precision not in ("fp32", "bf16"):
-        raise ValueError(f"precision must be 'fp32' or 'bf16', not {precision!r}")
-    model.to(device).train()
-    optimiser = torch.optim.SGD(_parameter_groups(model, lr_last, lr_rest), momentum=momentum)
-    settings = {
-        "pairs": hashlib.blake2b(pairs.tobytes() + similar.tobytes(), digest_size=16).hexdigest(),
-        "margin": margin, "lr_last": lr_last, "lr_rest": lr_rest, "momentum": momentum,
-        "batch_size": batch_size, "n_iterations": n_iterations, "random_state": random_state,
-        "similar_share": similar_share, "precision": precision, "log_every": log_every,
-    }  # fmt: skip
-    n_pictures, is_shared = 2 * batch_size, model.backbone is not None
-    mine = processes.share(n_pictures) if is_shared else slice(n_pictures)
-    if is_shared and n_pictures < processes.count():
-        raise ValueError(f"{batch_size=} gives {processes.count()} processes too little to do")
-    file = Checkpoint(checkpoint, settings)
-    log = _Log(file.restore(model, optimiser))
-    start = int(log.rows[-1][0]) if log.rows else 0
-    if is_shared:
-        processes.check_same(start, "the checkpoint's iteration")
-        processes.start_alike(model)
-    batches = islice(
-        _mini_batches(similar, batch_size, similar_share, random_state), start, n_iterations
-    )
-    fetched = fetched_ahead(batches, lambda batch: inputs(pairs[batch].T.ravel()[mine]))
-    bar = tqdm(
-        fetched, "Siamese training", n_iterations, initial=start,
-        disable=not progress or not processes.is_first(),
+    settings = Settings(
+        margin=margin, lr_last=lr_last, lr_rest=lr_rest, momentum=momentum, batch_size=batch_size,
+        n_iterations=n_iterations, random_state=random_state, similar_share=similar_share,
+        precision=precision, log_every=log_every,
     )  # fmt: skip
+    pairs, similar = _checked(model, pairs, similar, settings)
+    learner = _Network(model, inputs, settings, device)
     with arithmetic(device, "fp32"):  # of the gradients; the trunk's forward pass has its own
-        for iteration, (batch, x) in enumerate(bar, start + 1):
-            features = _features(model, x.to(device), lr_rest > 0, precision)
-            if is_shared:
-                features = processes.gathered(features, mine, n_pictures)
-            first, second = model.head(features).chunk(2)
-            are_similar = torch.as_tensor(similar[batch], device=first.device)
-            loss = mean_loss(first, second, are_similar, margin)
-            if not torch.isfinite(loss):
-                raise FloatingPointError(
-                    f"loss is {loss.item()} at iteration {iteration} with {lr_last=}, {lr_rest=}, "
-                    f"{momentum=}; lower the learning rates or check the inputs for NaN"
-                )
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            if is_shared:
-                processes.sum_gradients(shared=model.backbone, whole=model.last)
-            optimiser.step()
-            log.add(loss, (first - second).detach().norm(dim=1), are_similar, margin)
-            if iteration % log_every == 0 or iteration == n_iterations:
-                log.close_row(iteration)
-                file.save(model, optimiser, log.rows)
+        log = train(learner, pairs, similar, settings, checkpoint, progress)
     model.eval()
-    return pd.DataFrame(log.rows, columns=_Log.COLUMNS)
+    return log
 
 
 def train_last_layer(
@@ -257,22 +199,26 @@ def train_last_layer(
     features: ArrayLike,
     pairs: np.ndarray,
     similar: np.ndarray,
+    *,
+    device: str | torch.device = "cpu",
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
     **settings: Any,
 ) -> pd.DataFrame:
     """Train a model without backbone on computed features, as `train_siamese` does, but faster.
 
-    The gradient of a linear layer is a sum over the pictures that it sees. Where the pairs have
-    fewer pictures than twice the features, what is learnt is how much of each picture is added to
-    the weights; outputs follow from the pictures' products: the same training but for rounding,
-    with one product of matrices a step instead of two.
+    The gradient is written out (`visprof._last_layer`) and needs no backpropagation. And where the
+    pairs have fewer pictures than twice the features, what is learnt is how much of each picture is
+    added to the weights: the same training but for rounding, with one product of matrices a step
+    instead of two. On a GPU it is `train_siamese` that trains.
 
     Parameters
     ----------
     model : SiameseEmbedding
         Trained in place, left in evaluation mode.
     features : array-like, shape (n, in_features)
-        Trunk features.
-    pairs, similar, **settings
+        Trunk features. May be a memory map; only the rows of pictures in pairs are read.
+    pairs, similar, device, checkpoint, progress, **settings
         As of `train_siamese`.
 
     Returns
@@ -299,159 +245,163 @@ def train_last_layer(
     """
     if model.backbone is not None:
         raise ValueError("the model has a backbone; train_siamese trains on pictures")
-    features, pairs = checked_features(features, model), np.asarray(pairs)
-    _check_training(model, pairs, lr_rest=0)
-    seen = np.unique(pairs)
-    if len(seen) >= 2 * features.shape[1]:
-        with _one_thread():
-            return train_siamese(model, array_inputs(features), pairs, similar, **settings)
-    rows = torch.from_numpy(double_precision(features[seen], seen))
-    small = deepcopy(model)
-    small.last = _LayerOfPictures(rows, model.last)
-
-    def places(positions: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.searchsorted(seen, positions))
-
-    with _one_thread():  # on the pairs as they are: a checkpoint is known by them
-        log = train_siamese(small, places, pairs, similar, **settings)
-    device, learnt = small.last.bias.device, small.cpu().last
-    of_layer = {"last.weight": learnt.weight(rows), "last.bias": learnt.bias}
-    small.last = model.last
-    model.load_state_dict(small.state_dict() | of_layer)
-    model.to(device).eval()
+    features = checked_features(features, model)
+    if torch.device(device).type != "cpu":
+        return train_siamese(
+            model, array_inputs(features), pairs, similar, device=device, checkpoint=checkpoint,
+            progress=progress, **settings,
+        )  # fmt: skip
+    chosen = Settings(**settings)
+    pairs, similar = _checked(model, pairs, similar, chosen)
+    with threadpool_limits(1, "blas"), np.errstate(all="ignore"):  # what is not finite is told
+        learner = _LastLayer(model.cpu(), features, pairs, chosen)
+        log = train(learner, pairs, similar, chosen, checkpoint, progress)
+    learner.tell(model)
+    model.eval()
     return log
 
 
-class _LayerOfPictures(nn.Module):
-    """A linear layer that takes places of given pictures, (k,), and learns a sum over them."""
+class _Network:
+    """A network that learns by backpropagation; several processes share its pictures."""
 
-    def __init__(self, rows: Tensor, layer: nn.Linear) -> None:
-        super().__init__()
-        self.first = layer.weight.detach().clone()
-        self.bias = nn.Parameter(layer.bias.detach().clone())
-        self.added = nn.Parameter(rows.new_zeros(len(rows), len(self.first)))
-        self.register_buffer("products", rows @ rows.T, persistent=False)
-        self.register_buffer("before", rows @ self.first.T, persistent=False)
-
-    def forward(self, places: Tensor) -> Tensor:
-        places = places.long()
-        added = _Added.apply(self.products[places], self.added, places)
-        return self.before[places] + added + self.bias
-
-    def weight(self, rows: Tensor) -> Tensor:
-        """Weights of the linear layer that this one is."""
-        return self.first + self.added.detach().T @ rows
-
-
-class _Added(torch.autograd.Function):
-    """What is added to outputs; its gradient is that of the weights, told by pictures."""
-
-    @staticmethod
-    def forward(ctx: Any, products: Tensor, added: Tensor, places: Tensor) -> Tensor:
-        ctx.save_for_backward(places)
-        ctx.shape = added.shape
-        return products @ added
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, None]:
-        (places,) = ctx.saved_tensors
-        return None, gradient.new_zeros(ctx.shape).index_add_(0, places, gradient), None
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch use one thread: products as small as those of a last layer gain nothing by more.
-
-    And where two processes train, threads that wait for each other would keep both from working.
-    """
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(n_threads)
-
-
-class Checkpoint:
-    """State of a training in a file: whole or absent, and of these settings; no path, no file."""
-
-    def __init__(self, path: str | Path | None, settings: dict[str, Any]) -> None:
-        self.path = None if path is None else Path(path)
-        self.settings = settings
-
-    def restore(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> list[tuple]:
-        """Put the saved state into model and optimiser; return the rows of the log until then."""
-        saved = self._read()
-        if saved is None:
-            return []
-        try:
-            settings = saved["settings"]
-            different = [key for key in self.settings if settings[key] != self.settings[key]]
-            if different:
-                raise ValueError(
-                    f"it is of a training with another {', '.join(different)} "
-                    f"({settings[different[0]]!r}, now {self.settings[different[0]]!r})"
-                )
-            model.load_state_dict(saved["model"])
-            optimiser.load_state_dict(saved["optimiser"])
-        except (KeyError, RuntimeError, ValueError) as error:  # torch's, for another network
+    def __init__(
+        self,
+        model: SiameseEmbedding,
+        inputs: Callable[[np.ndarray], Tensor],
+        settings: Settings,
+        device: str | torch.device,
+    ) -> None:
+        self.model, self.inputs, self.settings = model.to(device).train(), inputs, settings
+        self.device, self.is_shared = device, model.backbone is not None
+        groups = [{"params": list(model.last.parameters()), "lr": settings.lr_last}]
+        if settings.lr_rest:
+            groups.append({"params": list(model.backbone.parameters()), "lr": settings.lr_rest})
+        self.optimiser = torch.optim.SGD(groups, momentum=settings.momentum)
+        self.parts = (self.model, self.optimiser)
+        self.n_pictures = 2 * settings.batch_size
+        if self.is_shared and self.n_pictures < processes.count():
             raise ValueError(
-                f"cannot go on from the checkpoint {str(self.path)!r}: {error}. Delete it to "
-                "train from the start"
-            ) from error
-        return [tuple(row) for row in saved["log"]]
+                f"batch_size={settings.batch_size} gives {processes.count()} processes too little "
+                "to do"
+            )
+        self.mine = processes.share(self.n_pictures) if self.is_shared else slice(self.n_pictures)
 
-    def _read(self) -> dict[str, Any] | None:
-        """Return what was saved; None if there is no file, or one that cannot be read."""
-        if self.path is None:
-            return None
-        remove_unfinished(self.path.parent, f"{escape(self.path.name)}.*")
-        if not self.path.exists():
-            return None
-        try:
-            # torch does not notice most changed bytes by itself
-            with open_sealed(self.path) as file:
-                return torch.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises nearly anything
-            log.warning(
-                "the checkpoint %s cannot be used (%s: %s); training begins from the start",
-                self.path, type(error).__name__, error,
-            )  # fmt: skip
-            return None
+    def begin(self, start: int) -> None:
+        if self.is_shared:
+            processes.check_same(start, "the checkpoint's iteration")
+            processes.start_alike(self.model)
 
-    def save(self, model: nn.Module, optimiser: torch.optim.Optimizer, rows: list[tuple]) -> None:
-        """Replace the file in one step: a killed training leaves the last state or this one."""
-        if self.path is None or not processes.is_first():
-            return
-        state = {
-            "settings": self.settings,
-            "model": model.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "log": rows,
-        }
-        with replacing(self.path) as file:
-            try:
-                torch.save(state, file)
-            except RuntimeError as error:  # torch's own says nothing of a full disk
-                if isinstance(error.__context__, OSError):
-                    raise error.__context__ from None
-                raise
-            seal(file)
+    def batches(self, batches: Iterator[np.ndarray], pairs: np.ndarray) -> Iterator[tuple]:
+        return fetched_ahead(batches, lambda batch: self.inputs(pairs[batch].T.ravel()[self.mine]))
+
+    def look(self, x: Tensor, similar: np.ndarray) -> tuple[float, np.ndarray]:
+        features = self.features(x.to(self.device))
+        if self.is_shared:
+            features = processes.gathered(features, self.mine, self.n_pictures)
+        first, second = self.model.head(features).chunk(2)
+        are_similar = torch.as_tensor(similar, device=first.device)
+        self.loss = mean_loss(first, second, are_similar, self.settings.margin)
+        return self.loss.item(), (first - second).detach().norm(dim=1).cpu().numpy()
+
+    def features(self, x: Tensor) -> Tensor:
+        """Trunk features; only the trunk may run in bf16, and with gradients only if it learns."""
+        if self.model.backbone is None:
+            return x
+        context = nullcontext() if self.settings.lr_rest > 0 else torch.no_grad()
+        with context, arithmetic(x.device, self.settings.precision):
+            return self.model.features(x)
+
+    def learn(self) -> None:
+        self.optimiser.zero_grad(set_to_none=True)
+        self.loss.backward()
+        if self.is_shared:
+            processes.sum_gradients(shared=self.model.backbone, whole=self.model.last)
+        self.optimiser.step()
 
 
-def fetched_ahead(
-    batches: Iterator[np.ndarray], inputs: Callable[[np.ndarray], Tensor]
-) -> Iterator[tuple[np.ndarray, Tensor]]:
-    """Each batch with its inputs, which are fetched while the network learns from earlier ones."""
-    with ThreadPoolExecutor(1) as pool:
-        ahead = [(batch, pool.submit(inputs, batch)) for batch in islice(batches, 2)]
-        while ahead:
-            batch, x = ahead.pop(0)
-            ahead += [(later, pool.submit(inputs, later)) for later in islice(batches, 1)]
-            yield batch, x.result()
+class _LastLayer:
+    """The last layer of a model, which learns on features by a gradient that is written out.
+
+    Its bias is the weight of one more feature, which is 1 of every picture.
+    """
+
+    def __init__(
+        self, model: SiameseEmbedding, features: np.ndarray, pairs: np.ndarray, settings: Settings
+    ) -> None:
+        def rows(pictures: np.ndarray) -> np.ndarray:
+            double = double_precision(features[pictures], pictures)
+            return np.column_stack([double, np.ones(len(double))])
+
+        self.settings, of_model = settings, model.state_dict()
+        first = np.vstack([of_model["last.weight"].numpy().T, of_model["last.bias"].numpy()])
+        seen = np.unique(pairs)
+        if len(seen) < 2 * features.shape[1]:
+            self.layer: Layer = InSpan(rows(seen), first)
+            self.numbers = np.searchsorted(seen, pairs)
+        else:
+            self.layer, self.numbers = OfFeatures(rows, first), pairs
+        arrays = {"weights": self.layer.weights}
+        self.norm: BatchNorm | UnitLength = UnitLength()
+        if isinstance(norm := model.output_norm, torch.nn.BatchNorm1d):
+            running = {name: of_model[f"output_norm.running_{name}"] for name in ("mean", "var")}
+            arrays |= {name: of.numpy().copy() for name, of in running.items()}
+            self.norm = BatchNorm(arrays["mean"], arrays["var"], norm.eps, norm.momentum)
+        self.parts = (_Arrays(arrays), _Arrays({"velocity": self.layer.velocity}))
+
+    def begin(self, start: int) -> None:
+        """Nothing is left to do."""
+
+    def batches(self, batches: Iterator[np.ndarray], pairs: np.ndarray) -> Iterator[tuple]:
+        return ((batch, distinct(self.numbers[batch].T)) for batch in batches)
+
+    def look(self, x: tuple[np.ndarray, ...], similar: np.ndarray) -> tuple[float, np.ndarray]:
+        pictures, members, counts = x
+        outputs = self.layer.outputs(pictures)
+        loss, distances, self.gradient = self.norm.gradient(
+            outputs, members, counts, similar, self.settings.margin
+        )
+        return loss, distances
+
+    def learn(self) -> None:
+        self.layer.descend(self.gradient, self.settings.lr_last, self.settings.momentum)
+
+    def tell(self, model: SiameseEmbedding) -> None:
+        """Put what was learnt into the model."""
+        state, learnt = model.state_dict(), torch.from_numpy(self.layer.learnt())
+        state |= {"last.weight": learnt[:-1].T, "last.bias": learnt[-1]}
+        if isinstance(self.norm, BatchNorm):
+            state |= {
+                "output_norm.running_mean": torch.from_numpy(self.norm.mean),
+                "output_norm.running_var": torch.from_numpy(self.norm.var),
+            }
+            state["output_norm.num_batches_tracked"] += self.settings.n_iterations
+        model.load_state_dict(state)
 
 
-def _check_training(model: SiameseEmbedding, pairs: np.ndarray, lr_rest: float) -> None:
+class _Arrays:
+    """Arrays that a checkpoint holds, by name; they are filled in place."""
+
+    def __init__(self, arrays: dict[str, np.ndarray]) -> None:
+        self.arrays = arrays
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {name: torch.from_numpy(array) for name, array in self.arrays.items()}
+
+    def load_state_dict(self, saved: dict[str, Tensor]) -> None:
+        for name, tensor in self.state_dict().items():
+            if saved[name].shape != tensor.shape:
+                raise ValueError(
+                    f"size mismatch for {name}: {tuple(saved[name].shape)}, not "
+                    f"{tuple(tensor.shape)}"
+                )
+            tensor.copy_(saved[name])
+
+
+def _checked(
+    model: SiameseEmbedding, pairs: np.ndarray, similar: np.ndarray, settings: Settings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs, and whether they are similar, that a model can be trained on."""
+    pairs = np.asarray(pairs)
     if pairs.ndim != 2 or pairs.shape[1] != 2 or len(pairs) == 0:
         raise ValueError(f"pairs must have shape (m, 2) with m > 0, not {pairs.shape}")
     if not np.issubdtype(pairs.dtype, np.integer):
@@ -459,90 +409,8 @@ def _check_training(model: SiameseEmbedding, pairs: np.ndarray, lr_rest: float) 
     if pairs.min() < 0:
         rows = np.flatnonzero((pairs < 0).any(axis=1))
         raise ValueError(f"pairs: positions are below 0 in row(s) {listed(rows)}")
-    if lr_rest and model.backbone is None:
-        raise ValueError(f"{lr_rest=}, but the model has no backbone to train; pass lr_rest=0")
-
-
-def _parameter_groups(model: SiameseEmbedding, lr_last: float, lr_rest: float) -> list[dict]:
-    groups = [{"params": list(model.last.parameters()), "lr": lr_last}]
-    if lr_rest:
-        groups.append({"params": list(model.backbone.parameters()), "lr": lr_rest})
-    return groups
-
-
-def _mini_batches(
-    similar: np.ndarray, batch_size: int, similar_share: float | None, random_state: int
-) -> Iterator[np.ndarray]:
-    """Endless mini-batches of pair numbers, uniform or with a fixed share of similar pairs."""
-    rng = np.random.default_rng(random_state)
-    if similar_share is None:
-        yield from passes(np.arange(len(similar)), batch_size, rng)
-    groups = {kind: np.flatnonzero(similar == kind) for kind in (True, False)}
-    possible = 0 <= similar_share <= 1  # not of NaN, which cannot be rounded
-    n_similar = round(batch_size * similar_share) if possible else 0
-    sizes = {True: n_similar, False: batch_size - n_similar}
-    if not possible or any(sizes[k] and not len(groups[k]) for k in sizes):
+    if settings.lr_rest and model.backbone is None:
         raise ValueError(
-            f"{similar_share=} is not between 0 and 1, or asks for a kind of pair that is not "
-            f"there ({len(groups[True])} similar, {len(groups[False])} dissimilar given)"
+            f"lr_rest={settings.lr_rest!r}, but the model has no backbone to train; pass lr_rest=0"
         )
-    streams = [passes(groups[kind], sizes[kind], rng) for kind in sizes if sizes[kind]]
-    while True:
-        yield np.concatenate([next(stream) for stream in streams])
-
-
-def passes(items: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Endless batches of ``size`` items; each item comes once in every shuffled pass."""
-    rest = items[:0]
-    while True:
-        while len(rest) < size:
-            rest = np.concatenate([rest, rng.permutation(items)])
-        yield rest[:size]
-        rest = rest[size:]
-
-
-def _features(model: SiameseEmbedding, x: Tensor, trains_trunk: bool, precision: str) -> Tensor:
-    """Trunk features; only the trunk may run in bf16, and with gradients only if it is trained."""
-    if model.backbone is None:
-        return x
-    with nullcontext() if trains_trunk else torch.no_grad(), arithmetic(x.device, precision):
-        return model.features(x)
-
-
-class _Log:
-    """Means of the training's figures over the iterations of a row."""
-
-    COLUMNS = ("iteration", "loss", "similar_distance", "dissimilar_distance", "active_share")
-
-    def __init__(self, rows: list[tuple[float, ...]]) -> None:
-        self.rows = rows
-        self._start_row()
-
-    def _start_row(self) -> None:
-        self._losses: list[float] = []
-        self._distances: dict[bool, list[np.ndarray]] = {True: [], False: []}
-        self._active: list[np.ndarray] = []
-
-    def add(self, loss: Tensor, distance: Tensor, similar: Tensor, margin: float) -> None:
-        distance, similar = distance.cpu().numpy(), similar.cpu().numpy()
-        self._losses.append(loss.item())
-        self._distances[True].append(distance[similar])
-        self._distances[False].append(distance[~similar])
-        self._active.append(distance[~similar] < margin)
-
-    def close_row(self, iteration: int) -> None:
-        self.rows.append(
-            (
-                iteration,
-                float(np.mean(self._losses)),
-                _mean(self._distances[True]),
-                _mean(self._distances[False]),
-                _mean(self._active),
-            )
-        )
-        self._start_row()
-
-
-def _mean(parts: list[np.ndarray]) -> float:
-    values = np.concatenate(parts)
-    return float(values.mean(dtype=np.float64)) if len(values) else float("nan")
+    return pairs, checked_similar(similar, len(pairs))
