@@ -74,7 +74,7 @@ def fold_batch_norm(network: Network, x: Tensor) -> Network:
     for module in folded.modules():
         if type(module).__name__ == "Conv2dSame":  # without an import of timm, which is slow
             module.__class__ = _ConvolutionOfSameSize
-    if pairs and not _alike(network, folded, x):
+    if not _alike(network, folded, x):
         log.info("batch normalisation of %s is not folded: results differ", type(network).__name__)
         return network
     return folded.requires_grad_(False)
