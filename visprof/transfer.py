@@ -359,7 +359,10 @@ def _centres(between: TwoPlatforms, folds: NDArray[np.int64]) -> NDArray[np.floa
 
 
 def cold_start_scores(
-    between: TwoPlatforms, fitted: CrossFit, with_source: bool = True
+    between: TwoPlatforms,
+    fitted: CrossFit,
+    with_source: bool = True,
+    sizes: Iterable[int] | None = None,
 ) -> dict[int, NDArray[np.float64]]:
     """How well profiles on the second platform find their user's held-out pins there.
 
@@ -376,6 +379,8 @@ def cold_start_scores(
     with_source : bool, default=True
         If not, a profile is the mean of the user's own pins; a prior that is the same for all would
         change its length alone. A user without any pin is ranked at random.
+    sizes : iterable of int, optional
+        Numbers of known pins, of those of `between`; by default all.
 
     Returns
     -------
@@ -384,10 +389,19 @@ def cold_start_scores(
         at random, so that profiles which say nothing are at the random value), and the chance that
         a held-out pin of their own is nearer to the profile than another user's (AUC; ties count
         one half).
+
+    Raises
+    ------
+    ValueError
+        If a number of known pins is not one of those of `between`.
     """
     m = len(between.users)
+    asked = between.sizes if sizes is None else tuple(sizes)
+    if unknown := [size for size in asked if size not in between.own]:
+        raise ValueError(f"sizes: expected some of {list(between.sizes)}, got {unknown}")
     scores = {}
-    for size, own in between.own.items():
+    for size in asked:
+        own = between.own[size]
         if with_source and size == 0:
             of = fitted.prior  # even if it weighs nothing beside a pin
         elif with_source:
@@ -438,13 +452,22 @@ def _own_ranks(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _own_aucs(cosines: NDArray[np.float64], between: TwoPlatforms) -> NDArray[np.float64]:
     """Chance that an own held-out pin has a larger cosine than another's, (m,)."""
-    aucs = np.empty(len(cosines))
-    own = between.held_users == between.users[:, None]
-    for row, of in enumerate(cosines):
-        apart = of[own[row]][:, None] - of[~own[row]]
-        larger, not_smaller = (apart > TIE), (apart >= -TIE)  # what is tied is among the latter
-        aucs[row] = (np.count_nonzero(larger) + np.count_nonzero(not_smaller)) / (2 * apart.size)
-    return aucs
+    rows, columns = np.nonzero(between.held_users == between.users[:, None])
+    own = cosines[rows, columns]
+    apart = 4.0 * np.arange(len(cosines))  # rows in one array, each above the one before
+    ordered = (np.sort(cosines, axis=1) + apart[:, None]).ravel()
+    of_own = np.sort(own + apart[rows])
+    # others' are all less one's own
+    below, to = (
+        np.searchsorted(ordered, own + apart[rows] + shift, side)
+        - np.searchsorted(of_own, own + apart[rows] + shift, side)
+        for shift, side in ((-TIE, "left"), (TIE, "right"))
+    )
+    n_own = np.bincount(rows, minlength=len(cosines))
+    n_others = cosines.shape[1] - n_own
+    before = np.concatenate([[0], np.cumsum(n_others)[:-1]])  # others' of the rows above
+    twice = np.bincount(rows, below + to - 2 * before[rows], len(cosines))
+    return twice / (2 * n_own * n_others)
 
 
 def shuffled_sources(n_users: int, n_shuffles: int, random_state: int = 0) -> NDArray[np.int64]:
