@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from visprof._lazy import lazily
 from visprof.accounts import TwoPlatforms
+from visprof.blocks import slices
 from visprof.checks import check_number, check_numbers, check_whole, unmasked
 from visprof.rank_scores import random_mrr
 from visprof.scaling import check_squares
@@ -32,6 +33,7 @@ ALIGNMENTS = ("none", "mean shift", "scaled shift", "ridge", "procrustes")
 NO_SOURCE = "no source"  # the prior is the mean of other users on the second platform
 PENALTIES = np.exp2(np.arange(-6.0, 11.0))  # of the ridge, in units of the mean squared spread
 N_FOLDS = 5  # of users
+_AT_ONCE = 2**18  # cosines of shuffles that are computed together
 _ROUNDING = 1e-12  # of means, by the magnitude of what they are of
 
 
@@ -424,29 +426,32 @@ def _cosines(
     folds: NDArray[np.int64],
     centre: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Cosine of each profile with each of the others, (m, h), about the centre of its fold.
+    """Cosine of each profile with each of the others, (..., m, h), about the centre of its fold.
 
     It is 0 where either is at the centre.
     """
-    cosines = np.zeros((len(profiles), len(others)))
-    rounding = _ROUNDING * max(np.abs(profiles).max(), np.abs(others).max())
+    cosines = np.zeros((*profiles.shape[:-1], len(others)))
+    largest = np.maximum(np.abs(profiles).max(axis=(-2, -1)), np.abs(others).max())
+    rounding = _ROUNDING * largest[..., None]
     for fold, at in enumerate(centre):
-        mine, theirs = profiles[folds == fold] - at, others - at
-        lengths = [np.sqrt(np.square(of).sum(axis=1)) for of in (mine, theirs)]
-        lengths = [np.where(of > rounding, of, 0) for of in lengths]
-        product = lengths[0][:, None] * lengths[1]
-        tiny = TIE * max(1e-300, lengths[1].max()) ** 2  # what rounding leaves of a profile there
-        cosines[folds == fold] = np.divide(
+        own = folds == fold
+        mine, theirs = profiles[..., own, :] - at, others - at
+        lengths = (np.sqrt(np.square(of).sum(axis=-1)) for of in (mine, theirs))
+        first, second = (np.where(of > rounding, of, 0) for of in lengths)
+        product = first[..., None] * second[..., None, :]
+        # what rounding leaves of a profile there
+        tiny = TIE * np.maximum(1e-300, second.max(axis=-1))[..., None, None] ** 2
+        cosines[..., own, :] = np.divide(
             mine @ theirs.T, product, out=np.zeros_like(product), where=product > tiny
         )
     return cosines
 
 
 def _own_ranks(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Expected reciprocal rank of the own held-out profile, (m,), of cosines (m, m)."""
-    own = np.diagonal(cosines)[:, None]
-    nearer, tied = (cosines > own + TIE).sum(axis=1), (np.abs(cosines - own) <= TIE).sum(axis=1)
-    harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, len(cosines) + 1))])
+    """Expected reciprocal rank of the own held-out profile, (..., m), of cosines (..., m, m)."""
+    own = np.diagonal(cosines, axis1=-2, axis2=-1)[..., None]
+    nearer, tied = (cosines > own + TIE).sum(axis=-1), (np.abs(cosines - own) <= TIE).sum(axis=-1)
+    harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, cosines.shape[-1] + 1))])
     return (harmonic[nearer + tied] - harmonic[nearer]) / tied
 
 
@@ -527,10 +532,33 @@ def transfer_pvalue(
     orders = shuffled_sources(len(folds), n_permutations, random_state)
     centre = _centres(between, folds)
 
-    def found(order: NDArray[np.int64]) -> float:
-        priors = _priors(between.with_sources_of(order), kind, folds)
-        return float(_own_ranks(_cosines(priors, between.held, folds, centre)).mean())
+    def found(orders: NDArray[np.int64]) -> NDArray[np.float64]:
+        priors = _priors_by_order(between, orders, kind, folds)
+        return _own_ranks(_cosines(priors, between.held, folds, centre)).mean(axis=-1)
 
-    observed = found(np.arange(len(folds)))
-    reached = sum(found(order) >= observed * (1 - TIE) for order in orders)
+    (observed,) = found(np.arange(len(folds))[None])
+    blocks = slices(n_permutations, max(1, _AT_ONCE // (len(folds) ** 2)))
+    reached = sum((found(orders[of]) >= observed * (1 - TIE)).sum() for of in blocks)
     return float((1 + reached) / (1 + n_permutations))
+
+
+def _priors_by_order(
+    between: TwoPlatforms, orders: NDArray[np.int64], kind: str, folds: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """As `_priors`, of sources in each of some orders, (n_orders, m, k); of one slope, at once."""
+    if kind != "scaled shift":
+        return np.stack([_priors(between.with_sources_of(of), kind, folds) for of in orders])
+    sources, target = between.source[orders], between.own[between.sizes[-1]]
+    priors = np.empty_like(sources)
+    for fold in np.unique(folds):
+        own, others = folds == fold, folds != fold
+        x, y = sources[:, others], target[others]
+        origin, mean = x.mean(axis=1, keepdims=True), y.mean(axis=0)
+        centred = x - origin
+        alike = np.abs(centred).max(axis=(1, 2)) <= _ROUNDING * np.abs(x).max(axis=(1, 2))
+        spread = np.where(alike, 0, np.square(centred).sum(axis=(1, 2)))
+        shared = np.einsum("nmk,mk->n", centred, y - mean)
+        slope = np.divide(shared, spread, out=np.zeros_like(spread), where=spread > 0)
+        slope = np.maximum(slope, 0)[:, None, None]
+        priors[:, own] = slope * (sources[:, own] - origin) + mean
+    return priors
