@@ -170,20 +170,18 @@ CASES = [
         {
             "assignments": ASSIGNMENTS, "users": LABELS, "pairs": PAIRS, "background": BACKGROUND,
             "alpha": 0.01, "n_permutations": 19, "random_state": 1, "sessions": SESSIONS,
-            "level": 0.2,
         },
         groups=("users", "sessions"), numbers=("assignments", "background"), integers=("pairs",),
-        counts=("n_permutations", "random_state"), reals=("alpha", "level"),
+        counts=("n_permutations", "random_state"), reals=("alpha",), fixed={"level": 0.2},
     ),
     Case(
         significance.pair_pvalues,
         {
             "assignments": ASSIGNMENTS, "users": LABELS, "pairs": PAIRS, "background": BACKGROUND,
             "alpha": 0.01, "n_permutations": 19, "random_state": 1, "sessions": SESSIONS,
-            "level": 0.2,
         },
         groups=("users", "sessions"), numbers=("assignments", "background"), integers=("pairs",),
-        counts=("n_permutations", "random_state"), reals=("alpha", "level"),
+        counts=("n_permutations", "random_state"), reals=("alpha",), fixed={"level": 0.2},
     ),
     Case(
         significance.sample_pairs, {"n_users": 9, "n_pairs": 5, "random_state": 1},
@@ -193,10 +191,10 @@ CASES = [
         significance.studentised_pvalues,
         {
             "assignments": ASSIGNMENTS, "users": LABELS, "pairs": PAIRS, "sessions": SESSIONS,
-            "n_permutations": 19, "random_state": 1, "level": 0.2,
+            "n_permutations": 19, "random_state": 1,
         },
         groups=("users", "sessions"), numbers=("assignments",), integers=("pairs",),
-        counts=("n_permutations", "random_state"), reals=("level",),
+        counts=("n_permutations", "random_state"), fixed={"level": 0.2},
     ),
     Case(
         significance.true_discoveries, {"p_values": ASSIGNMENTS[:, 0] / 9, "level": 0.1},

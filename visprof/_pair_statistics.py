@@ -119,7 +119,7 @@ class LargestZ:
     pairs: NDArray[np.int64]
     max_z: NDArray[np.float64]
     rounding: NDArray[np.float64]
-    units: NDArray  # columns of the vocabularies side by side
+    units: NDArray[np.float64]  # columns of the vocabularies side by side
     sizes: NDArray[np.int64]
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
@@ -146,7 +146,7 @@ class LargestZ:
             counts, background, alpha = given
             tests.append(_OneZ.of(units, counts, pairs, background, alpha, variance))
             half = tests[-1].half
-            every_units.append(scaled(units.astype(np.float64), 2 * half) if half else units)
+            every_units.append(scaled(units.astype(np.float64, copy=False), 2 * half))
         max_z, rounding = (
             np.stack([np.mean(of, axis=0), *of])
             for of in ([test.max_z for test in tests], [test.rounding for test in tests])
@@ -218,11 +218,12 @@ class Asked:
     @classmethod
     def of_distances(cls, distances: Distances) -> Asked:
         """Of distances alone."""
-        n_columns = distances.units.shape[1]
+        units = distances.units.astype(np.float64, copy=False)
+        n_columns = units.shape[1]
         ends = np.append(np.arange(_COLUMNS, n_columns, _COLUMNS), n_columns)
         nothing = np.zeros((0, 1 + len(ends), len(distances.cuts)))
         by_z = (ends, np.zeros(n_columns), np.ones(len(ends)), False)
-        dealt = (distances.units, distances.sizes, distances.starts)
+        dealt = (units, distances.sizes, distances.starts)
         return cls(dealt, by_z, nothing, distances.cuts)
 
     def reached(

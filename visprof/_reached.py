@@ -30,7 +30,7 @@ def reached_by_deals(
 
     Parameters
     ----------
-    units : (n_units, K)
+    units : (n_units, K), float64
         What is dealt, by user; columns of the vocabularies stand side by side.
     sizes, starts : (n_units,) and (n_users + 1,)
         Pins of each, and where users start.
@@ -234,9 +234,16 @@ def _largest_z(a, both, n_columns, total, four_term, bounds):  # pragma: no cove
     :math:`z^2 = \log^2 r / v`. As :math:`\log^2 r \le (p - q)^2 / (p q)`, logarithms are taken
     only of clusters whose bound exceeds the largest found, beginning at the largest bound.
     """
-    sum_a = 0.0
-    for c in range(n_columns):
-        sum_a += a[c]
+    p, q, r, s = 0.0, 0.0, 0.0, 0.0
+    whole = n_columns - n_columns % 4
+    for c in range(0, whole, 4):
+        p += a[c]
+        q += a[c + 1]
+        r += a[c + 2]
+        s += a[c + 3]
+    for c in range(whole, n_columns):
+        p += a[c]
+    sum_a = (p + q) + (r + s)
     sum_b = total - sum_a
     for c in range(n_columns):
         b = both[c] - a[c]

@@ -211,15 +211,19 @@ def known_platforms(n_known_worlds: int, seed: int) -> pd.DataFrame:
     coverage, low, high, n_worlds.
     """
     rows = []
-    for n_users, common in KNOWN:
-        estimates, curves, reached = [], [], []
-        drawn = simulate_platforms(
+    most = {of: max(n for n, common in KNOWN if common == of) for _, of in KNOWN}
+    large = {
+        common: simulate_platforms(
             n_known_worlds * n_users, N_PINS, N_DIMS, decay=0.0, session_lengths=(2.0, 2.0),
             common=common, random_state=seed, **APART,
-        )  # fmt: skip
-        n = n_users * sum(N_PINS)
-        for start in range(0, len(drawn.users), n):
-            of = slice(start, start + n)
+        )
+        for common, n_users in most.items()
+    }  # fmt: skip
+    for n_users, common in KNOWN:
+        estimates, curves, reached = [], [], []
+        drawn, n = large[common], n_users * sum(N_PINS)
+        for world in range(n_known_worlds):  # the first users are the same however many follow
+            of = slice(world * n, (world + 1) * n)
             between = two_platforms(
                 drawn.vectors[of], drawn.users[of], drawn.second[of], np.arange(n), SIZES, N_HELD,
                 drawn.sessions[of],
