@@ -229,8 +229,10 @@ class Asked:
     def reached(
         self, pairs: NDArray, seeds: NDArray, n_deals: int, most: int, block: slice
     ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-        """As `visprof._reached.reached_by_deals`, of the pairs of a block."""
-        return reached_by_deals(
-            *self.dealt, pairs[block], *self.by_z, np.ascontiguousarray(self.cuts[..., block]),
-            self.far[block], seeds[block], n_deals, most,
+        """As `visprof._reached.reached_by_deals`, of the pairs of a block, which stand last."""
+        cuts = np.ascontiguousarray(np.moveaxis(self.cuts[..., block], -1, 0))
+        reached, seen, apart, seen_apart = reached_by_deals(
+            *self.dealt, pairs[block], *self.by_z, cuts, self.far[block], seeds[block], n_deals,
+            most,
         )  # fmt: skip
+        return np.moveaxis(reached, 0, -1), seen.T, apart.T, seen_apart.T

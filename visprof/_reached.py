@@ -20,10 +20,9 @@ _TABLE = 2**16
 _FEWEST, _MOST = 64, 256
 
 
-@njit(parallel=True, cache=True)
 def reached_by_deals(
     units, sizes, starts, pairs, ends, priors, z_units, four_term, cuts, far, seeds, n_deals, most
-):  # pragma: no cover  (compiled)
+):
     """How many deals of each pair reach its cuts, and how many were looked at for that.
 
     Of a statistic that `most` deals have reached no more are looked at.
@@ -40,7 +39,7 @@ def reached_by_deals(
     priors, z_units : (K,) and (S,)
         The prior's part of each count; and what z is to be multiplied by.
     four_term : bool
-    cuts : (c, 1 + S, m)
+    cuts : (m, c, 1 + S)
         Of the mean over vocabularies of the largest z, and of each; no z is asked for if c = 0.
     far : (m,)
         Cut of the studentised distance; NaN: it is not asked for.
@@ -48,21 +47,33 @@ def reached_by_deals(
 
     Returns
     -------
-    reached, seen : (c, 1 + S, m) and (1 + S, m)
+    reached, seen : (m, c, 1 + S) and (m, 1 + S)
         Of z: deals that reach it, and deals looked at.
-    apart, seen_apart : (2, m)
+    apart, seen_apart : (m, 2)
         Deals that reach the distance, and those that part units as the data do.
     """
-    reached = np.zeros(cuts.shape, np.int64)
-    seen = np.full(cuts.shape[1:], n_deals, np.int64)
-    apart, seen_apart = np.zeros((2, len(pairs)), np.int64), np.zeros((2, len(pairs)), np.int64)
+    m = len(pairs)
+    reached, seen = np.zeros(cuts.shape, np.int64), np.full((m, cuts.shape[2]), n_deals)
+    apart, seen_apart = np.zeros((m, 2), np.int64), np.full((m, 2), n_deals)
+    _fill(
+        units, sizes, starts, pairs, ends, priors, z_units, four_term, cuts, far, seeds, n_deals,
+        most, reached, seen, apart, seen_apart,
+    )  # fmt: skip
+    return reached, seen, apart, seen_apart
+
+
+@njit(parallel=True, cache=True)
+def _fill(
+    units, sizes, starts, pairs, ends, priors, z_units, four_term, cuts, far, seeds, n_deals, most,
+    reached, seen, apart, seen_apart,
+):  # fmt: skip  # pragma: no cover  (compiled)
+    """Fill in what `reached_by_deals` returns, which would be made in parallel, too."""
     for pair in prange(len(pairs)):
         _reached_by_pair(
             units, sizes, starts, pairs[pair, 0], pairs[pair, 1], ends, priors, z_units, four_term,
-            cuts[:, :, pair], far[pair], seeds[pair], n_deals, most, reached[:, :, pair],
-            seen[:, pair], apart[:, pair], seen_apart[:, pair],
+            cuts[pair], far[pair], seeds[pair], n_deals, most, reached[pair], seen[pair],
+            apart[pair], seen_apart[pair],
         )  # fmt: skip
-    return reached, seen, apart, seen_apart
 
 
 @njit
@@ -99,7 +110,6 @@ def _reached_by_pair(
     open_z, n_open_z = np.full(1 + n_vocabularies, by_z), (1 + n_vocabularies) * by_z
     by_distance = not np.isnan(far)
     open_far, open_alike = by_distance, by_distance
-    seen_apart[:] = n_deals
     n_done = 0
     while n_done < n_deals and (n_open_z or open_far or open_alike):
         n_block = min(n_deals - n_done, max(_FEWEST, min(n_done, _MOST)))

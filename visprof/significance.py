@@ -276,7 +276,7 @@ class _How:
 
 
 def _reached(asked: Asked, pairs: NDArray, how: _How) -> list[NDArray[np.int64]]:
-    """As `visprof._reached.reached_by_deals`, in blocks of pairs."""
+    """As `visprof._reached.reached_by_deals`, in blocks of pairs, which stand last."""
     seeds = np.random.SeedSequence(how.random_state).generate_state(len(pairs), np.uint64)
     count = partial(asked.reached, pairs, seeds, how.n_permutations, how.most)
     blocks = slices(len(pairs), max(_FEWEST_PAIRS, _BLOCK // how.n_permutations))
