@@ -400,10 +400,10 @@ def pair_pvalues(
 
     Examples
     --------
-    >>> pins, users = np.eye(2)[[0, 0, 0, 1, 1, 1, 1, 0]], list("aaaabbbb")
+    >>> pins, users = np.eye(2).repeat(12, axis=0), np.repeat(["ann", "ben"], 12)
     >>> by_z, by_distance = pair_pvalues(pins, users, [[0, 1]], [5, 5], prior_pins=2)
-    >>> f"{by_z.p_values[0]:.2f} {by_distance.p[0]:.2f}"
-    '0.50 0.50'
+    >>> f"{by_z.p_values[0]:.3f} {by_distance.p[0]:.3f}"
+    '0.001 0.001'
     """
     how = _How.of(n_permutations, random_state, level, client)
     tests = _z_tests(
