@@ -172,7 +172,16 @@ CASES = [
             "alpha": 0.01, "n_permutations": 19, "random_state": 1, "sessions": SESSIONS,
         },
         groups=("users", "sessions"), numbers=("assignments", "background"), integers=("pairs",),
-        counts=("n_permutations", "random_state"), reals=("alpha",),
+        counts=("n_permutations", "random_state"), reals=("alpha",), fixed={"level": 0.2},
+    ),
+    Case(
+        significance.pair_pvalues,
+        {
+            "assignments": ASSIGNMENTS, "users": LABELS, "pairs": PAIRS, "background": BACKGROUND,
+            "alpha": 0.01, "n_permutations": 19, "random_state": 1, "sessions": SESSIONS,
+        },
+        groups=("users", "sessions"), numbers=("assignments", "background"), integers=("pairs",),
+        counts=("n_permutations", "random_state"), reals=("alpha",), fixed={"level": 0.2},
     ),
     Case(
         significance.sample_pairs, {"n_users": 9, "n_pairs": 5, "random_state": 1},
@@ -185,7 +194,7 @@ CASES = [
             "n_permutations": 19, "random_state": 1,
         },
         groups=("users", "sessions"), numbers=("assignments",), integers=("pairs",),
-        counts=("n_permutations", "random_state"),
+        counts=("n_permutations", "random_state"), fixed={"level": 0.2},
     ),
     Case(
         significance.true_discoveries, {"p_values": ASSIGNMENTS[:, 0] / 9, "level": 0.1},

@@ -15,12 +15,9 @@ from scipy import stats
 from scipy.optimize import minimize
 from scipy.special import digamma
 
+from visprof._dirichlet_fit import digamma_rise, log_likelihood, tallied
 from visprof.dirichlet import (
     WEAKEST,
-    _Counts,
-    _digamma_rise,
-    _log_likelihoods,
-    _log_probability,
     count_chances,
     expected_log_probability,
     fit_dirichlet_multinomial,
@@ -247,31 +244,51 @@ def test_what_has_no_chances_is_refused(arguments, message):
 def test_the_rise_of_digamma_is_a_sum_over_pins(alpha, count):
     """Exactly, also where two values of digamma are nearly equal."""
     expected = math.fsum(1 / (Fraction(alpha) + i) for i in range(count))
-    found = _digamma_rise(np.array([alpha]), np.array([float(count)]))[0]
+    found = digamma_rise(alpha, float(count))
     assert found == pytest.approx(expected, rel=1e-14, abs=0)
 
 
 @given(alpha=st.floats(1e-6, 1), count=st.floats(0.1, 1e4))
 def test_the_rise_of_digamma_is_that_of_scipy_for_tempered_pins(alpha, count):
-    found = _digamma_rise(np.array([alpha]), np.array([count]))
+    found = digamma_rise(alpha, count)
     np.testing.assert_allclose(found, digamma(alpha + count) - digamma(alpha), rtol=1e-12)
 
 
 def test_counts_that_are_equal_are_worked_out_once():
-    counts = _Counts.of(np.array([[3.0, 0.0], [3.0, 3.0], [0.0, 0.5]]))
-    assert len(counts.values) == 5  # 0 and 3 of the first item; 0, 0.5 and 3 of the second
-    alpha = np.array([0.3, 2.0])
-    expected = digamma(alpha + counts.values[counts.places]) - digamma(alpha)
-    np.testing.assert_array_equal(counts.gained(digamma, alpha), expected)
-    np.testing.assert_allclose(counts.digamma_rise(alpha), expected, rtol=1e-12)
-    np.testing.assert_array_equal(counts.totals.values[counts.totals.places], [[3], [6], [0.5]])
+    groups = [np.array([[3.0, 0.0], [3.0, 3.0], [0.0, 0.5]]), np.array([[2.0], [0.0]])]
+    values, items, times, totals, users = tallied(groups)
+    assert list(zip(values, items, times, strict=True)) == [
+        (3.0, 0, 2.0), (0.5, 1, 1.0), (3.0, 1, 1.0), (2.0, 2, 1.0)
+    ]  # fmt: skip
+    assert list(zip(totals, users, strict=True)) == [
+        (0.0, 1.0), (0.5, 1.0), (2.0, 1.0), (3.0, 1.0), (6.0, 1.0)
+    ]  # fmt: skip
 
 
 @given(st.integers(0, 2**16), st.booleans())
-def test_counts_worked_out_once_give_the_likelihood_to_the_last_bit(seed, by_columns):
+def test_counts_worked_out_once_give_the_likelihood(seed, by_columns):
     rng = np.random.default_rng(seed)
     users = rng.integers(0, 4, (9, 3)) * rng.choice([1.0, 0.7], (9, 1))
     users = np.asfortranarray(users) if by_columns else users
-    alpha = rng.gamma(1, size=3)
-    found = _log_likelihoods(_Counts.of(users), alpha)
-    np.testing.assert_array_equal(found, _log_probability(users, alpha))
+    shares, strength = rng.dirichlet([1, 1, 1]), rng.gamma(2)
+    found = log_likelihood(*tallied([users]), shares, np.log(strength))
+    assert found == pytest.approx(log_probability(users, strength * shares).sum(), rel=1e-12)
+
+
+@given(st.integers(0, 2**16))
+def test_fits_are_those_of_plain_steps(seed):
+    """The two steps in turn, as they are written down, on all counts at once."""
+    rng = np.random.default_rng(seed)
+    users = rng.dirichlet(rng.gamma(2, size=3) + 0.2, 30)
+    counts = np.array([rng.multinomial(20, user) for user in users]).astype(float)
+    counts *= rng.choice([1.0, 0.6], (30, 1))
+    found = fit_dirichlet_multinomial(counts, 0.5)
+    if found.strength == WEAKEST:
+        return
+    shares, alpha = found.shares, found.alpha
+    moved = 0.5 + (alpha * (digamma(alpha + counts) - digamma(alpha))).sum(axis=0)
+    np.testing.assert_allclose(moved / moved.sum(), shares, atol=1e-8)
+    slope = (shares * (digamma(alpha + counts) - digamma(alpha))).sum()
+    whole, totals = found.strength, counts.sum(axis=1)
+    slope -= (digamma(whole + totals) - digamma(whole)).sum()
+    assert found.strength == pytest.approx(0.01) or abs(whole * slope) < 1e-6

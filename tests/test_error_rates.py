@@ -101,7 +101,9 @@ def test_null_pvalues_of_few_pairs(worlds):
         assert [part.shape for part in parts] == [(10,), (11,)]
         assert min(part.min() for part in parts) >= 1 / 50
     p = {name: np.concatenate(parts) for name, parts in by_start.items()}
-    assert np.all(p["hard, ties at random"] <= p["hard assignment"])
+    counted, ranked = p["hard assignment"], p["hard, ties at random"]
+    small = counted <= error_rates.LEVEL  # above it, fewer shuffles are counted than ranked
+    assert np.all(ranked[small] <= counted[small])
     assert np.median(p["sessions, pins shuffled"]) < 0.1
 
 

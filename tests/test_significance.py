@@ -14,6 +14,7 @@ from visprof.logodds import log_odds_z, pairwise_max_z
 from visprof.profiles import user_profiles
 from visprof.significance import (
     max_z_pvalues,
+    pair_pvalues,
     sample_pairs,
     shuffled_counts,
     studentised_pvalues,
@@ -675,6 +676,137 @@ def test_bad_input_of_studentised_pairs_is_named(change, message):
     }  # fmt: skip
     with pytest.raises(ValueError, match=message):
         studentised_pvalues(**(good | change))
+
+
+# --- stopping early, and both tests at once
+
+
+@st.composite
+def pairs_of_users(draw):
+    """Users with tastes of their own or none, as arguments of `pair_pvalues`, and a level."""
+    seed, taste = draw(st.integers(0, 10**6)), draw(st.sampled_from([0.0, 1.0]))
+    rng = np.random.default_rng(seed)
+    tastes = np.exp(taste * rng.standard_normal((6, 5)))
+    users = rng.integers(0, 6, 90) if draw(st.booleans()) else np.repeat(range(6), 15)
+    sizes = draw(st.lists(st.integers(2, 9), min_size=1, max_size=3))
+    every = [
+        soft(rng.standard_normal((90, k)) + np.resize(tastes, (6, k))[users]) for k in sizes
+    ]  # fmt: skip
+    if draw(st.booleans()):
+        every[0] = np.eye(sizes[0])[every[0].argmax(axis=1)]
+    background = [10 * of.sum(axis=0) for of in every]
+    n = draw(st.sampled_from([19, 99, 130, 400]))
+    arguments = (every, users, sample_pairs(6, 15, 0), background, 0.05, n, "two-term", seed)
+    sessions = rng.integers(0, 9, 90) if draw(st.booleans()) else None
+    return arguments, sessions, draw(st.sampled_from([0.05, 0.1, 0.33]))
+
+
+@settings(max_examples=25, deadline=None)
+@given(pairs_of_users())
+def test_stopping_changes_no_p_value_up_to_the_level(world):
+    arguments, sessions, level = world
+    every = pair_pvalues(*arguments, sessions=sessions)
+    found = pair_pvalues(*arguments, sessions=sessions, level=level)
+    n = arguments[5]
+    h = int(np.floor(level * n * (1 + 1e-9))) + 1
+    of_both = [
+        (all_.p_values, own.p_values) for all_, own in zip(every[:1], found[:1], strict=True)
+    ]
+    of_both += [(every[0].p_by_seed, found[0].p_by_seed)]
+    of_both += [(every[1].p, found[1].p), (every[1].least_p, found[1].least_p)]
+    for of_all, own in of_both:
+        small = of_all <= level * (1 + 1e-9)
+        np.testing.assert_array_equal(own[small], of_all[small])
+        assert (own[~small] > level * (1 + 1e-9)).all()
+        stopped = own != of_all
+        seen = h / own[stopped]
+        np.testing.assert_allclose(seen, seen.round(), rtol=1e-9)
+        assert ((seen.round() >= h) & (seen.round() <= n)).all()
+    np.testing.assert_array_equal(found[0].max_z_by_seed, every[0].max_z_by_seed)
+    assert (found[1].least_p <= found[1].p).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(pairs_of_users(), st.booleans())
+def test_both_tests_at_once_are_each_alone(world, huge):
+    arguments, sessions, level = world
+    every = [1e30 * of if huge else of for of in arguments[0]]
+    backgrounds = [1e30 * of if huge else of for of in arguments[3]]
+    arguments = (every, *arguments[1:3], backgrounds, *arguments[4:])
+    by_z, by_distance = pair_pvalues(*arguments, sessions=sessions, level=level)
+    alone = max_z_pvalues(*arguments, sessions=sessions, level=level)
+    for name, found in vars(by_z).items():
+        np.testing.assert_array_equal(found, getattr(alone, name))
+    of = np.arange(90) if sessions is None else sessions
+    expected = studentised_pvalues(
+        np.concatenate(every, axis=1), *arguments[1:3], of, arguments[5], arguments[7], level=level
+    )
+    np.testing.assert_allclose(by_distance.distance, expected.distance, rtol=1e-12)
+    np.testing.assert_array_equal(by_distance.p, expected.p)
+    np.testing.assert_array_equal(by_distance.least_p, expected.least_p)
+
+
+def test_p_values_of_stopped_tests_are_valid():
+    """Besag and Clifford's are as likely to be at most x as x, at each value that they can have."""
+    rng = np.random.default_rng(3)
+    assignments = soft(2 * rng.standard_normal((40_000, 6)))
+    users = np.repeat(np.arange(4000), 10)
+    arguments = (assignments, users, np.arange(4000).reshape(-1, 2), np.ones(6), 0.1, 99)
+    by_z, by_distance = pair_pvalues(*arguments, level=0.05)
+    for p in (by_z.p_values, by_distance.p):
+        assert len(np.unique(p)) > 60
+        for x in (0.01, 0.05, 5 / 99, 5 / 80, 0.1, 0.2, 0.5, 5 / 6):
+            error = 4 * np.sqrt(x * (1 - x) / 2000)
+            assert np.mean(p <= x * (1 + 1e-9)) == pytest.approx(x, abs=error)
+
+
+def test_the_number_of_blocks_does_not_show_where_tests_stop(monkeypatch):
+    many = [pins(seed, 300, np.full(7, 0.2)) for seed in (3, 4)]
+    arguments = (many, np.arange(300) % 12, sample_pairs(12, 66, 0), np.ones((2, 7)), 0.1, 299)
+    found = pair_pvalues(*arguments, level=0.05)
+    monkeypatch.setattr("visprof.significance._BLOCK", 0)
+    monkeypatch.setattr("visprof.significance._FEWEST_PAIRS", 7)
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        again = pair_pvalues(*arguments, level=0.05)
+    finally:
+        numba.set_num_threads(threads)
+    np.testing.assert_array_equal(again[0].p_by_seed, found[0].p_by_seed)
+    np.testing.assert_array_equal(again[1], found[1])
+
+
+def test_many_units_and_wide_vocabularies_are_summed_up_alike():
+    """More of both than a table of sums has room for."""
+    rng = np.random.default_rng(0)
+    wide, users = rng.dirichlet(np.full(5000, 0.01), 90), np.arange(90) % 3
+    narrow, owners = pins(5, 3000, np.full(3, 0.3)), np.arange(3000) % 3
+    for assignments, own in ((wide, users), (narrow, owners)):
+        sums = assignments.sum(axis=0)
+        arguments = ([assignments], own, [[0, 1], [0, 2]], [sums], 0.5, 30, "two-term")
+        found = max_z_pvalues(*arguments, 7)
+        np.testing.assert_allclose(found.p_values, plain_pvalues(*arguments, None, 7)[0])
+
+
+@pytest.mark.parametrize("function", [max_z_pvalues, pair_pvalues])
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"level": 0.0}, ValueError, "level: expected a finite number"),
+        ({"level": 1.0}, ValueError, "level: expected a finite number"),
+        ({"level": "5 %"}, TypeError, "level: expected a finite number"),
+    ],
+)
+def test_a_bad_level_is_named(function, change, error, message):
+    good = (np.ones((6, 3)), np.arange(6) % 3, [[0, 1]], np.ones(3), 1.0)
+    with pytest.raises(error, match=message):
+        function(*good, **change)
+
+
+def test_ties_are_ranked_among_all_shuffles():
+    good = (np.ones((6, 3)), np.arange(6) % 3, [[0, 1]], np.ones(3), 1.0)
+    with pytest.raises(ValueError, match="level: ties are ranked at random among all shuffles"):
+        max_z_pvalues(*good, ties="random", level=0.05)
 
 
 def closed_testing(p, level):

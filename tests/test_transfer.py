@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,6 +20,8 @@ from visprof.sources.platforms import simulate_platforms
 from visprof.transfer import (
     ALIGNMENTS,
     NO_SOURCE,
+    _priors,
+    _priors_by_order,
     cold_start_scores,
     cross_fit,
     fit_alignment,
@@ -360,16 +364,42 @@ def test_shuffled_sources_are_permutations_by_the_seed():
             shuffled_sources(*wrong)
 
 
-def test_the_p_value_is_that_of_a_plain_loop(between):
+@pytest.mark.parametrize("kind", ["mean shift", "scaled shift"])
+def test_the_p_value_is_that_of_a_plain_loop(between, kind, monkeypatch):
     def statistic(order):
         other = between.with_sources_of(order)
-        return cold_start_scores(other, cross_fit(other, "mean shift", random_state=1))[0][:, 0]
+        return cold_start_scores(other, cross_fit(other, kind, random_state=1))[0][:, 0]
 
     observed = statistic(np.arange(20)).mean()
-    reached = sum(statistic(of).mean() >= observed for of in shuffled_sources(20, 19, 1))
-    assert transfer_pvalue(between, "mean shift", 19, random_state=1) == (1 + reached) / 20
+    reached = sum(statistic(of).mean() >= observed - 1e-9 for of in shuffled_sources(20, 19, 1))
+    for at_once in (2**18, 1200):  # cosines: all shuffles, or three
+        monkeypatch.setattr("visprof.transfer._AT_ONCE", at_once)
+        assert transfer_pvalue(between, kind, 19, random_state=1) == (1 + reached) / 20
     with pytest.raises(ValueError, match="n_permutations: expected a whole number of at least 1"):
         transfer_pvalue(between, "mean shift", 0)
+
+
+def test_priors_of_shuffled_sources_are_fitted_alike_at_once(between):
+    """Also of users who are all alike, whose slope is that of nothing."""
+    folds = np.arange(20) % 4
+    orders = shuffled_sources(20, 6, 0)
+    alike = dataclasses.replace(between, source=np.full_like(between.source, 0.3))
+    for world_ in (between, alike):
+        found = _priors_by_order(world_, orders, "scaled shift", folds)
+        for order, priors in zip(orders, found, strict=True):
+            expected = _priors(world_.with_sources_of(order), "scaled shift", folds)
+            np.testing.assert_allclose(priors, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_scores_of_some_known_pins_alone(between):
+    fitted = cross_fit(between, "scaled shift")
+    every = cold_start_scores(between, fitted)
+    some = cold_start_scores(between, fitted, sizes=between.sizes[:2])
+    assert list(some) == list(between.sizes[:2])
+    for size, scores in some.items():
+        np.testing.assert_array_equal(scores, every[size])
+    with pytest.raises(ValueError, match=r"sizes: expected some of \[0, .*\], got \[77\]"):
+        cold_start_scores(between, fitted, sizes=(0, 77))
 
 
 @pytest.mark.slow

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaln, gammaln, zeta
+from scipy.special import betaln, gammaln
 
 from visprof._lazy import lazily
 from visprof.checks import (
@@ -25,18 +24,15 @@ from visprof.ties import TIE
 with lazily():
     from sklearn.utils import check_array
 
+    from visprof import _dirichlet_fit
+
 __all__ = [
     "WEAKEST", "DirichletMultinomial", "check_counts", "check_parameters", "count_chances",
     "expected_log_probability", "fit_dirichlet_multinomial", "fit_strength", "log_probability",
 ]  # fmt: skip
 
 STRONGEST, WEAKEST = 1e-2, 1e6  # tastes: users who share nothing, and users who do not differ
-_FIRST = np.arange(8.0)[:, None]  # terms of the digamma function's rise
-_GRID = 13  # strengths tried before the best is refined
-_MAX_ITER = 500
-_SURE_STEP = 1e-3  # of the logarithm of a strength: a step of Newton's that is sure to lead up
-_SMALLEST_STEP = 1e-6  # of the logarithm of a strength
-_TOLERANCE = 1e-10  # of shares and of the logarithm of the strength
+_ENDS = float(np.log(STRONGEST)), float(np.log(WEAKEST))
 _MOST_PINS = 1e9  # of a user and item: of more, rounding hides how users differ
 _LARGEST_SMOOTHING = 1e9
 
@@ -157,139 +153,20 @@ def fit_strength(counts: Sequence[ArrayLike], shares: Sequence[ArrayLike]) -> fl
                 f"shares[{place}]: expected shares above 0 that sum to 1, got "
                 f"{listed(own.tolist())}, of sum {own.sum():g}"
             )
-        groups.append((_Counts.of(checked), own))
-    return _best_strength(groups)
+        groups.append((checked, own))
+    tallies = _dirichlet_fit.tallied([of for of, _ in groups])
+    of_all = np.concatenate([own for _, own in groups])
+    return _strength(tallies, of_all, _dirichlet_fit.best_strength(*tallies, of_all, *_ENDS))
 
 
-@dataclass(frozen=True)
-class _Counts:
-    """Counts by user and item, (n, k), with each of an item but once.
-
-    What is asked of a count depends on it and on its item alone, and many users have the same.
-    """
-
-    values: NDArray[np.float64]  # that differ, (m,)
-    items: NDArray[np.int64]  # of each value, (m,)
-    places: NDArray[np.int64]  # of each count among the values, (n, k)
-
-    @classmethod
-    def of(cls, counts: NDArray) -> _Counts:
-        items = np.broadcast_to(np.arange(counts.shape[1]), counts.shape)
-        pairs = np.stack([items, counts], axis=-1).reshape(-1, 2)
-        different, numbers = np.unique(pairs, axis=0, return_inverse=True)
-        places = np.empty_like(counts, int)  # by rows or columns, as they are: sums round alike
-        places[...] = numbers.reshape(counts.shape)
-        return cls(different[:, 1], different[:, 0].astype(int), places)
-
-    @cached_property
-    def totals(self) -> _Counts:
-        """Pins of each user, as the counts of one item."""
-        return _Counts.of(self.values[self.places].sum(axis=1, keepdims=True))
-
-    def gained(self, function: Callable[[NDArray], NDArray], alpha: NDArray) -> NDArray[np.float64]:
-        """By how much a function rises from alpha (k,) to alpha and each count, (n, k)."""
-        return (function(alpha[self.items] + self.values) - function(alpha)[self.items])[
-            self.places
-        ]
-
-    def digamma_rise(self, alpha: NDArray) -> NDArray[np.float64]:
-        """As `gained`, of the digamma function."""
-        return _digamma_rise(alpha[self.items], self.values)[self.places]
-
-
-_Groups = Sequence[tuple[_Counts, NDArray]]  # counts and shares of each
-
-
-def _best_strength(groups: _Groups) -> float:
-    grid = np.linspace(np.log(STRONGEST), np.log(WEAKEST), _GRID)
-    reached = [_objective(groups, at) for at in grid]
-    best = float(grid[int(np.argmax(reached))])
-    for _ in range(_MAX_ITER):
-        before, best = best, _newton_step(groups, best)
-        if abs(best - before) < _SMALLEST_STEP:
-            break
-    return _strength(groups, best)
-
-
-def _strength(groups: _Groups, log_strength: float) -> float:
+def _strength(tallies: tuple[NDArray, ...], shares: NDArray, log_strength: float) -> float:
     """The strength; `WEAKEST` where that is as likely, but for rounding."""
-    reached = _objective(groups, log_strength)
-    if _objective(groups, np.log(WEAKEST)) >= reached - TIE * max(1, abs(reached)):
+    reached, weakest = (
+        _dirichlet_fit.log_likelihood(*tallies, shares, at) for at in (log_strength, _ENDS[1])
+    )
+    if weakest >= reached - TIE * max(1, abs(reached)):
         return WEAKEST
     return float(np.clip(np.exp(log_strength), STRONGEST, WEAKEST))
-
-
-def _objective(groups: _Groups, log_strength: float) -> float:
-    strength = np.exp(log_strength)
-    return sum(float(_log_likelihoods(of, strength * shares).sum()) for of, shares in groups)
-
-
-def _log_likelihoods(counts: _Counts, alpha: NDArray) -> NDArray[np.float64]:
-    """As `_log_probability`, to the last bit."""
-    of_totals = counts.totals.gained(gammaln, alpha.sum(keepdims=True))
-    return counts.gained(gammaln, alpha).sum(axis=-1) - of_totals[:, 0]
-
-
-def _newton_step(groups: _Groups, log_strength: float) -> float:
-    """A logarithm of the strength with which the likelihood is at least as high."""
-    strength = np.exp(log_strength)
-    slope = curvature = 0.0
-    for counts, shares in groups:
-        alpha, totals, whole = strength * shares, counts.totals, np.array([strength])
-        slope += float((counts.digamma_rise(alpha) @ shares).sum())
-        slope -= float(totals.digamma_rise(whole).sum())
-        curvature += float((counts.gained(_trigamma, alpha) @ shares**2).sum())
-        curvature -= float(totals.gained(_trigamma, whole).sum())
-    slope, curvature = strength * slope, strength**2 * curvature + strength * slope  # of the log
-    step = -slope / curvature if curvature < 0 else np.sign(slope)
-    step = float(np.clip(step, -2, 2))
-    if curvature < 0 and abs(step) < _SURE_STEP:
-        # so near the top the slope is exact where likelihoods differ by rounding alone, which
-        # depends on the processor
-        return float(np.clip(log_strength + step, np.log(STRONGEST), np.log(WEAKEST)))
-    before = _objective(groups, log_strength)
-    ends = np.log(STRONGEST), np.log(WEAKEST)
-    while abs(step) >= _SMALLEST_STEP:
-        following = float(np.clip(log_strength + step, *ends))
-        if _objective(groups, following) > before:
-            return following
-        step /= 2
-    return log_strength
-
-
-def _trigamma(alpha: NDArray) -> NDArray[np.float64]:
-    return zeta(2, alpha)
-
-
-def _digamma_rise(alpha: NDArray, counts: NDArray) -> NDArray[np.float64]:
-    r"""By how much the digamma function rises over counts: psi(alpha + n) - psi(alpha).
-
-    The difference of two values of it would be lost where alpha is large. It is
-
-    .. math:: \sum_{i < 8} \frac{n}{(\alpha + i)(\alpha + n + i)}
-
-    and, from x = alpha + 8 to y = x + n, that of the asymptotic series, whose terms are small
-    (Abramowitz & Stegun 1964, 6.3.18).
-    """
-    low, high = alpha, alpha + counts
-    terms = counts / ((low + _FIRST) * (high + _FIRST))
-    rise = terms[0]
-    for term in terms[1:]:  # in this order on every processor
-        rise += term
-    x, y = low + 8, high + 8
-    rise += np.log1p(counts / x)
-    rise += counts / (2 * x * y)
-    of_x, of_y = _series(1 / np.square([x, y]))
-    return rise + of_x - of_y
-
-
-def _series(u: NDArray) -> NDArray[np.float64]:
-    """What log(x) - 1 / (2 x) has more than the digamma function of x, by u = 1 / x^2."""
-    found = np.zeros_like(u)
-    for of in (12.0, -32760 / 691, 132.0, -240.0, 252.0, -120.0, 12.0):
-        found += 1 / of
-        found *= u
-    return found
 
 
 def fit_dirichlet_multinomial(counts: ArrayLike, smoothing: float = 0.0) -> DirichletMultinomial:
@@ -345,28 +222,19 @@ def fit_dirichlet_multinomial(counts: ArrayLike, smoothing: float = 0.0) -> Diri
     return DirichletMultinomial(strength, shares, np.array(objective))
 
 
-def _alternate(counts: NDArray, smoothing: float) -> tuple[NDArray, float, list[float]]:
+def _alternate(counts: NDArray, smoothing: float) -> tuple[NDArray, float, ArrayLike]:
     """Shares, strength and objectives of items that all have a pin, or are given one."""
     shares = counts.sum(axis=0) + smoothing
     shares /= shares.sum()
     if not len(counts) or len(shares) == 1:  # nobody, or nothing to choose
         return shares, WEAKEST, [smoothing * float(np.log(shares).sum())]
-    users = _Counts.of(counts)
-    log_strength = np.log(_best_strength([(users, shares)]))
-    objective: list[float] = []
-    for _ in range(_MAX_ITER):
-        before = np.append(shares, log_strength)
-        alpha = np.exp(log_strength) * shares
-        shares = smoothing + (alpha * users.digamma_rise(alpha)).sum(axis=0)
-        shares = np.maximum(shares, np.finfo(float).tiny)
-        shares /= shares.sum()
-        log_strength = _newton_step([(users, shares)], log_strength)
-        log_likelihood = _objective([(users, shares)], log_strength)
-        objective.append(log_likelihood + smoothing * float(np.log(shares).sum()))
-        # not by the objective: one iteration more or less, on another processor, would tell
-        if np.abs(np.append(shares, log_strength) - before).max() < _TOLERANCE:
-            break
-    return shares, _strength([(users, shares)], log_strength), objective
+    tallies = _dirichlet_fit.tallied([counts])
+    log_strength = _dirichlet_fit.best_strength(*tallies, shares, *_ENDS)
+    log_strength = np.log(_strength(tallies, shares, log_strength))
+    shares, log_strength, objective = _dirichlet_fit.alternate(
+        *tallies, shares, smoothing, log_strength, *_ENDS
+    )
+    return shares, _strength(tallies, shares, log_strength), objective
 
 
 def count_chances(n_pins: int, alpha: float, strength: float) -> NDArray[np.float64]:

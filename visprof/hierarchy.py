@@ -7,20 +7,22 @@ pins say of later ones is then a sum over the levels, in bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from visprof._gains import Gain, evidence_of, predicted
 from visprof._lazy import lazily
+from visprof._style_deals import StyleDeals, pairs_as_codes
 from visprof.checks import check_groups, check_number, check_whole, unmasked
 from visprof.dirichlet import (
     WEAKEST,
+    DirichletMultinomial,
     check_counts,
     check_parameters,
     count_chances,
@@ -118,6 +120,7 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         The strength of styles that all categories have in common.
     styles_, cells_ : DirichletMultinomial
         Of styles, whatever their category, and of cells without levels: what `Bits` sets beside.
+        They are fitted when they are first asked for.
     n_features_in_ : int
 
     Examples
@@ -176,9 +179,24 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         of_categories = fit_dirichlet_multinomial(cells.sum(axis=2), smoothing)
         self.strength_, self.shares_ = of_categories.strength, of_categories.shares
         self._fit_styles(cells, smoothing, min_users)
-        self.styles_ = fit_dirichlet_multinomial(cells.sum(axis=1), smoothing)
-        self.cells_ = fit_dirichlet_multinomial(counts, smoothing)
+        self._fitted = counts.copy(), smoothing
+        for beside in ("styles_", "cells_"):
+            self.__dict__.pop(beside, None)
         return self
+
+    @cached_property
+    def styles_(self) -> DirichletMultinomial:
+        """Of styles, whatever their category."""
+        check_is_fitted(self)
+        counts, smoothing = self._fitted
+        cells = counts.reshape(len(counts), len(self.shares_), -1)
+        return fit_dirichlet_multinomial(cells.sum(axis=1), smoothing)
+
+    @cached_property
+    def cells_(self) -> DirichletMultinomial:
+        """Of cells without levels."""
+        check_is_fitted(self)
+        return fit_dirichlet_multinomial(*self._fitted)
 
     def _fit_styles(self, cells: NDArray, smoothing: float, min_users: int) -> None:
         alone = [
@@ -283,10 +301,29 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         ValueError
             As `transform`, or if a row of test pins is empty, or rows do not match.
         """
-        train, test = self._train_and_test(train, test)
-        if len(train) != len(test):
-            raise ValueError(f"train and test: {len(train)} and {len(test)} rows do not match")
-        return self._by_part(train, test, _predicted)
+        train, test = self._own_pins(train, test)
+        return Bits(*self._levels(train, test, predicted), *self._beside(train, test, predicted))
+
+    def level_bits(
+        self, train: ArrayLike, test: ArrayLike
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The two levels of `bits` alone, for which nothing that stands beside them is fitted.
+
+        Parameters
+        ----------
+        train, test : array-like of shape (n, n_categories * n_styles)
+            As of `bits`.
+
+        Returns
+        -------
+        inter, intra : ndarray of shape (n,)
+
+        Raises
+        ------
+        ValueError
+            As `bits`.
+        """
+        return self._levels(*self._own_pins(train, test), predicted)
 
     def evidence(self, train: ArrayLike, test: ArrayLike) -> Bits:
         r"""How much likelier test pins S are of a user: :math:`\log_2 p(S \mid n_u) - \log_2 p(S)`.
@@ -312,7 +349,14 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         ValueError
             As `transform`, or if a row of test pins is empty.
         """
-        return self._by_part(*self._train_and_test(train, test), _evidence)
+        pins = self._train_and_test(train, test)
+        return Bits(*self._levels(*pins, evidence_of), *self._beside(*pins, evidence_of))
+
+    def _own_pins(self, train: ArrayLike, test: ArrayLike) -> tuple[NDArray, NDArray]:
+        train, test = self._train_and_test(train, test)
+        if len(train) != len(test):
+            raise ValueError(f"train and test: {len(train)} and {len(test)} rows do not match")
+        return train, test
 
     def _train_and_test(self, train: ArrayLike, test: ArrayLike) -> tuple[NDArray, NDArray]:
         train, test = self._cells(train, "train"), self._cells(test, "test")
@@ -321,24 +365,24 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
             raise ValueError(f"test: row {int(empty[0])} has no pin to be told of")
         return train, test
 
-    def _by_part(
-        self, train: NDArray, test: NDArray, gain: Callable[[NDArray, NDArray, NDArray], NDArray]
-    ) -> Bits:
-        def told(own: NDArray, later: NDArray, alpha: NDArray) -> NDArray:
-            found = gain(own, later, alpha)
-            return found if _differ(alpha.sum()) else np.zeros_like(found)
-
-        parts = (
-            told(train.sum(axis=2), test.sum(axis=2), self.strength_ * self.shares_),
-            sum(
-                told(train[:, category], test[:, category], alpha)
-                for category, alpha in enumerate(self._style_alpha())
-            ),
-            told(train.sum(axis=1), test.sum(axis=1), self.styles_.alpha),
-            told(train.reshape(len(train), -1), test.reshape(len(test), -1), self.cells_.alpha),
+    def _levels(self, train: NDArray, test: NDArray, gain: Gain) -> tuple[NDArray, NDArray]:
+        inter = _told(
+            train.sum(axis=2), test.sum(axis=2), self.strength_ * self.shares_, gain
+        )  # fmt: skip
+        intra = sum(
+            _told(train[:, category], test[:, category], alpha, gain)
+            for category, alpha in enumerate(self._style_alpha())
         )
         n_test = test.sum(axis=(1, 2))
-        return Bits(*(part / (n_test * np.log(2)) for part in parts))
+        return inter / (n_test * np.log(2)), intra / (n_test * np.log(2))
+
+    def _beside(self, train: NDArray, test: NDArray, gain: Gain) -> tuple[NDArray, NDArray]:
+        styles = _told(train.sum(axis=1), test.sum(axis=1), self.styles_.alpha, gain)
+        flat = _told(
+            train.reshape(len(train), -1), test.reshape(len(test), -1), self.cells_.alpha, gain
+        )
+        n_test = test.sum(axis=(1, 2))
+        return styles / (n_test * np.log(2)), flat / (n_test * np.log(2))
 
     def _style_alpha(self) -> NDArray[np.float64]:
         return self.style_strengths_[:, None] * self.style_shares_
@@ -350,6 +394,12 @@ class HierarchicalProfile(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         return counts.reshape(len(counts), len(self.shares_), -1)
 
 
+def _told(own: NDArray, later: NDArray, alpha: NDArray, gain: Gain) -> NDArray[np.float64]:
+    """Nats that are gained; none where users do not differ."""
+    found = gain(own, later, alpha)
+    return found if _differ(alpha.sum()) else np.zeros_like(found)
+
+
 def _differ(strengths: ArrayLike) -> NDArray[np.bool_]:
     """Whether users differ at all: what they have is no taste otherwise, and tells nothing."""
     return np.asarray(strengths) < (1 - TIE) * WEAKEST
@@ -359,29 +409,6 @@ def _shared_strength(cells: NDArray, shares: NDArray) -> float:
     if cells.shape[2] == 1:  # there is no style to choose
         return WEAKEST
     return fit_strength([cells[:, category] for category in range(len(shares))], shares)
-
-
-def _predicted(train: NDArray, test: NDArray, alpha: NDArray) -> NDArray[np.float64]:
-    """Nats that each user's training counts gain on the same row of test counts, (n,)."""
-    posterior = alpha + train
-    own = posterior / posterior.sum(axis=1, keepdims=True)
-    return (test * np.log(own / (alpha / alpha.sum()))).sum(axis=1)
-
-
-def _evidence(train: NDArray, test: NDArray, alpha: NDArray) -> NDArray[np.float64]:
-    """Log Bayes factors of all rows with all, (n, m), added item by item: in one order anywhere."""
-    posterior = alpha + train
-
-    def rising(of: NDArray, counts: NDArray) -> NDArray:
-        """log Gamma(of + counts) - log Gamma(of), of each count that there is but once."""
-        values, places = np.unique(counts, return_inverse=True)
-        found = gammaln(of[:, None] + values) - gammaln(of)[:, None]
-        return found[:, places]
-
-    gains = -rising(posterior.sum(axis=1), test.sum(axis=1))
-    for item in range(test.shape[1]):
-        gains += rising(posterior[:, item], test[:, item])
-    return gains - log_probability(test, alpha)
 
 
 def rank_by_score(scores: ArrayLike) -> Ranks:
@@ -510,15 +537,8 @@ def session_weights(users: ArrayLike, sessions: ArrayLike, icc: float) -> NDArra
     array([0.67, 0.67, 1.  , 1.  ])
     """
     icc = check_number(icc, "icc", least=0, most=1)
-    blocks = _pairs_as_codes(users, sessions, "sessions")
+    blocks = pairs_as_codes(users, sessions, "sessions")
     return 1 / (1 + (np.bincount(blocks)[blocks] - 1) * icc)
-
-
-def _pairs_as_codes(first: ArrayLike, second: ArrayLike, name: str) -> NDArray[np.int64]:
-    """Numbers of the pairs that two labels make."""
-    first = np.unique(check_groups(first, None, "users"), return_inverse=True)[1]
-    second = np.unique(check_groups(second, len(first), name), return_inverse=True)[1]
-    return np.unique(first * (second.max(initial=0) + 1) + second, return_inverse=True)[1]
 
 
 def deal_styles(
@@ -561,20 +581,8 @@ def deal_styles(
     """
     categories = check_groups(categories, None, "categories")
     styles = check_groups(styles, len(categories), "styles")
-    n = len(categories)
-    blocks = np.arange(n) if blocks is None else check_groups(blocks, n, "blocks")
+    deals = StyleDeals(categories, blocks)
     rng = random_state
     if not isinstance(rng, np.random.Generator):
         rng = np.random.default_rng(check_whole(random_state, "random_state", 0))
-    of_category = np.unique(categories, return_inverse=True)[1]
-    units = _pairs_as_codes(blocks, of_category, "categories")
-    order = np.argsort(units, kind="stable")  # pins of a unit stand together, in their order
-    sizes = np.bincount(units)
-    starts = np.cumsum(sizes) - sizes
-    category = of_category[order[starts]] if n else of_category
-    dealt = styles.copy()
-    for of, size in sorted(set(zip(category.tolist(), sizes.tolist(), strict=True))):
-        alike = starts[(category == of) & (sizes == size)]
-        rows = order[alike[:, None] + np.arange(size)]
-        dealt[rows] = styles[rows[rng.permutation(len(rows))]]
-    return dealt
+    return deals.deal(styles, rng)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass
 
 from visprof._lazy import lazily
@@ -26,6 +27,7 @@ __all__ = [
 ]  # fmt: skip
 
 COVERAGE = 0.95  # of every interval of the book
+_MOST_KEPT = 2**18  # numbers of bootstrap draws that are kept for who asks for the same
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,14 @@ def resample_counts(n: int, n_resamples: int, random_state: int) -> NDArray[np.i
     """
     n, n_resamples = check_whole(n, "n", 1), check_whole(n_resamples, "n_resamples", 1)
     check_whole(random_state, "random_state", 0)
+    if n * n_resamples > _MOST_KEPT:
+        return _resampled.__wrapped__(n, n_resamples, random_state)
+    return _resampled(n, n_resamples, random_state).copy()
+
+
+@functools.lru_cache(maxsize=16)
+def _resampled(n: int, n_resamples: int, random_state: int) -> NDArray[np.int64]:
+    """The draws; a simulation asks for the same again and again."""
     rng = np.random.default_rng(random_state)
     return rng.multinomial(n, np.full(n, 1 / n), size=n_resamples)
 

@@ -333,9 +333,8 @@ def _preference(profiles, pictures, owners, blocks, starts):  # pragma: no cover
 @njit
 def _auc(user, profile, pictures, owners, blocks, starts):  # pragma: no cover  (compiled)
     """AUC of a user."""
-    squares, far = np.empty(pictures.shape[1]), np.empty(len(pictures))
-    for row in range(len(pictures)):
-        far[row] = _squared_distance(profile, pictures[row], squares)
+    far = np.empty(len(pictures))
+    _squared_distances(profile, pictures, far)
     total, n_compared = 0.0, 0
     for own in range(len(owners)):
         if owners[own] != user:
@@ -397,3 +396,23 @@ def _squared_distance(x, y, squares):  # pragma: no cover  (compiled)
     for square in squares:
         total += square
     return total
+
+
+@njit
+def _squared_distances(x, rows, found):  # pragma: no cover  (compiled)
+    """As `_squared_distance`, of four rows at a time: each sum waits for its own additions only."""
+    n_columns, whole = rows.shape[1], len(rows) - len(rows) % 4
+    squares = np.empty((4, n_columns))
+    for first in range(0, whole, 4):
+        for row in range(4):
+            for c in range(n_columns):
+                squares[row, c] = (np.float64(x[c]) - np.float64(rows[first + row, c])) ** 2
+        p, q, r, s = 0.0, 0.0, 0.0, 0.0
+        for c in range(n_columns):
+            p += squares[0, c]
+            q += squares[1, c]
+            r += squares[2, c]
+            s += squares[3, c]
+        found[first], found[first + 1], found[first + 2], found[first + 3] = p, q, r, s
+    for row in range(whole, len(rows)):
+        found[row] = _squared_distance(x, rows[row], squares[0])

@@ -12,28 +12,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from visprof._lazy import lazily
 from visprof.blocks import Client, map_blocks, slices
-from visprof.checks import (
-    check_finite,
-    check_groups,
-    check_number,
-    check_numbers,
-    check_pairs,
-    check_whole,
-    listed,
-)
+from visprof.checks import check_finite, check_groups, check_number, check_numbers, check_whole
 from visprof.profiles import user_profiles
 from visprof.scaling import scale_exponent, scaled
-from visprof.ties import TIE, at_most
+from visprof.ties import at_most
 
 with lazily():
     from sklearn.utils import check_array
 
-    from visprof._deals import dealt_units, reached_distances, session_codes, shuffled_max_z
-    from visprof.logodds import logits_and_variances, pair_users, prior_weight
+    from visprof._deals import dealt_units, session_codes
+    from visprof._pair_statistics import Asked, Distances, LargestZ, by_vocabulary, checked_pairs
+    from visprof.logodds import pair_users, prior_weight
 
 __all__ = [
-    "PairPValues", "StudentisedPValues", "max_z_pvalues", "sample_pairs", "shuffled_counts",
-    "studentised_pvalues", "true_discoveries",
+    "PairPValues", "StudentisedPValues", "max_z_pvalues", "pair_pvalues", "sample_pairs",
+    "shuffled_counts", "studentised_pvalues", "true_discoveries",
 ]  # fmt: skip
 
 _BLOCK, _FEWEST_PAIRS = 2**18, 64  # permutations of one block, and at least of so many pairs
@@ -135,6 +128,7 @@ def max_z_pvalues(
     prior_pins: float | None = None,
     sessions: ArrayLike | None = None,
     ties: str = "count",
+    level: float | None = None,
     client: Client | None = None,
 ) -> PairPValues:
     """Permutation tests of the largest absolute z-score of pairs of users.
@@ -180,6 +174,12 @@ def max_z_pvalues(
     ties : {"count", "random"}, default="count"
         With hard assignments many permutations equal the data. Counted, they make the test hold
         its level with room to spare; ranked at random, exactly, but p depends on the draw.
+    level : float, optional
+        Shuffling of a pair stops where its p-value is sure to be above this. Up to the level,
+        p-values are those of all shuffles, so that which are at most the level does not change.
+        Above, p is h / l where the l-th shuffle is the h-th to reach what is observed, which is as
+        valid (Besag and Clifford 1991, Biometrika 78); h is the least with h / n_permutations above
+        the level. Each vocabulary stops by itself. By default all shuffles are made.
     client : distributed.Client, optional
         Of the cluster that does it, in blocks of permutations; see
         :func:`visprof.blocks.map_blocks`.
@@ -193,7 +193,8 @@ def max_z_pvalues(
     ValueError
         If shapes or numbers of vocabularies do not match, an assignment is negative or not finite,
         a user or session is missing, a pair is not of two users, the background is in fewer than
-        two clusters, n_permutations is less than 1, or as :func:`visprof.logodds.log_odds_z`.
+        two clusters, n_permutations is less than 1, the level is not between 0 and 1 or ties are
+        to be ranked at random besides, or as :func:`visprof.logodds.log_odds_z`.
     TypeError
         If n_permutations or the seed is not whole, users or sessions are of several kinds, or not
         exactly one of alpha and prior_pins is given.
@@ -209,47 +210,78 @@ def max_z_pvalues(
     """
     if ties not in ("count", "random"):
         raise ValueError(f"ties: expected 'count' or 'random', got {ties!r}")
-    n_permutations = check_whole(n_permutations, "n_permutations", 1)
-    check_whole(random_state, "random_state", 0)
-    every_pins, backgrounds = _by_vocabulary(assignments, background)
+    if ties == "random" and level is not None:
+        raise ValueError("level: ties are ranked at random among all shuffles; leave it out")
+    how = _How.of(n_permutations, random_state, level, client)
+    tests = _z_tests(
+        assignments, users, pairs, background, alpha, variance, prior_pins, sessions
+    )  # fmt: skip
+    cuts = tests.cuts(ties == "random")
+    reached, seen, _, _ = _reached(Asked.of_z(tests, cuts), tests.pairs, how)
+    p_values = how.p_values(reached[0], seen)
+    if ties == "random":
+        n_reached = [
+            np.random.default_rng(random_state).integers(least, most, endpoint=True)
+            for most, least in zip(*reached, strict=True)
+        ]
+        p_values = (1 + np.stack(n_reached)) / (1 + n_permutations)
+    return PairPValues(tests.max_z[0], p_values[0], tests.max_z[1:], p_values[1:])
+
+
+def _z_tests(
+    assignments: ArrayLike | Sequence[ArrayLike],
+    users: ArrayLike,
+    pairs: ArrayLike,
+    background: ArrayLike | Sequence[ArrayLike],
+    alpha: float | None,
+    variance: str,
+    prior_pins: float | None,
+    sessions: ArrayLike | None,
+) -> LargestZ:
+    """Largest z-scores of pairs, and what it takes to permute them."""
+    every_pins, backgrounds = by_vocabulary(assignments, background)
     every_counts = [user_profiles(pins, users, counts=True)[1] for pins in every_pins]
-    pairs = _checked_pairs(pairs, len(every_counts[0]))
-    tests = [
-        _Test.of(
-            pins,
-            users,
-            sessions,
-            counts,
-            pairs,
-            own,
-            prior_weight(own, alpha, prior_pins),
-            variance,
-        )
-        for pins, counts, own in zip(every_pins, every_counts, backgrounds, strict=True)
-    ]
-    # of the mean over vocabularies, and of each
-    observed, rounding = (
-        np.stack([np.mean(of, axis=0), *of])
-        for of in ([test.max_z for test in tests], [test.rounding for test in tests])
+    pairs = checked_pairs(pairs, len(every_counts[0]))
+    alphas = [prior_weight(own, alpha, prior_pins) for own in backgrounds]
+    return LargestZ.of(
+        every_pins, users, sessions, every_counts, pairs, backgrounds, alphas, variance
     )
-    cuts = [observed - rounding]  # permutations equal to the data reach the first, not the second
-    if ties == "random":
-        cuts.append(observed + rounding)
-    cuts = np.stack(cuts)
-    seeds = np.random.SeedSequence(random_state).generate_state(len(pairs), np.uint64)
-    count = partial(_count_reached, tests, pairs, seeds, cuts, n_permutations)
-    blocks = slices(len(pairs), max(_FEWEST_PAIRS, _BLOCK // n_permutations))
-    reached = np.concatenate(list(map_blocks(count, blocks, client)), axis=-1)
-    n_reached = reached[0]
-    if ties == "random":
-        n_reached = np.stack(
-            [
-                np.random.default_rng(random_state).integers(least, most, endpoint=True)
-                for most, least in zip(*reached, strict=True)
-            ]
-        )
-    p_values = (1 + n_reached) / (1 + n_permutations)
-    return PairPValues(observed[0], p_values[0], observed[1:], p_values[1:])
+
+
+@dataclass(frozen=True)
+class _How:
+    """How often pairs are shuffled, and when that stops."""
+
+    n_permutations: int
+    random_state: int
+    most: int  # permutations that reach a cut, after which no more are looked at
+    client: Client | None
+
+    @classmethod
+    def of(
+        cls, n_permutations: int, random_state: int, level: float | None, client: Client | None
+    ) -> _How:
+        n = check_whole(n_permutations, "n_permutations", 1)
+        check_whole(random_state, "random_state", 0)
+        most = n + 1
+        if level is not None:
+            level = check_number(level, "level", above=0, below=1)
+            most = next(h for h in range(int(level * n), n + 2) if not at_most(h / n, level))
+        return cls(n, random_state, most, client)
+
+    def p_values(self, reached: NDArray, seen: NDArray) -> NDArray[np.float64]:
+        """Of how many permutations reach the cut, among those that were looked at."""
+        stopped = reached == self.most
+        return np.where(stopped, reached / seen, (1 + reached) / (1 + self.n_permutations))
+
+
+def _reached(asked: Asked, pairs: NDArray, how: _How) -> list[NDArray[np.int64]]:
+    """As `visprof._reached.reached_by_deals`, in blocks of pairs, which stand last."""
+    seeds = np.random.SeedSequence(how.random_state).generate_state(len(pairs), np.uint64)
+    count = partial(asked.reached, pairs, seeds, how.n_permutations, how.most)
+    blocks = slices(len(pairs), max(_FEWEST_PAIRS, _BLOCK // how.n_permutations))
+    found = zip(*map_blocks(count, blocks, how.client), strict=True)
+    return [np.concatenate(of, axis=-1) for of in found]
 
 
 def studentised_pvalues(
@@ -260,6 +292,7 @@ def studentised_pvalues(
     n_permutations: int = 999,
     random_state: int = 0,
     *,
+    level: float | None = None,
     client: Client | None = None,
 ) -> StudentisedPValues:
     r"""Permutation tests of the distance of two profiles, in units of what sessions let it vary.
@@ -289,7 +322,7 @@ def studentised_pvalues(
         Number of random deals of each pair.
     random_state : int, default=0
         Seed; the result does not depend on the number of threads.
-    client : distributed.Client, optional
+    level, client
         As for :func:`max_z_pvalues`.
 
     Returns
@@ -301,7 +334,8 @@ def studentised_pvalues(
     ------
     ValueError
         If shapes do not match, a value is not finite, a user or session is missing, a pair is not
-        of two users, n_permutations is less than 1, or a distance is too large to compute with.
+        of two users, n_permutations is less than 1, the level is not between 0 and 1, or a distance
+        is too large to compute with.
     TypeError
         If n_permutations or the seed is not whole, or users or sessions are of several kinds.
 
@@ -314,50 +348,88 @@ def studentised_pvalues(
     >>> f"{distance[0]:.2f} {p[0]:.2f} {least_p[0]:.2f}"
     '0.73 0.10 0.10'
     """
-    n_permutations = check_whole(n_permutations, "n_permutations", 1)
-    check_whole(random_state, "random_state", 0)
+    how = _How.of(n_permutations, random_state, level, client)
     pins = check_array(
         assignments, dtype=[np.float64, np.float32], order="C", input_name="assignments"
     )
     units, sizes, starts = dealt_units(pins, users, sessions)
-    pairs = _checked_pairs(pairs, len(starts) - 1)
+    pairs = checked_pairs(pairs, len(starts) - 1)
     exponent = scale_exponent(units)
-    units = scaled(units, exponent)
-    n_pins, squared_sizes, sums = (
-        np.add.reduceat(of, starts[:-1]) for of in (sizes, sizes**2, units)
-    )
-    profiles, a = sums / n_pins[:, None], squared_sizes / n_pins**2
-    i, j = pairs.T
-    spread = a[i] + a[j]
-    distance = np.sum((profiles[i] - profiles[j]) ** 2, axis=1) / spread
-    # of the roots, which rounding changes by a share of the profiles' lengths
-    longest = np.maximum(*np.linalg.norm(profiles, axis=1)[pairs].T) / np.sqrt(spread)
-    root = np.sqrt(distance)
-    cuts = np.square(np.maximum(root - TIE * (root + longest), 0))
-    seeds = np.random.SeedSequence(random_state).generate_state(len(pairs), np.uint64)
-    count = partial(_count_distances, units, sizes, starts, pairs, cuts, seeds, n_permutations)
-    blocks = slices(len(pairs), max(_FEWEST_PAIRS, _BLOCK // n_permutations))
-    reached, alike = np.concatenate(list(map_blocks(count, blocks, client)), axis=-1)
+    distances = Distances.of(scaled(units, exponent), sizes, starts, pairs)
+    _, _, *apart = _reached(Asked.of_distances(distances), pairs, how)
     with np.errstate(over="ignore"):  # checked
-        distance = check_finite(np.ldexp(distance, 2 * exponent), "distances")
-    return StudentisedPValues(
-        distance, *((1 + of) / (1 + n_permutations) for of in (reached, alike))
+        distance = check_finite(np.ldexp(distances.distance, 2 * exponent), "distances")
+    return StudentisedPValues(distance, *how.p_values(*apart))
+
+
+def pair_pvalues(
+    assignments: ArrayLike | Sequence[ArrayLike],
+    users: ArrayLike,
+    pairs: ArrayLike,
+    background: ArrayLike | Sequence[ArrayLike],
+    alpha: float | None = None,
+    n_permutations: int = 999,
+    variance: str = "two-term",
+    random_state: int = 0,
+    *,
+    prior_pins: float | None = None,
+    sessions: ArrayLike | None = None,
+    level: float | None = None,
+    client: Client | None = None,
+) -> tuple[PairPValues, StudentisedPValues]:
+    """Both tests of pairs of users, from the same shuffles, in little more time than the first.
+
+    Parameters
+    ----------
+    assignments, users, pairs, background, alpha, n_permutations, variance, random_state
+        As for :func:`max_z_pvalues`. The distance is that of all vocabularies side by side.
+    prior_pins, sessions, level, client
+        As there; without sessions each pin is one.
+
+    Returns
+    -------
+    PairPValues
+        As :func:`max_z_pvalues` gives them.
+    StudentisedPValues
+        As :func:`studentised_pvalues` does.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As of both.
+
+    Examples
+    --------
+    >>> pins, users = np.eye(2).repeat(12, axis=0), np.repeat(["ann", "ben"], 12)
+    >>> by_z, by_distance = pair_pvalues(pins, users, [[0, 1]], [5, 5], prior_pins=2)
+    >>> f"{by_z.p_values[0]:.3f} {by_distance.p[0]:.3f}"
+    '0.001 0.001'
+    """
+    how = _How.of(n_permutations, random_state, level, client)
+    tests = _z_tests(
+        assignments, users, pairs, background, alpha, variance, prior_pins, sessions
+    )  # fmt: skip
+    units = tests.units
+    exponent = scale_exponent(units)
+    if exponent or tests.are_scaled:  # each by other powers of two: they are not the same numbers
+        every_pins, _ = by_vocabulary(assignments, background)
+        of = np.arange(len(every_pins[0])) if sessions is None else sessions
+        rest = (n_permutations, random_state)
+        return max_z_pvalues(
+            assignments, users, pairs, background, alpha, n_permutations, variance, random_state,
+            prior_pins=prior_pins, sessions=sessions, level=level, client=client,
+        ), studentised_pvalues(
+            np.concatenate(every_pins, axis=1), users, pairs, of, *rest, level=level, client=client
+        )  # fmt: skip
+    distances = Distances.of(units, tests.sizes, tests.starts, tests.pairs)
+    reached, seen, *apart = _reached(
+        Asked.of_z(tests, tests.cuts(), distances.cuts), tests.pairs, how
     )
-
-
-def _count_distances(
-    units: NDArray,
-    sizes: NDArray,
-    starts: NDArray,
-    pairs: NDArray,
-    cuts: NDArray,
-    seeds: NDArray,
-    n_permutations: int,
-    block: slice,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """As `visprof._deals.reached_distances`, of the pairs of a block."""
-    of_block = (of[block] for of in (pairs, cuts, seeds))
-    return reached_distances(units, sizes, starts, *of_block, n_permutations)
+    p_values = how.p_values(reached[0], seen)
+    return (
+        PairPValues(tests.max_z[0], p_values[0], tests.max_z[1:], p_values[1:]),
+        StudentisedPValues(distances.distance, *how.p_values(*apart)),
+    )
 
 
 def true_discoveries(p_values: ArrayLike, level: float = 0.05) -> int:
@@ -442,132 +514,3 @@ def sample_pairs(n_users: int, n_pairs: int, random_state: int) -> NDArray[np.in
         rng = np.random.default_rng(random_state)
         places = np.sort(rng.choice(total, n_pairs, replace=False, shuffle=False))
     return pair_users(places, n_users)
-
-
-def _checked_pairs(pairs: ArrayLike, n_users: int) -> NDArray[np.int64]:
-    pairs = check_pairs(pairs)
-    wrong = (pairs < 0).any(axis=1) | (pairs >= n_users).any(axis=1)
-    if wrong.any():
-        raise ValueError(
-            f"pairs: expected users of the {n_users} from 0 to {n_users - 1}, "
-            f"got {listed(pairs[wrong].tolist())}"
-        )
-    return pairs
-
-
-def _checked_pins(assignments: ArrayLike, name: str) -> NDArray:
-    if np.ndim(assignments) == 2 and not np.size(assignments):
-        raise ValueError(
-            f"{name}: expected at least one pin and cluster, got {np.shape(assignments)}"
-        )
-    pins = check_array(assignments, dtype=[np.float64, np.float32], order="C", input_name=name)
-    if pins.min() < 0:
-        raise ValueError(f"{name}: expected no negative assignment, got {pins.min()}")
-    return pins
-
-
-def _by_vocabulary(
-    assignments: ArrayLike | Sequence[ArrayLike], background: ArrayLike | Sequence[ArrayLike]
-) -> tuple[list[NDArray], list[ArrayLike]]:
-    """Pins and background of each vocabulary, from those of one or of several."""
-    array = isinstance(assignments, np.ndarray)
-    rows = isinstance(assignments, (list, tuple)) and len(assignments)
-    if not (assignments.ndim == 3 if array else rows and np.ndim(assignments[0]) == 2):
-        return [_checked_pins(assignments, "assignments")], [background]
-    every_pins = [_checked_pins(pins, f"assignments[{s}]") for s, pins in enumerate(assignments)]
-    if len({len(pins) for pins in every_pins}) > 1:
-        raise ValueError(
-            "assignments: expected the same pins of each vocabulary, got shapes "
-            f"{listed((pins.shape for pins in every_pins), 20)}"
-        )
-    backgrounds = list(background) if np.iterable(background) else [background]
-    if len(backgrounds) != len(every_pins):
-        raise ValueError(
-            f"background: expected counts of each of the {len(every_pins)} vocabularies, got "
-            f"{len(backgrounds)}"
-        )
-    return every_pins, backgrounds
-
-
-@dataclass(frozen=True)
-class _Test:
-    """What a vocabulary gives to the tests: z of the data, and what it takes to permute them."""
-
-    max_z: NDArray[np.float64]  # of each pair
-    rounding: NDArray[np.float64]  # of max_z
-    units: NDArray  # what is shuffled
-    sizes: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    prior: NDArray[np.float64]
-    four_term: bool
-    half: int  # units and prior are 4**half times smaller than the data, z 2**half times
-
-    @classmethod
-    def of(
-        cls,
-        pins: NDArray,
-        users: ArrayLike,
-        sessions: ArrayLike | None,
-        counts: NDArray,
-        pairs: NDArray,
-        background: ArrayLike,
-        alpha: float,
-        variance: str,
-    ) -> _Test:
-        logit, spread = logits_and_variances(counts, background, alpha, variance)
-        background = np.asarray(background, np.float64)
-        if np.count_nonzero(background) < 2:
-            raise ValueError(
-                "background: expected mass in at least two clusters, or some shuffle may leave the "
-                f"log-odds undefined; got {np.count_nonzero(background)} of {len(background)}"
-            )
-        i, j = pairs.T
-        max_z = np.max(np.abs(logit[i] - logit[j]) / np.sqrt(spread[i] + spread[j]), axis=1)
-        check_finite(max_z, "z-scores")
-        prior = float(alpha) * background
-        units, sizes, starts = dealt_units(pins, users, sessions)
-        # so none of the products in the search for the largest z overflows
-        half = -(-scale_exponent(units, prior) // 2)
-        largest = counts.max(axis=1)[pairs].max(axis=1)
-        # beside a prior 2**54 times as large they change nothing
-        largest = np.minimum(largest + prior.max(), np.ldexp(largest, 54))
-        rounding = np.maximum(
-            TIE * (min(1.0, 2.0**half) + max_z),
-            16 * np.finfo(float).eps * np.sqrt(largest),  # more only where the prior drowns counts
-        )
-        if half:
-            units, prior = scaled(units.astype(np.float64), 2 * half), scaled(prior, 2 * half)
-        return cls(max_z, rounding, units, sizes, starts, prior, variance == "four-term", half)
-
-    def shuffled_max_z(
-        self, pairs: NDArray, seeds: NDArray, n_permutations: int
-    ) -> NDArray[np.float64]:
-        """Largest absolute z-score of each pair in each permutation, which the seeds draw."""
-        max_z = shuffled_max_z(
-            self.units, self.sizes, self.starts, pairs, self.prior, self.four_term, seeds,
-            n_permutations,
-        )  # fmt: skip
-        return scaled(max_z, -self.half)
-
-
-def _count_reached(
-    tests: Sequence[_Test],
-    pairs: NDArray,
-    seeds: NDArray,
-    cuts: NDArray,
-    n_permutations: int,
-    block: slice,
-) -> NDArray[np.int64]:
-    """How many permutations of each pair of a block reach its cuts, (n_cuts, 1 + S, m).
-
-    By the mean over the S vocabularies, and by each.
-    """
-    cuts = cuts[:, :, block, np.newaxis]
-    reached = np.zeros(cuts.shape[:-1], np.int64)
-    total = 0.0
-    for vocabulary, test in enumerate(tests, 1):
-        shuffled = test.shuffled_max_z(pairs[block], seeds[block], n_permutations)
-        total += shuffled
-        reached[:, vocabulary] = np.sum(shuffled >= cuts[:, vocabulary], axis=-1)
-    reached[:, 0] = np.sum(total / len(tests) >= cuts[:, 0], axis=-1)
-    return reached

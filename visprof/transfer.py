@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from visprof._lazy import lazily
 from visprof.accounts import TwoPlatforms
+from visprof.blocks import slices
 from visprof.checks import check_number, check_numbers, check_whole, unmasked
 from visprof.rank_scores import random_mrr
 from visprof.scaling import check_squares
@@ -32,6 +33,7 @@ ALIGNMENTS = ("none", "mean shift", "scaled shift", "ridge", "procrustes")
 NO_SOURCE = "no source"  # the prior is the mean of other users on the second platform
 PENALTIES = np.exp2(np.arange(-6.0, 11.0))  # of the ridge, in units of the mean squared spread
 N_FOLDS = 5  # of users
+_AT_ONCE = 2**18  # cosines of shuffles that are computed together
 _ROUNDING = 1e-12  # of means, by the magnitude of what they are of
 
 
@@ -359,7 +361,10 @@ def _centres(between: TwoPlatforms, folds: NDArray[np.int64]) -> NDArray[np.floa
 
 
 def cold_start_scores(
-    between: TwoPlatforms, fitted: CrossFit, with_source: bool = True
+    between: TwoPlatforms,
+    fitted: CrossFit,
+    with_source: bool = True,
+    sizes: Iterable[int] | None = None,
 ) -> dict[int, NDArray[np.float64]]:
     """How well profiles on the second platform find their user's held-out pins there.
 
@@ -376,6 +381,8 @@ def cold_start_scores(
     with_source : bool, default=True
         If not, a profile is the mean of the user's own pins; a prior that is the same for all would
         change its length alone. A user without any pin is ranked at random.
+    sizes : iterable of int, optional
+        Numbers of known pins, of those of `between`; by default all.
 
     Returns
     -------
@@ -384,10 +391,19 @@ def cold_start_scores(
         at random, so that profiles which say nothing are at the random value), and the chance that
         a held-out pin of their own is nearer to the profile than another user's (AUC; ties count
         one half).
+
+    Raises
+    ------
+    ValueError
+        If a number of known pins is not one of those of `between`.
     """
     m = len(between.users)
+    asked = between.sizes if sizes is None else tuple(sizes)
+    if unknown := [size for size in asked if size not in between.own]:
+        raise ValueError(f"sizes: expected some of {list(between.sizes)}, got {unknown}")
     scores = {}
-    for size, own in between.own.items():
+    for size in asked:
+        own = between.own[size]
         if with_source and size == 0:
             of = fitted.prior  # even if it weighs nothing beside a pin
         elif with_source:
@@ -410,41 +426,53 @@ def _cosines(
     folds: NDArray[np.int64],
     centre: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Cosine of each profile with each of the others, (m, h), about the centre of its fold.
+    """Cosine of each profile with each of the others, (..., m, h), about the centre of its fold.
 
     It is 0 where either is at the centre.
     """
-    cosines = np.zeros((len(profiles), len(others)))
-    rounding = _ROUNDING * max(np.abs(profiles).max(), np.abs(others).max())
+    cosines = np.zeros((*profiles.shape[:-1], len(others)))
+    largest = np.maximum(np.abs(profiles).max(axis=(-2, -1)), np.abs(others).max())
+    rounding = _ROUNDING * largest[..., None]
     for fold, at in enumerate(centre):
-        mine, theirs = profiles[folds == fold] - at, others - at
-        lengths = [np.sqrt(np.square(of).sum(axis=1)) for of in (mine, theirs)]
-        lengths = [np.where(of > rounding, of, 0) for of in lengths]
-        product = lengths[0][:, None] * lengths[1]
-        tiny = TIE * max(1e-300, lengths[1].max()) ** 2  # what rounding leaves of a profile there
-        cosines[folds == fold] = np.divide(
+        own = folds == fold
+        mine, theirs = profiles[..., own, :] - at, others - at
+        lengths = (np.sqrt(np.square(of).sum(axis=-1)) for of in (mine, theirs))
+        first, second = (np.where(of > rounding, of, 0) for of in lengths)
+        product = first[..., None] * second[..., None, :]
+        # what rounding leaves of a profile there
+        tiny = TIE * np.maximum(1e-300, second.max(axis=-1))[..., None, None] ** 2
+        cosines[..., own, :] = np.divide(
             mine @ theirs.T, product, out=np.zeros_like(product), where=product > tiny
         )
     return cosines
 
 
 def _own_ranks(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Expected reciprocal rank of the own held-out profile, (m,), of cosines (m, m)."""
-    own = np.diagonal(cosines)[:, None]
-    nearer, tied = (cosines > own + TIE).sum(axis=1), (np.abs(cosines - own) <= TIE).sum(axis=1)
-    harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, len(cosines) + 1))])
+    """Expected reciprocal rank of the own held-out profile, (..., m), of cosines (..., m, m)."""
+    own = np.diagonal(cosines, axis1=-2, axis2=-1)[..., None]
+    nearer, tied = (cosines > own + TIE).sum(axis=-1), (np.abs(cosines - own) <= TIE).sum(axis=-1)
+    harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, cosines.shape[-1] + 1))])
     return (harmonic[nearer + tied] - harmonic[nearer]) / tied
 
 
 def _own_aucs(cosines: NDArray[np.float64], between: TwoPlatforms) -> NDArray[np.float64]:
     """Chance that an own held-out pin has a larger cosine than another's, (m,)."""
-    aucs = np.empty(len(cosines))
-    own = between.held_users == between.users[:, None]
-    for row, of in enumerate(cosines):
-        apart = of[own[row]][:, None] - of[~own[row]]
-        larger, not_smaller = (apart > TIE), (apart >= -TIE)  # what is tied is among the latter
-        aucs[row] = (np.count_nonzero(larger) + np.count_nonzero(not_smaller)) / (2 * apart.size)
-    return aucs
+    rows, columns = np.nonzero(between.held_users == between.users[:, None])
+    own = cosines[rows, columns]
+    apart = 4.0 * np.arange(len(cosines))  # rows in one array, each above the one before
+    ordered = (np.sort(cosines, axis=1) + apart[:, None]).ravel()
+    of_own = np.sort(own + apart[rows])
+    # others' are all less one's own
+    below, to = (
+        np.searchsorted(ordered, own + apart[rows] + shift, side)
+        - np.searchsorted(of_own, own + apart[rows] + shift, side)
+        for shift, side in ((-TIE, "left"), (TIE, "right"))
+    )
+    n_own = np.bincount(rows, minlength=len(cosines))
+    n_others = cosines.shape[1] - n_own
+    before = np.concatenate([[0], np.cumsum(n_others)[:-1]])  # others' of the rows above
+    twice = np.bincount(rows, below + to - 2 * before[rows], len(cosines))
+    return twice / (2 * n_own * n_others)
 
 
 def shuffled_sources(n_users: int, n_shuffles: int, random_state: int = 0) -> NDArray[np.int64]:
@@ -504,10 +532,33 @@ def transfer_pvalue(
     orders = shuffled_sources(len(folds), n_permutations, random_state)
     centre = _centres(between, folds)
 
-    def found(order: NDArray[np.int64]) -> float:
-        priors = _priors(between.with_sources_of(order), kind, folds)
-        return float(_own_ranks(_cosines(priors, between.held, folds, centre)).mean())
+    def found(orders: NDArray[np.int64]) -> NDArray[np.float64]:
+        priors = _priors_by_order(between, orders, kind, folds)
+        return _own_ranks(_cosines(priors, between.held, folds, centre)).mean(axis=-1)
 
-    observed = found(np.arange(len(folds)))
-    reached = sum(found(order) >= observed * (1 - TIE) for order in orders)
+    (observed,) = found(np.arange(len(folds))[None])
+    blocks = slices(n_permutations, max(1, _AT_ONCE // (len(folds) ** 2)))
+    reached = sum((found(orders[of]) >= observed * (1 - TIE)).sum() for of in blocks)
     return float((1 + reached) / (1 + n_permutations))
+
+
+def _priors_by_order(
+    between: TwoPlatforms, orders: NDArray[np.int64], kind: str, folds: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """As `_priors`, of sources in each of some orders, (n_orders, m, k); of one slope, at once."""
+    if kind != "scaled shift":
+        return np.stack([_priors(between.with_sources_of(of), kind, folds) for of in orders])
+    sources, target = between.source[orders], between.own[between.sizes[-1]]
+    priors = np.empty_like(sources)
+    for fold in np.unique(folds):
+        own, others = folds == fold, folds != fold
+        x, y = sources[:, others], target[others]
+        origin, mean = x.mean(axis=1, keepdims=True), y.mean(axis=0)
+        centred = x - origin
+        alike = np.abs(centred).max(axis=(1, 2)) <= _ROUNDING * np.abs(x).max(axis=(1, 2))
+        spread = np.where(alike, 0, np.square(centred).sum(axis=(1, 2)))
+        shared = np.einsum("nmk,mk->n", centred, y - mean)
+        slope = np.divide(shared, spread, out=np.zeros_like(spread), where=spread > 0)
+        slope = np.maximum(slope, 0)[:, None, None]
+        priors[:, own] = slope * (sources[:, own] - origin) + mean
+    return priors

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from visprof.blocks import slices
 from visprof.checks import check_finite, check_number, check_whole
 from visprof.sources.painters import SCENE_CLASSES, STYLES
-from visprof.sources.tastes import BASE_SPREAD, draw_items, draw_taste
+from visprof.sources.tastes import BASE_SPREAD
 
 __all__ = ["PlatformWorld", "simulate_platforms"]
+
+_AT_ONCE = 256  # users
 
 
 @dataclass(frozen=True)
@@ -164,31 +167,24 @@ def simulate_platforms(
     labels, styles, sessions = np.empty((3, n_users, total), int)
     class_tastes = np.empty((n_users, 2, n_classes))
     style_tastes = np.empty((n_users, 2, n_styles))
-    for u, stream in enumerate(streams):
-        rng = np.random.default_rng(stream)
-        class_tastes[u] = _on_platforms(
-            draw_taste(class_base, class_taste, rng), class_base, common, class_popularity
+    for block in slices(n_users, _AT_ONCE):
+        drawn = _Draws.of(streams[block], (n_classes, n_styles), n_pins[0], ends, vectors[block])
+        class_tastes[block], style_tastes[block] = (
+            _on_platforms(_tastes(base, strength, noise), base, common, popular)
+            for base, strength, noise, popular in (
+                (class_base, class_taste, drawn.classes, class_popularity),
+                (style_base, style_taste, drawn.styles, style_popularity),
+            )
         )
-        style_tastes[u] = _on_platforms(
-            draw_taste(style_base, style_taste, rng), style_base, common, style_popularity
+        labels[block], styles[block] = (
+            drawn.items(of[block], which) for which, of in enumerate((class_tastes, style_tastes))
         )
-        starts = rng.random(total) < ends
-        starts[n_pins[0]] = True
-        session = np.cumsum(starts)
-        session -= session[0]
-        # the taste of the second platform is the late one of its sessions
-        late = np.zeros(session[-1] + 1)
-        late[session[n_pins[0]] :] = 1
-        labels[u] = draw_items(class_tastes[u], late, rng)[session]
-        styles[u] = draw_items(style_tastes[u], late, rng)[session]
-        pins = vectors[u]
-        rng.standard_normal(out=pins, dtype=np.float32)
+        pins = vectors[block]
         pins *= scale
-        pins += class_centres[labels[u]]
-        pins += style_centres[styles[u]]
-        own = user_offset * scale * rng.standard_normal(n_dims, np.float32)
-        pins[second] += moved + own
-        sessions[u] = u * total + session
+        pins += class_centres[labels[block]]
+        pins += style_centres[styles[block]]
+        pins[:, second] += (moved + user_offset * scale * drawn.offsets)[:, None]
+        sessions[block] = total * np.arange(n_users)[block, None] + drawn.sessions
     return PlatformWorld(
         np.repeat(np.arange(n_users), total), np.tile(second, n_users), sessions.ravel(),
         check_finite(vectors.reshape(-1, n_dims), "offsets: vectors"), labels.ravel(),
@@ -196,16 +192,79 @@ def simulate_platforms(
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _Draws:
+    """What is drawn of some users, each from a stream of their own; all else follows from it."""
+
+    classes: np.ndarray  # normal, (n, 2, n_classes)
+    styles: np.ndarray  # and (n, 2, n_styles)
+    sessions: np.ndarray  # of pins, (n, total)
+    on_second: np.ndarray  # whether a session is on the second platform, of all users in a row
+    uniform: np.ndarray  # for the class and the style of these sessions, (2, n_sessions)
+    offsets: np.ndarray  # normal, (n, n_dims)
+
+    @classmethod
+    def of(
+        cls,
+        streams: list[np.random.SeedSequence],
+        n_items: tuple[int, int],
+        n_first: int,
+        ends: np.ndarray,
+        vectors: np.ndarray,
+    ) -> _Draws:
+        """Draw them, and the noise of pins into `vectors`; a session begins with a chance."""
+        n, n_classes = len(streams), n_items[0]
+        normal, starts = np.empty((n, 2 * sum(n_items))), np.empty((n, len(ends)), bool)
+        offsets, uniform = np.empty((n, vectors.shape[2]), np.float32), []
+        for u, stream in enumerate(streams):
+            rng = np.random.default_rng(stream)
+            rng.standard_normal(out=normal[u])
+            starts[u] = rng.random(len(ends)) < ends
+            starts[u, [0, n_first]] = True
+            uniform.append(rng.random((2, np.count_nonzero(starts[u]))))
+            rng.standard_normal(out=vectors[u], dtype=np.float32)
+            rng.standard_normal(out=offsets[u], dtype=np.float32)
+        return cls(
+            normal[:, : 2 * n_classes].reshape(n, 2, -1),
+            normal[:, 2 * n_classes :].reshape(n, 2, -1),
+            np.cumsum(starts, axis=1) - 1,
+            np.broadcast_to(np.arange(len(ends)) >= n_first, starts.shape)[starts],
+            np.concatenate(uniform, axis=1),
+            offsets,
+        )
+
+    def items(self, tastes: np.ndarray, which: int) -> np.ndarray:
+        """Item of each pin, (n, total), by inversion of each session's number."""
+        n_sessions = self.sessions[:, -1] + 1
+        owners = np.repeat(np.arange(len(tastes)), n_sessions)
+        below = np.cumsum(tastes, axis=2)[owners, self.on_second.astype(int), :-1]
+        found = (self.uniform[which][:, None] >= below).sum(axis=1)
+        return found[self.sessions + (np.cumsum(n_sessions) - n_sessions)[:, None]]
+
+
+def _tastes(base: np.ndarray, strength: float, noise: np.ndarray) -> np.ndarray:
+    """Tastes around the population's, (n, 2, k): as of `visprof.sources.tastes.draw_taste`."""
+    with np.errstate(over="ignore"):  # checked
+        logits = base + strength * noise
+    check_finite(logits, "strength of taste: log-preferences")
+    return _shares(logits)
+
+
+def _shares(logits: np.ndarray) -> np.ndarray:
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
 def _on_platforms(
     tastes: np.ndarray, base: np.ndarray, common: float, popularity: np.ndarray
 ) -> np.ndarray:
-    """Probabilities of items on either platform, (2, k), from two tastes of a user's own."""
+    """Probabilities of items on either platform, (n, 2, k), from two tastes of users' own."""
     if common == 1 and not popularity.any():
-        return np.stack([tastes[0], tastes[0]])
+        return np.stack([tastes[:, 0], tastes[:, 0]], axis=1)
     with np.errstate(divide="ignore"):
-        one, other = np.log(np.maximum(tastes, np.finfo(float).tiny)) - base
-    logits = base + popularity
-    logits += np.stack([one, np.sqrt(common) * one + np.sqrt(1 - common) * other])
+        logs = np.log(np.maximum(tastes, np.finfo(float).tiny)) - base
+    one, other = logs[:, 0], logs[:, 1]
+    logits = np.stack([one, np.sqrt(common) * one + np.sqrt(1 - common) * other], axis=1)
+    logits += base + popularity
     check_finite(logits, "popularity and strength of taste: log-preferences")
-    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True)
+    return _shares(logits)

@@ -45,6 +45,7 @@ WORLDS = {
 # users of a world whose truth is known, and share of their taste that is the same on both
 KNOWN = ((60, 0.25), (60, 0.5), (60, 1.0), (20, 0.5))
 KNOWN_DRAWS = 500  # bootstrap draws of each such world
+KNOWN_GAINS = (0, 5)  # known pins
 N_PAIRS = 20  # other pairs of platforms
 N_SHUFFLES = 5  # of sources, whose mean is shown
 CALIBRATING = 19  # shuffles of each test of a world: its level is exactly 1 in 20
@@ -138,14 +139,19 @@ def _transfer_estimates(
     sizes: tuple[int, ...],
     seed: int,
     n_resamples: int = 2000,
+    gains: tuple[int, ...] | None = None,
 ) -> dict[str, Estimate]:
-    """Gains by known pins and pins saved, from scores (seeds, users, known pins, metrics)."""
-    gained = with_source - own
-    gains = mean_over_seeds(
+    """Gains by known pins and pins saved, from scores (seeds, users, known pins, metrics).
+
+    Own ones are of all `sizes`, those with the source of `gains`, from 0 on; by default of all.
+    """
+    asked = sizes if gains is None else gains
+    gained = with_source - own[:, :, [sizes.index(n) for n in asked]]
+    estimates = mean_over_seeds(
         gained.reshape(*gained.shape[:2], -1), "users", n_resamples, random_state=seed
     )
-    names = [f"{metric}.gain.{n}" for n in sizes for metric in METRICS]
-    found = dict(zip(names, gains, strict=True))
+    names = [f"{metric}.gain.{n}" for n in asked for metric in METRICS]
+    found = dict(zip(names, estimates, strict=True))
     for place, metric in enumerate(METRICS):
         found[f"{metric}.saved"] = pins_saved_estimate(
             {n: own[:, :, at, place] for at, n in enumerate(sizes)}, with_source[:, :, 0, place],
@@ -205,45 +211,54 @@ def known_platforms(n_known_worlds: int, seed: int) -> pd.DataFrame:
     coverage, low, high, n_worlds.
     """
     rows = []
-    for n_users, common in KNOWN:
-        estimates, curves = [], []
-        drawn = simulate_platforms(
+    most = {of: max(n for n, common in KNOWN if common == of) for _, of in KNOWN}
+    large = {
+        common: simulate_platforms(
             n_known_worlds * n_users, N_PINS, N_DIMS, decay=0.0, session_lengths=(2.0, 2.0),
             common=common, random_state=seed, **APART,
-        )  # fmt: skip
-        n = n_users * sum(N_PINS)
-        for start in range(0, len(drawn.users), n):
-            of = slice(start, start + n)
+        )
+        for common, n_users in most.items()
+    }  # fmt: skip
+    for n_users, common in KNOWN:
+        estimates, curves, reached = [], [], []
+        drawn, n = large[common], n_users * sum(N_PINS)
+        for world in range(n_known_worlds):  # the first users are the same however many follow
+            of = slice(world * n, (world + 1) * n)
             between = two_platforms(
                 drawn.vectors[of], drawn.users[of], drawn.second[of], np.arange(n), SIZES, N_HELD,
                 drawn.sessions[of],
             )  # fmt: skip
             fitted = transfer.cross_fit(between, PRIMARY, random_state=seed)
             own, with_source = (
-                _stacked(transfer.cold_start_scores(between, fitted, source))[None]
-                for source in (False, True)
+                _stacked(transfer.cold_start_scores(between, fitted, *how))[None]
+                for how in ((False,), (True, KNOWN_GAINS))
             )
-            estimates.append(_transfer_estimates(own, with_source, SIZES, seed, KNOWN_DRAWS))
-            curves.append([own[0].mean(axis=0), with_source[0].mean(axis=0)])
-        found = _recovered(estimates, np.array(curves))
+            estimates.append(
+                _transfer_estimates(own, with_source, SIZES, seed, KNOWN_DRAWS, KNOWN_GAINS)
+            )
+            curves.append(own[0].mean(axis=0))
+            reached.append(with_source[0].mean(axis=0))
+        found = _recovered(estimates, np.array(curves), np.array(reached))
         rows += [{"n_users": n_users, "common": common, **of} for of in found]
     return pd.DataFrame(rows)
 
 
 def _recovered(
-    estimates: list[dict[str, Estimate]], curves: np.ndarray
+    estimates: list[dict[str, Estimate]], curves: np.ndarray, reached: np.ndarray
 ) -> Iterator[dict[str, float]]:
-    """Rows of `known_platforms`, from curves (worlds, without or with source, pins, metrics)."""
+    """Rows of `known_platforms`, from curves of own pins (worlds, `SIZES`, metrics).
+
+    And from what the source reaches with `KNOWN_GAINS` own pins.
+    """
     n = len(curves)
     # of one world, nothing else says the truth
-    others = (curves.sum(axis=0) - curves) / (n - 1) if n > 1 else curves
+    others, above = ((of.sum(axis=0) - of) / (n - 1) if n > 1 else of for of in (curves, reached))
     for place, metric in enumerate(METRICS):
-        own, with_source = others[:, 0, :, place], others[:, 1, :, place]
+        own, with_source = others[..., place], above[..., place]
         truths = {f"{metric}.saved": pins_saved(own, with_source[:, 0], SIZES)}
         truths |= {
-            f"{metric}.gain.{n}": with_source[:, at] - own[:, at]
-            for at, n in enumerate(SIZES)
-            if n in (0, 5)
+            f"{metric}.gain.{known}": with_source[:, at] - own[:, SIZES.index(known)]
+            for at, known in enumerate(KNOWN_GAINS)
         }
         for quantity, truth in truths.items():
             found = [of[quantity] for of in estimates]

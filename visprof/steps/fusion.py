@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from visprof import boards, profiles
 from visprof._lazy import lazily
+from visprof.blocks import slices
 from visprof.intervals import Estimate, mean_over_seeds
 from visprof.rank_scores import holm, random_mrr, randomisation_test
 from visprof.steps.data import BoardSplit, PinArrays
@@ -22,10 +23,10 @@ from visprof.ties import TIE
 
 with lazily():
     from visprof import variation
+    from visprof._style_deals import StyleDeals
     from visprof.hierarchy import (
         Bits,
         HierarchicalProfile,
-        deal_styles,
         rank_by_score,
         session_weights,
     )
@@ -57,6 +58,7 @@ BITS = ("fusion", "inter", "intra", "styles", "interaction", "flat")
 BASELINES = ("image", "mean embedding", "whitened", "within-class residual", "file facts")
 UNTEMPERED = "fusion, sessions ignored"
 MOST_DEALS = 199
+DEALS_AT_ONCE = 20  # of styles, whose bits are computed together
 STYLE_COMPONENTS = 20  # principal components that styles are clustered in
 
 
@@ -354,17 +356,28 @@ def intra_pvalue(
     blocks = None
     if sessions is not None:  # the same name with two users means two sessions
         blocks = as_codes(users) * (np.max(sessions) + 1) + sessions
+    n_users = len(np.unique(users[first]))
+    # test pins, which are to be told, count whole
+    parts = [(of, as_codes(users[of]), w) for of, w in ((first, weights[first]), (last, None))]
 
-    def mean_bits(styles: NDArray) -> float:
-        of = categories * n_styles + styles
-        train = cell_counts(users[first], of[first], n_cells, weights[first])
-        return float(profile.bits(train, cell_counts(users[last], of[last], n_cells)).intra.mean())
+    def mean_bits(dealt: list[NDArray]) -> NDArray:
+        """Of each of some deals of styles, at once."""
+        of = categories * n_styles + np.array(dealt)
+        train, test = (
+            np.concatenate([
+                np.bincount(owners * n_cells + cells, weight, n_users * n_cells)
+                for cells in of[:, part]
+            ]).reshape(-1, n_cells)
+            for part, owners, weight in parts
+        )  # fmt: skip
+        return profile.level_bits(train, test)[1].reshape(len(dealt), -1).mean(axis=1)
 
     rng = np.random.default_rng(random_state)
-    observed = mean_bits(styles) - 1e-12  # equal deals may differ in rounding
-    reached = sum(
-        mean_bits(deal_styles(categories, styles, blocks, rng)) >= observed for _ in range(n_deals)
-    )
+    observed = float(mean_bits([styles])[0]) - 1e-12  # equal deals may differ in rounding
+    deals, reached = StyleDeals(categories, blocks), 0
+    for block in slices(n_deals, DEALS_AT_ONCE):
+        dealt = [deals.deal(styles, rng) for _ in range(block.start, block.stop)]
+        reached += int((mean_bits(dealt) >= observed).sum())
     return (1 + reached) / (1 + n_deals)
 
 

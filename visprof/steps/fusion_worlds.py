@@ -153,19 +153,25 @@ def _of_world(
 
 
 def _draw_users(
-    rng: np.random.Generator, n_users: int, sizes: tuple[int, ...], alpha: NDArray, styles: NDArray
+    rng: np.random.Generator, n_users: int, sizes: tuple[int, ...], strength: float
 ) -> list[NDArray]:
     """Counts of users by cell, an array for each number of pins: all of the same tastes."""
-    found = [np.empty((n_users, styles.size), int) for _ in sizes]
+    n_categories, n_styles = LEVELS
+    found = [np.empty((n_users, n_categories * n_styles), int) for _ in sizes]
+    of_categories, of_styles = (np.full(n, strength / n) for n in LEVELS)
     for user in range(n_users):
-        taste = rng.dirichlet(alpha)
-        looks = [rng.dirichlet(of) for of in styles]
+        taste = rng.dirichlet(of_categories)
+        looks = rng.dirichlet(of_styles, n_categories)
         for counts, size in zip(found, sizes, strict=True):
-            by_category = rng.multinomial(size, taste)
-            counts[user] = np.concatenate(
-                [rng.multinomial(m, of) for m, of in zip(by_category, looks, strict=True)]
-            )
+            counts[user] = rng.multinomial(rng.multinomial(size, taste), looks).ravel()
     return found
+
+
+def _expected(strength: float, n_train: int) -> tuple[float, float]:
+    """Inter and intra bits of users of `_draw_users`, exactly."""
+    n_categories, n_styles = LEVELS
+    alpha, styles = np.full(n_categories, strength / n_categories), np.full(LEVELS, 1 / n_styles)
+    return expected_bits(alpha, strength * styles, n_train)
 
 
 @step
@@ -179,32 +185,29 @@ def fusion_recovery(
     share of worlds whose 95 % interval holds the truth), low, high (its interval), recovered (the
     median over worlds of the strength that was fitted) and n_worlds.
     """
-    n_categories, n_styles = LEVELS
     n_train = max(train_sizes)
-    rows = []
-    for number, strength in enumerate(KNOWN_STRENGTHS):
-        alpha = np.full(n_categories, strength / n_categories)
-        styles = np.full(LEVELS, strength / n_styles)
-        truths = expected_bits(alpha, styles, n_train)
-        found: list[list[Estimate]] = []
-        strengths = []
-        for world in range(n_known_worlds):
+    found: dict[float, list[list[Estimate]]] = {strength: [] for strength in KNOWN_STRENGTHS}
+    fitted: dict[float, list[tuple[float, float]]] = {strength: [] for strength in KNOWN_STRENGTHS}
+    for world in range(n_known_worlds):  # those of one number have the same bootstrap draws
+        for number, strength in enumerate(KNOWN_STRENGTHS):
             rng = np.random.default_rng([seed, number, world])
-            (background,) = _draw_users(rng, N_KNOWN_USERS, (n_pins,), alpha, styles)
-            train, test = _draw_users(rng, N_KNOWN_USERS, (n_train, n_test), alpha, styles)
-            profile = HierarchicalProfile(n_categories).fit(background)
-            bits = profile.bits(train, test)
-            values = np.column_stack([bits.inter, bits.intra])
-            found.append(mean_over_seeds(values[None], "users", 1000, random_state=world))
-            strengths.append((profile.strength_, profile.shared_strength_))
+            (background,) = _draw_users(rng, N_KNOWN_USERS, (n_pins,), strength)
+            train, test = _draw_users(rng, N_KNOWN_USERS, (n_train, n_test), strength)
+            profile = HierarchicalProfile(LEVELS[0]).fit(background)
+            values = np.column_stack(profile.level_bits(train, test))
+            found[strength].append(mean_over_seeds(values[None], "users", 1000, world))
+            fitted[strength].append((profile.strength_, profile.shared_strength_))
+    rows = []
+    for strength in KNOWN_STRENGTHS:
+        truths = _expected(strength, n_train)
         for place, (part, truth) in enumerate(zip(("inter", "intra"), truths, strict=True)):
-            of = [estimates[place] for estimates in found]
+            of = [estimates[place] for estimates in found[strength]]
             mean = float(np.mean([one.value for one in of]))
             covered = float(np.mean([one.low <= truth <= one.high for one in of]))
             rows.append((
                 strength, part, truth, mean, mean - truth, covered,
                 *wilson_interval(covered, n_known_worlds),
-                float(np.median([of[place] for of in strengths])), n_known_worlds,
+                float(np.median([of[place] for of in fitted[strength]])), n_known_worlds,
             ))  # fmt: skip
     columns = [
         "strength", "part", "truth", "mean", "bias", "covered", "low", "high", "recovered",
@@ -223,23 +226,21 @@ def fusion_power(
     n_users, found (share of worlds whose 95 % interval of intra bits is above 0), low, high (its
     interval) and n_worlds.
     """
-    n_categories, n_styles = LEVELS
     n_train = max(train_sizes)
-    rows = []
-    for number, strength in enumerate(POWER_STRENGTHS):
-        alpha = np.full(n_categories, strength / n_categories)
-        styles = np.full(LEVELS, strength / n_styles)
-        truth = expected_bits(alpha, styles, n_train)[1]
-        above = np.zeros(len(POWER_USERS))
-        for world in range(n_known_worlds):
+    above = np.zeros((len(POWER_STRENGTHS), len(POWER_USERS)))
+    for world in range(n_known_worlds):  # those of one number have the same bootstrap draws
+        for number, strength in enumerate(POWER_STRENGTHS):
             rng = np.random.default_rng([seed, 1, number, world])
-            (background,) = _draw_users(rng, N_KNOWN_USERS, (n_pins,), alpha, styles)
-            counts = _draw_users(rng, max(POWER_USERS), (n_train, n_test), alpha, styles)
-            intra = HierarchicalProfile(n_categories).fit(background).bits(*counts).intra
+            (background,) = _draw_users(rng, N_KNOWN_USERS, (n_pins,), strength)
+            counts = _draw_users(rng, max(POWER_USERS), (n_train, n_test), strength)
+            _, intra = HierarchicalProfile(LEVELS[0]).fit(background).level_bits(*counts)
             for place, n_users in enumerate(POWER_USERS):
                 (of,) = mean_over_seeds(intra[None, :n_users, None], "users", 500, world)
-                above[place] += of.low > 0
-        for n_users, share in zip(POWER_USERS, above / n_known_worlds, strict=True):
+                above[number, place] += of.low > 0
+    rows = []
+    for strength, found in zip(POWER_STRENGTHS, above / n_known_worlds, strict=True):
+        _, truth = _expected(strength, n_train)
+        for n_users, share in zip(POWER_USERS, found, strict=True):
             rows.append((
                 strength, truth, n_users, share, *wilson_interval(share, n_known_worlds),
                 n_known_worlds,
@@ -287,8 +288,9 @@ def fusion_level(
                     cell_counts(users[learnt], cells[learnt], n_cells, weights[learnt])
                 )
                 train = cell_counts(own[first], given[first], n_cells, weights[~learnt][first])
-                bits = profile.bits(train, cell_counts(own[last], given[last], n_cells))
-                found.append((profile, weights, float(bits.intra.mean())))
+                test = cell_counts(own[last], given[last], n_cells)
+                _, intra = profile.level_bits(train, test)
+                found.append((profile, weights, float(intra.mean())))
             (profile, weights, mean), untempered = found[0], found[-1][2]
             tempered.append(mean)
             plain.append(untempered)
