@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -182,6 +183,8 @@ def _serve(
         _ALL.clear()
         _FORKS.clear()
         gc.set_threshold(*USUAL)
+        # that of a spawned process would have its semaphores outlive kernels
+        multiprocessing.set_start_method(None, force=True)
         # without the folder that it starts in
         import_module(module).serve(sys.path[not sys.flags.safe_path :], *words)
         status = 0
