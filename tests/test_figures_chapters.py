@@ -12,6 +12,7 @@ from test_chapters import CHAPTERS, ROOT
 from test_figures_numbers import DRAWN, check_numbers, published
 
 from visprof import figures
+from visprof.figures.kept import KeptFigures
 
 
 @pytest.fixture
@@ -29,6 +30,10 @@ def drawn(monkeypatch):
 
         return draw
 
+    # a figure that was drawn before would be read from disk
+    monkeypatch.setattr(
+        KeptFigures, "_kept", lambda _, draw, *given, **named: draw(*given, **named)
+    )
     for name in DRAWN:
         monkeypatch.setattr(figures, name, watched(name, getattr(figures, name)))
     return found

@@ -20,6 +20,7 @@ __all__ = ["Ranks", "preference_auc", "rank_users", "reciprocal_ranks", "whitene
 _ROWS, _COLUMNS = 512, 4096  # of scores at a time: 8 MB
 _BLOCK = 4 * _ROWS  # rows of one block
 _LOOK = 128  # columns counted at a time: blocks without an ambiguous distance are skipped
+_NOTHING = 1e-28  # squared distance, by the squared length of a profile, that rounding leaves of 0
 
 
 @dataclass(frozen=True)
@@ -375,11 +376,13 @@ def _count_row(products, high, low, own, train, own_test, test):  # pragma: no c
         nearer += np.int64(surely)
         if perhaps > surely:
             squares = np.empty(train.shape[0])
-            limit = _squared_distance(train, own_test, squares)
+            # a distance below is one of 0, but for rounding
+            nothing = _NOTHING * _squared_distance(train, np.zeros_like(train), squares)
+            limit = max(nothing, _squared_distance(train, own_test, squares))
             for j in columns:
                 sure = high[j] - products[j] < own
                 if not sure and low[j] - products[j] <= own:
-                    squared = _squared_distance(train, test[j], squares)
+                    squared = max(nothing, _squared_distance(train, test[j], squares))
                     if abs(squared - limit) <= TIE * limit:
                         tied += 1
                     else:
