@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from visprof import _last_layer
 from visprof._last_layer import BatchNorm, InSpan, OfFeatures, UnitLength, distinct
 from visprof.siamese import mean_loss
 
@@ -114,3 +115,10 @@ def test_distinct_pictures_are_sorted_and_counted():
     assert pictures.tolist() == [2, 7, 9]
     assert pictures[places].tolist() == [[7, 2, 7], [2, 9, 7]]
     assert counts.tolist() == [2, 3, 1]
+
+
+def test_sums_are_taken_in_the_order_that_is_written():
+    """Free to change it, the compiler does so or not by where in memory arrays happen to lie."""
+    compiled = [of for of in vars(_last_layer).values() if hasattr(of, "targetoptions")]
+    assert len(compiled) > 4
+    assert not [of for of in compiled if of.targetoptions.get("fastmath")]

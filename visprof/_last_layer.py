@@ -18,7 +18,6 @@ from visprof._numba import njit
 __all__ = ["BatchNorm", "InSpan", "Layer", "OfFeatures", "UnitLength", "distinct"]
 
 _SHORTEST = 1e-12  # a length that outputs are divided by, at least, as torch has it
-_FAST = {"reassoc", "contract"}  # sums in several parts, which vectors can add
 
 
 class Layer(Protocol):
@@ -186,6 +185,24 @@ def distinct(members: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
 
 
 @njit(cache=True)
+def _squared_length(x):  # pragma: no cover  (compiled)
+    """Sum of squares, in four parts that need not wait for each other.
+
+    (The compiler could part it, too, but does so or not by where in memory arrays happen to lie.)
+    """
+    whole = len(x) - len(x) % 4
+    p, q, r, s = 0.0, 0.0, 0.0, 0.0
+    for j in range(0, whole, 4):
+        p += x[j] * x[j]
+        q += x[j + 1] * x[j + 1]
+        r += x[j + 2] * x[j + 2]
+        s += x[j + 3] * x[j + 3]
+    for j in range(whole, len(x)):
+        p += x[j] * x[j]
+    return (p + q) + (r + s)
+
+
+@njit(cache=True)
 def _pull(squared, similar, margin):  # pragma: no cover  (compiled)
     """Loss of a pair by its squared distance, and its derivative by half of that."""
     if similar:
@@ -198,7 +215,7 @@ def _pull(squared, similar, margin):  # pragma: no cover  (compiled)
     return 0.5 * hinge * hinge, -hinge / distance if distance > 0 else 0.0
 
 
-@njit(cache=True, fastmath=_FAST)
+@njit(cache=True)
 def _pull_pairs(
     rows, scale, first, second, similar, margin, distances, gradient, along
 ):  # pragma: no cover  (compiled)
@@ -210,10 +227,9 @@ def _pull_pairs(
     along[:] = 0.0
     for k in range(n_pairs):
         a, b = first[k], second[k]
-        squared = 0.0
         for j in range(len(scale)):
             apart[j] = (rows[a, j] - rows[b, j]) * scale[j]
-            squared += apart[j] * apart[j]
+        squared = _squared_length(apart)
         distances[k] = np.sqrt(squared)
         of_pair, pull = _pull(squared, similar[k], margin)
         loss += of_pair
@@ -227,7 +243,7 @@ def _pull_pairs(
     return loss / n_pairs
 
 
-@njit(cache=True, fastmath=_FAST)
+@njit(cache=True)
 def _batch_gradient(
     outputs, first, second, counts, similar, margin, eps, mean, var
 ):  # pragma: no cover  (compiled)
@@ -262,16 +278,13 @@ def _batch_gradient(
     return loss, distances, gradient
 
 
-@njit(cache=True, fastmath=_FAST)
+@njit(cache=True)
 def _unit_gradient(outputs, first, second, similar, margin):  # pragma: no cover  (compiled)
     """As `UnitLength.gradient`."""
     n, d = outputs.shape
     units, lengths = np.empty((n, d)), np.empty(n)
     for i in range(n):
-        squared = 0.0
-        for j in range(d):
-            squared += outputs[i, j] * outputs[i, j]
-        lengths[i] = np.sqrt(squared)
+        lengths[i] = np.sqrt(_squared_length(outputs[i]))
         for j in range(d):
             units[i, j] = outputs[i, j] / max(lengths[i], _SHORTEST)
     distances, gradient = np.empty(len(first)), np.zeros((n, d))
