@@ -28,7 +28,7 @@ import numpy as np, matplotlib
 figure = matplotlib.pyplot.figure() if hasattr(matplotlib, "pyplot") else None
 print(json.dumps({
     "folder": os.getcwd(), "first": sys.path[0], "main": __name__,
-    "variables": sorted(set(os.environ) - {"JPY_PARENT_PID"}),
+    "variables": sorted(set(os.environ) - {"JPY_PARENT_PID", "COLUMNS", "LINES"}),
     "leads": os.getpgid(0) == os.getpid(),
     "signals": [str(signal.getsignal(of)) for of in (signal.SIGCHLD, signal.SIGTERM)],
     "backend": matplotlib.get_backend(), "read": os.read(0, 1).decode(),
