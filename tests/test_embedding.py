@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from copy import deepcopy
 
 import numpy as np
 import pandas as pd
@@ -433,3 +434,12 @@ def test_folder_without_store_says_so(tmp_path):
     assert len(store.digests()) == 0
     with pytest.raises(FileNotFoundError, match="no feature store"):
         store.array("features", 3)
+
+
+def test_weights_that_change_between_two_calls_are_those_that_embed(images, lite0, tmp_path):
+    changing = deepcopy(lite0)
+    before = embed(images[:2], changing, tmp_path / "before").outputs
+    with torch.no_grad():
+        changing.network.classifier.bias += 1
+    after = embed(images[:2], changing, tmp_path / "after").outputs
+    np.testing.assert_allclose(after, before + 1, rtol=1e-5)

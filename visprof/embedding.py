@@ -6,6 +6,7 @@ that has not changed since is not even opened.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import time
@@ -137,8 +138,9 @@ def embed_images(
     with store.beginning():
         if precision == "auto":
             precision = store.precision() or faster_precision(backbone, device)
+        fingerprint = backbone.fingerprint()
         store.begin({
-            "backbone": f"{backbone.name} {backbone.fingerprint()}",
+            "backbone": f"{backbone.name} {fingerprint}",
             "precision": precision,
             "features_dim": backbone.feature_dim,
             "outputs_dim": backbone.output_dim,
@@ -151,7 +153,7 @@ def embed_images(
     blocks = [[(i, images[i], digests[i]) for i in new[part]] for part in slices(len(new), size)]
     embed = partial(
         _embed, store=store, batch_size=batch_size,
-        backbone=_for_inference(backbone, device) if new else backbone,
+        backbone=_for_inference(backbone, fingerprint, device) if new else backbone,
         n_workers=n_workers if client is None else 0,  # a core of its own has no time to spare
         device=device, precision=precision, progress=progress and client is None,
     )  # fmt: skip
@@ -166,7 +168,8 @@ def embed_images(
     return Features(store, store.rows([digests[i] for i in readable]), readable, unreadable)
 
 
-def _for_inference(backbone: Backbone, device: str | torch.device) -> Backbone:
+@functools.lru_cache(maxsize=1)  # of a network whose weights change, another fingerprint asks
+def _for_inference(backbone: Backbone, fingerprint: str, device: str | torch.device) -> Backbone:
     """The network with less work to do: as of the store, it is the one that it was made from."""
     with arithmetic(device, "fp32"):
         return fold_batch_norm(backbone, _noise(backbone, 2, device))
