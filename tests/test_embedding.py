@@ -442,4 +442,4 @@ def test_weights_that_change_between_two_calls_are_those_that_embed(images, lite
     with torch.no_grad():
         changing.network.classifier.bias += 1
     after = embed(images[:2], changing, tmp_path / "after").outputs
-    np.testing.assert_allclose(after, before + 1, rtol=1e-5)
+    np.testing.assert_allclose(after, before + 1, atol=1e-4)
