@@ -165,23 +165,19 @@ CASES = [
     ),
     Case(shares.share_over_seeds, {}, fixed={"chosen": FEATURES > 0}),
     Case(shares.wilson_interval, {"share": 0.3, "n": 7.5}, reals=("share", "n")),
-    Case(
-        significance.max_z_pvalues,
-        {
-            "assignments": ASSIGNMENTS, "users": LABELS, "pairs": PAIRS, "background": BACKGROUND,
-            "alpha": 0.01, "n_permutations": 19, "random_state": 1, "sessions": SESSIONS,
-        },
-        groups=("users", "sessions"), numbers=("assignments", "background"), integers=("pairs",),
-        counts=("n_permutations", "random_state"), reals=("alpha",), fixed={"level": 0.2},
-    ),
-    Case(
-        significance.pair_pvalues,
-        {
-            "assignments": ASSIGNMENTS, "users": LABELS, "pairs": PAIRS, "background": BACKGROUND,
-            "alpha": 0.01, "n_permutations": 19, "random_state": 1, "sessions": SESSIONS,
-        },
-        groups=("users", "sessions"), numbers=("assignments", "background"), integers=("pairs",),
-        counts=("n_permutations", "random_state"), reals=("alpha",), fixed={"level": 0.2},
+    *(
+        Case(
+            tests,
+            {
+                "assignments": ASSIGNMENTS, "users": LABELS, "pairs": PAIRS,
+                "background": BACKGROUND, "alpha": 0.01, "n_permutations": 19, "random_state": 1,
+                "sessions": SESSIONS,
+            },
+            groups=("users", "sessions"), numbers=("assignments", "background"),
+            integers=("pairs",), counts=("n_permutations", "random_state"), reals=("alpha",),
+            fixed={"level": 0.2},
+        )
+        for tests in (significance.max_z_pvalues, significance.pair_pvalues)
     ),
     Case(
         significance.sample_pairs, {"n_users": 9, "n_pairs": 5, "random_state": 1},

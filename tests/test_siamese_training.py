@@ -473,15 +473,21 @@ def test_a_last_layer_goes_on_from_its_checkpoint(
     pd.testing.assert_frame_equal(resumed_log, log)
 
 
-def test_a_last_layer_of_another_width_does_not_go_on(tmp_path):
+@pytest.mark.parametrize(
+    ("width", "other_pictures", "why"),
+    [(4, 0, r"size mismatch for weights: .*Delete it"),
+     (3, 10, "of a training with another pairs")],
+)  # fmt: skip
+def test_a_last_layer_goes_on_from_its_own_training_alone(tmp_path, width, other_pictures, why):
     rng = np.random.default_rng(0)
     features, pairs = rng.normal(size=(20, 40)), rng.integers(0, 10, (30, 2))
     settings = {"margin": 2.0, "lr_last": 0.05, "n_iterations": 4, "batch_size": 4,
                 "checkpoint": tmp_path / "checkpoint.pt", "progress": False}  # fmt: skip
     similar = np.arange(30) % 2 == 0
     train_last_layer(SiameseEmbedding(None, 40, 3), features, pairs, similar, **settings)
-    with pytest.raises(ValueError, match=r"size mismatch for weights: .*Delete it"):
-        train_last_layer(SiameseEmbedding(None, 40, 4), features, pairs, similar, **settings)
+    other, pairs = SiameseEmbedding(None, 40, width), pairs + other_pictures
+    with pytest.raises(ValueError, match=why):
+        train_last_layer(other, features, pairs, similar, **settings)
 
 
 @pytest.mark.parametrize("output_norm", ["batch", "l2"])
@@ -536,14 +542,3 @@ def test_a_last_layer_with_a_backbone_is_refused():
     model.backbone = object()
     with pytest.raises(ValueError, match="has a backbone"):
         train_last_layer(model, np.ones((3, 4)), np.array([[0, 1]]), np.array([True]))
-
-
-def test_a_last_layer_does_not_go_on_from_a_training_on_other_pictures(tmp_path):
-    rng = np.random.default_rng(0)
-    features, pairs = rng.normal(size=(20, 40)), rng.integers(0, 10, (30, 2))
-    settings = {"margin": 2.0, "lr_last": 0.05, "n_iterations": 4, "batch_size": 4,
-                "checkpoint": tmp_path / "checkpoint.pt", "progress": False}  # fmt: skip
-    similar = np.arange(30) % 2 == 0
-    train_last_layer(SiameseEmbedding(None, 40, 3), features, pairs, similar, **settings)
-    with pytest.raises(ValueError, match="of a training with another pairs"):
-        train_last_layer(SiameseEmbedding(None, 40, 3), features, pairs + 10, similar, **settings)
