@@ -18,6 +18,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.cluster import Found, begin_cluster, with_cpu
 from benchmarks.harness import Benchmark, Bound, Contender, Measurement, Options, run
+from visprof import embedding
 from visprof.architectures import Backbone, import_timm
 from visprof.backbones import load_backbone
 from visprof.blocks import slices
@@ -90,19 +92,20 @@ class Pictures(Dataset):
 # ---------------------------------------------------------------- contenders
 
 
-def ours(folder: Path, options: Options, step: int | None = None) -> Callable[[], Found]:
-    """`embed_images`, from files to a store on disk; where `step` is given, so many at a time."""
+def ours(folder: Path, options: Options, block: int | None = None) -> Callable[[], Found]:
+    """`embed_images`, from files to a store on disk; its work cut into blocks, if it is told to."""
     images, backbone = paths(folder, options), network(options)
     warm(images)
     embed(images[: options.batch], backbone, folder, options)
-    parts = slices(len(images), step or len(images))
 
-    def all_parts() -> None:
-        store = new_store(folder)
-        for part in parts:
-            embed(images[part], backbone, folder, options, store=store)
+    def cut(n: int, size: int) -> list[slice]:
+        return slices(n, block or size)
 
-    return lambda: with_cpu(all_parts)
+    def call() -> None:
+        with patch.object(embedding, "slices", cut):
+            embed(images, backbone, folder, options)
+
+    return lambda: with_cpu(call)
 
 
 def by_workers(folder: Path, options: Options, side: int | None = None) -> Callable[[], Found]:
@@ -118,17 +121,12 @@ def by_workers(folder: Path, options: Options, side: int | None = None) -> Calla
 def embed(
     some: list[Path], backbone: Backbone, folder: Path, options: Options, **given: Any
 ) -> None:
-    """Embed pictures into a store that is given, or new: known ones would cost nothing."""
-    store = given.pop("store", None) or new_store(folder)
+    """Embed pictures into a new store: known ones would cost nothing."""
+    store = folder / f"store-{np.random.default_rng().integers(2**62)}"
     embed_images(
         some, backbone, store,
         batch_size=options.batch, precision=options.precision, progress=False, **given,
     )  # fmt: skip
-
-
-def new_store(folder: Path) -> Path:
-    """Return a folder that no store has been in."""
-    return folder / f"store-{np.random.default_rng().integers(2**62)}"
 
 
 def bare_forward(
@@ -296,7 +294,7 @@ def bounds(measured: dict[str, Measurement]) -> list[Bound]:
             at_own_side >= OF_BARE,
         ),
         Bound(
-            f"A call a block costs one process at most {COST - 1:.0%} of the processors' time",
+            f"Cut into blocks, one process takes at most {COST - 1:.0%} more processor time",
             f"{cost - 1:+.1%}",
             cost <= COST,
         ),
@@ -308,7 +306,7 @@ BENCHMARK = Benchmark(
     title=lambda o: f"Embedding of {o.images:,} pictures by {o.backbone} at {o.image_size} px",
     contenders=[
         Contender(OURS, ours, "files to a store; folded, channels-last"),
-        Contender(BLOCKS, partial(ours, step=1024), "a call for each block that a worker would do"),
+        Contender(BLOCKS, partial(ours, block=1024), "cut as for a cluster, and done here"),
         Contender(BARE, bare_forward, "the ceiling: memory kept, nothing decoded or stored"),
         Contender(LOOP, partial(plain_loop, workers=0), "DataLoader, float32"),
         Contender(
