@@ -13,16 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from visprof._lazy import lazily
 from visprof.accounts import TwoPlatforms
 from visprof.blocks import slices
-from visprof.checks import check_number, check_numbers, check_whole, unmasked
+from visprof.checks import check_matrix, check_number, check_numbers, check_whole, unmasked
 from visprof.rank_scores import random_mrr
 from visprof.scaling import check_squares
 from visprof.ties import TIE
-
-with lazily():
-    from sklearn.utils import check_array
 
 __all__ = [
     "ALIGNMENTS", "NO_SOURCE", "N_FOLDS", "Alignment", "CrossFit", "cold_start_scores",
@@ -100,7 +96,7 @@ def posterior_mean(
 
 
 def _rows(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    return check_array(unmasked(values), dtype=np.float64, order="C", input_name=name)
+    return check_matrix(values, name, double=True)
 
 
 # --- from one platform to the other
