@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from visprof.steps.data import BoardSplit, PinArrays
-from visprof.steps.pin_parts import pin_parts
+from visprof.steps.pin_parts import fixed_parts, pin_parts
 from visprof.steps.profile_kinds import train_test_profiles
 
 N_USERS, N_PINS, N_BACKGROUND = 7, 12, 5
@@ -66,9 +66,14 @@ NOT_WITHOUT_PICTURES = (
 )  # fmt: skip
 
 
+FIXED = ("label_shares", "probe_histogram", "word_bags", "palettes", "sentence_vectors")
+
+
 def pin_parts_of(parts):
     """What profiles are means of, of these values."""
-    return pin_parts(**{name: part for name, part in parts.items() if name != "board_split"})
+    given = {name: part for name, part in parts.items() if name != "board_split"}
+    of_all_seeds = {name: given.pop(name) for name in FIXED} | {"file_facts": given["file_facts"]}
+    return pin_parts(**given, fixed_parts=fixed_parts(**of_all_seeds))
 
 
 def profiles_of(parts, **changes):
