@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from visprof._lazy import lazily
+from visprof._quantile import quantiles
 
 with lazily("nets"):
     import cv2
@@ -314,16 +315,6 @@ def precise(function: Callable[..., np.ndarray], x: np.ndarray, *more: float) ->
     return function(x.astype(np.float64), *more).astype(x.dtype)
 
 
-def _quantile(values: np.ndarray, share: float) -> float:
-    """As of `numpy.quantile`, which takes ten times as long for as few."""
-    ordered = np.sort(values, axis=None)
-    at = share * (len(ordered) - 1)
-    below = int(at)
-    low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
-    apart, part = high - low, at - below
-    return float(low + apart * part if part < 0.5 else high - apart * (1 - part))
-
-
 def tint(tone: np.ndarray, colour: np.ndarray) -> np.ndarray:
     """Return (rows, columns, 3): a colour in the brightness `tone`, (rows, columns) of float32."""
     tinted = spread(tone)
@@ -514,7 +505,7 @@ class Canvas:
         """Paint clouds, flat or heaped, over the share of the sky that the look asks for."""
         rows = int(self.horizon * self.side)
         noise = self.texture(int(self.rng.integers(5, 9)), int(self.rng.integers(2, 5)), 4)[:rows]
-        cover = _quantile(noise[::4, ::4], 1 - self.look.clouds)
+        (cover,) = quantiles(noise[::4, ::4], [1 - self.look.clouds])
         alpha = np.clip((noise - cover) * 1.8, 0, 0.85)
         bright = self.look.sky[2] * 0.6 + 0.4 * self.look.sky.mean() + 0.12
         if self.look.night:
