@@ -474,7 +474,8 @@ class Canvas:
         column = np.empty((self.side, 3), np.float32)
         for channel in range(3):
             column[:, channel] = np.interp(self.unit, stops, self.look.sky[:, channel])
-        self.image = np.repeat(column[:, None], self.side, axis=1)
+        frame = (self.side, self.side)
+        self.image = cv2.resize(column[:, None], frame, interpolation=cv2.INTER_NEAREST)
         self.sun_x = self.uniform(0.15, 0.85)
         if self.look.night:
             self.stars()

