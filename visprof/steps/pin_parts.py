@@ -23,8 +23,8 @@ with lazily():
 __all__ = [
     "PARTS", "as_codes", "file_facts", "fixed_parts", "label_shares", "no_file_facts",
     "no_palettes", "no_probe", "no_sentence_vectors", "palettes", "pin_classes", "pin_parts",
-    "pin_truth", "probe_histogram", "scene_probe", "sentence_vectors", "softmax", "vector_truth",
-    "whitened", "within_class", "word_bags",
+    "pin_truth", "plain_parts", "probe_histogram", "scene_probe", "sentence_vectors", "softmax",
+    "vector_truth", "whitened", "within_class", "word_bags",
 ]  # fmt: skip
 
 PARTS = (
@@ -212,29 +212,40 @@ def fixed_parts(
 
 
 @step(kept=False)
-def pin_parts(
+def plain_parts(
     assignments: PinArrays,
     text_assignments: PinArrays | None,
     pin_embedding: PinArrays,
     whitened: PinArrays,
-    within_class: np.ndarray,
-    file_facts: PinArrays | None,
     fixed_parts: dict[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
-    """What profiles are means of, of every analysed pin; what the data do not give is left out."""
+    """Those of `pin_parts` from which nothing is taken off: many steps need no more."""
     parts = {
         "image": assignments.analysed,
         "embedding": pin_embedding.analysed,
         "whitened": whitened.analysed,
-        "within class": within_class,
         **fixed_parts,
     }
+    if text_assignments is not None:
+        parts["text"] = text_assignments.analysed
+    return parts
+
+
+@step(kept=False)
+def pin_parts(
+    plain_parts: dict[str, np.ndarray],
+    assignments: PinArrays,
+    pin_embedding: PinArrays,
+    whitened: PinArrays,
+    within_class: np.ndarray,
+    file_facts: PinArrays | None,
+) -> dict[str, np.ndarray]:
+    """What profiles are means of, of every analysed pin; what the data do not give is left out."""
+    parts = plain_parts | {"within class": within_class}
     if file_facts is not None:
         parts["image less facts"] = _less_facts(assignments, file_facts)
         parts["embedding less facts"] = _less_facts(pin_embedding, file_facts)
         parts["whitened less facts"] = _less_facts(whitened, file_facts)
-    if text_assignments is not None:
-        parts["text"] = text_assignments.analysed
     return {part: parts[part] for part in PARTS if part in parts}
 
 
