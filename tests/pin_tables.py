@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from visprof.steps.data import BoardSplit, PinArrays
-from visprof.steps.pin_parts import pin_parts
+from visprof.steps.pin_parts import fixed_parts, pin_parts, plain_parts
 from visprof.steps.profile_kinds import train_test_profiles
 
 N_USERS, N_PINS, N_BACKGROUND = 7, 12, 5
@@ -66,9 +66,19 @@ NOT_WITHOUT_PICTURES = (
 )  # fmt: skip
 
 
+FIXED = ("label_shares", "probe_histogram", "word_bags", "palettes", "sentence_vectors")
+
+
 def pin_parts_of(parts):
     """What profiles are means of, of these values."""
-    return pin_parts(**{name: part for name, part in parts.items() if name != "board_split"})
+    given = {name: part for name, part in parts.items() if name != "board_split"}
+    fixed = {name: given.pop(name) for name in FIXED}
+    of_all_seeds = fixed_parts(**fixed, file_facts=given["file_facts"])
+    learnt = {name: given[name] for name in ("assignments", "pin_embedding", "whitened")}
+    plain = plain_parts(
+        **learnt, text_assignments=given.pop("text_assignments"), fixed_parts=of_all_seeds
+    )
+    return pin_parts(plain, **given)
 
 
 def profiles_of(parts, **changes):

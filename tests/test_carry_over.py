@@ -254,7 +254,7 @@ def test_what_is_dealt_is_the_statistic_of_the_shares():
     for category in range(3):
         groups = cells.groups.of(cells.groups.category == category)
         sums = [groups.pins, groups.squares, groups.pins**2, module._within(groups)]
-        of.append(module._taste_of(np.vstack([*sums, groups.sums.T]), groups.user, 5))
+        of.append(module._taste_of(np.vstack([*sums, groups.sums.T]), groups.user[None], 5)[0])
     general, taste, *_ = module._variances(cells)[:, 0]
     assert np.mean(of) == pytest.approx(taste)  # all users have all categories
     means = cells.means

@@ -5,12 +5,15 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
+from sklearn.utils import check_array
 
 from visprof.checks import (
     check_columns,
     check_draws,
     check_finite,
     check_groups,
+    check_matrix,
     check_number,
     check_numbers,
     check_pairs,
@@ -261,3 +264,40 @@ def test_what_is_masked_is_missing():
     assert unmasked(plain) is plain
     np.testing.assert_array_equal(unmasked(masked), [[1, np.nan]])
     assert unmasked(np.ma.masked_array([1, 2])).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("double", [False, True])
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.ones((2, 3)), np.ones((2, 3), np.float32), np.ones((2, 3), ">f8"), np.ones((2, 3), int),
+        np.asfortranarray(np.ones((2, 3))), np.ones((300, 300)), [[1, 2.5]], np.ones((0, 3)),
+        np.ones((3, 0)), np.ones(3), np.ones((1, 2, 3)), [[1.0, np.nan]], np.full((1, 2), np.inf),
+        np.array([[1.0, -np.inf]], np.float32), [["a"]], np.array([[1.0, None]]),
+        csr_array([[1.0]]),
+    ],
+)  # fmt: skip
+def test_a_matrix_is_looked_at_as_by_scikit_learn(values, double):
+    types = np.float64 if double else [np.float64, np.float32]
+
+    def outcome(check):
+        try:
+            return check()
+        except (TypeError, ValueError) as error:
+            return type(error), str(error)
+
+    ours = outcome(lambda: check_matrix(values, "pins", double))
+    theirs = outcome(lambda: check_array(values, dtype=types, order="C", input_name="pins"))
+    if isinstance(theirs, tuple):
+        assert ours == theirs
+    else:
+        assert ours.dtype == theirs.dtype
+        assert ours.flags.c_contiguous
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_good_matrix_is_not_copied_and_a_masked_number_is_missing():
+    good = np.ones((2, 3))
+    assert check_matrix(good, "pins") is good
+    with pytest.raises(ValueError, match="NaN"):
+        check_matrix(np.ma.masked_equal([[1.0, 2.0]], 2), "pins")

@@ -31,11 +31,15 @@ def test_mrr_without_taste_is_random_and_rises_with_repeats():
 
 
 @pytest.mark.slow
-def test_only_taste_finds_users():
-    found = simulated_users.taste_worlds(
-        split_of(table(200, 1)), VisualVocabulary(20, bandwidth=0.05, random_state=0),
-        n_pins=40, n_test=20, train_sizes=(20,), distance="euclidean", seed=0,
-    ).set_index(["taste", "profile"])  # fmt: skip
+def test_only_taste_finds_users(monkeypatch):
+    monkeypatch.setattr(simulated_users, "REPEATS", (0.0,))
+    settings = {
+        "board_split": split_of(table(200, 1)), "n_pins": 40, "n_test": 20, "train_sizes": (20,),
+        "vocabulary_settings": VisualVocabulary(20, bandwidth=0.05, random_state=0),
+        "distance": "euclidean", "seed": 0,
+    }  # fmt: skip
+    none = simulated_users.null_leakage(**settings)
+    found = simulated_users.taste_worlds(none, **settings).set_index(["taste", "profile"])
     random = rank_scores.random_mrr(200)
     for name in ("image", "mean embedding"):
         none = found.loc[("neither", name)]

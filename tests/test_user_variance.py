@@ -10,6 +10,7 @@ import pytest
 
 from visprof.steps.data import PinArrays
 from visprof.steps.user_variance import (
+    fixed_variance,
     variance_by_seed,
     variance_numbers,
     variance_pvalue,
@@ -34,7 +35,7 @@ def every_parts():
 
 
 def test_shares_are_means_over_seeds_by_profile(every_parts):
-    by_seed = [variance_by_seed(parts, SPLIT, SESSIONS) for parts in every_parts]
+    by_seed = [variance_by_seed(parts, {}, SPLIT, SESSIONS) for parts in every_parts]
     table = variance_table(by_seed)
     assert table["profile"].unique().tolist() == ["image", "label histogram"]
     alone = [variance_shares(parts["image"], USERS, SESSIONS).user for parts in every_parts]
@@ -48,14 +49,24 @@ def test_shares_are_means_over_seeds_by_profile(every_parts):
     assert (numbers["variance.image.user.p"].value, numbers["variance.image.user.p"].n) == (0.01, 4)
 
 
+def test_parts_that_are_the_same_for_all_seeds_are_looked_at_once(every_parts):
+    parts = every_parts[0]
+    fixed = fixed_variance({"labels": parts["labels"]}, SPLIT, SESSIONS)
+    found = variance_by_seed(parts, fixed, SPLIT, SESSIONS)
+    assert found["labels"] is fixed["labels"]
+    assert list(found) == list(parts)
+    alone = variance_by_seed(parts, {}, SPLIT, SESSIONS)
+    assert [of.user for of in found.values()] == [of.user for of in alone.values()]
+
+
 def test_where_there_are_no_sessions_each_pin_is_one(every_parts):
-    table = variance_table([variance_by_seed(parts, SPLIT, None) for parts in every_parts])
+    table = variance_table([variance_by_seed(parts, {}, SPLIT, None) for parts in every_parts])
     assert table["share"].unique().tolist() == ["user"]  # no two pins are of one session
 
 
 def test_too_few_users_with_two_effective_sessions_have_no_shares(every_parts):
     few = np.where(np.isin(USERS, ["a", "b"]), SESSIONS, 99)
-    by_seed = [variance_by_seed(parts, SPLIT, few) for parts in every_parts]
+    by_seed = [variance_by_seed(parts, {}, SPLIT, few) for parts in every_parts]
     assert by_seed == [{}, {}, {}]
     table = variance_table(by_seed)
     assert table.empty

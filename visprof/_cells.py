@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visprof._lazy import lazily
-from visprof.checks import check_groups, check_whole, unmasked
+from visprof.checks import check_groups, check_matrix, check_whole
 from visprof.scaling import scale_exponent, scaled
 
 with lazily():
-    from sklearn.utils import check_array
-
     from visprof._deals import group_codes
 
 __all__ = ["FEWEST", "Cells", "Groups", "counted_cells", "vary_within"]
@@ -65,7 +63,7 @@ def counted_cells(
 ) -> Cells:
     """Users with two categories of so many pins, in two effective sessions, and their sums."""
     min_pins = check_whole(min_pins, "min_pins", 2)
-    rows = check_array(unmasked(pins), dtype=[np.float64, np.float32], order="C", input_name="pins")
+    rows = check_matrix(pins, "pins")
     n_rows = len(rows)
     names, own = np.unique(check_groups(users, n_rows, "users"), return_inverse=True)
     category, session = (

@@ -14,9 +14,10 @@ from visprof._numba import njit, prange
 __all__ = ["reached_by_deals"]
 
 # Sums of any of four units, of which there are 16, are looked up: a deal adds a quarter as many
-# rows. The table of so many numbers stays in a core's cache, and so do the sums of a block of
-# deals. Blocks grow from the fewest deals, since what is dealt beyond a stop is wasted.
-_TABLE = 2**16
+# rows. The table of about so many numbers, of four times four units at least, stays in a core's
+# first cache, and the sums of a block of deals in its second. Blocks grow from the fewest deals,
+# since what is dealt beyond a stop is wasted.
+_TABLE = 2**13
 _FEWEST, _MOST = 64, 256
 
 
@@ -102,7 +103,7 @@ def _reached_by_pair(
     order, chosen = np.arange(n_both_units), np.empty(n_both_units, np.int64)
     codes = np.empty((_MOST, -(-n_both_units // 4)), np.uint8)
     dealt = np.empty((_MOST, widest))
-    table = np.empty((max(1, _TABLE // (16 * widest)), 16, widest))
+    table = np.empty((max(4, _TABLE // (64 * widest) * 4), 16, widest))
     both, given, bounds = np.empty(widest), np.empty(widest), np.empty(widest)
     n_dealt, spreads = np.empty(_MOST, np.int64), np.empty(_MOST)
     squares, mean_z = np.empty(_MOST), np.empty(_MOST)

@@ -8,13 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from visprof._lazy import lazily
-from visprof.checks import check_groups, check_whole, unmasked
+from visprof.checks import check_groups, check_matrix, check_whole
 from visprof.profiles import user_profiles
 from visprof.scaling import check_squares
-
-with lazily():
-    from sklearn.utils import check_array
 
 __all__ = ["SIZES", "TwoPlatforms", "two_platforms"]
 
@@ -130,9 +126,7 @@ def two_platforms(
     >>> found.source.ravel().tolist(), found.own[2].ravel().tolist(), found.held.ravel().tolist()
     ([0.0, 0.0], [2.0, 2.0], [8.0, 8.0])
     """
-    values = check_array(
-        unmasked(pins), dtype=[np.float64, np.float32], order="C", input_name="pins"
-    )
+    values = check_matrix(pins, "pins")
     check_squares(values, "pins")
     n = len(values)
     on_second = np.asarray(second)

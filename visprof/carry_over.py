@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visprof._cells import Cells, Groups, counted_cells
+from visprof.blocks import slices
 from visprof.checks import check_whole
 from visprof.intervals import Estimate, jackknife_over_seeds
 from visprof.ties import TIE
@@ -20,6 +21,7 @@ from visprof.ties import TIE
 __all__ = ["PARTS", "CarryOver", "carry_over", "general_taste_pvalue", "taste_pvalue"]
 
 PARTS = ("general", "category", "session", "pin")
+_AT_ONCE = 2**14  # numbers of deals that are looked at together
 
 
 @dataclass(frozen=True)
@@ -206,11 +208,10 @@ def taste_pvalue(
         inside = groups.category == category
         of, place = groups.of(inside), session[inside]
         columns = np.vstack([of.pins, of.squares, of.pins**2, _within(of), of.sums.T])
-        users = np.unique(of.user)
-        n = len(users)
-        dealt += (n - 1) * np.array(
-            [_taste_of(columns, np.searchsorted(users, own[place]), n) for own in owners]
-        )
+        has = np.bincount(of.user, minlength=len(cells.pins)) > 0
+        number, n = np.cumsum(has) - 1, np.count_nonzero(has)  # among the users of the category
+        for block in slices(len(owners), max(1, _AT_ONCE // len(place))):
+            dealt[block] += (n - 1) * _taste_of(columns, number[owners[block, place]], n)
         scale += of.squares.sum()
     reached = np.sum(dealt[1:] >= dealt[0] - TIE * scale)
     return float((1 + reached) / (1 + n_permutations))
@@ -265,22 +266,27 @@ def general_taste_pvalue(
     members = [np.flatnonzero(column) for column in there.T]
     rng = np.random.default_rng(random_state)
 
-    def general(means: NDArray) -> float:
-        """Sum over pairs of categories of covariances, times their users less one."""
-        products = np.tensordot(means, means, ([0, 2], [0, 2]))
-        totals = np.einsum("uc,uad->cad", there.astype(float), means)  # of a, users who have c
-        crossed = np.einsum("cad,acd->ca", totals, totals)
-        of_pairs = products - np.divide(crossed, pairs, out=np.zeros_like(pairs), where=pairs > 0)
-        return float(of_pairs[pairs > 1].sum())
+    def general(means: NDArray) -> NDArray[np.float64]:
+        """Sums over pairs of categories of covariances, times their users less one, by deal."""
+        by_category = means.swapaxes(1, 2).reshape(len(means), len(members), -1)
+        products = by_category @ by_category.swapaxes(1, 2)
+        totals = there.T.astype(float) @ means.reshape(len(means), len(there), -1)
+        totals = totals.reshape(len(means), *pairs.shape, -1)  # of the second, users of the first
+        crossed = np.einsum("ncad,nacd->nca", totals, totals)
+        of_pairs = products - np.divide(
+            crossed, pairs, out=np.zeros_like(products), where=pairs > 0
+        )
+        return of_pairs[:, pairs > 1].sum(axis=1)
 
     reached, scale = 0, float(np.einsum("ucd,ucd->", means, means))
     weights = np.triu(together - 1).clip(min=0)
     cut = 2 * float(_variances(cells)[0][0] * weights.sum()) - TIE * scale
-    for _ in range(n_permutations):
-        dealt = np.zeros_like(means)
-        for category, of in enumerate(members):
-            dealt[of, category] = means[rng.permutation(of), category]
-        reached += general(dealt) >= cut
+    for block in slices(n_permutations, max(1, _AT_ONCE // means.size)):
+        dealt = np.zeros((block.stop - block.start, *means.shape))
+        for deal in dealt:
+            for category, of in enumerate(members):
+                deal[of, category] = means[rng.permutation(of), category]
+        reached += np.count_nonzero(general(dealt) >= cut)
     return float((1 + reached) / (1 + n_permutations))
 
 
@@ -387,13 +393,13 @@ def _variances(cells: Cells) -> NDArray[np.float64]:
 
 def _dealt_sessions(
     groups: Groups, n_deals: int, rng: np.random.Generator
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Owner of each session as it is, and by each deal, (1 + n_deals, s); session of each group."""
     first, session = np.unique(groups.session, return_index=True, return_inverse=True)[1:]
     has = np.zeros((len(first), groups.category.max() + 1), bool)
     has[session, groups.category] = True
     kind = np.unique(~has, axis=0, return_inverse=True)[1].ravel()  # that of the first category: 0
-    owners = np.tile(groups.user[first].astype(np.int32), (1 + n_deals, 1))
+    owners = np.tile(groups.user[first], (1 + n_deals, 1))
     for number in range(kind.max() + 1):
         alike = np.flatnonzero(kind == number)
         for deal in owners[1:]:
@@ -401,12 +407,18 @@ def _dealt_sessions(
     return owners, session
 
 
-def _taste_of(columns: NDArray, owners: NDArray, n: int) -> float:
-    """V_t + V_d of a category's sessions, given to users: from what is summed over the sessions."""
-    pins, squares, squared, within, *sums = (np.bincount(owners, of, n) for of in columns)
-    means = np.array(sums) / pins  # (d, n)
-    lengths = np.einsum("du,du->u", means, means)
+def _taste_of(columns: NDArray, owners: NDArray, n: int) -> NDArray[np.float64]:
+    """V_t + V_d of a category's sessions by each of some deals: from sums over the sessions."""
+    deals = len(owners)
+    cells = (owners + n * np.arange(deals)[:, None]).ravel()
+    pins, squares, squared, within, *sums = (
+        np.bincount(cells, np.tile(of, deals), n * deals).reshape(deals, n) for of in columns
+    )
+    means = np.array(sums) / pins  # (d, deals, n)
+    lengths = np.einsum("dru,dru->ru", means, means)
     close = (2 * pins * squares - 2 * pins**2 * lengths - within) / (pins**2 - squared)
-    total = means.sum(axis=1)
-    others = 2 * np.mean(squares / pins) - 2 * (total @ total - lengths.sum()) / (n * (n - 1))
-    return float(others - close.mean()) / 2
+    total = means.sum(axis=2)
+    totals = np.einsum("dr,dr->r", total, total)
+    others = 2 * np.mean(squares / pins, axis=1)
+    others -= 2 * (totals - lengths.sum(axis=1)) / (n * (n - 1))
+    return (others - close.mean(axis=1)) / 2

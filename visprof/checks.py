@@ -12,12 +12,14 @@ with lazily():
     import numpy as np
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
+    from sklearn.utils import check_array
 
 __all__ = [
-    "check_finite", "check_groups", "check_number", "check_numbers", "check_pairs", "check_table",
-    "check_whole", "listed", "unmasked",
+    "check_finite", "check_groups", "check_matrix", "check_number", "check_numbers", "check_pairs",
+    "check_table", "check_whole", "listed", "unmasked",
 ]  # fmt: skip
 
+_SMALL = 2**16  # numbers of a matrix
 _ONE_KIND = ("string", "bytes", "integer", "floating", "boolean")  # as pandas infers, fast
 
 
@@ -289,6 +291,48 @@ def unmasked(values: ArrayLike) -> ArrayLike:
     if isinstance(values, np.ma.MaskedArray):
         return values.astype(np.float64).filled(np.nan)
     return values
+
+
+def check_matrix(
+    values: ArrayLike, name: str, double: bool = False, order: str | None = "C"
+) -> NDArray:
+    """Check rows of numbers, as scikit-learn does, which looks at a good small array for longer.
+
+    Parameters
+    ----------
+    values : array-like of shape (n, d)
+    name : str
+        What they are, for messages.
+    double : bool
+        Whether numbers of single precision are brought to double; others always are.
+    order : str or None
+        "C": rows lie one after the other. None: any way.
+
+    Returns
+    -------
+    ndarray of shape (n, d), float64 or float32
+        The array itself, where it is good.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, nothing is there, or a value is missing or not finite.
+    TypeError
+        If a value is no number.
+
+    Examples
+    --------
+    >>> check_matrix([[1, 2]], "pins").tolist()
+    [[1.0, 2.0]]
+    """
+    if (
+        type(values) is np.ndarray and values.ndim == 2 and 0 < values.size <= _SMALL
+        and values.dtype.char in ("d" if double else "df") and values.dtype.isnative
+        and np.isfinite(values).all()
+    ):  # fmt: skip
+        return np.asarray(values, order=order)
+    types = np.float64 if double else [np.float64, np.float32]
+    return check_array(unmasked(values), dtype=types, order=order, input_name=name)
 
 
 def check_columns(values: ArrayLike, n: int | None, name: str) -> NDArray[np.float64]:

@@ -13,17 +13,15 @@ from visprof._lazy import lazily
 from visprof.checks import (
     check_columns,
     check_finite,
+    check_matrix,
     check_number,
     check_numbers,
     check_whole,
     listed,
-    unmasked,
 )
 from visprof.ties import TIE
 
 with lazily():
-    from sklearn.utils import check_array
-
     from visprof import _dirichlet_fit
 
 __all__ = [
@@ -359,7 +357,7 @@ def check_counts(counts: ArrayLike, name: str) -> NDArray[np.float64]:
     ValueError
         If the shape is another, or a number is negative, above 1e9 or not finite.
     """
-    array = check_array(unmasked(counts), dtype=np.float64, order="C", input_name=name)
+    array = check_matrix(counts, name, double=True)
     if array.min() < 0:
         row = int(np.flatnonzero((array < 0).any(axis=1))[0])
         # in the words of scikit-learn, whose checks ask for them

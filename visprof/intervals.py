@@ -21,6 +21,8 @@ with lazily():
     from numpy.typing import ArrayLike, NDArray
     from scipy.special import stdtrit
 
+    from visprof._quantile import quantiles
+
 __all__ = [
     "COVERAGE", "Estimate", "estimate_over_seeds", "jackknife_over_seeds", "mean_draws",
     "mean_over_seeds", "median_draws", "percentile_interval", "resample_counts",
@@ -146,9 +148,9 @@ def percentile_interval(draws: ArrayLike, level: float) -> tuple[float, float]:
         check_number(level, "level", above=0, below=1),
     )
     with np.errstate(over="ignore", invalid="ignore"):
-        low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+        low, high = quantiles(draws, [(1 - level) / 2, (1 + level) / 2])
     check_finite([low, high], "quantiles of the draws")
-    return float(low), float(high)
+    return low, high
 
 
 def mean_draws(values: ArrayLike, times: ArrayLike) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 
 from visprof._lazy import lazily
-from visprof.checks import check_finite, check_groups, check_whole, listed
+from visprof.checks import check_finite, check_groups, check_matrix, check_whole, listed
 from visprof.mapped import read_rows
 from visprof.scaling import scale_exponent, scaled
 from visprof.ties import TIE
@@ -66,7 +66,7 @@ def user_profiles(
     array([[0.75, 0.25],
            [0.  , 1.  ]])
     """
-    pins = check_array(assignments, dtype=[np.float64, np.float32], input_name="assignments")
+    pins = check_matrix(assignments, "assignments", order=None)
     labels, codes = np.unique(check_groups(users, len(pins), "users"), return_inverse=True)
     if np.any(np.diff(codes) < 0):
         order = np.argsort(codes, kind="stable")
@@ -182,8 +182,7 @@ def distance_points(profiles: ArrayLike, distance: str, name: str) -> NDArray:
         If a value is not finite, the distance is unknown, or a row is negative (hellinger) or zero
         (cosine).
     """
-    types = [np.float64, np.float32] if distance == "euclidean" else np.float64
-    profiles = check_array(profiles, dtype=types, order="C", input_name=name)
+    profiles = check_matrix(profiles, name, double=distance != "euclidean")
     if distance == "euclidean":
         return profiles
     if distance == "hellinger":

@@ -13,16 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from visprof._lazy import lazily
 from visprof.accounts import TwoPlatforms
 from visprof.blocks import slices
-from visprof.checks import check_number, check_numbers, check_whole, unmasked
+from visprof.checks import check_matrix, check_number, check_numbers, check_whole, unmasked
 from visprof.rank_scores import random_mrr
 from visprof.scaling import check_squares
 from visprof.ties import TIE
-
-with lazily():
-    from sklearn.utils import check_array
 
 __all__ = [
     "ALIGNMENTS", "NO_SOURCE", "N_FOLDS", "Alignment", "CrossFit", "cold_start_scores",
@@ -100,7 +96,7 @@ def posterior_mean(
 
 
 def _rows(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    return check_array(unmasked(values), dtype=np.float64, order="C", input_name=name)
+    return check_matrix(values, name, double=True)
 
 
 # --- from one platform to the other
@@ -401,6 +397,8 @@ def cold_start_scores(
     asked = between.sizes if sizes is None else tuple(sizes)
     if unknown := [size for size in asked if size not in between.own]:
         raise ValueError(f"sizes: expected some of {list(between.sizes)}, got {unknown}")
+    held, pins = (_Others.of(rows, fitted.centre) for rows in (between.held, between.held_pins))
+    of_own = np.nonzero(between.held_users == between.users[:, None])
     scores = {}
     for size in asked:
         own = between.own[size]
@@ -414,36 +412,57 @@ def cold_start_scores(
             continue
         else:
             of = own
-        found = _cosines(of, between.held, fitted.folds, fitted.centre)
-        nearer = _cosines(of, between.held_pins, fitted.folds, fitted.centre)
-        scores[size] = np.column_stack([_own_ranks(found), _own_aucs(nearer, between)])
+        ranks = _own_ranks(_cosines(of, held, fitted.folds))
+        scores[size] = np.column_stack(
+            [ranks, _own_aucs(_cosines(of, pins, fitted.folds), *of_own)]
+        )
     return scores
 
 
+@dataclass(frozen=True)
+class _Others:
+    """What profiles are compared with, about each of some centres."""
+
+    centre: NDArray[np.float64]
+    rows: list[NDArray[np.float64]]
+    lengths: list[NDArray[np.float64]]
+    largest: float
+
+    @classmethod
+    def of(cls, others: NDArray[np.float64], centre: NDArray[np.float64]) -> _Others:
+        rows = [others - at for at in centre]
+        return cls(centre, rows, [_lengths(of) for of in rows], np.abs(others).max())
+
+
+def _lengths(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.sqrt(np.square(rows).sum(axis=-1))
+
+
 def _cosines(
-    profiles: NDArray[np.float64],
-    others: NDArray[np.float64],
-    folds: NDArray[np.int64],
-    centre: NDArray[np.float64],
+    profiles: NDArray[np.float64], others: _Others, folds: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Cosine of each profile with each of the others, (..., m, h), about the centre of its fold.
 
     It is 0 where either is at the centre.
     """
-    cosines = np.zeros((*profiles.shape[:-1], len(others)))
-    largest = np.maximum(np.abs(profiles).max(axis=(-2, -1)), np.abs(others).max())
+    cosines = np.zeros((*profiles.shape[:-1], len(others.rows[0])))
+    largest = np.maximum(np.abs(profiles).max(axis=(-2, -1)), others.largest)
     rounding = _ROUNDING * largest[..., None]
-    for fold, at in enumerate(centre):
+    for fold, at in enumerate(others.centre):
         own = folds == fold
-        mine, theirs = profiles[..., own, :] - at, others - at
-        lengths = (np.sqrt(np.square(of).sum(axis=-1)) for of in (mine, theirs))
-        first, second = (np.where(of > rounding, of, 0) for of in lengths)
+        mine, theirs = profiles[..., own, :] - at, others.rows[fold]
+        first, second = (
+            np.where(of > rounding, of, 0) for of in (_lengths(mine), others.lengths[fold])
+        )
         product = first[..., None] * second[..., None, :]
         # what rounding leaves of a profile there
         tiny = TIE * np.maximum(1e-300, second.max(axis=-1))[..., None, None] ** 2
-        cosines[..., own, :] = np.divide(
-            mine @ theirs.T, product, out=np.zeros_like(product), where=product > tiny
-        )
+        there, found = product > tiny, mine @ theirs.T
+        if there.all():  # a mask takes as long again
+            found /= product
+        else:
+            found = np.divide(found, product, out=np.zeros_like(product), where=there)
+        cosines[..., own, :] = found
     return cosines
 
 
@@ -455,9 +474,10 @@ def _own_ranks(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
     return (harmonic[nearer + tied] - harmonic[nearer]) / tied
 
 
-def _own_aucs(cosines: NDArray[np.float64], between: TwoPlatforms) -> NDArray[np.float64]:
-    """Chance that an own held-out pin has a larger cosine than another's, (m,)."""
-    rows, columns = np.nonzero(between.held_users == between.users[:, None])
+def _own_aucs(
+    cosines: NDArray[np.float64], rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Chance that an own held-out pin, in such a row and column, has a larger cosine, (m,)."""
     own = cosines[rows, columns]
     apart = 4.0 * np.arange(len(cosines))  # rows in one array, each above the one before
     ordered = (np.sort(cosines, axis=1) + apart[:, None]).ravel()
@@ -530,11 +550,11 @@ def transfer_pvalue(
     check_whole(n_permutations, "n_permutations", 1)
     folds = _folds(len(between.users), n_folds, random_state)
     orders = shuffled_sources(len(folds), n_permutations, random_state)
-    centre = _centres(between, folds)
+    held = _Others.of(between.held, _centres(between, folds))
 
     def found(orders: NDArray[np.int64]) -> NDArray[np.float64]:
         priors = _priors_by_order(between, orders, kind, folds)
-        return _own_ranks(_cosines(priors, between.held, folds, centre)).mean(axis=-1)
+        return _own_ranks(_cosines(priors, held, folds)).mean(axis=-1)
 
     (observed,) = found(np.arange(len(folds))[None])
     blocks = slices(n_permutations, max(1, _AT_ONCE // (len(folds) ** 2)))

@@ -13,7 +13,7 @@ import numpy as np
 from visprof.blocks import slices
 from visprof.checks import check_finite, check_number, check_whole
 from visprof.sources.painters import SCENE_CLASSES, STYLES
-from visprof.sources.tastes import BASE_SPREAD
+from visprof.sources.tastes import BASE_SPREAD, items_at, tastes_around
 
 __all__ = ["PlatformWorld", "simulate_platforms"]
 
@@ -170,7 +170,7 @@ def simulate_platforms(
     for block in slices(n_users, _AT_ONCE):
         drawn = _Draws.of(streams[block], (n_classes, n_styles), n_pins[0], ends, vectors[block])
         class_tastes[block], style_tastes[block] = (
-            _on_platforms(_tastes(base, strength, noise), base, common, popular)
+            _on_platforms(tastes_around(base, strength, noise), base, common, popular)
             for base, strength, noise, popular in (
                 (class_base, class_taste, drawn.classes, class_popularity),
                 (style_base, style_taste, drawn.styles, style_popularity),
@@ -238,16 +238,8 @@ class _Draws:
         n_sessions = self.sessions[:, -1] + 1
         owners = np.repeat(np.arange(len(tastes)), n_sessions)
         below = np.cumsum(tastes, axis=2)[owners, self.on_second.astype(int), :-1]
-        found = (self.uniform[which][:, None] >= below).sum(axis=1)
+        found = items_at(below, self.uniform[which])
         return found[self.sessions + (np.cumsum(n_sessions) - n_sessions)[:, None]]
-
-
-def _tastes(base: np.ndarray, strength: float, noise: np.ndarray) -> np.ndarray:
-    """Tastes around the population's, (n, 2, k): as of `visprof.sources.tastes.draw_taste`."""
-    with np.errstate(over="ignore"):  # checked
-        logits = base + strength * noise
-    check_finite(logits, "strength of taste: log-preferences")
-    return _shares(logits)
 
 
 def _shares(logits: np.ndarray) -> np.ndarray:

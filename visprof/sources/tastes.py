@@ -6,7 +6,10 @@ import numpy as np
 
 from visprof.checks import check_finite
 
-__all__ = ["BASE_SPREAD", "draw_category_tastes", "draw_items", "draw_repeats", "draw_taste"]
+__all__ = [
+    "BASE_SPREAD", "draw_categories", "draw_category_tastes", "draw_items", "draw_repeats",
+    "draw_taste", "in_categories", "items_at", "tastes_around",
+]  # fmt: skip
 
 BASE_SPREAD = 0.4  # sd of the population's log-preferences
 
@@ -38,11 +41,34 @@ def draw_taste(base: np.ndarray, strength: float, rng: np.random.Generator) -> n
     >>> early
     array([0.25, 0.25, 0.25, 0.25])
     """
+    return tastes_around(base, strength, rng.standard_normal((2, len(base))))
+
+
+def tastes_around(base: np.ndarray, strength: float, noise: np.ndarray) -> np.ndarray:
+    """Tastes around the population's, from what is drawn of them.
+
+    Parameters
+    ----------
+    base, strength
+        As of `draw_taste`.
+    noise : ndarray of shape (..., k)
+        Normal deviations.
+
+    Returns
+    -------
+    ndarray of shape (..., k)
+        Probabilities; rows sum to 1.
+
+    Raises
+    ------
+    ValueError
+        As `draw_taste`.
+    """
     with np.errstate(over="ignore"):  # checked
-        logits = base + strength * rng.standard_normal((2, len(base)))
+        logits = base + strength * noise
     check_finite(logits, "strength of taste: log-preferences")
-    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True)
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)
 
 
 def draw_category_tastes(
@@ -77,16 +103,62 @@ def draw_category_tastes(
     -------
     ndarray of shape (2, n_categories, k)
     """
-    tastes = np.repeat(general[:, None], n_categories, axis=1)
     if carry_over == 1:
-        return tastes
+        return np.repeat(general[:, None], n_categories, axis=1)
+    drawn = draw_categories(user, n_categories, len(base))
+    return in_categories(general, base, strength, *drawn, carry_over).swapaxes(0, 1)
+
+
+def draw_categories(
+    user: np.random.SeedSequence, n_categories: int, n_items: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is drawn for `draw_category_tastes`: of each category a chance, and a taste's noise.
+
+    All are drawn, so that none depends on the carry-over.
+
+    Parameters
+    ----------
+    user, n_categories
+        As of `draw_category_tastes`.
+    n_items : int
+        Number k of items.
+
+    Returns
+    -------
+    chances : ndarray of shape (n_categories,)
+        Uniform.
+    noise : ndarray of shape (n_categories, 2, k)
+        Normal.
+    """
     rng = np.random.default_rng([*user.generate_state(4), 1])
-    is_own = rng.random(n_categories) >= np.sqrt(carry_over)
-    for category in range(n_categories):  # all are drawn, so that none depends on the carry-over
-        own = draw_taste(base, strength, rng)
-        if is_own[category]:
-            tastes[:, category] = own
-    return tastes
+    return rng.random(n_categories), rng.standard_normal((n_categories, 2, n_items))
+
+
+def in_categories(
+    general: np.ndarray,
+    base: np.ndarray,
+    strength: float,
+    chances: np.ndarray,
+    noise: np.ndarray,
+    carry_over: float,
+) -> np.ndarray:
+    """Tastes in categories from what is drawn of them (see `draw_category_tastes`).
+
+    Parameters
+    ----------
+    general : ndarray of shape (2, k), or (n, 1, 2, k) of n users
+        General tastes.
+    base, strength, carry_over
+        As of `draw_category_tastes`.
+    chances, noise : ndarray of shape (..., n_categories) and (..., n_categories, 2, k)
+        From `draw_categories`.
+
+    Returns
+    -------
+    ndarray of shape (..., n_categories, 2, k)
+    """
+    is_own = chances >= np.sqrt(carry_over)
+    return np.where(is_own[..., None, None], tastes_around(base, strength, noise), general)
 
 
 def draw_items(taste: np.ndarray, late: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -106,8 +178,25 @@ def draw_items(taste: np.ndarray, late: np.ndarray, rng: np.random.Generator) ->
         Numbers of items, 0 to k - 1.
     """
     mixed = (1 - late[:, None]) * taste[0] + late[:, None] * taste[1]
-    below = rng.random(len(late))[:, None] >= np.cumsum(mixed, axis=1)[:, :-1]
-    return below.sum(axis=1)
+    return items_at(np.cumsum(mixed, axis=1)[:, :-1], rng.random(len(late)))
+
+
+def items_at(below: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """Items by inversion.
+
+    Parameters
+    ----------
+    below : ndarray of shape (k - 1,) or (n, k - 1)
+        Probability of all items up to each but the last.
+    uniform : ndarray of shape (n,)
+        What is drawn, from 0 to 1.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Numbers of items, 0 to k - 1.
+    """
+    return (uniform[:, None] >= below).sum(axis=1)
 
 
 def draw_repeats(n: int, share: float, rng: np.random.Generator) -> np.ndarray:

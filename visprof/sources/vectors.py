@@ -3,7 +3,7 @@
 For studies of the method at the paper's size (5,790 users) and beyond, where drawing and embedding
 half a million pictures would take an hour and shows nothing new. Tastes are those of
 `visprof.sources.tastes`. Every user has a random stream of their own: the first users are the same
-however many follow, and memory beyond the result is that of one user.
+however many follow, and memory beyond the result is that of a few users.
 """
 
 from __future__ import annotations
@@ -12,17 +12,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from visprof.blocks import slices
 from visprof.checks import check_finite, check_number, check_whole
 from visprof.sources.painters import SCENE_CLASSES, STYLES
 from visprof.sources.tastes import (
     BASE_SPREAD,
-    draw_category_tastes,
-    draw_items,
+    draw_categories,
     draw_repeats,
     draw_taste,
+    in_categories,
+    items_at,
+    tastes_around,
 )
 
 __all__ = ["VectorWorld", "simulate_counts", "simulate_embeddings"]
+
+_AT_ONCE = 2**18  # coordinates of the users whose vectors are made together
 
 
 @dataclass(frozen=True)
@@ -168,31 +173,37 @@ def simulate_embeddings(
     class_tastes = np.empty((n_users, n_classes))
     category_tastes = np.empty((n_users, n_categories, n_styles))
     category_of = np.arange(n_classes) * n_categories // n_classes
-    for u, user in enumerate(users):
-        rng = np.random.default_rng(user)
-        classes = draw_taste(class_base, class_taste, rng)
-        looks = draw_taste(style_base, style_taste, rng)
-        looks = draw_category_tastes(looks, style_base, style_taste, n_categories, carry_over, user)
-        session = np.cumsum(rng.random(n_pins) < 1 / session_length)
-        session -= session[0]
-        early = np.zeros(session[-1] + 1)
-        chosen = draw_items(classes, early, rng)
-        labels[u] = chosen[session]
-        styles[u] = draw_items(looks[:, category_of[chosen]], early, rng)[session]
+    plain = np.cumsum(tastes_around(style_base, 0.0, np.zeros(n_styles)))[:-1]  # everyone's
+    for block in slices(n_users, max(1, _AT_ONCE // (n_pins * n_dims))):
+        pins = vectors[block]
+        drawn = _Draws.of(
+            users[block], (n_classes, n_styles), 1 / session_length, repeat_share,
+            styled_classes is not None, pins,
+        )  # fmt: skip
+        classes = tastes_around(class_base, class_taste, drawn.classes)
+        looks = tastes_around(style_base, style_taste, drawn.styles)[:, None]
+        if carry_over == 1:
+            looks = np.repeat(looks, n_categories, axis=1)
+        else:
+            own = [draw_categories(user, n_categories, n_styles) for user in users[block]]
+            chances, noise = map(np.stack, zip(*own, strict=True))
+            looks = in_categories(looks, style_base, style_taste, chances, noise, carry_over)
+        n_sessions = drawn.sessions[:, -1] + 1
+        owners = np.repeat(np.arange(len(pins)), n_sessions)
+        label = items_at(np.cumsum(classes[:, 0], axis=-1)[owners, :-1], drawn.uniform[0])
+        below = np.cumsum(looks[:, :, 0], axis=-1)[owners, category_of[label], :-1]
+        style = items_at(below, drawn.uniform[1])
         if styled_classes is not None:  # drawn besides: classes stay as they are
-            everyones = draw_taste(style_base, 0.0, rng)
-            plain = labels[u] >= styled_classes
-            styles[u][plain] = draw_items(everyones, early, rng)[session][plain]
-        pins = vectors[u]
-        rng.standard_normal(out=pins, dtype=np.float32)
+            style = np.where(label >= styled_classes, items_at(plain, drawn.uniform[2]), style)
+        session = drawn.sessions + (np.cumsum(n_sessions) - n_sessions)[:, None]
+        labels[block], styles[block] = label[session], style[session]
+        sessions[block] = drawn.sessions
         pins *= scale
-        pins += class_centres[labels[u]]
-        pins += style_centres[styles[u]]
-        if repeat_share:
-            source = draw_repeats(n_pins, repeat_share, rng)
-            for array in (pins, labels[u], styles[u]):
-                array[:] = array[source]
-        class_tastes[u], category_tastes[u], sessions[u] = classes[0], looks[0], session
+        pins += class_centres[labels[block]]
+        pins += style_centres[styles[block]]
+        for of in (pins, labels[block], styles[block]) if repeat_share else ():
+            of[:] = of[np.arange(len(of))[:, None], drawn.sources]
+        class_tastes[block], category_tastes[block] = classes[:, 0], looks[:, :, 0]
     return VectorWorld(
         users=np.repeat(np.arange(n_users), n_pins),
         vectors=vectors.reshape(-1, n_dims),
@@ -204,6 +215,50 @@ def simulate_embeddings(
         categories=category_of[labels.ravel()],
         category_taste=category_tastes,
     )
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """What is drawn of some users, each from a stream of their own; all else follows from it."""
+
+    classes: np.ndarray  # normal, (n, 2, n_classes)
+    styles: np.ndarray  # and (n, 2, n_styles)
+    sessions: np.ndarray  # of pins, (n, n_pins)
+    uniform: np.ndarray  # of all sessions, for the class and the style, and a style besides
+    sources: np.ndarray  # pins that pins repeat, (n, n_pins)
+
+    @classmethod
+    def of(
+        cls,
+        users: list[np.random.SeedSequence],
+        n_items: tuple[int, int],
+        end: float,
+        repeat_share: float,
+        besides: bool,
+        vectors: np.ndarray,
+    ) -> _Draws:
+        """Draw them, and the noise of pins into `vectors`; a session ends with a chance."""
+        n, n_pins = vectors.shape[:2]
+        normal, sessions = np.empty((n, 2 * sum(n_items))), np.empty((n, n_pins), int)
+        uniform, sources = [], np.empty((n, n_pins), int)
+        for u, user in enumerate(users):
+            rng = np.random.default_rng(user)
+            rng.standard_normal(out=normal[u])
+            np.cumsum(rng.random(n_pins) < end, out=sessions[u])
+            sessions[u] -= sessions[u, 0]
+            of_sessions = rng.random((2, sessions[u, -1] + 1))
+            if besides:
+                rng.standard_normal((2, n_items[1]))
+                of_sessions = np.vstack([of_sessions, rng.random(sessions[u, -1] + 1)])
+            uniform.append(of_sessions)
+            rng.standard_normal(out=vectors[u], dtype=np.float32)
+            if repeat_share:
+                sources[u] = draw_repeats(n_pins, repeat_share, rng)
+        classes, styles = np.split(normal, [2 * n_items[0]], axis=1)
+        return cls(
+            classes.reshape(n, 2, -1), styles.reshape(n, 2, -1), sessions,
+            np.concatenate(uniform, axis=1), sources,
+        )  # fmt: skip
 
 
 def simulate_counts(

@@ -27,8 +27,8 @@ with lazily():
 
 __all__ = [
     "ALPHA_FACTORS", "LEVEL", "POWER_PINS", "RULE_PINS", "SESSION_LENGTH", "TASTES",
-    "CalibrationWorld", "calibration_numbers", "calibration_world", "false_positives",
-    "null_pvalues", "power",
+    "CalibrationWorld", "calibration_bank", "calibration_numbers", "calibration_world",
+    "false_positives", "null_pvalues", "power",
 ]  # fmt: skip
 
 N_BANK = 6_000  # pins of the bank
@@ -43,30 +43,37 @@ VARIANCES = ("two-term", "four-term")
 
 @dataclass(frozen=True)
 class CalibrationWorld:
-    """A bank of pins, their assignments (hard and soft) and the background's counts."""
+    """Assignments of the bank's pins (hard and soft), and the background's counts."""
 
-    bank: PinBank
     assignments: dict[str, np.ndarray]
     background: dict[str, np.ndarray]
 
 
+@step(kept=False)
+def calibration_bank(seed: int) -> PinBank:
+    """A bank of simulated pins, the same for all seeds of the algorithm."""
+    return pin_bank(N_BANK, seed)
+
+
 @step
 def calibration_world(
-    board_split: BoardSplit, n_clusters: int, bandwidth: float, seed: int, start: int
+    calibration_bank: PinBank,
+    board_split: BoardSplit,
+    n_clusters: int,
+    bandwidth: float,
+    start: int,
 ) -> CalibrationWorld:
-    """A bank of simulated pins, and a background of as many pins as the study's.
+    """Clusters of the bank's pins, and a background of as many pins as the study's.
 
-    The bank is the same for all seeds of the algorithm, its clusters are not. The background has
-    the bank's shares of clusters: the prior is right, which favours the rule.
+    The background has the bank's shares of clusters: the prior is right, which favours the rule.
     """
-    bank = pin_bank(N_BANK, seed)
+    bank = calibration_bank
     words = vocabulary.VisualVocabulary(n_clusters, bandwidth=bandwidth, random_state=start)
     soft = words.fit(bank.vectors).transform(bank.vectors)
     hard = words.set_params(bandwidth=0.0).transform(bank.vectors)
     assignments = {"hard": hard.astype(np.float32), "soft": soft.astype(np.float32)}
     n_background = len(board_split.background)
     return CalibrationWorld(
-        bank,
         assignments,
         {name: n_background * pins.mean(axis=0, dtype=float) for name, pins in assignments.items()},
     )
@@ -92,6 +99,7 @@ def _share_columns(chosen: list[np.ndarray]) -> tuple[float, float, float]:
 
 @step
 def false_positives(
+    calibration_bank: PinBank,
     every_calibration_world: list[CalibrationWorld],
     alpha: float,
     threshold: float,
@@ -105,8 +113,7 @@ def false_positives(
     each seed of the algorithm has its share of them.
     """
     worlds = _shares_of_pairs(every_calibration_world, n_null_pairs)
-    bank = worlds[0][0].bank
-    rows, _ = draw_users(bank, 2 * n_null_pairs, max(RULE_PINS), random_state=seed)
+    rows, _ = draw_users(calibration_bank, 2 * n_null_pairs, max(RULE_PINS), random_state=seed)
     found = []
     for assignment in worlds[0][0].assignments:
         counts = [
@@ -174,6 +181,7 @@ def _disjoint_pvalues(
 
 @step
 def null_pvalues(
+    calibration_bank: PinBank,
     every_calibration_world: list[CalibrationWorld],
     alpha: float,
     variance: str,
@@ -188,7 +196,7 @@ def null_pvalues(
     Each seed of the algorithm has its share of the pairs.
     """
     n_users = 2 * n_null_pairs
-    bank = every_calibration_world[0].bank
+    bank = calibration_bank
     single, _ = draw_users(bank, n_users, n_pins, random_state=seed)
     grouped, sessions = draw_users(
         bank, n_users, n_pins, session_length=SESSION_LENGTH, random_state=seed
@@ -212,6 +220,7 @@ def null_pvalues(
 
 @step
 def power(
+    calibration_bank: PinBank,
     every_calibration_world: list[CalibrationWorld],
     alpha: float,
     variance: str,
@@ -232,7 +241,7 @@ def power(
     for taste in TASTES:
         single, grouped = (
             draw_users(
-                worlds[0][0].bank, 2 * n_power_pairs, max(POWER_PINS), taste=taste,
+                calibration_bank, 2 * n_power_pairs, max(POWER_PINS), taste=taste,
                 session_length=length, random_state=seed,
             )
             for length in (1, SESSION_LENGTH)

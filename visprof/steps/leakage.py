@@ -155,12 +155,12 @@ def _pin_set(
 
 @step
 def leakage_ranks(
-    pin_parts: dict[str, np.ndarray],
+    plain_parts: dict[str, np.ndarray],
     leakage_samples: LeakageSamples,
     distance: str,
 ) -> list[dict[str, np.ndarray]]:
     """Reciprocal ranks of users by set of pins and profile, means over its samples."""
-    parts = {part: pin_parts[part] for part in COMPARED_PARTS if part in pin_parts}
+    parts = {part: plain_parts[part] for part in COMPARED_PARTS if part in plain_parts}
     found = []
     for pin_set in leakage_samples.sets:
         ranks: dict[str, list[np.ndarray]] = {}

@@ -14,7 +14,7 @@ from visprof.intervals import Estimate, mean_over_seeds
 from visprof.rank_scores import random_mrr
 from visprof.steps.data import BoardSplit, PinArrays
 from visprof.steps.profile_kinds import PROFILES, drawn_pins, mean_profiles, split_profiles
-from visprof.steps.registry import step
+from visprof.steps.registry import step, variant
 from visprof.steps.times import FEWEST_DAYS
 from visprof.steps.user_ranking import mrr_columns, slug
 
@@ -22,7 +22,8 @@ with lazily():
     from visprof import prediction
 
 __all__ = [
-    "HALVES", "MATCHED", "half_numbers", "half_ranks", "preference", "preference_numbers",
+    "HALVES", "MATCHED", "half_numbers", "half_ranks", "no_half_ranks", "preference",
+    "preference_numbers",
 ]  # fmt: skip
 
 ASKED = ("image", "mean embedding", "whitened", "file facts")
@@ -32,7 +33,7 @@ MATCHED = ("any", "month", "facts")  # others' pictures that one is compared wit
 
 @step
 def half_ranks(
-    pin_parts: dict[str, np.ndarray],
+    plain_parts: dict[str, np.ndarray],
     board_split: BoardSplit,
     pin_sessions: np.ndarray | None,
     distance: str,
@@ -57,10 +58,10 @@ def half_ranks(
     rows, users = pins.index.to_numpy(), pins["board"].to_numpy()
     sessions = pin_sessions[rows]
     parts = {
-        name: pin_parts[part][rows]
+        name: plain_parts[part][rows]
         for name in ASKED
         for part in PROFILES[name].parts
-        if part in pin_parts
+        if part in plain_parts
     }
     found: dict[tuple[str, str], list[np.ndarray]] = {}
     for repeat in range(max(1, n_repeats)):
@@ -107,9 +108,15 @@ def half_numbers(
     return numbers
 
 
+@variant("half_ranks", data="", session_length=1.0)
+def no_half_ranks() -> dict[tuple[str, str], np.ndarray]:
+    """Pins of the simulated world are in no sessions."""
+    return {}
+
+
 @step
 def preference(
-    pin_parts: dict[str, np.ndarray],
+    plain_parts: dict[str, np.ndarray],
     file_facts: PinArrays | None,
     board_split: BoardSplit,
     n_pins: int,
@@ -129,12 +136,13 @@ def preference(
     held = sample[last]
     users, rows = held["board"].to_numpy(), held.index.to_numpy()
     parts = {
-        part: pin_parts[part]
+        part: plain_parts[part]
         for name in ASKED
         for part in PROFILES[name].parts
-        if part in pin_parts
+        if part in plain_parts
     }
     profiles = split_profiles(parts, sample, {most: first}, last)
+    pictures = {part: values[rows] for part, values in parts.items()}
     strata = {"any": None, "month": held["time"].dt.strftime("%Y-%m").to_numpy()}
     if file_facts is not None:
         rounded = np.round(file_facts.analysed[rows])
@@ -142,7 +150,7 @@ def preference(
     return {
         (matched, name): prediction.preference_auc(
             profiles.train[part, most],
-            pin_parts[part][rows],
+            pictures[part],
             users,
             of,
             PROFILES[name].usual(distance),

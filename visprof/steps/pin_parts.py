@@ -21,12 +21,17 @@ with lazily():
     from visprof import embedding, text
 
 __all__ = [
-    "as_codes", "file_facts", "label_shares", "no_file_facts", "no_palettes", "no_probe",
-    "no_sentence_vectors", "palettes", "pin_classes", "pin_parts", "pin_truth", "probe_histogram",
-    "scene_probe", "sentence_vectors", "softmax", "vector_truth", "whitened", "within_class",
-    "word_bags",
+    "PARTS", "as_codes", "file_facts", "fixed_parts", "label_shares", "no_file_facts",
+    "no_palettes", "no_probe", "no_sentence_vectors", "palettes", "pin_classes", "pin_parts",
+    "pin_truth", "plain_parts", "probe_histogram", "scene_probe", "sentence_vectors", "softmax",
+    "vector_truth", "whitened", "within_class", "word_bags",
 ]  # fmt: skip
 
+PARTS = (
+    "image", "embedding", "whitened", "within class", "words", "weighted words", "facts",
+    "image less facts", "embedding less facts", "whitened less facts", "text", "sentences",
+    "labels", "probe", "palette",
+)  # fmt: skip
 PROBE_STRENGTH = 1.0  # scikit-learn's own: it was not tuned on any data
 
 
@@ -189,12 +194,7 @@ def no_sentence_vectors(board_split: BoardSplit) -> None:
 
 
 @step(kept=False)
-def pin_parts(
-    assignments: PinArrays,
-    text_assignments: PinArrays | None,
-    pin_embedding: PinArrays,
-    whitened: PinArrays,
-    within_class: np.ndarray,
+def fixed_parts(
     label_shares: np.ndarray | None,
     probe_histogram: np.ndarray | None,
     word_bags: dict[str, np.ndarray] | None,
@@ -202,30 +202,51 @@ def pin_parts(
     palettes: np.ndarray | None,
     file_facts: PinArrays | None,
 ) -> dict[str, np.ndarray]:
-    """What profiles are means of, of every analysed pin; what the data do not give is left out."""
+    """Those of `pin_parts` that are the same for all seeds: what is made of them is made once."""
+    given = {
+        **(word_bags or {}), "sentences": sentence_vectors, "labels": label_shares,
+        "probe": probe_histogram, "palette": palettes,
+        "facts": None if file_facts is None else file_facts.analysed,
+    }  # fmt: skip
+    return {part: values for part, values in given.items() if values is not None}
+
+
+@step(kept=False)
+def plain_parts(
+    assignments: PinArrays,
+    text_assignments: PinArrays | None,
+    pin_embedding: PinArrays,
+    whitened: PinArrays,
+    fixed_parts: dict[str, np.ndarray],
+) -> dict[str, np.ndarray]:
+    """Those of `pin_parts` from which nothing is taken off: many steps need no more."""
     parts = {
         "image": assignments.analysed,
         "embedding": pin_embedding.analysed,
         "whitened": whitened.analysed,
-        "within class": within_class,
-        **(word_bags or {}),
+        **fixed_parts,
     }
+    if text_assignments is not None:
+        parts["text"] = text_assignments.analysed
+    return parts
+
+
+@step(kept=False)
+def pin_parts(
+    plain_parts: dict[str, np.ndarray],
+    assignments: PinArrays,
+    pin_embedding: PinArrays,
+    whitened: PinArrays,
+    within_class: np.ndarray,
+    file_facts: PinArrays | None,
+) -> dict[str, np.ndarray]:
+    """What profiles are means of, of every analysed pin; what the data do not give is left out."""
+    parts = plain_parts | {"within class": within_class}
     if file_facts is not None:
-        parts["facts"] = file_facts.analysed
         parts["image less facts"] = _less_facts(assignments, file_facts)
         parts["embedding less facts"] = _less_facts(pin_embedding, file_facts)
         parts["whitened less facts"] = _less_facts(whitened, file_facts)
-    if text_assignments is not None:
-        parts["text"] = text_assignments.analysed
-    if sentence_vectors is not None:
-        parts["sentences"] = sentence_vectors
-    if label_shares is not None:
-        parts["labels"] = label_shares
-    if probe_histogram is not None:
-        parts["probe"] = probe_histogram
-    if palettes is not None:
-        parts["palette"] = palettes
-    return parts
+    return {part: parts[part] for part in PARTS if part in parts}
 
 
 def softmax(outputs: np.ndarray) -> np.ndarray:

@@ -128,7 +128,7 @@ def _fewer(first: np.ndarray, whole: np.ndarray, boards: np.ndarray, seed: int) 
 
 @step
 def batch_ranks(
-    pin_parts: dict[str, np.ndarray],
+    plain_parts: dict[str, np.ndarray],
     batch_splits: dict[str, BatchSplits],
     distance: str,
 ) -> dict[str, dict[tuple[str, str], np.ndarray]]:
@@ -136,7 +136,7 @@ def batch_ranks(
 
     None by a rule that leaves fewer than two boards.
     """
-    parts = {part: pin_parts[part] for part in SPLIT_PARTS if part in pin_parts}
+    parts = {part: plain_parts[part] for part in SPLIT_PARTS if part in plain_parts}
     return {
         name: _split_ranks(parts, splits, distance) if splits.sample["board"].nunique() > 1 else {}
         for name, splits in batch_splits.items()

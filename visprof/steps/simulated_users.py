@@ -110,8 +110,8 @@ def null_leakage(
 ) -> pd.DataFrame:
     """MRR of users without any taste, by the share of pins that repeat an earlier one.
 
-    Columns repeat_share, n_users, profile, value, low, high. There are as many users as in the
-    study, at most 500.
+    Columns repeat_share, n_users, profile, value, low, high, estimate. There are as many users as
+    in the study, at most 500.
     """
     n_users = min(SIMULATED_USERS, board_split.analysed["board"].nunique())
     rows = []
@@ -121,13 +121,14 @@ def null_leakage(
             class_taste=0, style_taste=0, repeat_share=share,
         )  # fmt: skip
         for name, mrr in found.items():
-            rows.append((share, n_users, name, mrr.value, mrr.low, mrr.high))
-    columns = ["repeat_share", "n_users", "profile", "value", "low", "high"]
+            rows.append((share, n_users, name, mrr.value, mrr.low, mrr.high, mrr))
+    columns = ["repeat_share", "n_users", "profile", "value", "low", "high", "estimate"]
     return pd.DataFrame(rows, columns=columns)
 
 
 @step
 def taste_worlds(
+    null_leakage: pd.DataFrame,
     board_split: BoardSplit,
     vocabulary_settings: VisualVocabulary,
     n_pins: int,
@@ -139,15 +140,19 @@ def taste_worlds(
     """MRR in simulated worlds whose users have taste in classes, in styles, in both or neither.
 
     Columns taste, n_users, profile, value, low, high, estimate. There are as many users as in the
-    study, at most 500.
+    study, at most 500. Those with taste in neither are `null_leakage`'s without repeats.
     """
     n_users = min(SIMULATED_USERS, board_split.analysed["board"].nunique())
+    none = null_leakage[null_leakage["repeat_share"] == 0]
     rows = []
     for taste, (class_taste, style_taste) in TASTES.items():
-        found = simulated_mrr(
-            n_users, n_pins, n_test, max(train_sizes), vocabulary_settings, distance, seed,
-            class_taste=class_taste, style_taste=style_taste,
-        )  # fmt: skip
+        if class_taste == style_taste == 0:
+            found = dict(zip(none["profile"], none["estimate"], strict=True))
+        else:
+            found = simulated_mrr(
+                n_users, n_pins, n_test, max(train_sizes), vocabulary_settings, distance, seed,
+                class_taste=class_taste, style_taste=style_taste,
+            )  # fmt: skip
         for name, mrr in found.items():
             rows.append((taste, n_users, name, mrr.value, mrr.low, mrr.high, mrr))
     columns = ["taste", "n_users", "profile", "value", "low", "high", "estimate"]

@@ -13,13 +13,13 @@ from visprof.intervals import Estimate, mean_over_seeds
 from visprof.rank_scores import random_mrr
 from visprof.steps.data import BoardSplit
 from visprof.steps.profile_kinds import PROFILES, drawn_pins, rank_profiles, split_profiles
-from visprof.steps.registry import step
+from visprof.steps.registry import step, variant
 from visprof.steps.user_ranking import by_user, mrr_columns, slug, with_most_pins
 from visprof.ties import TIE
 
 __all__ = [
-    "FEWEST_DAYS", "FEWEST_SESSIONS", "days_numbers", "mrr_by_days", "recency", "recency_numbers",
-    "recency_ranks", "session_deals", "session_numbers", "session_ranks",
+    "FEWEST_DAYS", "FEWEST_SESSIONS", "days_numbers", "mrr_by_days", "no_session_ranks", "recency",
+    "recency_numbers", "recency_ranks", "session_deals", "session_numbers", "session_ranks",
 ]  # fmt: skip
 
 FEWEST_DAYS = 8  # of a board whose pins were added over time
@@ -34,7 +34,7 @@ HELD_OUT = ("image", "mean embedding", "whitened", "within-class residual", "fil
 
 @step
 def recency_ranks(
-    pin_parts: dict[str, np.ndarray],
+    plain_parts: dict[str, np.ndarray],
     board_split: BoardSplit,
     n_pins: int,
     n_test: int,
@@ -50,7 +50,7 @@ def recency_ranks(
     """
     sample = drawn_pins(board_split.analysed, n_pins, seed)
     pool, last = boards.split_pins(sample, max(train_sizes), n_test)
-    parts = {part: pin_parts[part] for name in CHOSEN for part in PROFILES[name].parts}
+    parts = {part: plain_parts[part] for name in CHOSEN for part in PROFILES[name].parts}
     numbers: dict[bytes, int] = {}  # of masks: the whole pool is chosen more than once
     masks: dict[int, np.ndarray] = {}
     chosen: list[tuple[str, int, int]] = []
@@ -207,6 +207,12 @@ def session_ranks(
     """
     held = _held_sessions(pin_parts, board_split, pin_sessions, distance)
     return {name: of.reciprocal_ranks() for name, of in held.items()}
+
+
+@variant("session_ranks", data="", session_length=1.0)
+def no_session_ranks() -> dict[str, np.ndarray]:
+    """Pins of the simulated world are in no sessions."""
+    return {}
 
 
 @step

@@ -16,7 +16,8 @@ with lazily():
     from visprof import variation
 
 __all__ = [
-    "FEWEST_USERS", "variance_by_seed", "variance_numbers", "variance_pvalue", "variance_table",
+    "FEWEST_USERS", "fixed_variance", "variance_by_seed", "variance_numbers", "variance_pvalue",
+    "variance_table",
 ]  # fmt: skip
 
 FEWEST_USERS = 3  # with two effective sessions: an interval needs as many
@@ -34,22 +35,40 @@ def _n_counted(users: np.ndarray, sessions: np.ndarray) -> int:
     return int((effective >= 2).sum())
 
 
-@step
-def variance_by_seed(
-    pin_parts: dict[str, np.ndarray], board_split: BoardSplit, pin_sessions: np.ndarray | None
+def _variances(
+    parts: dict[str, np.ndarray], board_split: BoardSplit, pin_sessions: np.ndarray | None
 ) -> dict[str, variation.VarianceShares]:
-    """Shares of users, sessions and pins in the variance of what profiles are means of, by part.
-
-    None where fewer than `FEWEST_USERS` have two effective sessions.
-    """
     users = board_split.analysed["board"].to_numpy()
     sessions = _sessions(board_split, pin_sessions)
     if _n_counted(users, sessions) < FEWEST_USERS:
         return {}
     return {
-        part: variation.variance_shares(values, users, sessions)
-        for part, values in pin_parts.items()
+        part: variation.variance_shares(values, users, sessions) for part, values in parts.items()
     }
+
+
+@step
+def fixed_variance(
+    fixed_parts: dict[str, np.ndarray], board_split: BoardSplit, pin_sessions: np.ndarray | None
+) -> dict[str, variation.VarianceShares]:
+    """As `variance_by_seed`, of the parts that are the same for all seeds."""
+    return _variances(fixed_parts, board_split, pin_sessions)
+
+
+@step
+def variance_by_seed(
+    pin_parts: dict[str, np.ndarray],
+    fixed_variance: dict[str, variation.VarianceShares],
+    board_split: BoardSplit,
+    pin_sessions: np.ndarray | None,
+) -> dict[str, variation.VarianceShares]:
+    """Shares of users, sessions and pins in the variance of what profiles are means of, by part.
+
+    None where fewer than `FEWEST_USERS` have two effective sessions.
+    """
+    drawn = {part: values for part, values in pin_parts.items() if part not in fixed_variance}
+    found = fixed_variance | _variances(drawn, board_split, pin_sessions)
+    return {part: found[part] for part in pin_parts if part in found}
 
 
 @step
