@@ -184,7 +184,7 @@ def distinct(members: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
     return pictures, places.reshape(members.shape), counts
 
 
-@njit(inline="always")
+@njit
 def _squared_length(x):  # pragma: no cover  (compiled)
     """Sum of squares, in four parts that need not wait for each other.
 
@@ -202,7 +202,7 @@ def _squared_length(x):  # pragma: no cover  (compiled)
     return (p + q) + (r + s)
 
 
-@njit(inline="always")
+@njit
 def _pull(squared, similar, margin):  # pragma: no cover  (compiled)
     """Loss of a pair by its squared distance, and its derivative by half of that."""
     if similar:
@@ -215,7 +215,7 @@ def _pull(squared, similar, margin):  # pragma: no cover  (compiled)
     return 0.5 * hinge * hinge, -hinge / distance if distance > 0 else 0.0
 
 
-@njit(inline="always")
+@njit
 def _pull_pairs(
     rows, scale, first, second, similar, margin, distances, gradient, along
 ):  # pragma: no cover  (compiled)

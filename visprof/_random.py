@@ -11,7 +11,7 @@ __all__ = ["GOLDEN", "mixed", "uniform"]
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # what is added to the counter before each draw
 
 
-@njit(inline="always")
+@njit
 def mixed(state):  # pragma: no cover  (compiled)
     """Random bits of a counter: SplitMix64 (Steele, Lea and Flood 2014)."""
     bits = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -19,7 +19,7 @@ def mixed(state):  # pragma: no cover  (compiled)
     return bits ^ (bits >> np.uint64(31))
 
 
-@njit(inline="always")
+@njit
 def uniform(state):  # pragma: no cover  (compiled)
     """A number of [0, 1) of a counter: 53 random bits."""
     return np.float64(mixed(state) >> np.uint64(11)) * 2.0**-53

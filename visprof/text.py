@@ -394,7 +394,7 @@ def _learn_captions(
         state = _learn(document, vector, model, window, rate, words_too, state, kept, mean, error)
 
 
-@njit(inline="always")
+@njit
 def _draw_vector(vector, scale, state):  # pragma: no cover  (compiled)
     """Fill a vector with random numbers from -scale / d to scale / d; the stream's next state."""
     for c in range(len(vector)):
@@ -447,7 +447,7 @@ def _learn(
     return state
 
 
-@njit(inline="always")
+@njit
 def _add(total, row):  # pragma: no cover  (compiled)
     for c in range(len(total)):
         total[c] += row[c]
