@@ -6,7 +6,6 @@ import itertools
 import math
 from fractions import Fraction
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given
@@ -241,22 +240,17 @@ def test_what_has_no_chances_is_refused(arguments, message):
         count_chances(*arguments)
 
 
-@numba.njit
-def compiled_rise(alpha, count):
-    return digamma_rise(alpha, count)
-
-
 @given(alpha=st.floats(1e-6, 1e6), count=st.integers(0, 200))
 def test_the_rise_of_digamma_is_a_sum_over_pins(alpha, count):
     """Exactly, also where two values of digamma are nearly equal."""
     expected = math.fsum(1 / (Fraction(alpha) + i) for i in range(count))
-    found = compiled_rise(alpha, float(count))
+    found = digamma_rise(alpha, float(count))
     assert found == pytest.approx(expected, rel=1e-14, abs=0)
 
 
 @given(alpha=st.floats(1e-6, 1), count=st.floats(0.1, 1e4))
 def test_the_rise_of_digamma_is_that_of_scipy_for_tempered_pins(alpha, count):
-    found = compiled_rise(alpha, count)
+    found = digamma_rise(alpha, count)
     np.testing.assert_allclose(found, digamma(alpha + count) - digamma(alpha), rtol=1e-12)
 
 

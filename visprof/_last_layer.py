@@ -307,7 +307,7 @@ def _unit_gradient(outputs, first, second, similar, margin):  # pragma: no cover
     return loss, distances, gradient
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True)
 def _descend(weights, velocity, rows, gradient, rate, momentum):  # pragma: no cover  (compiled)
     """Descend by a gradient that is 0 but in some rows, sorted; changes weights and velocity."""
     at = 0

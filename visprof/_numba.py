@@ -72,12 +72,12 @@ class _CacheFile(IndexDataCacheFile):
 def njit(*arguments: Any, **options: Any) -> Callable[..., Any]:
     """Compile a function as `numba.njit` does; with ``cache=True`` into files that are sealed.
 
-    One that is not cached is for compiled code alone to call: without what Python would call, it is
-    compiled in half of the time. With ``inline="always"`` it is not compiled by itself at all.
+    With ``inline="always"`` it is compiled with what calls it, and not by itself before: so what is
+    called at one place only is compiled once.
     """
-    options["no_cfunc_wrapper"] = True
+    options["no_cfunc_wrapper"] = True  # for code in C, of which there is none
     if not options.get("cache"):
-        return numba.njit(*arguments, no_cpython_wrapper=True, **options)
+        return numba.njit(*arguments, **options)
 
     def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         dispatcher = numba.njit(*arguments, **options)(function)
