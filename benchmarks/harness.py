@@ -21,11 +21,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import numba
 import torch
 
 from visprof.files import write_whole
-from visprof.machine import describe_hardware
+from visprof.machine import describe_hardware, numba_threads
 from visprof.results.provenance import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -258,7 +257,7 @@ def _environment(packages: Sequence[str]) -> dict[str, Any]:
     return {
         **provenance(),
         "torch_threads": torch.get_num_threads(),
-        "numba_threads": numba.get_num_threads(),
+        "numba_threads": numba_threads(),
         "versions": versions,
     }
 

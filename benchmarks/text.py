@@ -10,12 +10,12 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-import numba
 import numpy as np
 import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 
 from benchmarks.harness import Benchmark, Bound, Contender, Measurement, Options, run
+from visprof._numba import set_num_threads
 from visprof.sources.world import simulate_world
 from visprof.text import ParagraphVectors
 from visprof.words import words
@@ -50,7 +50,7 @@ def load(folder: Path, name: str) -> pd.DataFrame:
 
 def fit_and_transform(folder: Path, options: Options, name: str) -> Callable[[], tuple]:
     """`ParagraphVectors`, learnt from the captions and inferred for them."""
-    numba.set_num_threads(1)
+    set_num_threads(1)
     captions = load(folder, name)["caption"].tolist()
 
     def call(captions: list[str] = captions) -> tuple:

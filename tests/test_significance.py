@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -333,18 +332,15 @@ def test_float32_pins_give_the_same_pvalues():
     np.testing.assert_allclose(single.p_values, double.p_values, atol=1.5 / 200)
 
 
-def test_threads_do_not_show():
+def test_threads_do_not_show(monkeypatch):
     many, users = [pins(seed, 400, np.full(9, 0.2)) for seed in (3, 4)], np.arange(400) % 20
     arguments = (many, users, sample_pairs(20, 100, 0), np.ones((2, 9)), 0.1, 99)
-    threads = numba.get_num_threads()
+    monkeypatch.setattr("visprof._numba.numba_threads", lambda: 3)
     found = max_z_pvalues(*arguments)
-    numba.set_num_threads(1)
-    try:
-        alone = max_z_pvalues(*arguments)
-        np.testing.assert_array_equal(alone.p_values, found.p_values)
-        np.testing.assert_array_equal(alone.p_by_seed, found.p_by_seed)
-    finally:
-        numba.set_num_threads(threads)
+    monkeypatch.setattr("visprof._numba.numba_threads", lambda: 1)
+    alone = max_z_pvalues(*arguments)
+    np.testing.assert_array_equal(alone.p_values, found.p_values)
+    np.testing.assert_array_equal(alone.p_by_seed, found.p_by_seed)
 
 
 def test_one_session_each_cannot_differ():
@@ -645,16 +641,13 @@ def test_the_studentised_test_holds_its_level_with_unequal_sessions(sizes, most)
     assert np.mean(unequal_pvalues(sizes, taste=3.0) <= 0.05) > 0.6
 
 
-def test_threads_do_not_show_in_studentised_pvalues():
+def test_threads_do_not_show_in_studentised_pvalues(monkeypatch):
     assignments, users = pins(3, 400, np.full(9, 0.2)), np.arange(400) % 20
     arguments = assignments, users, sample_pairs(20, 100, 0), np.arange(400) // 60, 99
-    threads = numba.get_num_threads()
+    monkeypatch.setattr("visprof._numba.numba_threads", lambda: 3)
     found = studentised_pvalues(*arguments)
-    numba.set_num_threads(1)
-    try:
-        np.testing.assert_array_equal(studentised_pvalues(*arguments), found)
-    finally:
-        numba.set_num_threads(threads)
+    monkeypatch.setattr("visprof._numba.numba_threads", lambda: 1)
+    np.testing.assert_array_equal(studentised_pvalues(*arguments), found)
 
 
 @pytest.mark.parametrize(
@@ -766,12 +759,8 @@ def test_the_number_of_blocks_does_not_show_where_tests_stop(monkeypatch):
     found = pair_pvalues(*arguments, level=0.05)
     monkeypatch.setattr("visprof.significance._BLOCK", 0)
     monkeypatch.setattr("visprof.significance._FEWEST_PAIRS", 7)
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        again = pair_pvalues(*arguments, level=0.05)
-    finally:
-        numba.set_num_threads(threads)
+    monkeypatch.setattr("visprof._numba.numba_threads", lambda: 1)
+    again = pair_pvalues(*arguments, level=0.05)
     np.testing.assert_array_equal(again[0].p_by_seed, found[0].p_by_seed)
     np.testing.assert_array_equal(again[1], found[1])
 

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from math import exp, sqrt
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 from gensim.models.doc2vec import Doc2Vec, TaggedDocument
@@ -215,17 +214,12 @@ def test_no_captions_have_no_vectors(fitted):
     assert fitted.transform([]).shape == (0, 16)
 
 
-@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba has one thread")
-def test_vectors_do_not_depend_on_threads(fitted):
+def test_vectors_do_not_depend_on_threads(fitted, monkeypatch):
     captions = [f"{a} {b}" for a in CAPTIONS[:6] for b in CAPTIONS[:6]]
-    before = numba.get_num_threads()
-    try:
-        numba.set_num_threads(1)
-        one = fitted.transform(captions)
-        numba.set_num_threads(2)
-        np.testing.assert_array_equal(fitted.transform(captions), one)
-    finally:
-        numba.set_num_threads(before)
+    monkeypatch.setattr("visprof._numba.numba_threads", lambda: 1)
+    one = fitted.transform(captions)
+    monkeypatch.setattr("visprof._numba.numba_threads", lambda: 3)
+    np.testing.assert_array_equal(fitted.transform(captions), one)
 
 
 def test_models_fitted_at_once_in_threads_are_those_fitted_alone():

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -244,17 +243,14 @@ def test_power_and_seeds():
     assert len(set(found)) > 1
 
 
-def test_threads_do_not_show():
+def test_threads_do_not_show(monkeypatch):
     pins, users, sessions = world(np.random.default_rng(0), [[3, 4, 2, 5]] * 20, taste=0.1)
-    threads = numba.get_num_threads()
+    monkeypatch.setattr("visprof._numba.numba_threads", lambda: 3)
     found = variance_shares(pins, users, sessions), permutation_pvalue(pins, users, sessions, 99)
-    numba.set_num_threads(1)
-    try:
-        alone = variance_shares(pins, users, sessions)
-        np.testing.assert_array_equal(alone.without, found[0].without)
-        assert permutation_pvalue(pins, users, sessions, 99) == found[1]
-    finally:
-        numba.set_num_threads(threads)
+    monkeypatch.setattr("visprof._numba.numba_threads", lambda: 1)
+    alone = variance_shares(pins, users, sessions)
+    np.testing.assert_array_equal(alone.without, found[0].without)
+    assert permutation_pvalue(pins, users, sessions, 99) == found[1]
 
 
 def soft(pins):

@@ -51,7 +51,7 @@ def dealt_units(
     return pins, sizes, np.searchsorted(owners, np.arange(owners[-1] + 2))
 
 
-@njit
+@njit(inline="always")
 def deal(order, sizes, n_pins, state, chosen):  # pragma: no cover  (compiled)
     """Draw units, at least one, with as many pins as asked for, or nearly: the best of some tries.
 

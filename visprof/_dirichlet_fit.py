@@ -137,8 +137,9 @@ def best_strength(
     values, items, times, totals, users, shares, low, high
 ):  # pragma: no cover  (compiled)
     """Best logarithm of the strength, from a grid of these ends, refined."""
-    best, highest = low, -np.inf
-    for at in np.linspace(low, high, _GRID):
+    best, highest, step = low, -np.inf, (high - low) / (_GRID - 1)
+    for place in range(_GRID):
+        at = low + place * step if place < _GRID - 1 else high
         reached = log_likelihood(values, items, times, totals, users, shares, at)
         if reached > highest:
             best, highest = at, reached

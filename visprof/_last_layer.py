@@ -184,7 +184,7 @@ def distinct(members: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
     return pictures, places.reshape(members.shape), counts
 
 
-@njit(cache=True)
+@njit
 def _squared_length(x):  # pragma: no cover  (compiled)
     """Sum of squares, in four parts that need not wait for each other.
 
@@ -202,7 +202,7 @@ def _squared_length(x):  # pragma: no cover  (compiled)
     return (p + q) + (r + s)
 
 
-@njit(cache=True)
+@njit
 def _pull(squared, similar, margin):  # pragma: no cover  (compiled)
     """Loss of a pair by its squared distance, and its derivative by half of that."""
     if similar:
@@ -215,7 +215,7 @@ def _pull(squared, similar, margin):  # pragma: no cover  (compiled)
     return 0.5 * hinge * hinge, -hinge / distance if distance > 0 else 0.0
 
 
-@njit(cache=True)
+@njit
 def _pull_pairs(
     rows, scale, first, second, similar, margin, distances, gradient, along
 ):  # pragma: no cover  (compiled)
@@ -224,7 +224,8 @@ def _pull_pairs(
     ``along``, (d,), is filled with the sum over members of gradient times scaled row.
     """
     apart, loss, n_pairs = np.empty(len(scale)), 0.0, len(first)
-    along[:] = 0.0
+    for j in range(len(scale)):
+        along[j] = 0.0
     for k in range(n_pairs):
         a, b = first[k], second[k]
         for j in range(len(scale)):
@@ -243,7 +244,7 @@ def _pull_pairs(
     return loss / n_pairs
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _batch_gradient(
     outputs, first, second, counts, similar, margin, eps, mean, var
 ):  # pragma: no cover  (compiled)
@@ -253,8 +254,8 @@ def _batch_gradient(
     pair pulls the other likewise.
     """
     n, d = outputs.shape
-    mean[:] = 0.0
-    var[:] = 0.0
+    for j in range(d):
+        mean[j], var[j] = 0.0, 0.0
     for i in range(n):
         share = counts[i] / (2 * len(first))
         for j in range(d):
@@ -264,12 +265,15 @@ def _batch_gradient(
         for j in range(d):
             off = outputs[i, j] - mean[j]
             var[j] += share * off * off
-    scale, along = 1 / np.sqrt(var + eps), np.empty(d)
+    scale, along = np.empty(d), np.empty(d)
+    for j in range(d):
+        scale[j] = 1 / np.sqrt(var[j] + eps)
     distances, gradient = np.empty(len(first)), np.zeros((n, d))
     loss = _pull_pairs(
         outputs, scale, first, second, similar, margin, distances, gradient, along
     )  # fmt: skip
-    along *= scale
+    for j in range(d):
+        along[j] *= scale[j]
     for i in range(n):
         share = counts[i] / (2 * len(first))
         for j in range(d):
@@ -278,7 +282,7 @@ def _batch_gradient(
     return loss, distances, gradient
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _unit_gradient(outputs, first, second, similar, margin):  # pragma: no cover  (compiled)
     """As `UnitLength.gradient`."""
     n, d = outputs.shape
@@ -287,9 +291,11 @@ def _unit_gradient(outputs, first, second, similar, margin):  # pragma: no cover
         lengths[i] = np.sqrt(_squared_length(outputs[i]))
         for j in range(d):
             units[i, j] = outputs[i, j] / max(lengths[i], _SHORTEST)
-    distances, gradient = np.empty(len(first)), np.zeros((n, d))
+    distances, gradient, scale = np.empty(len(first)), np.zeros((n, d)), np.empty(d)
+    for j in range(d):
+        scale[j] = 1.0
     loss = _pull_pairs(
-        units, np.ones(d), first, second, similar, margin, distances, gradient, np.empty(d)
+        units, scale, first, second, similar, margin, distances, gradient, np.empty(d)
     )
     for i in range(n):
         along = 0.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from visprof._deals import deal
-from visprof._numba import njit, prange
+from visprof._numba import njit, over_threads
 
 __all__ = ["reached_by_deals"]
 
@@ -56,28 +56,20 @@ def reached_by_deals(
     m = len(pairs)
     reached, seen = np.zeros(cuts.shape, np.int64), np.full((m, cuts.shape[2]), n_deals)
     apart, seen_apart = np.zeros((m, 2), np.int64), np.full((m, 2), n_deals)
-    _fill(
-        units, sizes, starts, pairs, ends, priors, z_units, four_term, cuts, far, seeds, n_deals,
-        most, reached, seen, apart, seen_apart,
-    )  # fmt: skip
+
+    def fill(begin: int, end: int) -> None:
+        for pair in range(begin, end):
+            _reached_by_pair(
+                units, sizes, starts, *pairs[pair], ends, priors, z_units, four_term, cuts[pair],
+                far[pair], seeds[pair], n_deals, most, reached[pair], seen[pair], apart[pair],
+                seen_apart[pair],
+            )  # fmt: skip
+
+    over_threads(fill, m)
     return reached, seen, apart, seen_apart
 
 
-@njit(parallel=True, cache=True)
-def _fill(
-    units, sizes, starts, pairs, ends, priors, z_units, four_term, cuts, far, seeds, n_deals, most,
-    reached, seen, apart, seen_apart,
-):  # fmt: skip  # pragma: no cover  (compiled)
-    """Fill in what `reached_by_deals` returns, which would be made in parallel, too."""
-    for pair in prange(len(pairs)):
-        _reached_by_pair(
-            units, sizes, starts, pairs[pair, 0], pairs[pair, 1], ends, priors, z_units, four_term,
-            cuts[pair], far[pair], seeds[pair], n_deals, most, reached[pair], seen[pair],
-            apart[pair], seen_apart[pair],
-        )  # fmt: skip
-
-
-@njit
+@njit(nogil=True, cache=True, error_model="numpy")
 def _reached_by_pair(
     units, sizes, starts, i, j, ends, priors, z_units, four_term, cuts, far, state, n_deals, most,
     reached, seen, apart, seen_apart,
@@ -86,11 +78,11 @@ def _reached_by_pair(
     n_first = starts[i + 1] - starts[i]
     n_both_units = n_first + starts[j + 1] - starts[j]
     rows = np.empty(n_both_units, np.int64)  # of the units of both
-    for unit in range(n_both_units):
-        rows[unit] = starts[i] + unit if unit < n_first else starts[j] + unit - n_first
-    own_sizes = sizes[rows]
+    own_sizes, order = np.empty(n_both_units, np.int64), np.empty(n_both_units, np.int64)
     n_both, squared_sizes, n_of_first = np.int64(0), np.int64(0), np.int64(0)
     for unit in range(n_both_units):
+        rows[unit] = starts[i] + unit if unit < n_first else starts[j] + unit - n_first
+        own_sizes[unit], order[unit] = sizes[rows[unit]], unit
         n_both += own_sizes[unit]
         squared_sizes += own_sizes[unit] ** 2
         if unit < n_first:
@@ -100,7 +92,7 @@ def _reached_by_pair(
     n_vocabularies, widest = len(ends), 0
     for v in range(n_vocabularies):
         widest = max(widest, ends[v] - (ends[v - 1] if v else 0))
-    order, chosen = np.arange(n_both_units), np.empty(n_both_units, np.int64)
+    chosen = np.empty(n_both_units, np.int64)
     codes = np.empty((_MOST, -(-n_both_units // 4)), np.uint8)
     dealt = np.empty((_MOST, widest))
     table = np.empty((max(4, _TABLE // (64 * widest) * 4), 16, widest))
@@ -108,7 +100,9 @@ def _reached_by_pair(
     n_dealt, spreads = np.empty(_MOST, np.int64), np.empty(_MOST)
     squares, mean_z = np.empty(_MOST), np.empty(_MOST)
     by_z = len(cuts) > 0
-    open_z, n_open_z = np.full(1 + n_vocabularies, by_z), (1 + n_vocabularies) * by_z
+    open_z, n_open_z = np.empty(1 + n_vocabularies, np.bool_), (1 + n_vocabularies) * by_z
+    for v in range(1 + n_vocabularies):
+        open_z[v] = by_z
     by_distance = not np.isnan(far)
     open_far, open_alike = by_distance, by_distance
     n_done = 0
@@ -116,9 +110,12 @@ def _reached_by_pair(
         n_block = min(n_deals - n_done, max(_FEWEST, min(n_done, _MOST)))
         for b in range(n_block):
             n_chosen, state = deal(order, own_sizes, n_pins, state, chosen)
-            codes[b] = 0
+            for group in range(codes.shape[1]):
+                codes[b, group] = 0
+            squares[b], mean_z[b] = 0.0, 0.0
             n_dealt[b], squared, n_own = 0, np.int64(0), 0
-            for unit in chosen[:n_chosen]:
+            for place in range(n_chosen):
+                unit = chosen[place]
                 codes[b, unit // 4] |= np.uint8(1 << unit % 4)
                 n_dealt[b] += own_sizes[unit]
                 squared += own_sizes[unit] ** 2
@@ -133,7 +130,6 @@ def _reached_by_pair(
             # a multiple
             spread = squared / n_dealt[b] ** 2 + (squared_sizes - squared) / n_rest**2
             spreads[b] = spread * (n_rest / n_both) ** 2
-        squares[:], mean_z[:] = 0, 0
         for v in range(n_vocabularies):
             first = ends[v - 1] if v else 0
             n_columns = ends[v] - first
@@ -175,7 +171,7 @@ def _reached_by_pair(
         n_done += n_block
 
 
-@njit
+@njit(inline="always")
 def _add_all(units, rows, first, n_columns, both):  # pragma: no cover  (compiled)
     """Sums over all rows, in some columns."""
     for k in range(n_columns):
@@ -185,7 +181,7 @@ def _add_all(units, rows, first, n_columns, both):  # pragma: no cover  (compile
             both[k] += units[row, first + k]
 
 
-@njit
+@njit(inline="always")
 def _add_dealt(
     units, rows, first, n_columns, codes, n_block, table, dealt
 ):  # pragma: no cover  (compiled)
@@ -221,7 +217,7 @@ def _add_dealt(
                     total[k] += p[k]
 
 
-@njit
+@njit(inline="always")
 def _squared(dealt, both, n_columns, n_dealt, n_both):  # pragma: no cover  (compiled)
     """Squared distance of a part's mean from that of both, in some columns."""
     part, whole = 1 / n_dealt, 1 / n_both
@@ -237,7 +233,7 @@ def _squared(dealt, both, n_columns, n_dealt, n_both):  # pragma: no cover  (com
     return (a + b) + (c + d)
 
 
-@njit(error_model="numpy")
+@njit(inline="always")
 def _largest_z(a, both, n_columns, total, four_term, bounds):  # pragma: no cover  (compiled)
     r"""Largest absolute z-score of ``a`` and ``both - a``; ``total`` is the sum of both.
 

@@ -123,7 +123,7 @@ def _do(block: Any, function: Callable, software: str, threads: dict[str, Any]) 
         from distributed import get_worker
 
     with _ONE_BLOCK:
-        # rounds no number; before the rest, for numba sets OpenMP's number when its threads begin
+        # of loops that are compiled: it rounds no number
         set_num_threads(min(get_worker().state.nthreads, numba_threads()))
         with threads_as(threads):
             return function(block)

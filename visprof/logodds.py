@@ -25,7 +25,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from visprof._numba import njit, prange
+from visprof._numba import njit, over_threads
 from visprof.blocks import Client, map_blocks
 from visprof.checks import check_finite, check_number, check_whole, listed
 
@@ -356,16 +356,19 @@ def _max_of_rows(logit: NDArray, variance: NDArray, rows: tuple[int, int]) -> ND
     # the tiles on and above the diagonal: about equal work for every thread
     above, left = np.triu_indices(end - first, 0, -(-len(logit) // _TILE) - first)
     start, stop = _pair_starts(np.array(rows), len(logit))
-    return _tiled_max(logit, variance, above + first, left + first, start, stop - start)
+    max_z = np.empty(stop - start)
+    above, left = above + first, left + first
+    over_threads(_tiled_max, len(above), logit, variance, above, left, start, max_z)
+    return max_z
 
 
-@njit(parallel=True, cache=True, fastmath=_FAST_MATH)
+@njit(nogil=True, cache=True, fastmath=_FAST_MATH)
 def _tiled_max(
-    logit, variance, tile_rows, tile_columns, start, n_pairs
+    begin, stop, logit, variance, tile_rows, tile_columns, start, max_z
 ):  # pragma: no cover  (compiled)
+    """Largest z of the pairs of some tiles."""
     n, k = logit.shape
-    max_z = np.empty(n_pairs)
-    for tile in prange(len(tile_rows)):
+    for tile in range(begin, stop):
         top, left = tile_rows[tile] * _TILE, tile_columns[tile] * _TILE
         for i in range(top, min(n, top + _TILE)):
             offset = i * (n - 1) - i * (i - 1) // 2 - i - 1 - start
@@ -375,4 +378,3 @@ def _tiled_max(
                     delta = logit[i, c] - logit[j, c]
                     largest = max(largest, delta * delta / (variance[i, c] + variance[j, c]))
                 max_z[offset + j] = np.sqrt(largest)
-    return max_z

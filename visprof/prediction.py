@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from visprof._numba import njit, prange
+from visprof._numba import njit, over_threads
 from visprof.blocks import Client, map_blocks, slices
 from visprof.checks import check_groups
 from visprof.profiles import distance_points, user_profiles, whiten
@@ -19,6 +19,7 @@ __all__ = ["Ranks", "preference_auc", "rank_users", "reciprocal_ranks", "whitene
 
 _ROWS, _COLUMNS = 512, 4096  # of scores at a time: 8 MB
 _BLOCK = 4 * _ROWS  # rows of one block
+_WORTH_A_THREAD = 2**19  # scores, so that counting in them takes longer than to begin a thread
 _LOOK = 128  # columns counted at a time: blocks without an ambiguous distance are skipped
 _NOTHING = 1e-28  # squared distance, by the squared length of a profile, that rounding leaves of 0
 
@@ -268,7 +269,12 @@ def preference_auc(
     starts = np.searchsorted(blocks[order], np.arange(blocks.max() + 2))
     exponent = scale_exponent(points, pictures)
     points, pictures = scaled(points, exponent), scaled(pictures, exponent)
-    return _preference(points, pictures[order], owners[order], blocks[order], starts)
+    auc = np.empty(len(labels))
+    over_threads(
+        _preference, len(labels), points, pictures[order], owners[order], blocks[order], starts,
+        auc,
+    )  # fmt: skip
+    return auc
 
 
 @dataclass(frozen=True)
@@ -314,24 +320,25 @@ def _count_rows(points: _Points, block: slice) -> NDArray[np.int64]:
             error = unit * (longest * np.sqrt(2 * half[columns]) + half[columns] + own_error)
             error += own_tie + 1e-30  # of products too small for single precision
             high, low = half[columns] + error, half[columns] - error
-            _count_nearer(
-                products, high.astype(np.float32), low.astype(np.float32), points.own[rows],
-                points.train[rows], points.test[rows], points.test[columns], nearer[of_block],
-                tied[of_block],
+            over_threads(
+                _count_nearer, len(products), products, high.astype(np.float32),
+                low.astype(np.float32), points.own[rows], points.train[rows], points.test[rows],
+                points.test[columns], nearer[of_block], tied[of_block],
+                least=_WORTH_A_THREAD // len(high),
             )  # fmt: skip
     return counts
 
 
-@njit(parallel=True, cache=True)
-def _preference(profiles, pictures, owners, blocks, starts):  # pragma: no cover  (compiled)
-    """AUC of each user, of pictures that stand by block."""
-    auc = np.empty(len(profiles))
-    for user in prange(len(profiles)):
+@njit(nogil=True, cache=True)
+def _preference(
+    begin, stop, profiles, pictures, owners, blocks, starts, auc
+):  # pragma: no cover  (compiled)
+    """AUC of some users, of pictures that stand by block."""
+    for user in range(begin, stop):
         auc[user] = _auc(user, profiles[user], pictures, owners, blocks, starts)
-    return auc
 
 
-@njit
+@njit(inline="always")
 def _auc(user, profile, pictures, owners, blocks, starts):  # pragma: no cover  (compiled)
     """AUC of a user."""
     far = np.empty(len(pictures))
@@ -352,20 +359,28 @@ def _auc(user, profile, pictures, owners, blocks, starts):  # pragma: no cover  
     return total / n_compared if n_compared else np.nan
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=True, cache=True, fastmath={"reassoc"})
 def _count_nearer(
-    products, high, low, own, train, own_test, test, nearer, tied
+    begin, stop, products, high, low, own, train, own_test, test, nearer, tied
 ):  # pragma: no cover  (compiled)
-    """Count test profiles nearer than the own one, and tied ones, in a block of scores."""
-    for i in prange(products.shape[0]):
-        counts = _count_row(products[i], high, low, own[i], train[i], own_test[i], test)
+    """Count test profiles nearer than the own one, and tied ones, in rows of a block of scores."""
+    squares, origin = np.empty(test.shape[1]), np.zeros(test.shape[1])
+    for i in range(begin, stop):
+        counts = _count_row(
+            products[i], high, low, own[i], train[i], own_test[i], test, origin, squares
+        )
         nearer[i] += counts[0]
         tied[i] += counts[1]
 
 
-@njit(fastmath={"reassoc"})
-def _count_row(products, high, low, own, train, own_test, test):  # pragma: no cover  (compiled)
-    """Test profiles that are nearer to a user than the own one, and tied ones."""
+@njit(inline="always")
+def _count_row(
+    products, high, low, own, train, own_test, test, origin, squares
+):  # pragma: no cover  (compiled)
+    """Test profiles that are nearer to a user than the own one, and tied ones.
+
+    ``origin`` is a profile of zeros, ``squares`` room to work in.
+    """
     n, nearer, tied = len(products), 0, 0
     for first in range(0, n, _LOOK):
         columns = range(first, min(first + _LOOK, n))
@@ -375,9 +390,8 @@ def _count_row(products, high, low, own, train, own_test, test):  # pragma: no c
             perhaps += np.float32(low[j] - products[j] <= own)
         nearer += np.int64(surely)
         if perhaps > surely:
-            squares = np.empty(train.shape[0])
             # a distance below is one of 0, but for rounding
-            nothing = _NOTHING * _squared_distance(train, np.zeros_like(train), squares)
+            nothing = _NOTHING * _squared_distance(train, origin, squares)
             limit = max(nothing, _squared_distance(train, own_test, squares))
             for j in columns:
                 sure = high[j] - products[j] < own
@@ -390,7 +404,7 @@ def _count_row(products, high, low, own, train, own_test, test):  # pragma: no c
     return nearer, tied
 
 
-@njit(cache=True)
+@njit
 def _squared_distance(x, y, squares):  # pragma: no cover  (compiled)
     """As a plain loop sums it: squares are stored, lest the compiler fuse square and sum."""
     for c in range(x.shape[0]):
@@ -401,7 +415,7 @@ def _squared_distance(x, y, squares):  # pragma: no cover  (compiled)
     return total
 
 
-@njit
+@njit(inline="always")
 def _squared_distances(x, rows, found):  # pragma: no cover  (compiled)
     """As `_squared_distance`, of four rows at a time: each sum waits for its own additions only."""
     n_columns, whole = rows.shape[1], len(rows) - len(rows) % 4

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visprof._lazy import lazily
-from visprof._numba import njit, prange
+from visprof._numba import njit, over_threads
 from visprof.checks import check_groups, check_whole
 from visprof.scaling import near_one, scale_exponent, scaled
 from visprof.ties import TIE
@@ -160,9 +160,14 @@ def ranking_metrics(features: ArrayLike, labels: ArrayLike) -> RankingMetrics:
         q = queries[start : start + block]
         products = np.matmul(items[item_of[q]], items.T, out=buffer[: len(q)])
         ranks = np.zeros((len(q), n_relevant[q].max()), dtype=np.int64)  # 0: no such positive
-        average_precision[q] = _rank_positives(
-            products, half_norms, q, x, first, item_of, copies, codes, members, starts, ranks
-        )
+        classes = item_of, copies, codes, members, starts
+        doubtful = np.zeros(len(q), np.bool_)
+        over_threads(
+            _rank_positives, len(q), products, half_norms, q, *classes, ranks, average_precision,
+            doubtful,
+        )  # fmt: skip
+        if doubtful.any():
+            _rank_exactly(x, first, np.flatnonzero(doubtful), q, classes, ranks, average_precision)
         hits.append(_count_hits(codes[q], ranks, n))
 
     counts, row, column = map(np.concatenate, zip(*hits, strict=True))
@@ -349,7 +354,8 @@ def _cell(value, low, scale, one, top):  # pragma: no cover  (compiled)
     Unsigned, so that Numba does not look for negative indices.
     """
     cell = (value - low) * scale + one
-    return np.uint32(min(max(cell, one - one), top))
+    cell = one - one if cell < one - one else cell
+    return np.uint32(top if cell > top else cell)
 
 
 @njit(inline="always")
@@ -364,52 +370,80 @@ def _gap(value, positives, first, last):  # pragma: no cover  (compiled)
     return first
 
 
-@njit(parallel=True, cache=True)
+def _rank_exactly(
+    x: NDArray,
+    first: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    queries: NDArray[np.int64],
+    classes: tuple[NDArray, ...],
+    ranks: NDArray[np.int64],
+    average_precision: NDArray[np.float64],
+) -> None:
+    """As `_rank_positives`, of rows of a block of queries, by distances summed term by term."""
+    nothing, sure = np.zeros(len(first)), np.ones(1, np.bool_)
+
+    def rank(begin: int, end: int) -> None:
+        for row in rows[begin:end]:
+            query, far = queries[row : row + 1], _exact_distances(x, queries[row], first)
+            _rank_positives(
+                0, 1, -far[np.newaxis], nothing, query, *classes, ranks[row : row + 1],
+                average_precision, sure,
+            )  # fmt: skip
+
+    over_threads(rank, len(rows))
+
+
+@njit(nogil=True, cache=True)
 def _rank_positives(
-    products, half_norms, queries, x, first, item_of, copies, codes, members, starts, ranks
-):  # pragma: no cover  (compiled)
-    """Fill `ranks` with the rank of each query's positives; return average precisions."""
-    average_precision = np.empty(len(queries))
-    for row in prange(len(queries)):
-        average_precision[row] = _rank_query(
-            products[row], half_norms, queries[row], x, first, item_of, copies, codes, members,
-            starts, ranks[row],
-        )  # fmt: skip
-    return average_precision
+    begin, stop, products, half_norms, queries, item_of, copies, codes, members, starts, ranks,
+    average_precision, doubtful,
+):  # fmt: skip  # pragma: no cover  (compiled)
+    """Fill in the ranks of the positives of some queries, and the queries' average precision.
+
+    But of those that are not to be doubtful, and are, nothing is filled in but that they are.
+    """
+    n_items = len(half_norms)
+    far, cells = np.empty(n_items, half_norms.dtype), np.empty(n_items, np.uint32)
+    compared = np.empty(n_items + 1, np.int32)
+    for row in range(begin, stop):
+        query = queries[row]
+        own = item_of[query]
+        for item in range(n_items):  # |x - y|^2 orders as |y|^2 / 2 - x.y for a given query x
+            far[item] = half_norms[item] - products[row, item]
+        member, last = starts[codes[query]], starts[codes[query] + 1]
+        positives = np.empty(last - member - 1, far.dtype)
+        p = 0
+        while member < last:
+            if members[member] != query:
+                positives[p] = far[item_of[members[member]]]
+                p += 1
+            member += 1
+        _sort(positives)
+        if not doubtful[row]:
+            doubtful[row] = _in_doubt(far, own, half_norms[own], positives[0], copies[own])
+            if doubtful[row]:
+                continue
+        # the norm is what `far` lacks
+        average_precision[query] = _rank(
+            far, positives, half_norms[own], own, copies, cells, compared, ranks[row]
+        )
 
 
-@njit
-def _rank_query(
-    products, half_norms, query, x, first, item_of, copies, codes, members, starts, ranks
-):  # pragma: no cover  (compiled)
-    """Fill `ranks` with the ranks of a query's positives; return its average precision."""
-    own, far = item_of[query], np.empty_like(half_norms)
-    for item in range(len(far)):  # |x - y|^2 orders as |y|^2 / 2 - x.y for a given query x
-        far[item] = half_norms[item] - products[item]
-    positives = _positives(far, query, item_of, codes, members, starts)
-    if _in_doubt(far, own, half_norms[own], positives[0], copies[own]):
-        exact = _exact_distances(x, query, first)
-        positives_exact = _positives(exact, query, item_of, codes, members, starts)
-        return _rank(exact, positives_exact, 0.0, own, copies, ranks)
-    # the norm is what `far` lacks
-    return _rank(far, positives, half_norms[own], own, copies, ranks)
+@njit(inline="always")
+def _sort(values):  # pragma: no cover  (compiled)
+    """Shell's sort: numba's own takes ten times as long to compile."""
+    gap = len(values)
+    while gap > 1:
+        gap = gap * 4 // 9 if gap > 2 else 1
+        for i in range(gap, len(values)):
+            value, place = values[i], i
+            while place >= gap and values[place - gap] > value:
+                values[place] = values[place - gap]
+                place -= gap
+            values[place] = value
 
 
-@njit
-def _positives(far, query, item_of, codes, members, starts):  # pragma: no cover  (compiled)
-    """Sorted distances of the others of the query's class."""
-    start, stop = starts[codes[query]], starts[codes[query] + 1]
-    positives = np.empty(stop - start - 1, dtype=far.dtype)
-    p = 0
-    for m in range(start, stop):
-        if members[m] != query:
-            positives[p] = far[item_of[members[m]]]
-            p += 1
-    positives.sort()
-    return positives
-
-
-@njit
+@njit(inline="always")
 def _in_doubt(far, own, half_norm, nearest, n_copies):  # pragma: no cover  (compiled)
     """Whether rounding may decide the order of the nearest items, a positive among them.
 
@@ -426,7 +460,7 @@ def _in_doubt(far, own, half_norm, nearest, n_copies):  # pragma: no cover  (com
     return n_near > 2 or (n_near == 2 and n_copies > 1)
 
 
-@njit(fastmath={"reassoc"})
+@njit(nogil=True, cache=True, fastmath={"reassoc"})
 def _exact_distances(x, query, first):  # pragma: no cover  (compiled)
     """Squared distances of items to the query; plain ones if the square of one vanishes."""
     distances = np.empty(len(first))
@@ -459,43 +493,49 @@ def _largest_difference(x, query, other):  # pragma: no cover  (compiled)
     return largest
 
 
-@njit
-def _rank(far, positives, norm, own, copies, ranks):  # pragma: no cover  (compiled)
+@njit(inline="always")
+def _rank(
+    far, positives, norm, own, copies, cells, compared, ranks
+):  # pragma: no cover  (compiled)
     """Fill `ranks` with the ranks of a query's sorted positives; return its average precision.
+
+    ``cells`` and ``compared`` are room to work in.
 
     The positives p_0 <= p_1 <= ..., each moved up to where ties with it end, cut the line of
     distances; every item is dropped in the gap it falls in, and the cumulative counts are the
     ranks: no full sort is needed. Distances lack `norm`.
     """
     n_items, n_relevant = len(far), len(positives)
-    ends = (positives + TIE * (positives + norm)).astype(positives.dtype)
-    ends = np.maximum(ends, positives)  # where rounding made a distance negative
+    ends = np.empty(n_relevant, positives.dtype)
+    for p in range(n_relevant):
+        ends[p] = positives[p] + TIE * (positives[p] + norm)
+        if ends[p] < positives[p]:  # where rounding made a distance negative
+            ends[p] = positives[p]
     # A grid over the positives' range: cells without a positive inside lie in one gap whole,
     # so their items need only be counted; the few others are compared one by one
     low, n_cells = ends[0], _CELLS_PER_POSITIVE * n_relevant
     extent = ends[-1] - low
     scale = far.dtype.type(n_cells / extent if extent > 1e-30 else 0.0)  # 0: one cell
     one, top = far.dtype.type(1), far.dtype.type(n_cells + 2)
-    bounds = np.zeros(n_cells + 4, dtype=np.int32)
+    bounds, mixed = np.zeros(n_cells + 4, np.int32), np.zeros(n_cells + 4, np.int32)
     for p in range(n_relevant):
         bounds[_cell(ends[p], low, scale, one, top) + 1] += 1
-    mixed = (bounds[1:] > 0).astype(np.int32)
-    bounds = np.cumsum(bounds)
-    cells = np.empty(n_items, dtype=np.uint32)
+    for cell in range(n_cells + 3):
+        mixed[cell] = bounds[cell + 1] > 0
+        bounds[cell + 1] += bounds[cell]
     for item in range(n_items):
         cells[item] = _cell(far[item], low, scale, one, top)
     # neighbours are added up apart, for a sum must wait for the one before in the same cell
-    in_cell = np.zeros((2, n_cells + 3), dtype=np.int32)
-    compared, n_compared = np.empty(n_items + 1, dtype=np.int32), 0
+    in_cell, n_compared = np.zeros(2 * (n_cells + 4), np.int32), 0
     for item in range(n_items):  # no branch, hence fast
         cell = cells[item]
-        in_cell[item & 1, cell] += copies[item]
+        in_cell[2 * cell + (item & 1)] += copies[item]
         compared[n_compared] = item
         n_compared += mixed[cell]
-    count = np.zeros(n_relevant + 1, dtype=np.int64)
+    count = np.zeros(n_relevant + 1, np.int32)
     for cell in range(n_cells + 3):
         if not mixed[cell]:
-            count[bounds[cell]] += in_cell[0, cell] + in_cell[1, cell]
+            count[bounds[cell]] += in_cell[2 * cell] + in_cell[2 * cell + 1]
     for c in range(n_compared):
         item = compared[c]
         gap = _gap(far[item], ends, bounds[cells[item]], bounds[cells[item] + 1])

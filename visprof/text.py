@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from visprof._extras import needs
-from visprof._numba import njit, prange
+from visprof._numba import njit, over_threads
 from visprof._random import GOLDEN, mixed, uniform
 from visprof.checks import check_whole
 from visprof.words import words
@@ -146,9 +146,10 @@ class ParagraphVectors(TransformerMixin, BaseEstimator):
         self.counts_ = np.array(list(counts.values()))
         shape = len(counts), given["vector_size"]
         self.word_vectors_, self.output_vectors_ = np.zeros(shape), np.zeros(shape)
-        _train(
-            *_end_to_end(self._rows(found)), self._model(),
-            given["window"], given["epochs"], np.uint64(given["random_state"]),
+        _learn_captions(
+            0, len(found), *_end_to_end(self._rows(found)), self._model(), given["window"],
+            given["epochs"], True, np.uint64(given["random_state"]),
+            np.empty((len(found), given["vector_size"])),
         )  # fmt: skip
         return self
 
@@ -174,9 +175,10 @@ class ParagraphVectors(TransformerMixin, BaseEstimator):
         given = self._checked()
         rows = self._rows(_tokens(captions))
         distinct = {document: i for i, document in enumerate(dict.fromkeys(rows))}
-        vectors = _infer(
-            *_end_to_end(distinct), self._model(),
-            given["window"], given["epochs"], np.uint64(given["random_state"]),
+        vectors = np.zeros((len(distinct), self.word_vectors_.shape[1]))
+        over_threads(
+            _learn_captions, len(vectors), *_end_to_end(distinct), self._model(), given["window"],
+            given["epochs"], False, np.uint64(given["random_state"]), vectors,
         )  # fmt: skip
         return vectors[np.array([distinct[document] for document in rows], dtype=np.intp)]
 
@@ -355,53 +357,41 @@ def _tokens(captions: Sequence[str]) -> list[list[str]]:
 
 
 @njit(nogil=True, cache=True)
-def _train(words, starts, model, window, epochs, state):  # pragma: no cover  (compiled)
-    """Learn word and output vectors; those of the captions are learnt with them, and dropped."""
-    n, size = len(starts) - 1, model.word_vectors.shape[1]
-    vectors = np.empty((n, size))
-    for some in (model.word_vectors, vectors):
-        for row in range(len(some)):
-            state = _draw_vector(some[row], 1.0, state)
-    longest = 0
-    for row in range(n):
-        longest = max(longest, starts[row + 1] - starts[row])
+def _learn_captions(
+    begin, stop, words, starts, model, window, epochs, words_too, seed, vectors
+):  # pragma: no cover  (compiled)
+    """Learn the vectors of some captions, and with ``words_too`` those of words and outputs.
+
+    With these it takes all captions once in each epoch, by one random stream. Else one caption
+    after the other is learnt alone, each by a stream that its words start: one without words stays
+    as it is.
+    """
+    n, longest, state = stop - begin, 0, seed
+    for row in range(begin, stop):
+        length = starts[row + 1] - starts[row]
+        longest = length if length > longest else longest
+    if words_too:
+        for some in (model.word_vectors, vectors):
+            for row in range(len(some)):
+                state = _draw_vector(some[row], 1.0, state)
+    size = vectors.shape[1]
     kept, mean, error = np.empty(longest, np.int64), np.empty(size), np.empty(size)
-    for epoch in range(epochs):
-        for row in range(n):
-            done = (epoch * n + row) / (epochs * n)
-            rate = _FIRST_RATE - (_FIRST_RATE - _LAST_RATE) * done
-            document = words[starts[row] : starts[row + 1]]
-            state = _learn(
-                document, vectors[row], model, window, rate, True, state, kept, mean, error
-            )
-
-
-@njit(parallel=True, cache=True)
-def _infer(words, starts, model, window, epochs, seed):  # pragma: no cover  (compiled)
-    """Learn the vectors of captions alone, each with a random stream that its words start."""
-    n, size = len(starts) - 1, model.word_vectors.shape[1]
-    vectors = np.zeros((n, size))
-    for row in prange(n):
-        document = words[starts[row] : starts[row + 1]]
-        _infer_one(document, vectors[row], model, window, epochs, seed)
-    return vectors
-
-
-@njit
-def _infer_one(document, vector, model, window, epochs, seed):  # pragma: no cover  (compiled)
-    """Learn the vector of a caption; one without words stays as it is."""
-    if len(document) == 0:
-        return
-    state = mixed(seed + GOLDEN)
-    for word in document:
-        state = mixed((state ^ np.uint64(word)) + GOLDEN)
-    state = _draw_vector(vector, 0.5, state)
-    kept = np.empty(len(document), np.int64)
-    mean, error = np.empty(len(vector)), np.empty(len(vector))
-    for epoch in range(epochs):
-        done = epoch / max(epochs - 1, 1)
+    for step in range(n * epochs):
+        row, epoch = begin + (step % n if words_too else step // epochs), step % epochs
+        document, vector = words[starts[row] : starts[row + 1]], vectors[row]
+        if words_too:
+            done = step / (n * epochs)
+        elif len(document) == 0:
+            continue
+        else:
+            done = epoch / (epochs - 1 if epochs > 1 else 1)
+            if epoch == 0:
+                state = mixed(seed + GOLDEN)
+                for word in document:
+                    state = mixed((state ^ np.uint64(word)) + GOLDEN)
+                state = _draw_vector(vector, 0.5, state)
         rate = _FIRST_RATE - (_FIRST_RATE - _LAST_RATE) * done
-        state = _learn(document, vector, model, window, rate, False, state, kept, mean, error)
+        state = _learn(document, vector, model, window, rate, words_too, state, kept, mean, error)
 
 
 @njit
@@ -413,7 +403,7 @@ def _draw_vector(vector, scale, state):  # pragma: no cover  (compiled)
     return state
 
 
-@njit
+@njit(inline="always")
 def _learn(
     document, vector, model, window, rate, words_too, state, kept, mean, error
 ):  # pragma: no cover  (compiled)
@@ -438,15 +428,17 @@ def _learn(
         for c in range(len(mean)):
             mean[c] /= last - first  # the caption stands in for the predicted word
             error[c] = 0.0
-        _predict(kept[place], 1.0, mean, model, rate, words_too, error)
-        for _ in range(_NEGATIVES):
-            state += GOLDEN
-            point = uniform(state)
-            drawn = model.guide[int(point * len(model.guide))]
-            while model.noise[drawn] <= point:
-                drawn += 1
-            if drawn != kept[place]:
-                _predict(drawn, 0.0, mean, model, rate, words_too, error)
+        for negative in range(1 + _NEGATIVES):
+            predicted, truth = kept[place], 1.0
+            if negative:
+                state += GOLDEN
+                point = uniform(state)
+                predicted, truth = model.guide[int(point * len(model.guide))], 0.0
+                while model.noise[predicted] <= point:
+                    predicted += 1
+                if predicted == kept[place]:
+                    continue
+            _predict(predicted, truth, mean, model, rate, words_too, error)
         _add(vector, error)
         if words_too:
             for other in range(first, last):
@@ -461,7 +453,7 @@ def _add(total, row):  # pragma: no cover  (compiled)
         total[c] += row[c]
 
 
-@njit
+@njit(inline="always")
 def _predict(word, truth, mean, model, rate, words_too, error):  # pragma: no cover  (compiled)
     """Add to ``error`` what the mean should change by, and change the word's output vector."""
     size, output = len(mean), model.output_vectors

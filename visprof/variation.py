@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from visprof._deals import session_codes
 from visprof._lazy import lazily
-from visprof._numba import njit, prange
+from visprof._numba import njit, over_threads
 from visprof._random import GOLDEN, mixed
 from visprof.blocks import slices
 from visprof.checks import check_number, check_whole
@@ -282,9 +282,11 @@ def permutation_pvalue(
     squares = np.einsum("sd,sd->s", moments.sums, moments.sums) / moments.sizes
     # twice as many as shuffle cards by transpositions at random (Diaconis and Shahshahani 1981)
     n_swaps = int(np.ceil(len(squares) * np.log(len(squares))))
-    ratios = _dealt_ratios(
-        moments.sizes, moments.within, moments.sums, moments.owners, squares, len(moments.spread),
-        n_swaps, np.random.SeedSequence(random_state).generate_state(1 + n_permutations, np.uint64),
+    seeds = np.random.SeedSequence(random_state).generate_state(1 + n_permutations, np.uint64)
+    ratios = np.empty(len(seeds))
+    over_threads(
+        _dealt_ratios, len(seeds), moments.sizes, moments.within, moments.sums, moments.owners,
+        squares, len(moments.spread), n_swaps, seeds, ratios,
     )  # fmt: skip
     # the share is 1 less the ratio
     reached = np.sum(ratios[1:] <= ratios[0] + TIE * max(1, ratios[0]))
@@ -438,7 +440,8 @@ def _moments(pins: ArrayLike, users: ArrayLike, sessions: ArrayLike) -> tuple[_M
     pins = scaled(pins, scale_exponent(pins))
     # from a pin, so that equal pins are exactly 0
     origin = pins[order[starts[chosen[0]]]].astype(np.float64)
-    sums, within = _session_sums(pins, order, starts, chosen, origin)
+    sums, within = np.zeros((len(chosen), len(origin))), np.empty(len(chosen))
+    over_threads(_session_sums, len(chosen), pins, order, starts, chosen, origin, sums, within)
     firsts = np.searchsorted(owners, np.arange(n_users))
     means = np.add.reduceat(sums, firsts) / n_pins[:, None]
     between = np.empty(len(sums))
@@ -463,44 +466,43 @@ def _shares(d0: ArrayLike, d1: ArrayLike, d2: ArrayLike) -> tuple[NDArray, ...]:
     return 1 - d1 / d2, (d1 - d0) / d2, d0 / d2, (d2 - d1) / of_sessions
 
 
-@njit(parallel=True, cache=True)
-def _session_sums(pins, order, starts, chosen, origin):  # pragma: no cover  (compiled)
-    """Sum of the pins of each session, from the origin; their squared distances from their mean."""
-    sums, within = np.zeros((len(chosen), len(origin))), np.empty(len(chosen))
-    for s in prange(len(chosen)):
+@njit(nogil=True, cache=True)
+def _session_sums(
+    begin, stop, pins, order, starts, chosen, origin, sums, within
+):  # pragma: no cover  (compiled)
+    """Sum of the pins of some sessions, from the origin; squared distances from their mean."""
+    for s in range(begin, stop):
         rows = order[starts[chosen[s]] : starts[chosen[s] + 1]]
         within[s] = _sum_session(pins, rows, origin, sums[s])
-    return sums, within
 
 
-@njit
+@njit(inline="always")
 def _sum_session(pins, rows, origin, sums):  # pragma: no cover  (compiled)
     """Add up the pins of a session; return their squared distances from their mean."""
     for row in rows:
         for c in range(len(origin)):
             sums[c] += pins[row, c] - origin[c]
-    squares = np.zeros(len(origin))
+    squares, total = np.zeros(len(origin)), 0.0
     for row in rows:
         for c in range(len(origin)):
             squares[c] += (pins[row, c] - origin[c] - sums[c] / len(rows)) ** 2
-    return squares.sum()
+    for square in squares:
+        total += square
+    return total
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=True, cache=True)
 def _dealt_ratios(
-    sizes, within, sums, owners, squares, n_users, n_swaps, seeds
+    begin, stop, sizes, within, sums, owners, squares, n_users, n_swaps, seeds, ratios
 ):  # pragma: no cover  (compiled)
-    """D1 / D2 of the data, and of deals of its sessions by one seed each but the first.
+    """D1 / D2 of the data, if 0 is asked for, and of deals of its sessions by one seed each.
 
     The first seed leads from the data to where all deals start from.
     """
-    ratios = np.empty(len(seeds))
-    ratios[0] = _ratio(sizes, within, sums, owners, squares, n_users)
     start = _swapped(owners, sizes, n_users, n_swaps, seeds[0])
-    for deal in prange(1, len(seeds)):
-        dealt = _swapped(start, sizes, n_users, n_swaps, seeds[deal])
+    for deal in range(begin, stop):
+        dealt = _swapped(start, sizes, n_users, n_swaps, seeds[deal]) if deal else owners
         ratios[deal] = _ratio(sizes, within, sums, dealt, squares, n_users)
-    return ratios
 
 
 @njit
@@ -527,12 +529,12 @@ def _swapped(before, sizes, n_users, n_swaps, state):  # pragma: no cover  (comp
     return owners
 
 
-@njit
+@njit(inline="always")
 def _ratio(sizes, within, sums, owners, squares, n_users):  # pragma: no cover  (compiled)
     """D1 / D2 of a deal; ``squares`` are those of the sums of sessions over their sizes."""
     d = sums.shape[1]
-    n, n_squared = np.zeros((2, n_users), np.int64)
-    total, of_sessions = np.zeros((2, n_users))
+    n, n_squared = np.zeros(n_users, np.int64), np.zeros(n_users, np.int64)
+    total, of_sessions = np.zeros(n_users), np.zeros(n_users)
     of_users = np.zeros((n_users, d))
     for s in range(len(sizes)):
         u = owners[s]
@@ -552,7 +554,8 @@ def _ratio(sizes, within, sums, owners, squares, n_users):  # pragma: no cover  
         own = total[u] / n[u] - square
         spread += own
         d1 += 2 * (n[u] ** 2 * own - of_sessions[u]) / (n[u] ** 2 - n_squared[u])
-    middle /= n_users
+    for c in range(d):
+        middle[c] /= n_users
     between = 0.0
     for u in range(n_users):
         for c in range(d):
