@@ -31,7 +31,7 @@ with needs("book"):
     from jupyter_client.provisioning import LocalProvisioner
     from traitlets import Unicode
 
-__all__ = ["ReadyKernelManager", "call_ready", "prepare_kernels"]
+__all__ = ["COMPUTING", "ReadyKernelManager", "call_ready", "import_library", "prepare_kernels"]
 
 # What pages import that read what is kept, and SciPy's BLAS; what a page needs beyond it, such as
 # torch, it imports itself.
@@ -159,17 +159,22 @@ class _Forked:
 # --- the helper -----------------------------------------------------------------------------------
 
 
+def import_library(*more: str) -> None:
+    """Import the library, `more` modules, and what else a kernel begins with; done once."""
+    # as ipykernel does, but before Matplotlib looks
+    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    import_kept((*LIBRARY, *more))
+    environment_version()  # read from hundreds of files, and told at the foot of every page
+
+
 def serve(path: list[str], *more: str) -> None:
     """Fork a kernel for each line of the input, and answer with its process id, to the end.
 
     It begins with the library imported, and with `more` modules.
     """
     answers = own_answers()
-    # as ipykernel does, but before Matplotlib looks
-    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    import_kept((*LIBRARY, *more))
+    import_library(*more)
     keep_freed_memory()
-    environment_version()  # read from hundreds of files, and told at the foot of every page
     # Threads of a product of matrices wait for each other by spinning: beside another page each
     # product takes several times longer, and alone those of a page are too small to gain.
     threadpool_limits(1, user_api="blas")
