@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from visprof.book.errors import traceback_kept
 from visprof.book.execute import execute_page, prepared_notebook, seen_from
-from visprof.book.inputs import changed_inputs, page_inputs
+from visprof.book.inputs import changed_inputs, find_kept_versions, page_inputs
 from visprof.book.kept import KeptPage
 from visprof.book.note import study_note
 from visprof.book.order import count_steps, longest_first
@@ -207,6 +207,8 @@ class _Plan:
         steps, total = defaultdict[str, float](float), 0.0
         running: dict[Future[None], tuple[_Due, float]] = {}
         with workers(min(2 * jobs if jobs > 1 else 1, len(due))) as pool:
+            if due:
+                find_kept_versions()  # while processes get ready
             note = self._note(pool, progress) if any(one.page.has_study for one in due) else ""
             waiting = deque(self._in_order(pool, due) if jobs > 1 else due)
             while waiting or running:
