@@ -9,6 +9,7 @@ from docutils import nodes
 from docutils.utils import new_document
 from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx import addnodes
+from sphinx.util.parallel import make_chunks
 
 from visprof.book import layout
 from visprof.book.layout import Disclosure, PageLayout, describe_page
@@ -180,3 +181,19 @@ def test_pages_are_made_side_by_side_where_every_extension_allows_it(monkeypatch
     app = application({"one": True})
     layout._work_side_by_side(app)
     assert app.parallel == 1
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_processes_have_as_much_of_the_library_to_read(tmp_path, n):
+    """By the order of pages alone: Sphinx cuts that into pieces for them."""
+    modules = {f"api-{i}": i for i in (54, 45, 33, 22, 17, 15, 11, 2)}
+    names = [*modules, *(f"page-{i:02}" for i in range(27))]
+    for name in names:
+        text = ".. automodule:: a\n" * modules.get(name, 0)
+        (tmp_path / name).write_text(text)
+    app, env = SimpleNamespace(parallel=n), SimpleNamespace(doc2path=lambda name: tmp_path / name)
+    order = sorted(names)
+    layout._spread(app, env, order)
+    assert sorted(order) == sorted(names)
+    read = [sum(modules.get(name, 0) for name in part) for part in make_chunks(order, n)]
+    assert max(read) <= 1.25 * sum(modules.values()) / n

@@ -90,7 +90,7 @@ def build_book(
     """
     plan = _plan(Path(root), preset, data, parameters, Path(out))
     with _alone(plan.out):
-        plan.make_pages(jobs, prepare_renderer)
+        plan.make_pages(jobs, functools.partial(prepare_renderer, documented=True))
         return render_book(plan.root, plan.kept, plan.out)
 
 
