@@ -18,9 +18,9 @@ from visprof.digests import digest
 from visprof.machine import INSTRUCTION_SETTINGS, describe_hardware
 from visprof.results.provenance import whole_commit
 
-with needs("book"):
+# it would also read crates out of the network
+with needs("book"), lazily("book", of=("requests",)):
     import yaml
-with lazily("book"):  # a run describes no book
     from rocrate.model.contextentity import ContextEntity
     from rocrate.rocrate import ROCrate
 

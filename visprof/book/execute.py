@@ -10,6 +10,7 @@ from pathlib import Path
 
 from visprof._environment import environment
 from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.book.errors import BookError
 from visprof.book.executed import add_foot, add_note
 from visprof.book.kernels import ReadyKernelManager
@@ -23,7 +24,7 @@ HADOOP = "pyarrow.fs"  # papermill looks for it: no page is a file of Hadoop, an
 _IS_LOADED = HADOOP in sys.modules
 if not _IS_LOADED:
     sys.modules[HADOOP] = None  # as if it were not installed
-with needs("book"):
+with needs("book"), lazily("book", of=("requests",)):  # nor is any in the network
     import nbformat
     import papermill
     from jupyter_client.kernelspec import KernelSpecManager

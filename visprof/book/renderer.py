@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.book.forks import SELDOM, Helper, import_kept, own_answers
 
 __all__ = ["prepare_renderer", "render"]
@@ -34,6 +35,9 @@ LIBRARY = (
     "sphinxcontrib.bibtex.style.referencing.foot", "myst_parser.sphinx_ext.directives",
     "a11y_pygments.github_light.style", "a11y_pygments.github_dark.style",
 )  # fmt: skip
+# What they import and no build uses, as pages are executed before: a cache of executed notebooks,
+# in a database.
+UNUSED = ("jupyter_cache",)
 
 _HELPER = Helper(__name__, "renders pages")
 
@@ -75,7 +79,8 @@ def render(words: Sequence[str], log: Path) -> tuple[int, str]:
 def serve(path: list[str]) -> None:
     """Fork Jupyter Book for each line of the input, and answer with its status, to the end."""
     answers = own_answers()
-    import_kept(LIBRARY, missing=True)
+    with lazily("book", of=UNUSED):
+        import_kept(LIBRARY, missing=True)
     with needs("book"):
         from sphinx.application import builtin_extensions
     import_kept(builtin_extensions, missing=True)
