@@ -44,6 +44,7 @@ COMPUTING = (
     "scipy.stats", "sklearn.linear_model", "sklearn.neighbors", "visprof.bow", "visprof.hierarchy",
 )  # fmt: skip
 
+DEBUGGER = "debugpy"  # kernels look for it: nobody halts a page, and it takes long
 _HELPER = Helper(__name__, "starts kernels")
 
 
@@ -167,7 +168,9 @@ def serve(path: list[str], *more: str) -> None:
     answers = own_answers()
     # as ipykernel does, but before Matplotlib looks
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    import_kept((*LIBRARY, *more))
+    sys.modules[DEBUGGER] = None  # as if it were not installed
+    import_kept(("ipykernel.debugger", *LIBRARY, *more))
+    del sys.modules[DEBUGGER]
     keep_freed_memory()
     environment_version()  # read from hundreds of files, and told at the foot of every page
     # Threads of a product of matrices wait for each other by spinning: beside another page each
