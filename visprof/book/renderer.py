@@ -6,6 +6,7 @@ Importing it takes longer than building a page.
 from __future__ import annotations
 
 import gc
+import importlib.metadata
 import json
 import os
 import sys
@@ -79,6 +80,8 @@ def render(words: Sequence[str], log: Path) -> tuple[int, str]:
 def serve(path: list[str]) -> None:
     """Fork Jupyter Book for each line of the input, and answer with its status, to the end."""
     answers = own_answers()
+    # plug-ins are asked for two dozen times a build, and each time read from all installed packages
+    importlib.metadata.entry_points = importlib.metadata.entry_points().select
     with lazily("book", of=UNUSED):
         import_kept(LIBRARY, missing=True)
     with needs("book"):
