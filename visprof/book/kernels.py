@@ -26,7 +26,9 @@ from visprof.book.forks import Helper, import_kept, own_answers
 from visprof.machine import environment_version, keep_freed_memory
 
 with needs("book"):
+    from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client.connect import KernelConnectionInfo
+    from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_client.provisioning import LocalProvisioner
     from traitlets import Unicode
@@ -102,6 +104,11 @@ class ReadyKernelManager(AsyncKernelManager):
     """
 
     log_path = Unicode(os.devnull, config=True, help="file that a kernel writes to")
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """That of this Python: the helper forks no other, whatever is registered by its name."""
+        return KernelSpec(**get_kernel_dict())
 
     async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict[str, Any]]:
         self.provisioner = _ForkedKernel(
