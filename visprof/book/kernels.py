@@ -26,7 +26,9 @@ from visprof.book.forks import Helper, import_kept, own_answers
 from visprof.machine import environment_version, keep_freed_memory
 
 with needs("book"):
+    from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client.connect import KernelConnectionInfo
+    from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_client.provisioning import LocalProvisioner
     from traitlets import Unicode
@@ -44,6 +46,7 @@ COMPUTING = (
     "scipy.stats", "sklearn.linear_model", "sklearn.neighbors", "visprof.bow", "visprof.hierarchy",
 )  # fmt: skip
 
+DEBUGGER = "debugpy"  # kernels look for it: nobody halts a page, and it takes long
 _HELPER = Helper(__name__, "starts kernels")
 
 
@@ -101,6 +104,11 @@ class ReadyKernelManager(AsyncKernelManager):
     """
 
     log_path = Unicode(os.devnull, config=True, help="file that a kernel writes to")
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """That of this Python: the helper forks no other, whatever is registered by its name."""
+        return KernelSpec(**get_kernel_dict())
 
     async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict[str, Any]]:
         self.provisioner = _ForkedKernel(
@@ -163,7 +171,9 @@ def import_library(*more: str) -> None:
     """Import the library, `more` modules, and what else a kernel begins with; done once."""
     # as ipykernel does, but before Matplotlib looks
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    import_kept((*LIBRARY, *more))
+    sys.modules[DEBUGGER] = None  # as if it were not installed
+    import_kept(("ipykernel.debugger", *LIBRARY, *more))
+    del sys.modules[DEBUGGER]
     environment_version()  # read from hundreds of files, and told at the foot of every page
 
 

@@ -6,6 +6,7 @@ Importing it takes longer than building a page.
 from __future__ import annotations
 
 import gc
+import importlib.metadata
 import json
 import logging
 import os
@@ -15,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.book.forks import SELDOM, Helper, import_kept, own_answers
 from visprof.memo import SOURCES
 
@@ -36,6 +38,9 @@ LIBRARY = (
     "sphinxcontrib.bibtex.style.referencing.foot", "myst_parser.sphinx_ext.directives",
     "a11y_pygments.github_light.style", "a11y_pygments.github_dark.style",
 )  # fmt: skip
+# What they import and no build uses, as pages are executed before: a cache of executed notebooks,
+# in a database.
+UNUSED = ("jupyter_cache",)
 
 _HELPER = Helper(__name__, "renders pages")
 
@@ -90,7 +95,11 @@ def serve(path: list[str], *more: str) -> None:
     It begins with what builds import, and with `more` modules.
     """
     answers = own_answers()
-    import_kept((*LIBRARY, *more), missing=True)
+    # plug-ins are asked for two dozen times a build, and each time read from all installed packages
+    importlib.metadata.entry_points = importlib.metadata.entry_points().select
+    with lazily("book", of=UNUSED):
+        import_kept(LIBRARY, missing=True)
+    import_kept(more, missing=True)
     with needs("book"):
         from sphinx.application import builtin_extensions
     import_kept(builtin_extensions, missing=True)
