@@ -10,6 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 import nbformat
+from nbformat import NotebookNode
 
 from visprof.book.errors import BookError
 from visprof.book.footer import PageProvenance
@@ -111,12 +112,12 @@ def write_book(root: Path) -> Path:
     return root
 
 
-def run_here(plain: Path, executed: Path, root: Path, source: Path) -> None:
+def run_here(notebook: NotebookNode, executed: Path, root: Path, source: Path) -> None:
     """Run a notebook's cells in this process, for tests of what happens before and after.
 
     It stands in for `visprof.book.execute._run_notebook`, whose kernel takes seconds to start.
     """
-    notebook, names = nbformat.read(plain, as_version=4), {}
+    names: dict[str, object] = {}
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for number, cell in enumerate(code, start=1):
         shown: list[object] = []

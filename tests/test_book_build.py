@@ -28,6 +28,7 @@ from visprof.book import execute, render
 from visprof.book.build import build_book, make_ledger
 from visprof.book.errors import BookError
 from visprof.book.kept import KeptPage
+from visprof.book.workers import workers
 from visprof.results.ledger import Ledger, estimates
 from visprof.results.users import read_users, users_file
 from visprof.verify import verify
@@ -395,6 +396,16 @@ def test_workers_end_with_the_process_that_started_them(two_pages, tmp_path):
     while psutil.pid_exists(worker) and time.monotonic() < until:
         time.sleep(0.1)
     assert not psutil.pid_exists(worker)
+
+
+@pytest.mark.slow
+def test_workers_have_imported_what_pages_need_and_the_environment_of_now(monkeypatch):
+    imported = "'sklearn.neighbors' in __import__('sys').modules"
+    for now in ("one", "two"):  # what they are forked of has begun with the first
+        monkeypatch.setenv("OF_NOW", now)
+        with workers(2) as pool:
+            assert pool.submit(eval, imported).result()
+            assert pool.submit(os.getenv, "OF_NOW").result() == now
 
 
 def test_a_second_build_waits_for_the_first(quick, tmp_path, monkeypatch):

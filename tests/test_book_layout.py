@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import jinja2
 import pytest
 from docutils import nodes
 from docutils.utils import new_document
 from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx import addnodes
+from sphinx.util.parallel import make_chunks
 
 from visprof.book import layout
 from visprof.book.layout import Disclosure, PageLayout, describe_page
@@ -167,16 +169,63 @@ def application(safe):
     return SimpleNamespace(extensions=extensions, parallel=1)
 
 
-def test_pages_are_made_side_by_side_where_every_extension_allows_it(monkeypatch):
+def test_many_pages_are_made_side_by_side_where_every_extension_allows_it(monkeypatch):
+    many = [*"abcdef"]
     monkeypatch.setattr(layout.os, "cpu_count", lambda: 3)
     app = application({"one": True, "sphinx-mathjax-offline": None})
-    layout._work_side_by_side(app)
+    layout._work_side_by_side(app, None, many[1:])
+    assert app.parallel == 1
+    layout._work_side_by_side(app, None, many)
     assert app.parallel == 3
     for wrong in (None, False):
         app = application({"one": True, "other": wrong})
-        layout._work_side_by_side(app)
+        layout._work_side_by_side(app, None, many)
         assert app.parallel == 1
     monkeypatch.setattr(layout.os, "cpu_count", lambda: None)
     app = application({"one": True})
-    layout._work_side_by_side(app)
+    layout._work_side_by_side(app, None, many)
     assert app.parallel == 1
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_processes_have_as_much_of_the_library_to_read(tmp_path, n):
+    """By the order of pages alone: Sphinx cuts that into pieces for them."""
+    modules = {f"api-{i}": i for i in (54, 45, 33, 22, 17, 15, 11, 2)}
+    names = [*modules, *(f"page-{i:02}" for i in range(27))]
+    for name in names:
+        text = ".. automodule:: a\n" * modules.get(name, 0)
+        (tmp_path / name).write_text(text)
+    app, env = SimpleNamespace(parallel=n), SimpleNamespace(doc2path=lambda name: tmp_path / name)
+    order = sorted(names)
+    layout._spread(app, env, order)
+    assert sorted(order) == sorted(names)
+    read = [sum(modules.get(name, 0) for name in part) for part in make_chunks(order, n)]
+    assert max(read) <= 1.25 * sum(modules.values()) / n
+
+
+# --- templates
+
+
+def render(folder, monkeypatch):
+    """Render a template as an application of Sphinx would, whose compiled ones are in a folder."""
+    environment = jinja2.Environment(loader=jinja2.DictLoader({"page": "<p>{{ text }}</p>"}))
+    monkeypatch.setattr(layout, "COMPILED", folder)
+    templates = SimpleNamespace(environment=environment)
+    layout._keep_templates(SimpleNamespace(builder=SimpleNamespace(templates=templates)))
+    return environment.get_template("page").render(text="sea")
+
+
+def test_a_template_is_compiled_once(tmp_path, monkeypatch):
+    folder = tmp_path / "below" / "compiled"
+    assert render(folder, monkeypatch) == "<p>sea</p>"
+    monkeypatch.setattr(jinja2.Environment, "compile", None)
+    assert render(folder, monkeypatch) == "<p>sea</p>"
+
+
+def test_templates_are_compiled_anew_where_nobody_may_write(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file" / "below", tmp_path / "other"):
+        assert render(folder, monkeypatch) == "<p>sea</p>"
+        monkeypatch.setattr(layout.sys, "dont_write_bytecode", True)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    layout._keep_templates(SimpleNamespace(builder=SimpleNamespace()))  # of a form without any

@@ -12,10 +12,12 @@ import matplotlib.figure
 import numpy as np
 import pandas as pd
 import pytest
+from figure_examples import arguments
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from visprof import figures
 from visprof.figures import Figure, use_book_style
 from visprof.figures.files import figure_files, figure_svg, numbers_csv
 from visprof.mime import NAMES
@@ -34,6 +36,22 @@ def test_files_of_a_figure(table):
     assert Image.open(io.BytesIO(base64.b64decode(files["image/png"]))).width > 600
     assert files["text/csv"] == "pins,value\n1,0.3333333333333333\n2,\n"
     assert figure_files(figure)["text/csv"] == files["text/csv"]
+
+
+def files_drawn_in_full(figure, monkeypatch):
+    """As Matplotlib finds places by itself: by drawing everything to no effect."""
+    with monkeypatch.context() as patched:
+        patched.setattr(matplotlib.text.Text, "moves", True, raising=False)
+        return figure_files(figure)
+
+
+@pytest.mark.parametrize("name", ["max_z_ecdf", "sensitivity_curves", "mrr_curves", "mrr_growth"])
+def test_files_are_those_of_a_figure_that_is_drawn_to_be_laid_out(name, tmp_path, monkeypatch):
+    use_book_style()
+    values = arguments(tmp_path)[name]
+    drawn = getattr(figures, name)
+    in_full = files_drawn_in_full(drawn(*values), monkeypatch)
+    assert figure_files(drawn(*values)) == in_full
 
 
 def test_numbers_of_a_figure_are_a_copy_of_those_it_is_given(table):

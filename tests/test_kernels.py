@@ -28,7 +28,9 @@ import numpy as np, matplotlib
 figure = matplotlib.pyplot.figure() if hasattr(matplotlib, "pyplot") else None
 print(json.dumps({
     "folder": os.getcwd(), "first": sys.path[0], "main": __name__,
-    "variables": sorted(set(os.environ) - {"JPY_PARENT_PID", "COLUMNS", "LINES"}),
+    # the last is of a debugger, which only a fresh process loads
+    "variables": sorted(set(os.environ) - {"JPY_PARENT_PID", "COLUMNS", "LINES",
+                                           "PYDEVD_USE_FRAME_EVAL"}),
     "leads": os.getpgid(0) == os.getpid(),
     "signals": [str(signal.getsignal(of)) for of in (signal.SIGCHLD, signal.SIGTERM)],
     "backend": matplotlib.get_backend(), "read": os.read(0, 1).decode(),
@@ -50,6 +52,18 @@ def test_a_page_finds_what_it_finds_in_a_fresh_process(tmp_path, monkeypatch):
     fresh = json.loads(executed(source, tmp_path / "fresh.ipynb")[0])
     assert forked == fresh
     assert forked["folder"] == str(tmp_path)
+
+
+def test_the_kernel_is_this_python_whatever_is_registered_by_its_name(tmp_path, monkeypatch):
+    folder = tmp_path / "kernels" / "python3"
+    folder.mkdir(parents=True)
+    spec = {"argv": ["/other/python"], "display_name": "Other", "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    usual = AsyncKernelManager(kernel_name="python3").kernel_spec
+    own = kernels.ReadyKernelManager(kernel_name="python3").kernel_spec
+    assert (usual.argv[0], own.argv[0]) == ("/other/python", sys.executable)
+    assert own.metadata["supported_encryption"] == ["curve"]
 
 
 FORKING = """

@@ -89,6 +89,20 @@ def test_other_threads_import_as_usual_meanwhile_and_all_do_afterwards():
     assert found == [type(sys), type(sys)]
 
 
+def test_of_others_modules_only_imports_of_the_named_packages_are_put_off(tmp_path, monkeypatch):
+    (tmp_path / "others.py").write_text(
+        "import colorsys, keyword\nfrom colorsys import rgb_to_hsv\nname = keyword.__name__\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with lazily(of=("colorsys",)):
+        import others
+    assert others.name == "keyword"
+    assert "colorsys" not in sys.modules
+    assert others.rgb_to_hsv(1, 0, 0) == (0.0, 1, 1)
+    assert "colorsys" in sys.modules
+    monkeypatch.delitem(sys.modules, "others")
+
+
 def test_code_that_is_imported_when_it_is_used_is_reached_as_any_other():
     library = "def answer():\n    return 42\n\ndef other():\n    return 1\n"
     imports = "from p import library\nfrom p.library import answer\n"

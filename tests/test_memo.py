@@ -274,6 +274,19 @@ def test_versions_are_read_where_the_code_is_the_same_and_made_anew_where_it_is_
         memo.code_version("visprof.no_such_module", "digest")
 
 
+def test_versions_that_are_found_at_once_are_those_found_one_by_one(sources, monkeypatch):
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    names = [("visprof.digests", "digest"), ("visprof.ties", "exceeds")]
+    one_by_one = [memo.code_version(*of) for of in names]
+    memo.VERSIONS.unlink()
+    memo._known_versions.cache_clear()
+    memo.find_versions(names)
+    memo._known_versions.cache_clear()
+    monkeypatch.setattr(memo, "_parse", None)  # the next process reads them
+    memo.find_versions(names)
+    assert [memo.code_version(*of) for of in names] == one_by_one
+
+
 def keys():
     """Keys of all steps of a study, as the next process would make them."""
     of = study.Study("tiny")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import builtins
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cached_property, partial
 from typing import Any
@@ -22,7 +22,7 @@ _BLOCK = threading.RLock()  # how Python imports is changed by one thread at a t
 
 
 @contextmanager
-def lazily(extra: str | None = None) -> Iterator[None]:
+def lazily(extra: str | None = None, *, of: Container[str] | None = None) -> Iterator[None]:
     """Put the imports in the block off, until a name that they bind is used.
 
     Names of modules and functions: attributes can be taken of them, and they can be called. What is
@@ -33,6 +33,9 @@ def lazily(extra: str | None = None) -> Iterator[None]:
     extra : str, optional
         Of visprof, that brings what is imported: first use says so where it is not installed, as
         `visprof._extras.needs` does.
+    of : container of str, optional
+        Packages of which alone imports are put off: those in the block, and those in modules that
+        it imports, as others wrote them. Their own modules are imported as usual.
 
     Examples
     --------
@@ -46,12 +49,13 @@ def lazily(extra: str | None = None) -> Iterator[None]:
         usual, thread = builtins.__import__, threading.get_ident()
 
         def put_off(
-            name: str, variables: Any = None, own: Any = None, of: Any = (), level: int = 0
+            name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
         ) -> Any:
-            if threading.get_ident() != thread:
-                return usual(name, variables, own, of, level)
-            module = partial(_loaded, extra, usual, name, variables, own, of, level)
-            return _Names(module) if of else _Lazy(module)
+            others = of is not None and (level or name.partition(".")[0] not in of)
+            if others or threading.get_ident() != thread:
+                return usual(name, globals, locals, fromlist, level)
+            module = partial(_loaded, extra, usual, name, globals, locals, fromlist, level)
+            return _Names(module) if fromlist else _Lazy(module)
 
         builtins.__import__ = put_off
         try:

@@ -12,6 +12,7 @@ from visprof._extras import needs
 from visprof.figures.kept import KeptFigures
 from visprof.intervals import Estimate
 from visprof.memo import fingerprint
+from visprof.mime import GLUED
 from visprof.results.cite import RESULTS, find_ledger
 from visprof.results.ledger import Ledger
 from visprof.results.trainings import TRAININGS
@@ -20,7 +21,7 @@ from visprof.study import Study
 from visprof.trace import note_inputs
 
 with needs("book"):
-    from myst_nb import glue
+    from IPython.display import display
 
 __all__ = ["Chapter", "say"]
 
@@ -28,7 +29,16 @@ __all__ = ["Chapter", "say"]
 def say(said: Mapping[str, Any]) -> None:
     """Give the text what it names with the role ``glue:text``; for pages without a study."""
     for name, what in said.items():
-        glue(name, what, display=False)
+        glue(name, what)
+
+
+def glue(name: str, what: str | float) -> None:
+    """Give the text one word or number: what `myst_nb.glue` does, without display, of these.
+
+    To ask every formatter of the notebook how it would show them takes several times as long.
+    """
+    told = {"scrapbook": {"name": name, "mime_prefix": GLUED}}
+    display({f"{GLUED}text/plain": repr(what)}, raw=True, metadata=told)
 
 
 class Chapter:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 STDOUT = 1  # its file descriptor
+# What kernels need, and also this process or the one that renders: imported once, before they part.
+SHARED = ("IPython", "PIL.Image", "jinja2", "visprof.memo", "yaml")
 MOST_NUMBERS = 12  # that a run prints of a page without headline numbers
 
 
@@ -197,9 +200,13 @@ def _begin_kernels(options: argparse.Namespace, *, computing: bool = False) -> N
     """Begin to import what kernels need, while this process imports what it needs itself."""
     from visprof.book.forks import fork_helpers
     from visprof.book.kernels import prepare_kernels
+    from visprof.machine import environment_version
 
     if options.is_process:
         fork_helpers()
+        for module in SHARED:
+            import_module(module)
+        environment_version()  # of which a run is made, and which its page tells
     prepare_kernels(computing=computing)
 
 

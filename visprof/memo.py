@@ -7,7 +7,7 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -31,7 +31,8 @@ with lazily():
     import joblib
 
 __all__ = [
-    "SOURCES", "InUseError", "code_version", "fingerprint", "imported_names", "is_there", "keep",
+    "SOURCES", "InUseError", "code_version", "find_versions", "fingerprint", "imported_names",
+    "is_there", "keep",
 ]  # fmt: skip
 
 log = logging.getLogger("visprof")
@@ -141,6 +142,30 @@ def _known_versions() -> dict[str, Any]:
         if kept["sources"] == sources:
             return kept
     return {"sources": sources, "versions": {}}
+
+
+def find_versions(names: Iterable[tuple[str, str]]) -> None:
+    """Find the versions of many definitions at once, for processes that are yet to begin.
+
+    Each of them would read the library again to find those that it needs.
+
+    Parameters
+    ----------
+    names : iterable of (str, str)
+        A module and a name in it, each, as for `code_version`.
+
+    Raises
+    ------
+    KeyError
+        If the package has no such module.
+    """
+    known = _known_versions()
+    unknown = [of for of in names if ":".join(of) not in known["versions"]]
+    if unknown:
+        known["versions"] |= {":".join(of): _parse().version(*of) for of in unknown}
+        if not sys.dont_write_bytecode:
+            with suppress(OSError):  # as above
+                write_record(VERSIONS, known)
 
 
 class InUseError(RuntimeError):

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
-import inspect
 import json
 import logging
 import platform
@@ -37,7 +36,7 @@ from visprof.parameters import LARGEST_SEED, Parameters, given_parameters, prese
 from visprof.results.ledger import Ledger
 from visprof.sources import world
 from visprof.steps import STEPS, find_step
-from visprof.steps.registry import is_kept, needed_steps
+from visprof.steps.registry import arguments, is_kept, needed_steps
 
 __all__ = ["HEADLINE", "STEPS", "Study"]
 
@@ -311,7 +310,7 @@ class Study:
         if name not in self._drawn:
             function = find_step(name, self)
             steps = needed_steps(function).items()
-            self._drawn[name] = "start" in inspect.signature(function).parameters or any(
+            self._drawn[name] = "start" in arguments(function) or any(
                 self._is_drawn(of) for argument, of in steps if argument == of
             )
         return self._drawn[name]
@@ -340,7 +339,7 @@ class Study:
             function = find_step(name, self)
             steps = needed_steps(function)
             parts: dict[str, str] = {"step": name, "code": _version(function)}
-            for needed in inspect.signature(function).parameters:
+            for needed in arguments(function):
                 if needed in steps:
                     starts = (start,) if needed == steps[needed] else self.starts
                     parts[needed] = " ".join(self.key(steps[needed], of) for of in starts)
@@ -371,7 +370,7 @@ class Study:
             found = waiting.pop()
             needed[found] = find_step(found, self)
             waiting |= set(needed_steps(needed[found]).values()) - needed.keys()
-            parameters |= set(inspect.signature(needed[found]).parameters)
+            parameters |= set(arguments(needed[found]))
         files = {"data": self.data, "weights": self._weights}
         trace.note_inputs(
             {f"{found.__module__}.{found.__name__}": _version(found) for found in needed.values()},
@@ -391,7 +390,7 @@ class Study:
     ) -> Any:
         steps, given = needed_steps(function), given or {}
         values = {}
-        for needed in inspect.signature(function).parameters:
+        for needed in arguments(function):
             if needed in given:
                 values[needed] = given[needed]
             elif needed in steps and needed != steps[needed]:

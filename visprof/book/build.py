@@ -11,7 +11,7 @@ import sys
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from visprof.book.errors import traceback_kept
 from visprof.book.execute import execute_page, prepared_notebook, seen_from
-from visprof.book.inputs import changed_inputs, page_inputs
+from visprof.book.inputs import changed_inputs, find_kept_versions, page_inputs
 from visprof.book.kept import KeptPage
 from visprof.book.note import study_note
 from visprof.book.order import count_steps, longest_first
@@ -90,7 +90,7 @@ def build_book(
     """
     plan = _plan(Path(root), preset, data, parameters, Path(out))
     with _alone(plan.out):
-        plan.make_pages(jobs, prepare_renderer)
+        plan.make_pages(jobs, functools.partial(prepare_renderer, documented=True))
         return render_book(plan.root, plan.kept, plan.out)
 
 
@@ -205,10 +205,12 @@ class _Plan:
         Return the seconds of the steps that they computed, and of the pages.
         """
         steps, total = defaultdict[str, float](float), 0.0
-        note = self._note(progress) if any(one.page.has_study for one in due) else ""
-        waiting = deque(self._in_order(due) if jobs > 1 else due)
         running: dict[Future[None], tuple[_Due, float]] = {}
         with workers(min(2 * jobs if jobs > 1 else 1, len(due))) as pool:
+            if due:
+                find_kept_versions()  # while processes get ready
+            note = self._note(pool, progress) if any(one.page.has_study for one in due) else ""
+            waiting = deque(self._in_order(pool, due) if jobs > 1 else due)
             while waiting or running:
                 while waiting and self._has_room(running, jobs):
                     one = waiting.popleft()
@@ -232,12 +234,13 @@ class _Plan:
                     progress.end(one.head, f"executed for {_listed(one.reasons)}, {took:.1f} s")
         return steps, total
 
-    def _in_order(self, due: Sequence[_Due]) -> list[_Due]:
+    def _in_order(self, pool: Executor, due: Sequence[_Due]) -> list[_Due]:
         """Pages in the order in which they are begun side by side."""
         seconds = [self.kept[one.page].seconds() for one in due]
         n_steps = [0] * len(due)
         if None in seconds:
-            n_steps = count_steps([_code(one.page.notebook) for one in due])
+            cells = [_code(one.page.notebook) for one in due]
+            n_steps = pool.submit(count_steps, cells).result()
         return [due[place] for place in longest_first(seconds, n_steps)]
 
     def _has_room(self, running: Mapping[Future[None], tuple[_Due, float]], jobs: int) -> bool:
@@ -247,13 +250,13 @@ class _Plan:
         traces = (self.kept[one.page].trace for one, _ in running.values())
         return len(running) < 2 * jobs and sum(noted_wait(of) is None for of in traces) < jobs
 
-    def _note(self, progress: Progress) -> str:
+    def _note(self, pool: Executor, progress: Progress) -> str:
         """What differs from the preset; tells of too little data before any page runs."""
         trace, start = self.out / "trace", time.perf_counter()
         progress.begin("looking at the data", trace)
         try:
-            with tracing(trace):
-                note = study_note(self.root, self.preset, self.given)
+            given = trace, self.root, self.preset, self.given
+            note = pool.submit(_study_note, *given).result()
         finally:
             trace.unlink(missing_ok=True)
         progress.end("looking at the data", f"{time.perf_counter() - start:.1f} s")
@@ -272,6 +275,11 @@ class _Due:
 
 def _code(notebook: Any) -> list[str]:
     return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _study_note(trace: Path, root: Path, preset: str, given: dict[str, Any]) -> str:
+    with tracing(trace):
+        return study_note(root, preset, given)
 
 
 def _execute_kept(

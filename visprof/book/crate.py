@@ -7,6 +7,7 @@ when, for whom, from which data and parameters, and the files that came of it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from visprof.results.provenance import whole_commit
 
 with needs("book"):
     import yaml
-with lazily("book"):  # a run describes no book
+with lazily("book"):  # processes that execute pages describe none
     from rocrate.model.contextentity import ContextEntity
     from rocrate.rocrate import ROCrate
 
@@ -80,6 +81,8 @@ def write_crate(
     -----
     Process Run Crate 0.5, https://w3id.org/ro/wfrun/process/0.5, of RO-Crate 1.1.
     """
+    with needs("book"), lazily(of=("requests",)):  # it could also read crates out of the network
+        import_module("rocrate.rocrate")
     crate = ROCrate(version="1.1")
     crate.metadata.extra_contexts.append(TERMS)
     crate.name, crate.description = title, description

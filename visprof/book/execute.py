@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 from visprof._environment import environment
 from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.book.errors import BookError
 from visprof.book.executed import add_foot, add_note
 from visprof.book.kernels import ReadyKernelManager
@@ -23,13 +25,15 @@ HADOOP = "pyarrow.fs"  # papermill looks for it: no page is a file of Hadoop, an
 _IS_LOADED = HADOOP in sys.modules
 if not _IS_LOADED:
     sys.modules[HADOOP] = None  # as if it were not installed
-with needs("book"):
+with needs("book"), lazily("book", of=("requests",)):  # nor is any in the network
     import nbformat
-    import papermill
-    from jupyter_client.kernelspec import KernelSpecManager
     from nbclient.exceptions import DeadKernelError
     from nbformat import NotebookNode
+    from nbformat.v4 import nbbase
+    from nbformat.v4.nbbase import validate
+    from papermill.engines import papermill_engines
     from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import raise_for_execution_errors
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
     from traitlets.config import Config
@@ -105,17 +109,17 @@ def execute_page(
     target = Path(target)
     typed = check_parameters(page.parameters, given or {}, str(page.path), page.listing())
     values = changed_values(page.parameters, typed)
-    _require_own_kernel()
     notebook = prepared_notebook(page, values, note)
     with partial_folder(target.parent) as folder, naming(target):
         plain, executed = folder / "plain.ipynb", folder / target.name
         nbformat.write(notebook, plain)
+        loaded = load_notebook_node(str(plain))
         if values:
-            _inject(plain, values)
+            loaded = _parameterized(loaded, values)
         trace = folder / "trace" if trace is None else trace
         # so that ledgers know which page writes into them
         with environment({PAGE: page.name}), tracing(trace):
-            _run_notebook(plain, executed, Path(root), page.path)
+            _run_notebook(loaded, executed, Path(root), page.path)
         put_in_place(executed, target)
     return target
 
@@ -138,20 +142,10 @@ def seen_from(root: Path, path: Path) -> str:
     return os.path.relpath(path.resolve(), root.resolve())
 
 
-def _require_own_kernel() -> None:
-    """Raise BookError if the kernel would run another Python than the one that runs this."""
-    argv = KernelSpecManager().get_kernel_spec(KERNEL).argv
-    own = {"python", "python3", f"python3.{sys.version_info.minor}", sys.executable}
-    if argv[0] not in own:
-        raise BookError(
-            f"the Jupyter kernel {KERNEL} runs {argv[0]}, not {sys.executable}; register this one: "
-            f"{sys.executable} -m ipykernel install --sys-prefix"
-        )
-
-
-def _inject(plain: Path, values: Mapping[str, object]) -> None:
+def _parameterized(notebook: NotebookNode, values: Mapping[str, object]) -> NotebookNode:
+    """A notebook with a cell of changed values below that of its parameters."""
     notebook = parameterize_notebook(
-        load_notebook_node(str(plain)),
+        notebook,
         # papermill would write a tuple as text
         {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()},
         kernel_name=KERNEL,
@@ -167,10 +161,10 @@ def _inject(plain: Path, values: Mapping[str, object]) -> None:
     injected.metadata["mystnb"] = {"code_prompt_show": "Parameters changed in this run"}
     if values.keys() <= {"ledger"}:  # which every book gives: nothing was changed
         injected.metadata["tags"].append("remove-cell")
-    nbformat.write(notebook, plain)
+    return notebook
 
 
-def _run_notebook(plain: Path, executed: Path, root: Path, source: Path) -> None:
+def _run_notebook(notebook: NotebookNode, executed: Path, root: Path, source: Path) -> None:
     log = executed.with_suffix(".log")
     config = Config(
         {
@@ -183,10 +177,11 @@ def _run_notebook(plain: Path, executed: Path, root: Path, source: Path) -> None
     )
     try:
         # it is written when all of it has run: to write it after every cell takes a second
-        notebook = papermill.execute_notebook(
-            plain, None, kernel_name=KERNEL, cwd=root, progress_bar=False, config=config,
-            autosave_cell_every=0,
-        )  # fmt: skip
+        with chdir(root), _checked_once():
+            notebook = papermill_engines.execute_notebook_with_engine(
+                None, notebook, KERNEL, progress_bar=False, config=config, autosave_cell_every=0
+            )
+        raise_for_execution_errors(notebook, None)
     except PapermillExecutionError as error:
         raise BookError(
             f"{source}: cell {error.exec_count} failed: {error.ename}: {error.evalue}",
@@ -195,7 +190,17 @@ def _run_notebook(plain: Path, executed: Path, root: Path, source: Path) -> None
     except DeadKernelError as error:
         said = log.read_text("utf-8", errors="replace") if log.exists() else ""
         raise BookError(f"{source}: the kernel died, perhaps for want of memory", said) from error
-    # Readers download this notebook: where it lay while it ran is none of its business.
-    for key in ("input_path", "output_path"):
-        notebook.metadata.papermill.pop(key, None)
     nbformat.write(notebook, executed)
+
+
+@contextmanager
+def _checked_once() -> Iterator[None]:
+    """Check what cells show when the notebook is written, not also each of it as it comes.
+
+    A page has hundreds of outputs, and to check them one by one takes as long as to receive them.
+    """
+    nbbase.validate = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        nbbase.validate = validate

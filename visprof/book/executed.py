@@ -16,7 +16,7 @@ from typing import Any
 from visprof._extras import needs
 from visprof.book import footer
 from visprof.markdown import as_markdown
-from visprof.mime import CSV, FILES, NAMES, NARROW, PNG, SVG
+from visprof.mime import CSV, FILES, GLUED, NAMES, NARROW, PNG, SVG
 
 with needs("book"):
     import nbformat
@@ -29,7 +29,6 @@ __all__ = [
 
 BESIDE = (PNG, CSV, NARROW)  # types that the page itself does not show
 _GLUED = re.compile(r"\{glue:text\}`(?P<name>[^`:]+)(?::(?P<how>[^`]+))?`")
-_GLUED_TEXT = "application/papermill.record/text/plain"
 NARROW_SUFFIX = "narrow.svg"
 # what Matplotlib fills with white behind a figure and its panels
 _WHITE = re.compile(r'(<g id="patch_\d+">\s*<path d="[^"]*"\s+style=")fill: #ffffff(?="/>)')
@@ -200,7 +199,7 @@ def _said(notebook: NotebookNode) -> dict[str, Any]:
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if name := output.get("metadata", {}).get("scrapbook", {}).get("name"):
-                said[name] = ast.literal_eval(output["data"][_GLUED_TEXT])
+                said[name] = ast.literal_eval(output["data"][f"{GLUED}text/plain"])
     return said
 
 

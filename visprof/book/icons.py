@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.files import write_whole
 
-with needs("book"):
+with lazily("book"):  # a run cuts no font
     from fontTools.subset import Options, Subsetter
     from fontTools.ttLib import TTFont
 

@@ -15,10 +15,27 @@ from typing import Any
 
 from visprof.digests import digest
 from visprof.machine import environment_version, machine_version
-from visprof.memo import SOURCES, code_version, fingerprint, imported_names
+from visprof.memo import SOURCES, code_version, find_versions, fingerprint, imported_names
 from visprof.trace import FILES, STEP
 
-__all__ = ["changed_inputs", "page_inputs"]
+__all__ = ["changed_inputs", "find_kept_versions", "page_inputs"]
+
+# packages whose functions give what is kept
+KEPT = ("visprof.steps.", "visprof.figures.", "visprof.tables.")
+
+
+def find_kept_versions() -> None:
+    """Find the versions of all steps, figures and tables, for the processes that make pages.
+
+    Each would find those that it needs: to read the library again takes longer than all of this.
+    """
+    find_versions(
+        (module, node.name)
+        for module, text in SOURCES.items()
+        if module.startswith(KEPT)
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    )
 
 
 def page_inputs(text: str, cells: Iterable[str], values: Mapping[str, Any]) -> dict[str, str]:

@@ -26,12 +26,14 @@ from visprof.book.forks import Helper, import_kept, own_answers
 from visprof.machine import environment_version, keep_freed_memory
 
 with needs("book"):
+    from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client.connect import KernelConnectionInfo
+    from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_client.provisioning import LocalProvisioner
     from traitlets import Unicode
 
-__all__ = ["ReadyKernelManager", "call_ready", "prepare_kernels"]
+__all__ = ["COMPUTING", "ReadyKernelManager", "call_ready", "import_library", "prepare_kernels"]
 
 # What pages import that read what is kept, and SciPy's BLAS; what a page needs beyond it, such as
 # torch, it imports itself.
@@ -44,6 +46,7 @@ COMPUTING = (
     "scipy.stats", "sklearn.linear_model", "sklearn.neighbors", "visprof.bow", "visprof.hierarchy",
 )  # fmt: skip
 
+DEBUGGER = "debugpy"  # kernels look for it: nobody halts a page, and it takes long
 _HELPER = Helper(__name__, "starts kernels")
 
 
@@ -102,6 +105,11 @@ class ReadyKernelManager(AsyncKernelManager):
 
     log_path = Unicode(os.devnull, config=True, help="file that a kernel writes to")
 
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """That of this Python: the helper forks no other, whatever is registered by its name."""
+        return KernelSpec(**get_kernel_dict())
+
     async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict[str, Any]]:
         self.provisioner = _ForkedKernel(
             kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self
@@ -159,17 +167,24 @@ class _Forked:
 # --- the helper -----------------------------------------------------------------------------------
 
 
+def import_library(*more: str) -> None:
+    """Import the library, `more` modules, and what else a kernel begins with; done once."""
+    # as ipykernel does, but before Matplotlib looks
+    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    sys.modules[DEBUGGER] = None  # as if it were not installed
+    import_kept(("ipykernel.debugger", *LIBRARY, *more))
+    del sys.modules[DEBUGGER]
+    environment_version()  # read from hundreds of files, and told at the foot of every page
+
+
 def serve(path: list[str], *more: str) -> None:
     """Fork a kernel for each line of the input, and answer with its process id, to the end.
 
     It begins with the library imported, and with `more` modules.
     """
     answers = own_answers()
-    # as ipykernel does, but before Matplotlib looks
-    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    import_kept((*LIBRARY, *more))
+    import_library(*more)
     keep_freed_memory()
-    environment_version()  # read from hundreds of files, and told at the foot of every page
     # Threads of a product of matrices wait for each other by spinning: beside another page each
     # product takes several times longer, and alone those of a page are too small to gain.
     threadpool_limits(1, user_api="blas")

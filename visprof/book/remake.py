@@ -99,7 +99,7 @@ def remake(
             tell("failed", str(error).splitlines()[-1])  # before it all parameters are listed
             return
         line = _Line(lambda text: tell("doing", text))
-        run = run_chapter(page.name, given, out, None, root, line, page.name, anew=anew)
+        run = run_chapter(page, given, out, None, root, line, page.name, anew=anew)
     except (BookError, OSError, ValueError) as error:
         tell("failed", str(error))
     except Exception as error:

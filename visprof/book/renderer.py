@@ -6,15 +6,19 @@ Importing it takes longer than building a page.
 from __future__ import annotations
 
 import gc
+import importlib.metadata
 import json
+import logging
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from visprof._extras import needs
+from visprof._lazy import lazily
 from visprof.book.forks import SELDOM, Helper, import_kept, own_answers
+from visprof.memo import SOURCES
 
 __all__ = ["prepare_renderer", "render"]
 
@@ -34,13 +38,26 @@ LIBRARY = (
     "sphinxcontrib.bibtex.style.referencing.foot", "myst_parser.sphinx_ext.directives",
     "a11y_pygments.github_light.style", "a11y_pygments.github_dark.style",
 )  # fmt: skip
+# What they import and no build uses, as pages are executed before: a cache of executed notebooks,
+# in a database.
+UNUSED = ("jupyter_cache",)
 
 _HELPER = Helper(__name__, "renders pages")
 
 
-def prepare_renderer() -> None:
-    """Begin to import what the rendering needs, while this process goes on."""
-    _HELPER.begin()
+def prepare_renderer(*, documented: bool = False) -> None:
+    """Begin to import what the rendering needs, while this process goes on.
+
+    Parameters
+    ----------
+    documented : bool
+        Import also this package, for a book with the pages that document it.
+    """
+    _HELPER.begin(*_documented() if documented else ())
+
+
+def _documented() -> Iterator[str]:
+    return (name for name in SOURCES if "._" not in name)
 
 
 def render(words: Sequence[str], log: Path) -> tuple[int, str]:
@@ -72,10 +89,17 @@ def render(words: Sequence[str], log: Path) -> tuple[int, str]:
 # --- the helper -----------------------------------------------------------------------------------
 
 
-def serve(path: list[str]) -> None:
-    """Fork Jupyter Book for each line of the input, and answer with its status, to the end."""
+def serve(path: list[str], *more: str) -> None:
+    """Fork Jupyter Book for each line of the input, and answer with its status, to the end.
+
+    It begins with what builds import, and with `more` modules.
+    """
     answers = own_answers()
-    import_kept(LIBRARY, missing=True)
+    # plug-ins are asked for two dozen times a build, and each time read from all installed packages
+    importlib.metadata.entry_points = importlib.metadata.entry_points().select
+    with lazily("book", of=UNUSED):
+        import_kept(LIBRARY, missing=True)
+    import_kept(more, missing=True)
     with needs("book"):
         from sphinx.application import builtin_extensions
     import_kept(builtin_extensions, missing=True)
@@ -99,6 +123,7 @@ def _run(words: list[str], cwd: str, env: dict[str, str], log: str) -> int:
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
+    logging.disable(logging.INFO)  # Sphinx makes up 20,000 messages that nobody sees
     # (`python -m jupyter_book.cli.main` would do nothing and succeed)
     with needs("book"):
         from jupyter_book.cli.main import main

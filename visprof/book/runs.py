@@ -104,7 +104,7 @@ class Run:
 
 
 def run_chapter(
-    chapter: str,
+    chapter: str | Page,
     parameters: Mapping[str, object] | None = None,
     out: str | Path = "_build/runs",
     name: str | None = None,
@@ -119,8 +119,9 @@ def run_chapter(
 
     Parameters
     ----------
-    chapter : str
-        The page, as `visprof.book.page.find_chapter` finds it: ``06-prediction``, ``6``, ...
+    chapter : str or Page
+        The page, as `visprof.book.page.find_chapter` finds it: ``06-prediction``, ``6``, ...; or
+        one that was read before.
     parameters : mapping, optional
         Values by name, as text or of the declared type; ``data`` is relative to where this runs.
     out : path
@@ -155,7 +156,7 @@ def run_chapter(
         If a cell fails.
     """
     root, out = Path(root), Path(out)
-    page = read_page(find_chapter(chapter, root), root)
+    page = chapter if isinstance(chapter, Page) else read_page(find_chapter(chapter, root), root)
     values = checked_values(root, page, parameters or {})
     target = out / run_name(page.name, values, name)
     _reject_other(target, page.name, values)

@@ -295,7 +295,7 @@ def _run_settings(
         head = f"[{place}/{len(settings)}] {_in_words(setting, lists)}"
         try:
             run = run_chapter(
-                page.name, setting, out, None, root, stream, head, anew=False, static=static
+                page, setting, out, None, root, stream, head, anew=False, static=static
             )
         except (BookError, FileNotFoundError, ValueError) as error:
             told = _reason(error)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import forkserver
 from typing import Any
 
 from visprof.book.errors import BookError
@@ -17,6 +18,10 @@ from visprof.book.forks import fork_helpers
 from visprof.book.kernels import prepare_kernels
 
 __all__ = ["usual_jobs", "workers"]
+
+# What the process imports, once, that the others are forked of: all that they and their kernels
+# need, which took each of them two seconds.
+READY = "visprof.book._ready"
 
 
 def usual_jobs() -> int:
@@ -47,8 +52,11 @@ def workers(jobs: int) -> Iterator[Executor]:
         yield _Here()
         return
     others = set(multiprocessing.active_children())
-    spawn = multiprocessing.get_context("spawn")  # a fork would have this one's locks and threads
-    pool = ProcessPoolExecutor(jobs, spawn, initializer=_begin)
+    # of this one a fork would have the locks and threads
+    fork = multiprocessing.get_context("forkserver")
+    fork.set_forkserver_preload([READY])
+    forkserver.ensure_running()
+    pool = ProcessPoolExecutor(jobs, fork, initializer=_begin, initargs=(dict(os.environ),))
     try:
         yield pool
     except BaseException as error:
@@ -75,9 +83,14 @@ class _Here(Executor):
         return future
 
 
-def _begin() -> None:
-    """Leave an interruption to the process that started this one, end when it does, get ready."""
+def _begin(environment: dict[str, str]) -> None:
+    """Leave an interruption to the process that started this one, end when it does, get ready.
+
+    The environment is that one's: what this process was forked of may have begun in another.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.clear()
+    os.environ.update(environment)
     fork_helpers()
     prepare_kernels(computing=True)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -17,6 +17,7 @@ with needs("book"):
     from matplotlib.backend_bases import RendererBase
     from matplotlib.colors import to_rgb
     from matplotlib.container import Container
+    from matplotlib.figure import FigureBase
     from matplotlib.lines import Line2D
     from matplotlib.text import Annotation
     from matplotlib.textpath import TextPath
@@ -25,7 +26,7 @@ with needs("book"):
 with lazily():
     from scipy.optimize import isotonic_regression
 
-__all__ = ["EndLabel", "label_curves", "label_ends", "readable", "spread"]
+__all__ = ["EndLabel", "has_end_labels", "label_curves", "label_ends", "readable", "spread"]
 
 LINE = 1.25  # height of a line of text, in sizes of its letters
 ASIDE = 0.75  # lines that a name may stand above or below the end of its curve
@@ -106,6 +107,8 @@ class EndLabel(Annotation):
         Of the curve.
     """
 
+    moves = True  # a figure is not laid out without drawing it
+
     def __init__(self, axis: Axes, name: str, end: float, colour: Any) -> None:
         super().__init__(
             name, (1, end), (6, 0), xycoords=axis.get_yaxis_transform(),
@@ -122,6 +125,11 @@ class EndLabel(Annotation):
     def get_window_extent(self, renderer: RendererBase | None = None) -> Bbox:
         _make_room(self.axes)
         return super().get_window_extent(renderer)
+
+
+def has_end_labels(figure: FigureBase) -> bool:
+    """Whether a figure names curves beside its panels."""
+    return any(isinstance(text, EndLabel) for axis in figure.axes for text in axis.texts)
 
 
 def _make_room(axis: Axes) -> None:

@@ -77,9 +77,23 @@ class Figure(matplotlib.figure.Figure):
         }
 
     def draw(self, renderer: Any) -> None:
-        """Draw the figure."""
-        for text in self.findobj(Text):
+        """Draw the figure.
+
+        Matplotlib does so before, to no effect, to know where everything comes to lie; to lay the
+        figure out is enough for that, unless it has texts whose place is known when they are drawn.
+        """
+        texts = self.findobj(Text)
+        for text in texts:
             text.set_parse_math(text in self._formulas)
             own = text.get_fontfamily()
             text.set_fontfamily([*own, *(name for name in self._families if name not in own)])
-        super().draw(renderer)
+        engine, without_effect = self.get_layout_engine(), "draw_path" in vars(renderer)
+        if engine is not None and without_effect and not any(map(_moves, texts)):
+            engine.execute(self)
+        else:
+            super().draw(renderer)
+
+
+def _moves(text: Text) -> bool:
+    """Whether the place of a text is known when it is drawn (`visprof.figures.curve_labels`)."""
+    return getattr(text, "moves", False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import re
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pandas as pd
 from PIL import Image
 
 from visprof._extras import needs
-from visprof.figures.curve_labels import EndLabel
+from visprof.figures.curve_labels import has_end_labels
 from visprof.figures.figure import Figure
 from visprof.figures.narrow import narrowed
 from visprof.figures.vectors import shorter_svg
@@ -28,7 +29,9 @@ with needs("book"):
 __all__ = ["figure_files", "figure_svg", "numbers_csv", "show_with_files", "shown_files"]
 
 PNG_DPI = 200
+EFFORT = 4  # in compressing pixels: the usual 6 takes twice as long, to save 4 %
 QUALITY = 85  # of photographs in vectors
+MOST_KEPT = 64  # pictures: a figure shows the same ones when it is drawn for a phone
 _PIXELS = re.compile(r'(?<=xlink:href=")data:image/png;base64,([^"]+)(?=")')
 
 
@@ -51,7 +54,9 @@ def figure_files(figure: matplotlib.figure.Figure) -> dict[str, str]:
         svg = figure_svg(figure)
     png, box = io.BytesIO(), boxes[-1].padded(mpl.rcParams["savefig.pad_inches"])
     with _as_laid_out(figure):  # once, for the vectors: to do it again takes longer than to draw
-        figure.savefig(png, format="png", bbox_inches=box, dpi=PNG_DPI)
+        figure.savefig(
+            png, format="png", bbox_inches=box, dpi=PNG_DPI, pil_kwargs={"compress_level": EFFORT}
+        )
     files = {
         SVG: svg,
         PNG: base64.b64encode(png.getvalue()).decode("ascii"),
@@ -71,22 +76,28 @@ def figure_svg(figure: matplotlib.figure.Figure) -> str:
     them: a page shows up to 20. Its lines are written shortly (`visprof.figures.vectors`).
     """
     svg = io.StringIO()
-    if figure.findobj(EndLabel):  # names beside panels: the first layout may leave no room for them
-        figure.draw_without_rendering()
+    if has_end_labels(figure):
+        figure.draw_without_rendering()  # the first layout may leave no room for such names
     figure.savefig(svg, format="svg", bbox_inches="tight", metadata={"Date": None})
     return shorter_svg(_PIXELS.sub(_lighter, svg.getvalue()))
 
 
 def _lighter(pixels: re.Match[str]) -> str:
     """Pixels of a picture as JPEG, or as they were if that is not smaller."""
-    picture = Image.open(io.BytesIO(base64.b64decode(pixels[1]))).convert("RGBA")
+    return _lightest(pixels[0])
+
+
+@functools.lru_cache(MOST_KEPT)
+def _lightest(pixels: str) -> str:
+    data = base64.b64decode(pixels.partition(",")[2])
+    picture = Image.open(io.BytesIO(data)).convert("RGBA")
     paper = Image.new("RGBA", picture.size, "white")  # what a picture does not cover is see-through
     jpeg = io.BytesIO()
     Image.alpha_composite(paper, picture).convert("RGB").save(
         jpeg, "JPEG", quality=QUALITY, optimize=True
     )
     shorter = f"data:image/jpeg;base64,{base64.b64encode(jpeg.getvalue()).decode('ascii')}"
-    return min(pixels[0], shorter, key=len)
+    return min(pixels, shorter, key=len)
 
 
 @contextmanager

@@ -10,11 +10,15 @@ there is none; no value may depend on it.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["EVERY", "STEPS", "VARIANTS", "find_step", "is_kept", "needed_steps", "step", "variant"]
+__all__ = [
+    "EVERY", "STEPS", "VARIANTS", "arguments", "find_step", "is_kept", "needed_steps", "step",
+    "variant",
+]  # fmt: skip
 
 Step = Callable[..., Any]
 STEPS: dict[str, Step] = {}
@@ -69,6 +73,12 @@ def is_kept(function: Step) -> bool:
     return function not in _MADE_ANEW
 
 
+@functools.cache  # asked for hundreds of times a page, where a look at a function is slow
+def arguments(function: Step) -> tuple[str, ...]:
+    """Names of a step's arguments, in order."""
+    return tuple(inspect.signature(function).parameters)
+
+
 def needed_steps(function: Step) -> dict[str, str]:
     """Step that each argument of a function stands for, by the argument's name.
 
@@ -78,5 +88,5 @@ def needed_steps(function: Step) -> dict[str, str]:
     >>> needed_steps(STEPS["differences_by_seed"])
     {'every_pairwise_differences': 'pairwise_differences'}
     """
-    names = {name: name.removeprefix(EVERY) for name in inspect.signature(function).parameters}
+    names = {name: name.removeprefix(EVERY) for name in arguments(function)}
     return {argument: name for argument, name in names.items() if name in STEPS}
