@@ -29,6 +29,7 @@ __all__ = ["main"]
 STDOUT = 1  # its file descriptor
 # What kernels need, and also this process or the one that renders: imported once, before they part.
 SHARED = ("IPython", "PIL.Image", "jinja2", "visprof.memo", "yaml")
+SHARED_BY_SWEEP = ("pandas",)  # which compares its runs itself
 MOST_NUMBERS = 12  # that a run prints of a page without headline numbers
 
 
@@ -204,7 +205,7 @@ def _begin_kernels(options: argparse.Namespace, *, computing: bool = False) -> N
 
     if options.is_process:
         fork_helpers()
-        for module in SHARED:
+        for module in SHARED + (SHARED_BY_SWEEP if computing else ()):
             import_module(module)
         environment_version()  # of which a run is made, and which its page tells
     prepare_kernels(computing=computing)
