@@ -203,6 +203,15 @@ def test_processes_have_as_much_of_the_library_to_read(tmp_path, n):
     assert max(read) <= 1.25 * sum(modules.values()) / n
 
 
+@pytest.mark.parametrize(("n_pages", "n"), [(1, 2), (34, 2), (34, 4), (200, 4)])
+def test_pages_are_written_from_early_on(monkeypatch, n_pages, n):
+    monkeypatch.setattr(layout.builders, "make_chunks", make_chunks)
+    layout._write_few_at_once()
+    parts = layout.builders.make_chunks(range(n_pages), n)
+    assert [page for part in parts for page in part] == [*range(n_pages)]
+    assert max(map(len, parts)) <= max(1, n_pages / 5)
+
+
 # --- templates
 
 

@@ -6,6 +6,7 @@ import io
 import os
 import re
 import struct
+import threading
 
 import numpy as np
 import pillow_heif
@@ -14,7 +15,14 @@ from odd_pictures import png_header
 from PIL import Image, UnidentifiedImageError
 
 from visprof import pictures
-from visprof.pictures import is_hidden, list_entries, picture_dates, read_image, why_unreadable
+from visprof.pictures import (
+    is_hidden,
+    list_entries,
+    map_pictures,
+    picture_dates,
+    read_image,
+    why_unreadable,
+)
 from visprof.sources.collect import collect_folder, save_picture
 
 
@@ -30,6 +38,30 @@ def test_exif_orientation_is_applied(tmp_path):
     exif[0x0112] = 6  # turned by a quarter
     Image.new("RGB", (40, 20)).save(tmp_path / "turned.jpg", exif=exif)
     assert read_image(tmp_path / "turned.jpg").size == (20, 40)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n_workers", "by_threads"),
+    [([100] * 40, 4, False), ([100] * 39 + [10**5] * 3, 4, True), ([10**5] * 3, 1, False)],
+)
+def test_only_large_pictures_are_handed_to_threads(tmp_path, sizes, n_workers, by_threads):
+    paths = [tmp_path / f"{i}.jpg" for i in range(len(sizes))]
+    for path, size in zip(paths, sizes, strict=True):
+        path.write_bytes(b"\0" * size)
+
+    def look(path):
+        return path.stat().st_size, threading.get_ident() == threading.main_thread().ident
+
+    found = map_pictures(look, iter(paths), n_workers)
+    assert found == [(size, not by_threads) for size in sizes]
+
+
+def test_a_picture_that_is_missing_or_far_away_is_the_functions_affair(tmp_path):
+    images = [tmp_path / "none.jpg", "s3://bucket/one.jpg"]
+    assert map_pictures(str, images) == [str(image) for image in images]
+    assert map_pictures(str, []) == []
+    with pytest.raises(FileNotFoundError, match=r"none\.jpg"):
+        map_pictures(read_image, images[:1])
 
 
 @pytest.mark.parametrize("content", [b"not a picture", b""])

@@ -24,7 +24,6 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -35,7 +34,13 @@ from numpy.typing import ArrayLike, NDArray
 from visprof._lazy import lazily
 from visprof.checks import check_groups, check_table, check_whole, listed
 from visprof.manifests import MANIFEST, PARQUET_MANIFEST, YEARS, manifest_pins, parse_times
-from visprof.pictures import IMAGE_SUFFIXES, list_entries, picture_dates, why_unreadable
+from visprof.pictures import (
+    IMAGE_SUFFIXES,
+    list_entries,
+    map_pictures,
+    picture_dates,
+    why_unreadable,
+)
 
 with lazily():
     from visprof.words import runs
@@ -268,7 +273,7 @@ def split_readable(pins: pd.DataFrame, n_threads: int = 4) -> tuple[pd.DataFrame
     pins : DataFrame
         A table of pins.
     n_threads : int
-        Pictures decoded at a time.
+        Pictures decoded at a time, unless they are small.
 
     Returns
     -------
@@ -282,8 +287,7 @@ def split_readable(pins: pd.DataFrame, n_threads: int = 4) -> tuple[pd.DataFrame
     ValueError
         If no picture at all can be read.
     """
-    with ThreadPoolExecutor(n_threads) as pool:
-        reason = pd.Series(list(pool.map(why_unreadable, pins["image"])), index=pins.index)
+    reason = pd.Series(map_pictures(why_unreadable, pins["image"], n_threads), index=pins.index)
     broken = reason != ""
     if broken.all():
         raise ValueError(

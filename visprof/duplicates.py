@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from PIL import Image
 from visprof._lazy import lazily
 from visprof.checks import check_groups, check_table, check_whole
 from visprof.object_stores import open_bytes
-from visprof.pictures import read_image
+from visprof.pictures import map_pictures, read_image
 
 with lazily():
     from scipy.sparse import coo_array
@@ -82,7 +81,7 @@ def picture_signatures(images: Sequence[str | Path], n_workers: int = 4) -> Sign
     images : sequence of path, length n
         Picture files.
     n_workers : int
-        Pictures read at a time, at least 1.
+        Pictures read at a time, unless they are small; at least 1.
 
     Returns
     -------
@@ -98,8 +97,7 @@ def picture_signatures(images: Sequence[str | Path], n_workers: int = 4) -> Sign
         If `n_workers` is no whole number.
     """
     check_whole(n_workers, "n_workers", 1)
-    with ThreadPoolExecutor(n_workers) as pool:
-        rows = list(pool.map(_signature, images))
+    rows = map_pictures(_signature, images, n_workers)
     shas, greys, thumbs = zip(*rows, strict=True) if rows else ((), (), ())
     width, height = HASH_SIZE
     steps = np.diff(np.reshape(greys, (len(rows), height, width)).astype(np.int16), axis=2)

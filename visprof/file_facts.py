@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from visprof.checks import check_whole
-from visprof.pictures import open_picture, open_regular
+from visprof.pictures import map_pictures, open_picture, open_regular
 
 __all__ = ["fact_columns", "file_facts"]
 
@@ -36,7 +35,7 @@ def file_facts(pins: pd.DataFrame, n_workers: int = 4) -> pd.DataFrame:
         as numbers or texts. A value that is none (empty, or no positive number) is not known. Width
         and height are the original's only together, and bytes only with them.
     n_workers : int, default=4
-        Files read at a time, at least 1.
+        Files read at a time, unless they are small; at least 1.
 
     Returns
     -------
@@ -58,8 +57,7 @@ def file_facts(pins: pd.DataFrame, n_workers: int = 4) -> pd.DataFrame:
     form = stated.fillna("").astype(str).str.strip().str.lower()
     facts = size.assign(format=form.mask(form == ""), bytes_per_pixel=of_bytes)
     lacking = facts.isna().any(axis=1).to_numpy()
-    with ThreadPoolExecutor(n_workers) as pool:
-        found = list(pool.map(_facts, pins["image"][lacking]))
+    found = map_pictures(_facts, pins["image"][lacking], n_workers)
     own = pd.DataFrame(found, columns=list(facts), index=facts.index[lacking])
     facts = facts.fillna(own) if len(own) else facts
     return facts.assign(format=facts["format"].replace(SAME_FORMAT)).reset_index(drop=True)

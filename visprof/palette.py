@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from PIL import Image
 
 from visprof._lazy import lazily
 from visprof.checks import check_whole
-from visprof.pictures import read_image
+from visprof.pictures import map_pictures, read_image
 
 with lazily("nets"):
     import cv2
@@ -33,7 +32,7 @@ def picture_palettes(images: Sequence[str | Path], n_workers: int = 4) -> NDArra
     images : sequence of path, length n
         Picture files.
     n_workers : int
-        Pictures read at a time, at least 1.
+        Pictures read at a time, unless they are small; at least 1.
 
     Returns
     -------
@@ -57,8 +56,7 @@ def picture_palettes(images: Sequence[str | Path], n_workers: int = 4) -> NDArra
     array([[100.,   0.,   0.,   0.,   0.,   0.]])
     """
     check_whole(n_workers, "n_workers", 1)
-    with ThreadPoolExecutor(n_workers) as pool:
-        palettes = list(pool.map(_palette, images))
+    palettes = map_pictures(_palette, images, n_workers)
     return np.array(palettes).reshape(len(images), 6)
 
 

@@ -6,7 +6,6 @@ import hashlib
 import logging
 import os
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from visprof.checks import check_groups, check_table, check_whole, listed
 from visprof.digests import picture_digest
-from visprof.pictures import is_hidden, list_entries
+from visprof.pictures import is_hidden, list_entries, map_pictures
 
 __all__ = ["first_scenes", "read_scenes", "read_split", "sample_pairs", "split_scenes"]
 
@@ -184,8 +183,7 @@ def read_split(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
             f"{str(folder)!r}: classes must be the same in train/ and test/; in one alone are "
             f"{listed(sorted(alone))}"
         )
-    with ThreadPoolExecutor() as pool:
-        contents = [list(pool.map(picture_digest, part["image"])) for part in (train, test)]
+    contents = [map_pictures(picture_digest, part["image"]) for part in (train, test)]
     trained = dict(zip(contents[0], train["image"], strict=True))
     for content, image in zip(contents[1], test["image"], strict=True):
         if content in trained:

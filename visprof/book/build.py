@@ -30,7 +30,7 @@ from visprof.book.parameters import check_parameters
 from visprof.book.progress import LOOK, Progress, time_table
 from visprof.book.render import render_book
 from visprof.book.renderer import prepare_renderer
-from visprof.book.workers import workers
+from visprof.book.workers import prepare_workers, workers
 from visprof.checks import check_whole
 from visprof.files import write_whole
 from visprof.parameters import given_parameters
@@ -159,6 +159,8 @@ class _Plan:
         The function is called before the last page is begun that is executed.
         """
         check_whole(jobs, "jobs", 1)
+        if jobs > 1 and not any(kept.notebook.exists() for kept in self.kept.values()):
+            prepare_workers()  # there is much to do, and to find out what takes a while
         with Progress(sys.stdout) as progress:
             due = []
             for number, page in enumerate(self.values, start=1):

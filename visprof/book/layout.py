@@ -11,6 +11,7 @@ All of it is HTML's own ``details``, so nothing needs a script.
 
 from __future__ import annotations
 
+import functools
 import html
 import os
 import re
@@ -27,7 +28,7 @@ with needs("book"):
     import jinja2
     from docutils import nodes
     from myst_nb.sphinx_ import HideCodeCellNode
-    from sphinx import addnodes
+    from sphinx import addnodes, builders
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
     from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -273,6 +274,7 @@ def _is_mathematics(node: nodes.Node) -> bool:
 # one changes the page at hand for LaTeX alone, one numbers sections when all pages are read.
 UNSAID = ("sphinx-mathjax-offline", "sphinx_jupyterbook_latex", "sphinx_multitoc_numbering")
 MOST_AT_ONCE = 4  # each takes the memory of a page
+FEW_AT_ONCE = 2  # Sphinx makes parts of about the root of so many times the pages of a process
 DOCUMENTED = ".. automodule::"  # precedes the name of a module
 FEW = 5  # pages, which Sphinx reads one by one: to begin a process takes as long as to write one
 
@@ -311,6 +313,14 @@ def _spread(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
     docnames[: n * size] = [name for part in parts for name in part]
 
 
+def _write_few_at_once(*_: Any) -> None:
+    """Let pages be written while others are resolved, which Sphinx does before, one by one.
+
+    By itself it resolves a third of a book of 35 pages before any of them is written.
+    """
+    builders.make_chunks = functools.partial(make_chunks, maxbatch=FEW_AT_ONCE)
+
+
 # --- templates ------------------------------------------------------------------------------------
 
 # beside the bytecode of this module, as it is bytecode, too
@@ -340,6 +350,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", _keep_templates)
     app.connect("env-before-read-docs", _work_side_by_side)
     app.connect("env-before-read-docs", _spread)  # after that
+    app.connect("env-updated", _write_few_at_once)
     app.config.mathjax_path = MATHJAX
     # chapters before the library; Sphinx would look for it where it was started
     app.config.html_search_scorer = str(Path(app.srcdir, "book", "_static", "search.js"))

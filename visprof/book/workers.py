@@ -17,7 +17,7 @@ from visprof.book.errors import BookError
 from visprof.book.forks import fork_helpers
 from visprof.book.kernels import prepare_kernels
 
-__all__ = ["usual_jobs", "workers"]
+__all__ = ["prepare_workers", "usual_jobs", "workers"]
 
 # What the process imports, once, that the others are forked of: all that they and their kernels
 # need, which took each of them two seconds.
@@ -27,6 +27,12 @@ READY = "visprof.book._ready"
 def usual_jobs() -> int:
     """Pages that the command line executes at a time: what they compute has threads of its own."""
     return min(2, os.cpu_count() or 1)
+
+
+def prepare_workers() -> None:
+    """Begin to import what `workers` are to have, while this process goes on."""
+    forkserver.set_forkserver_preload([READY])
+    forkserver.ensure_running()
 
 
 @contextmanager
@@ -52,10 +58,9 @@ def workers(jobs: int) -> Iterator[Executor]:
         yield _Here()
         return
     others = set(multiprocessing.active_children())
+    prepare_workers()
     # of this one a fork would have the locks and threads
     fork = multiprocessing.get_context("forkserver")
-    fork.set_forkserver_preload([READY])
-    forkserver.ensure_running()
     pool = ProcessPoolExecutor(jobs, fork, initializer=_begin, initargs=(dict(os.environ),))
     try:
         yield pool

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from visprof import boards, datasheet, duplicates, scenes
 from visprof.blocks import Client
 from visprof.digests import digest, picture_digest
 from visprof.intervals import Estimate
+from visprof.pictures import map_pictures
 from visprof.sources import vectors, world
 from visprof.steps.registry import step, variant
 
@@ -163,8 +163,7 @@ def vector_pins(n_users: int, n_simulated_pins: int) -> Pins:
 @step
 def picture_contents(pins: Pins) -> np.ndarray:
     """Digest of each readable pin's file, (n,): equal ones show the same picture."""
-    with ThreadPoolExecutor() as pool:
-        return np.array(list(pool.map(picture_digest, pins.readable["image"])), dtype="S40")
+    return np.array(map_pictures(picture_digest, pins.readable["image"]), dtype="S40")
 
 
 @variant("picture_contents", drawn=False)
