@@ -57,7 +57,7 @@ def test_only_large_pictures_are_handed_to_threads(tmp_path, sizes, n_workers, b
 
 
 def test_a_picture_that_is_missing_or_far_away_is_the_functions_affair(tmp_path):
-    images = [tmp_path / "none.jpg", "s3://bucket/one.jpg"]
+    images = [tmp_path / "none.jpg", "s3://bucket/one.jpg", "no\0name"]
     assert map_pictures(str, images) == [str(image) for image in images]
     assert map_pictures(str, []) == []
     with pytest.raises(FileNotFoundError, match=r"none\.jpg"):

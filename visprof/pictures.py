@@ -144,7 +144,7 @@ def map_pictures(
 def _is_small(image: str | Path) -> bool:
     try:
         return not is_url(image) and os.path.getsize(image) <= SMALL
-    except OSError:  # the function will say what is wrong
+    except (OSError, ValueError):  # the function will say what is wrong
         return True
 
 
