@@ -7,6 +7,7 @@ kernel is asked for; it ends with this process, and its kernels with it.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pickle
@@ -22,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from visprof._extras import needs
 from visprof.book.errors import BookError
-from visprof.book.forks import Helper, import_kept, own_answers
+from visprof.book.forks import SELDOM, Helper, import_kept, own_answers
 from visprof.machine import environment_version, keep_freed_memory
 
 with needs("book"):
@@ -185,6 +186,9 @@ def serve(path: list[str], *more: str) -> None:
     answers = own_answers()
     import_library(*more)
     keep_freed_memory()
+    # What pages leave is mostly freed at once: to look through all that numba and torch hold, a
+    # dozen times a page, takes a thirtieth of the time.
+    gc.set_threshold(SELDOM)
     # Threads of a product of matrices wait for each other by spinning: beside another page each
     # product takes several times longer, and alone those of a page are too small to gain.
     threadpool_limits(1, user_api="blas")
