@@ -17,7 +17,7 @@ from pathlib import Path
 
 from visprof._extras import needs
 from visprof._lazy import lazily
-from visprof.book.forks import SELDOM, Helper, import_kept, own_answers
+from visprof.book.forks import Helper, import_kept, own_answers
 from visprof.memo import SOURCES
 
 __all__ = ["prepare_renderer", "render"]
@@ -115,8 +115,9 @@ def serve(path: list[str], *more: str) -> None:
 
 def _run(words: list[str], cwd: str, env: dict[str, str], log: str) -> int:
     """Run it as its script would; return its status."""
-    # trees of nodes are large, and go with their page: to look as usual takes a quarter of the time
-    gc.set_threshold(SELDOM, 20, 20)
+    # Trees of nodes are large, and to look for those that are left takes a quarter of the time; a
+    # book's take 150 MB more until this process ends.
+    gc.disable()
     opened = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(opened, 1)
     os.dup2(opened, 2)
