@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from visprof import _numba
 from visprof.study import Study
 
 
@@ -24,3 +26,20 @@ def test_ablation_shows_that_a_margin_of_1_pushes_nothing(home):
     np.testing.assert_allclose(rates, [1e-5, 0.5 / 3, 5 / 3])
     gain = trained["value"] - trained["output_norm"].map(start.set_index("output_norm")["value"])
     np.testing.assert_allclose(trained["gain"], gain)
+
+
+@pytest.mark.slow
+def test_trainings_side_by_side_learn_as_one_after_the_other(tmp_path, monkeypatch):
+    """Each in a thread has the same order of pairs, and rounds the same."""
+
+    def table(name):
+        study = Study("tiny", home=tmp_path / name, n_outputs=205, n_ablation_batches=3)
+        return study["siamese_ablation"]
+
+    monkeypatch.setattr(_numba, "numba_threads", lambda: 3)
+    several = table("several")
+    _numba.set_num_threads(1)
+    try:
+        pd.testing.assert_frame_equal(table("one"), several, check_exact=True)
+    finally:
+        del _numba._limit.number

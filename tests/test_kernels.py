@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -12,7 +14,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import zmq.asyncio
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.session import Session
 from small_book import cell, chapter
 
 from visprof.book import execute, kernels
@@ -64,6 +68,44 @@ def test_the_kernel_is_this_python_whatever_is_registered_by_its_name(tmp_path, 
     own = kernels.ReadyKernelManager(kernel_name="python3").kernel_spec
     assert (usual.argv[0], own.argv[0]) == ("/other/python", sys.executable)
     assert own.metadata["supported_encryption"] == ["curve"]
+
+
+def test_a_kernel_that_begins_late_is_waited_for(tmp_path):
+    """A fresh process imports for longer than the client listens at a time."""
+
+    async def said() -> str:
+        manager = AsyncKernelManager(kernel_name="python3", client_factory=kernels._NearClient)
+        manager.connection_file = str(tmp_path / "kernel.json")
+        await manager.start_kernel()
+        client = manager.client()
+        client.start_channels()
+        try:
+            await client.wait_for_ready(timeout=60)
+            client.execute("print('here')")
+            while (message := await client.get_iopub_msg())["msg_type"] != "stream":
+                pass
+            return message["content"]["text"]
+        finally:
+            client.stop_channels()
+            await manager.shutdown_kernel(now=True)
+
+    assert asyncio.run(said()) == "here\n"
+
+
+def test_a_client_listens_for_what_nobody_says_no_longer_than_it_takes():
+    async def waited(timeout: float | None) -> float | None:
+        with zmq.asyncio.Context() as context, context.socket(zmq.PAIR) as near:
+            near.bind("inproc://quiet")
+            channel, start = kernels._Broadcast(near, Session()), time.perf_counter()
+            try:
+                await asyncio.wait_for(channel.get_msg(timeout), 0.15)
+            except queue.Empty:
+                return time.perf_counter() - start
+            except TimeoutError:
+                return None
+
+    assert asyncio.run(waited(30)) < 0.15
+    assert asyncio.run(waited(None)) is None  # what a cell says is waited for without end
 
 
 FORKING = """

@@ -244,7 +244,7 @@ def _pull_pairs(
     return loss / n_pairs
 
 
-@njit(cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def _batch_gradient(
     outputs, first, second, counts, similar, margin, eps, mean, var
 ):  # pragma: no cover  (compiled)
@@ -282,7 +282,7 @@ def _batch_gradient(
     return loss, distances, gradient
 
 
-@njit(cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def _unit_gradient(outputs, first, second, similar, margin):  # pragma: no cover  (compiled)
     """As `UnitLength.gradient`."""
     n, d = outputs.shape
@@ -307,7 +307,7 @@ def _unit_gradient(outputs, first, second, similar, margin):  # pragma: no cover
     return loss, distances, gradient
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _descend(weights, velocity, rows, gradient, rate, momentum):  # pragma: no cover  (compiled)
     """Descend by a gradient that is 0 but in some rows, sorted; changes weights and velocity."""
     at = 0

@@ -98,13 +98,13 @@ def set_num_threads(number: int) -> None:
 
 
 def over_threads(function: Callable[..., None], n: int, *arguments: Any, least: int = 1) -> None:
-    """Call a compiled function for parts of n items, as many as threads may be taken.
+    """Call a function for parts of n items, as many as threads may be taken.
 
     Parameters
     ----------
     function : callable
         Takes the first item of a part, where the part ends, and the arguments, in which it writes
-        what it finds of each item. Compiled with ``nogil=True``.
+        what it finds of each item. Compiled with ``nogil=True``, or busy with what is.
     n : int
         Number of items.
     *arguments

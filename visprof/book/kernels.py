@@ -27,12 +27,15 @@ from visprof.book.forks import SELDOM, Helper, import_kept, own_answers
 from visprof.machine import environment_version, keep_freed_memory
 
 with needs("book"):
+    import zmq
     from ipykernel.kernelspec import get_kernel_dict
+    from jupyter_client.asynchronous import AsyncKernelClient
+    from jupyter_client.channels import AsyncZMQSocketChannel
     from jupyter_client.connect import KernelConnectionInfo
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_client.provisioning import LocalProvisioner
-    from traitlets import Unicode
+    from traitlets import Type, Unicode
 
 __all__ = ["COMPUTING", "ReadyKernelManager", "call_ready", "import_library", "prepare_kernels"]
 
@@ -46,6 +49,10 @@ LIBRARY = (
 COMPUTING = (
     "scipy.stats", "sklearn.linear_model", "sklearn.neighbors", "visprof.bow", "visprof.hierarchy",
 )  # fmt: skip
+
+# Seconds between two looks for what comes at once: that a kernel listens, that it says no more to
+# others, and that it has ended. With those that are usual, a short page takes twice as long.
+SOON = 0.01
 
 DEBUGGER = "debugpy"  # kernels look for it: nobody halts a page, and it takes long
 _HELPER = Helper(__name__, "starts kernels")
@@ -97,6 +104,28 @@ def call_ready(function: Callable[..., Any], *given: Any) -> Any:
     return value
 
 
+class _Broadcast(AsyncZMQSocketChannel):
+    """What a kernel tells all that listen."""
+
+    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:
+        """Wait for a message without end, or else not for long.
+
+        Before its first cell a client waits until there is none any more.
+        """
+        return await super().get_msg(None if timeout is None else min(timeout, SOON))
+
+
+class _NearClient(AsyncKernelClient):
+    """A client of a kernel of this machine, which it alone uses."""
+
+    iopub_channel_class = Type(_Broadcast)
+
+    def _context_default(self) -> zmq.asyncio.Context:
+        context = super()._context_default()
+        context.setsockopt(zmq.RECONNECT_IVL, round(1000 * SOON))
+        return context
+
+
 class ReadyKernelManager(AsyncKernelManager):
     """Starts kernels by the helper; what they say themselves goes to a file.
 
@@ -104,6 +133,7 @@ class ReadyKernelManager(AsyncKernelManager):
     who waits for a page.
     """
 
+    client_factory = Type(_NearClient)
     log_path = Unicode(os.devnull, config=True, help="file that a kernel writes to")
 
     @property
@@ -116,6 +146,10 @@ class ReadyKernelManager(AsyncKernelManager):
             kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self
         )
         return await super()._async_pre_start_kernel(**kw)
+
+    async def _async_wait(self, pollinterval: float = SOON) -> None:
+        """Wait for the kernel's end."""
+        await super()._async_wait(min(pollinterval, SOON))
 
 
 class _ForkedKernel(LocalProvisioner):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from visprof import scenes
 from visprof._lazy import lazily
@@ -16,6 +18,7 @@ from visprof.steps.registry import step
 
 with lazily():
     from visprof import embedding, retrieval, siamese
+    from visprof._numba import over_threads
     from visprof.siamese_training import train_last_layer
 with lazily("nets"):
     import torch
@@ -61,8 +64,27 @@ class _Trainings:
         model = siamese.SiameseEmbedding(None, width, self.n_outputs, output_norm, self.seed)
         return siamese.calibrate(model, self.features[: self.n_train])
 
-    def train(self, model: siamese.SiameseEmbedding, **settings: Any) -> dict[str, float]:
-        """Train a network; how far its last layer turned, and how many pairs pushed."""
+    def train(
+        self,
+        models: Sequence[siamese.SiameseEmbedding],
+        chosen: Sequence[dict[str, float]],
+        **settings: Any,
+    ) -> list[dict[str, float]]:
+        """Train networks by settings of each and of all, as many at a time as there are cores.
+
+        How far the last layer of each turned, and how many of its pairs pushed.
+        """
+        learnt: list[dict[str, float]] = [{}] * len(models)
+
+        def fill(begin: int, end: int) -> None:
+            for k in range(begin, end):
+                learnt[k] = self._train(models[k], **chosen[k], **settings)
+
+        with threadpool_limits(1, "blas"):  # as each has it: the first to end would lift it
+            over_threads(fill, len(models))
+        return learnt
+
+    def _train(self, model: siamese.SiameseEmbedding, **settings: Any) -> dict[str, float]:
         first = model.last.weight.detach().clone()
         settings |= {"random_state": self.seed, "progress": False}
         training_log = train_last_layer(model, self.features, self.pairs, self.similar, **settings)
@@ -115,12 +137,16 @@ def siamese_ablation(
     for output_norm in ("batch", "l2"):
         start = trainings.rank(trainings.new(output_norm))
         rows.append({"output_norm": output_norm, "rule": "start", **trainings.score(start, start)})
-        for (rule, rate), margin in product(_rates(n_ablation_batches).items(), MARGINS):
-            model = trainings.new(output_norm)
-            settings = {"margin": margin, "lr_last": rate}
-            learnt = trainings.train(
-                model, **settings, batch_size=batch_size, n_iterations=n_ablation_batches
-            )
+        rates = _rates(n_ablation_batches)
+        rules = [rule for rule, _ in product(rates, MARGINS)]
+        chosen = [
+            {"margin": margin, "lr_last": rate} for rate, margin in product(rates.values(), MARGINS)
+        ]
+        models = [trainings.new(output_norm) for _ in chosen]
+        learnt = trainings.train(
+            models, chosen, batch_size=batch_size, n_iterations=n_ablation_batches
+        )
+        for rule, settings, model, found in zip(rules, chosen, models, learnt, strict=True):
             score = trainings.score(trainings.rank(model), start)
-            rows.append({"output_norm": output_norm, "rule": rule, **settings, **learnt, **score})
+            rows.append({"output_norm": output_norm, "rule": rule, **settings, **found, **score})
     return pd.DataFrame(rows)
