@@ -10,6 +10,7 @@ from docutils import nodes
 from docutils.utils import new_document
 from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx import addnodes
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.parallel import make_chunks
 
 from visprof.book import layout
@@ -210,6 +211,24 @@ def test_pages_are_written_from_early_on(monkeypatch, n_pages, n):
     parts = layout.builders.make_chunks(range(n_pages), n)
     assert [page for part in parts for page in part] == [*range(n_pages)]
     assert max(map(len, parts)) <= max(1, n_pages / 5)
+
+
+def test_what_is_documented_of_a_module_is_found_without_the_lines_of_definitions(monkeypatch):
+    source = """class Sea:
+    #: what it weighs
+    depth: int = 3
+    def wave(self): ...
+def land(): ...
+"""
+    usual = ModuleAnalyzer(source, "usual", "usual")
+    usual.analyze()
+    monkeypatch.setattr(layout.Parser, "parse_definition", None)  # so that it is put back
+    layout._leave_out_places()
+    short = ModuleAnalyzer(source, "short", "short")
+    short.analyze()
+    assert (len(usual.tags), len(short.tags)) == (3, 0)
+    for found in ("attr_docs", "annotations", "tagorder"):
+        assert getattr(short, found) == getattr(usual, found) != {}
 
 
 # --- templates

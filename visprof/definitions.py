@@ -139,9 +139,10 @@ class Definition:
                 found.add(node.name)
             elif isinstance(node, ast.Call) and _is_import_call(node) and not _first_text(node):
                 found.add("__import__")
-            if not _asks_for_keys(node):
-                of_modules = [of for of in ast.iter_child_nodes(node) if chain_of(of) == LOADED]
-                found |= {"sys.modules" for _ in of_modules}
+        if any(chain_of(node) == LOADED for node in self.walked):
+            hold = [node for node in self.walked if not _asks_for_keys(node)]
+            parts = [part for node in hold for part in ast.iter_child_nodes(node)]
+            found |= {"sys.modules" for part in parts if chain_of(part) == LOADED}
         return frozenset(found)
 
     @functools.cached_property
