@@ -160,7 +160,7 @@ class _Plan:
         """
         check_whole(jobs, "jobs", 1)
         if jobs > 1 and not any(kept.notebook.exists() for kept in self.kept.values()):
-            prepare_workers()  # there is much to do, and to find out what takes a while
+            prepare_workers(computing=True)  # while this process finds out what there is to do
         with Progress(sys.stdout) as progress:
             due = []
             for number, page in enumerate(self.values, start=1):

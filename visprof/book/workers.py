@@ -21,7 +21,7 @@ __all__ = ["prepare_workers", "usual_jobs", "workers"]
 
 # What the process imports, once, that the others are forked of: all that they and their kernels
 # need, which took each of them two seconds.
-READY = "visprof.book._ready"
+READY, READY_TO_COMPUTE = "visprof.book._ready", "visprof.book._ready_to_compute"
 
 
 def usual_jobs() -> int:
@@ -29,9 +29,15 @@ def usual_jobs() -> int:
     return min(2, os.cpu_count() or 1)
 
 
-def prepare_workers() -> None:
-    """Begin to import what `workers` are to have, while this process goes on."""
-    forkserver.set_forkserver_preload([READY])
+def prepare_workers(*, computing: bool = False) -> None:
+    """Begin to import what `workers` are to have, while this process goes on.
+
+    Parameters
+    ----------
+    computing : bool
+        Whether to load also what most steps are computed with, for the pages that import it.
+    """
+    forkserver.set_forkserver_preload([READY, READY_TO_COMPUTE] if computing else [READY])
     forkserver.ensure_running()
 
 
