@@ -2,7 +2,8 @@
 
 A helper of this process imports libraries, and then answers each line that it is sent with a line.
 It ends with this process. Where this process is the command's own, a helper is forked from it, and
-has what this has imported so far.
+has what this has imported so far. Where workers are forked from a server (`visprof.book.workers`),
+so is a helper, and has what that has imported.
 """
 
 from __future__ import annotations
@@ -19,11 +20,14 @@ import traceback
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext, suppress
 from importlib import import_module
+from multiprocessing.connection import Connection
 from typing import IO, Any
 
 from visprof.book.errors import BookError
 
-__all__ = ["Helper", "end_helpers", "fork_helpers", "import_kept", "own_answers"]
+__all__ = [
+    "Helper", "end_helpers", "fork_from_server", "fork_helpers", "import_kept", "own_answers",
+]  # fmt: skip
 
 
 class Helper:
@@ -42,7 +46,7 @@ class Helper:
     def __init__(self, module: str, what: str) -> None:
         self._module, self._what = module, what
         self._words: tuple[str, ...] = ()
-        self._process: subprocess.Popen[str] | _Forked | None = None
+        self._process: subprocess.Popen[str] | _Forked | _Served | None = None
         self._lock = threading.Lock()
         _ALL.append(self)
 
@@ -55,6 +59,8 @@ class Helper:
             self._words = self._words or words
             if self._process is None and _may_fork():
                 self._process = _Forked(self._module, self._words)
+            elif self._process is None and _SERVER.is_set():
+                self._process = _Served(self._module, self._words)
             self._running()
 
     def ask(self, wanted: Mapping[str, Any]) -> Any:
@@ -88,7 +94,7 @@ class Helper:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def _running(self) -> subprocess.Popen[str] | _Forked:
+    def _running(self) -> subprocess.Popen[str] | _Forked | _Served:
         if self._process is None or self._process.poll() is not None:
             self._process = self._begun()
         return self._process
@@ -110,6 +116,7 @@ class Helper:
 
 _ALL: list[Helper] = []
 _FORKS = threading.Event()  # whether helpers are forked
+_SERVER = threading.Event()  # whether multiprocessing's server is there to be forked from
 # New objects until a look for garbage: in a helper, as in any process, and in a command, whose
 # imports and notebooks leave next to none.
 USUAL, SELDOM = gc.get_threshold(), 50_000
@@ -128,6 +135,11 @@ def fork_helpers() -> None:
     """Let helpers that are begun be forked: this process is a command's, with nothing beside it."""
     gc.set_threshold(SELDOM)
     _FORKS.set()
+
+
+def fork_from_server() -> None:
+    """Let helpers that are begun be forked from multiprocessing's server, which is there."""
+    _SERVER.set()
 
 
 def _may_fork() -> bool:
@@ -163,6 +175,37 @@ class _Forked:
         if self._status is None and (ended := os.waitpid(self.pid, how))[0]:
             self._status = os.waitstatus_to_exitcode(ended[1])
         return self._status
+
+
+class _Served:
+    """As `_Forked`, of a fork of multiprocessing's server."""
+
+    def __init__(self, module: str, words: tuple[str, ...]) -> None:
+        reads, asks = multiprocessing.Pipe(duplex=False)
+        answers, gives = multiprocessing.Pipe(duplex=False)
+        given = module, words, reads, gives
+        context = multiprocessing.get_context("forkserver")
+        self._process = context.Process(target=_serve_apart, args=given, daemon=True)
+        self._process.start()
+        self.pid = self._process.pid
+        self.stdin = os.fdopen(os.dup(asks.fileno()), "w")
+        self.stdout = os.fdopen(os.dup(answers.fileno()))
+        for end in (reads, asks, answers, gives):
+            end.close()
+
+    def poll(self) -> int | None:
+        """Its status; None while it runs."""
+        return self._process.exitcode
+
+    def wait(self) -> int | None:
+        """Wait for its end; return its status."""
+        self._process.join()
+        return self._process.exitcode
+
+
+def _serve_apart(module: str, words: tuple[str, ...], reads: Connection, gives: Connection) -> None:
+    multiprocessing.current_process().daemon = False  # which may have no processes of its own
+    _serve(module, words, os.dup(reads.fileno()), os.dup(gives.fileno()), ())
 
 
 def _serve(

@@ -14,7 +14,7 @@ from multiprocessing import forkserver
 from typing import Any
 
 from visprof.book.errors import BookError
-from visprof.book.forks import fork_helpers
+from visprof.book.forks import fork_from_server, fork_helpers
 from visprof.book.kernels import prepare_kernels
 
 __all__ = ["prepare_workers", "usual_jobs", "workers"]
@@ -39,6 +39,7 @@ def prepare_workers(*, computing: bool = False) -> None:
     """
     forkserver.set_forkserver_preload([READY, READY_TO_COMPUTE] if computing else [READY])
     forkserver.ensure_running()
+    fork_from_server()
 
 
 @contextmanager
