@@ -149,6 +149,53 @@ def test_a_command_forks_its_helpers_which_end_with_it(tmp_path):
     assert not any(map(runs, left))
 
 
+SERVED = """
+import multiprocessing, os
+from multiprocessing import forkserver
+from pathlib import Path
+from visprof.book.forks import Helper, end_helpers, fork_from_server
+
+if __name__ == "__main__":
+    forkserver.set_forkserver_preload(["serves"])
+    forkserver.ensure_running()
+    fork_from_server()
+    helper, other = Helper("serves", "tells what it is told"), Helper("serves", "tells it, too")
+    helper.begin()
+    print(type(helper._process).__name__)
+    first, _, said = helper.ask({"say": "two\\nlines"})
+    assert said == "two\\nlines"
+    assert os.getpgid(first) == first == helper._process.pid != os.getpid()
+    assert helper._process.poll() is None
+    helper.end()
+    print(multiprocessing.active_children())
+    other.begin()
+    try:
+        other.ask({"exit": True})
+    except Exception as error:
+        print(type(error).__name__)
+    assert other.ask({"say": "again"})[2] == "again"  # begun as a process of its own
+    last = Helper("serves", "ends with the program")
+    last.begin()
+    Path("left").write_text(f"{last._process.pid} {other._process.pid}")
+"""
+
+
+@pytest.mark.slow
+def test_a_helper_is_forked_from_the_server_of_workers_and_ends_with_the_program(tmp_path):
+    (tmp_path / "serves.py").write_text(SERVES)
+    (tmp_path / "program.py").write_text(SERVED)
+    done = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, check=True, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=120,
+    )  # fmt: skip
+    assert done.stdout.split() == ["_Served", "[]", "BookError"]
+    until = time.monotonic() + 30
+    left = [int(pid) for pid in (tmp_path / "left").read_text().split()]
+    while any(map(runs, left)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(map(runs, left))
+
+
 @pytest.mark.slow
 def test_jupyter_book_is_forked_with_its_status_and_what_it_says(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

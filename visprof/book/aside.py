@@ -29,12 +29,12 @@ def put_aside(*packages: str) -> Iterator[None]:
     Examples
     --------
     >>> import sys
-    >>> with put_aside("colorsys"):
-    ...     import colorsys
-    >>> "colorsys" in sys.modules
+    >>> with put_aside("tabnanny"):
+    ...     import tabnanny
+    >>> "tabnanny" in sys.modules
     False
-    >>> import colorsys
-    >>> "colorsys" in sys.modules
+    >>> import tabnanny
+    >>> "tabnanny" in sys.modules
     True
     """
     before = set(sys.modules)
