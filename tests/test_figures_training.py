@@ -18,6 +18,10 @@ def test_training_curves_draw_the_log():
             "active_share": [1.0, 0.5, 0.0],
         }
     )
+    for margin, side in ((3.0, "top"), (5.0, "bottom")):  # not where the curve ends
+        figure = figures.training_curves(log, margin=margin)
+        (label,) = (of for of in figure.axes[1].texts if of.get_text() == "margin")
+        assert label.get_va() == side
     figure = figures.training_curves(log, margin=3.0)
     assert figure.axes[0].lines[0].get_ydata().tolist() == [3.0, 2.0, 1.0]
     assert figure.axes[2].lines[0].get_ydata().tolist() == [100.0, 50.0, 0.0]

@@ -1,4 +1,4 @@
-"""What they begin with, too, that make a book for the first time: most of it is computed."""
+"""What those processes begin with that make a book for the first time: most of it is computed."""
 
 from contextlib import suppress
 

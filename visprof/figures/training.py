@@ -37,13 +37,15 @@ def training_curves(log: pd.DataFrame, margin: float) -> Figure:
     )
     distance.plot(log["iteration"], log["similar_distance"], label="similar", color=CYCLE[0])
     distance.axhline(margin, color="#999999", lw=1, ls=":")
+    is_below = log["dissimilar_distance"].iloc[-1] > margin  # where the curve does not end
     distance.annotate(
         "margin",
         (0.99, margin),
-        (0, 3),
+        (0, -3 if is_below else 3),
         xycoords=("axes fraction", "data"),
         textcoords="offset points",
         ha="right",
+        va="top" if is_below else "bottom",
         fontsize="x-small",
     )
     distance.set(title="Mean distance D", ylim=(0, None))
