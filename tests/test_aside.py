@@ -6,11 +6,13 @@ import importlib.util
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from visprof.book.aside import put_aside
+from visprof.book.aside import bytes_aside, put_aside
+from visprof.book.footer import _peak_bytes
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"llvmlite", "numba", "torch", "torchvision"}
@@ -41,7 +43,6 @@ def test_what_was_put_aside_comes_back_as_it_was_when_any_of_it_is_imported(fara
     assert sys.modules["faraway.isle"] is faraway.isle is loaded
     assert loaded.__spec__.origin == loaded.__file__ == str(faraway.isle.__file__)
     assert loaded.__spec__.loader is not None
-    assert "_Aside" not in {type(finder).__name__ for finder in sys.meta_path}
     from faraway.isle import nearby
 
     assert nearby.ran == ["top", "isle"]  # it has not run again
@@ -76,6 +77,75 @@ def test_what_was_there_before_stays_and_is_not_put_aside(faraway):
 
     assert sys.modules["nearby"].ran == ["top", "isle"]
     assert faraway.isle.__spec__.name == "faraway.isle"
+
+
+def test_a_part_of_a_package_that_stays_is_imported_from_it(faraway):
+    import faraway as package
+
+    with put_aside("faraway"):
+        import faraway.isle
+    assert not hasattr(package, "isle")
+    from faraway import isle
+
+    assert isle is package.isle is sys.modules["faraway.isle"]
+
+
+def test_what_fails_half_way_is_put_aside_so_far_as_it_came(faraway):
+    faraway.write_text("raise ValueError('sunk')\n")
+    with pytest.raises(ValueError, match="sunk"), put_aside("faraway"):
+        import faraway.isle
+    assert "faraway" not in sys.modules
+    import faraway
+
+    assert sys.modules["nearby"].ran == ["top"]
+    faraway.__spec__.loader.get_source("faraway")  # of the loader that had run it
+
+
+def test_threads_that_import_parts_of_it_at_once_run_nothing_again(faraway):
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(50):
+            with put_aside("faraway"):
+                import faraway.isle  # noqa: F401
+            begin, failed = threading.Barrier(4), []
+
+            def imports(name, begin=begin, failed=failed):
+                begin.wait()
+                try:
+                    importlib.import_module(name)
+                except Exception as error:
+                    failed.append(error)
+
+            threads = [
+                threading.Thread(target=imports, args=(name,))
+                for name in ("faraway", "faraway.isle") * 2
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert not failed
+            assert sys.modules["nearby"].ran == ["top", "isle"]
+            sys.meta_path.pop(0)
+            for name in ("faraway", "faraway.isle", "nearby"):
+                del sys.modules[name]
+    finally:
+        sys.setswitchinterval(before)
+
+
+def test_a_page_does_not_count_the_memory_of_what_it_does_not_use(faraway):
+    faraway.write_text("held = bytearray(100 * 2**20)\nheld[::4096] = bytes(len(held[::4096]))\n")
+    before = bytes_aside()
+    with put_aside("faraway"):
+        import faraway.isle
+    aside = bytes_aside() - before
+    assert 90 * 2**20 < aside < 200 * 2**20
+    unused = _peak_bytes()
+    import faraway
+
+    assert bytes_aside() == before
+    assert _peak_bytes() - unused >= aside
 
 
 READY = """

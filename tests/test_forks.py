@@ -27,6 +27,11 @@ def serve(path):
         wanted = json.loads(line)
         if "exit" in wanted:
             os._exit(1)
+        if "leave" in wanted:  # a process that goes on, as one that renders does
+            if os.fork() == 0:
+                os.close(1)
+                time.sleep(15)
+            os._exit(1)
         if "wait" in wanted:
             open(wanted["wait"], "w").write(str(os.getpid()))
             time.sleep(99)
@@ -150,7 +155,7 @@ def test_a_command_forks_its_helpers_which_end_with_it(tmp_path):
 
 
 SERVED = """
-import multiprocessing, os
+import multiprocessing, os, time
 from multiprocessing import forkserver
 from pathlib import Path
 from visprof.book.forks import Helper, end_helpers, fork_from_server
@@ -174,6 +179,12 @@ if __name__ == "__main__":
     except Exception as error:
         print(type(error).__name__)
     assert other.ask({"say": "again"})[2] == "again"  # begun as a process of its own
+    third, start = Helper("serves", "is ended from outside"), time.monotonic()
+    third.begin()
+    try:
+        third.ask({"leave": True})
+    except Exception as error:
+        print(type(error).__name__, time.monotonic() - start < 10)
     last = Helper("serves", "ends with the program")
     last.begin()
     Path("left").write_text(f"{last._process.pid} {other._process.pid}")
@@ -188,7 +199,7 @@ def test_a_helper_is_forked_from_the_server_of_workers_and_ends_with_the_program
         [sys.executable, "program.py"], cwd=tmp_path, check=True, capture_output=True, text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=120,
     )  # fmt: skip
-    assert done.stdout.split() == ["_Served", "[]", "BookError"]
+    assert done.stdout.split() == ["_Served", "[]", "BookError", "BookError", "True"]
     until = time.monotonic() + 30
     left = [int(pid) for pid in (tmp_path / "left").read_text().split()]
     while any(map(runs, left)) and time.monotonic() < until:

@@ -218,9 +218,12 @@ def _root(options: argparse.Namespace) -> Path:
 def _build(options: argparse.Namespace) -> int:
     """Bring every page of the book up to date, and render them as HTML."""
     from visprof.book.build import build_book
+    from visprof.book.forks import fork_helpers
     from visprof.book.workers import usual_jobs
     from visprof.cluster import open_cluster
 
+    if options.is_process:
+        fork_helpers()
     given = given_values(options)
     preset, data = given.pop("preset", None) or "demo", given.pop("data", None) or None
     jobs = usual_jobs() if options.jobs is None else options.jobs

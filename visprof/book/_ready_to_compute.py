@@ -5,11 +5,11 @@ from contextlib import suppress
 from visprof.book.aside import put_aside
 from visprof.book.forks import import_kept
 
-with put_aside("numba", "llvmlite", "visprof"):
+# a page that imports them says what is wrong with them
+with put_aside("numba", "llvmlite", "visprof"), suppress(Exception):
     import_kept(["visprof._numba"])
     from visprof._numba import njit
 
     njit(lambda: 0)()  # the first that is compiled takes a tenth of a second more
-# a page that imports them says what is wrong with them
 with put_aside("torch", "torchgen", "torchvision", "visprof"), suppress(Exception):
     import_kept(["visprof._torchvision"])

@@ -8,13 +8,18 @@ then (`visprof.machine.hardware`).
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
-__all__ = ["put_aside"]
+import psutil
+
+__all__ = ["bytes_aside", "put_aside"]
 
 
 @contextmanager
@@ -37,27 +42,68 @@ def put_aside(*packages: str) -> Iterator[None]:
     >>> "tabnanny" in sys.modules
     True
     """
-    before = set(sys.modules)
-    yield
-    names = [name for name in sys.modules if name.partition(".")[0] in packages]
-    loaded = {name: sys.modules.pop(name) for name in names if name not in before}
-    sys.meta_path.insert(0, _Aside(loaded))
+    before, held = set(sys.modules), psutil.Process().memory_info().rss
+    try:
+        yield
+    finally:
+        names = [name for name in sys.modules if name.partition(".")[0] in packages]
+        loaded = {name: sys.modules.pop(name) for name in names if name not in before}
+        n_bytes = max(0, psutil.Process().memory_info().rss - held)
+        sys.meta_path.insert(0, _Aside(loaded, n_bytes))
 
 
-class _Aside(MetaPathFinder, Loader):
-    """Finds what was put aside; the first that is imported brings all of it back."""
+def bytes_aside() -> int:
+    """Memory that was taken by what is out of sight; a process has it from where it was forked."""
+    finders = (finder for finder in sys.meta_path if isinstance(finder, _Aside))
+    return sum(finder.n_bytes for finder in finders if not finder.is_back)
 
-    def __init__(self, loaded: dict[str, ModuleType]) -> None:
-        self._loaded = loaded
-        self._specs = {name: module.__spec__ for name, module in loaded.items()}
+
+class _Aside(MetaPathFinder):
+    """Finds what was put aside; the first that is imported brings all of it back.
+
+    Other threads may import others of it meanwhile, so it finds them from then on, too: nothing is
+    run again but what is reloaded.
+    """
+
+    def __init__(self, loaded: dict[str, ModuleType], n_bytes: int) -> None:
+        self._loaded, self.n_bytes = loaded, n_bytes
+        self.is_back, self._lock = False, threading.Lock()
+        self._specs: dict[str, ModuleSpec] = {}
+        self._parts: list[tuple[ModuleType, str, ModuleType]] = []  # of packages that stay in sight
+        for name, module in loaded.items():
+            if (spec := getattr(module, "__spec__", None)) is not None:
+                self._specs[name] = copy(spec)
+                self._specs[name].loader = _Loaded(self, module, spec.loader)
+                vars(module)["__spec__"] = self._specs[name]
+            package, _, last = name.rpartition(".")
+            if package in sys.modules and vars(sys.modules[package]).get(last) is module:
+                self._parts.append((sys.modules[package], last, module))
+                delattr(sys.modules[package], last)
 
     def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
-        return ModuleSpec(name, self) if name in self._loaded else None
+        return self._specs.get(name) if target is None else None  # else it is to run again
+
+    def bring_back(self) -> None:
+        with self._lock:
+            if not self.is_back:
+                sys.modules.update(self._loaded)
+                for package, name, module in self._parts:
+                    setattr(package, name, module)
+                self.is_back = True
+
+
+class _Loaded(Loader):
+    """Loads a module that has run; what else is asked of it, that knows which had run it."""
+
+    def __init__(self, aside: _Aside, module: ModuleType, loader: Any) -> None:
+        self._aside, self._module, self._loader = aside, module, loader
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        sys.meta_path.remove(self)
-        sys.modules.update(self._loaded)
-        return self._loaded[spec.name]
+        self._aside.bring_back()
+        return self._module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self._specs[module.__name__]  # it has run, and was found elsewhere
+        """It has run."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from visprof.book.errors import traceback_kept
 from visprof.book.execute import execute_page, prepared_notebook, seen_from
+from visprof.book.forks import is_command
 from visprof.book.inputs import changed_inputs, find_kept_versions, page_inputs
 from visprof.book.kept import KeptPage
 from visprof.book.note import study_note
@@ -160,7 +161,9 @@ class _Plan:
         """
         check_whole(jobs, "jobs", 1)
         if jobs > 1 and not any(kept.notebook.exists() for kept in self.kept.values()):
-            prepare_workers(computing=True)  # while this process finds out what there is to do
+            # While this process finds out what there is to do. How many threads they take,
+            # libraries read from the environment as it is when they are loaded.
+            prepare_workers(computing=is_command())
         with Progress(sys.stdout) as progress:
             due = []
             for number, page in enumerate(self.values, start=1):

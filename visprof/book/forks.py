@@ -26,7 +26,8 @@ from typing import IO, Any
 from visprof.book.errors import BookError
 
 __all__ = [
-    "Helper", "end_helpers", "fork_from_server", "fork_helpers", "import_kept", "own_answers",
+    "Helper", "end_helpers", "fork_from_server", "fork_helpers", "import_kept", "is_command",
+    "own_answers",
 ]  # fmt: skip
 
 
@@ -137,6 +138,11 @@ def fork_helpers() -> None:
     _FORKS.set()
 
 
+def is_command() -> bool:
+    """Whether this process is a command's, in which nothing else changes the environment."""
+    return _FORKS.is_set()
+
+
 def fork_from_server() -> None:
     """Let helpers that are begun be forked from multiprocessing's server, which is there."""
     _SERVER.set()
@@ -205,7 +211,10 @@ class _Served:
 
 def _serve_apart(module: str, words: tuple[str, ...], reads: Connection, gives: Connection) -> None:
     multiprocessing.current_process().daemon = False  # which may have no processes of its own
-    _serve(module, words, os.dup(reads.fileno()), os.dup(gives.fileno()), ())
+    ends = os.dup(reads.fileno()), os.dup(gives.fileno())
+    for end in (reads, gives):
+        end.close()
+    _serve(module, words, *ends, ())
 
 
 def _serve(

@@ -27,6 +27,7 @@ __all__ = ["MARGINS", "siamese_ablation"]
 
 PAPER_RATE, PAPER_ITERATIONS = 1e-5, 50_000  # of the last layer
 MARGINS = (1.0, 10.0, 20.0, 25.0)
+AT_ONCE = 2  # trainings; each holds the products of all pictures that it sees
 
 
 def _rates(n_iterations: int) -> dict[str, float]:
@@ -70,18 +71,19 @@ class _Trainings:
         chosen: Sequence[dict[str, float]],
         **settings: Any,
     ) -> list[dict[str, float]]:
-        """Train networks by settings of each and of all, as many at a time as there are cores.
+        """Train networks by settings of each and of all, `AT_ONCE` at a time.
 
         How far the last layer of each turned, and how many of its pairs pushed.
         """
         learnt: list[dict[str, float]] = [{}] * len(models)
 
-        def fill(begin: int, end: int) -> None:
-            for k in range(begin, end):
+        def fill(begin: int, end: int, first: int) -> None:
+            for k in range(first + begin, first + end):
                 learnt[k] = self._train(models[k], **chosen[k], **settings)
 
         with threadpool_limits(1, "blas"):  # as each has it: the first to end would lift it
-            over_threads(fill, len(models))
+            for first in range(0, len(models), AT_ONCE):
+                over_threads(fill, min(AT_ONCE, len(models) - first), first)
         return learnt
 
     def _train(self, model: siamese.SiameseEmbedding, **settings: Any) -> dict[str, float]:
