@@ -28,8 +28,8 @@ with lazily():
     import numpy as np
 
 __all__ = [
-    "MALLOC_SETTINGS", "describe_hardware", "environment_version", "hardware", "keep_freed_memory",
-    "machine_version", "numba_threads", "thread_settings", "threads_as",
+    "MALLOC_SETTINGS", "UNUSED_BYTES", "describe_hardware", "environment_version", "hardware",
+    "keep_freed_memory", "machine_version", "numba_threads", "thread_settings", "threads_as",
 ]  # fmt: skip
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -56,6 +56,9 @@ THREAD_SETTINGS = (
 )  # fmt: skip
 # Of those, whose threads share a sum; and numba takes no other number once its threads have begun.
 SUM_SETTINGS = tuple(name for name in THREAD_SETTINGS if name != "NUMBA_NUM_THREADS")
+
+# Memory that this process was forked with and has not used, by what was loaded with it.
+UNUSED_BYTES: dict[object, int] = {}
 
 
 @functools.cache

@@ -19,7 +19,9 @@ from typing import Any
 
 import psutil
 
-__all__ = ["bytes_aside", "put_aside"]
+from visprof.machine import UNUSED_BYTES
+
+__all__ = ["put_aside"]
 
 
 @contextmanager
@@ -48,19 +50,15 @@ def put_aside(*packages: str) -> Iterator[None]:
     finally:
         names = [name for name in sys.modules if name.partition(".")[0] in packages]
         loaded = {name: sys.modules.pop(name) for name in names if name not in before}
-        sys.meta_path.insert(0, _Aside(loaded, max(0, _bytes_forked() - held)))
+        aside = _Aside(loaded)
+        UNUSED_BYTES[aside] = max(0, _bytes_forked() - held)
+        sys.meta_path.insert(0, aside)
 
 
 def _bytes_forked() -> int:
     """Memory that a fork of this process begins with: pages of files it has when it reads them."""
     held = psutil.Process().memory_info()
     return held.rss - getattr(held, "shared", 0)
-
-
-def bytes_aside() -> int:
-    """Memory that was taken by what is out of sight; a process has it from where it was forked."""
-    finders = (finder for finder in sys.meta_path if isinstance(finder, _Aside))
-    return sum(finder.n_bytes for finder in finders if not finder.is_back)
 
 
 class _Aside(MetaPathFinder):
@@ -70,9 +68,8 @@ class _Aside(MetaPathFinder):
     run again but what is reloaded.
     """
 
-    def __init__(self, loaded: dict[str, ModuleType], n_bytes: int) -> None:
-        self._loaded, self.n_bytes = loaded, n_bytes
-        self.is_back, self._lock = False, threading.Lock()
+    def __init__(self, loaded: dict[str, ModuleType]) -> None:
+        self._loaded, self._is_back, self._lock = loaded, False, threading.Lock()
         self._specs: dict[str, ModuleSpec] = {}
         self._parts: list[tuple[ModuleType, str, ModuleType]] = []  # of packages that stay in sight
         for name, module in loaded.items():
@@ -90,11 +87,12 @@ class _Aside(MetaPathFinder):
 
     def bring_back(self) -> None:
         with self._lock:
-            if not self.is_back:
+            if not self._is_back:
                 sys.modules.update(self._loaded)
                 for package, name, module in self._parts:
                     setattr(package, name, module)
-                self.is_back = True
+                self._is_back = True
+                UNUSED_BYTES.pop(self, None)
 
 
 class _Loaded(Loader):

@@ -19,8 +19,7 @@ from typing import Any
 
 import psutil
 
-from visprof.book.aside import bytes_aside
-from visprof.machine import describe_hardware
+from visprof.machine import UNUSED_BYTES, describe_hardware
 from visprof.markdown import as_markdown
 from visprof.results.provenance import provenance
 
@@ -186,5 +185,4 @@ def _in_utc(time: float) -> str:
 
 def _peak_bytes() -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # what the page was forked with, and has not used
-    return (peak if sys.platform == "darwin" else 1024 * peak) - bytes_aside()
+    return (peak if sys.platform == "darwin" else 1024 * peak) - sum(UNUSED_BYTES.values())
