@@ -150,7 +150,7 @@ def fork_from_server() -> None:
 
 def _may_fork() -> bool:
     """Whether a fork would be whole: of another thread it had the locks, and none to free them."""
-    return _FORKS.is_set() and threading.active_count() == 1
+    return is_command() and threading.active_count() == 1
 
 
 class _Forked:

@@ -21,7 +21,9 @@ __all__ = ["prepare_workers", "usual_jobs", "workers"]
 
 # What the process imports, once, that the others are forked of: all that they and their kernels
 # need, which took each of them two seconds.
-READY, READY_TO_COMPUTE = "visprof.book._ready", "visprof.book._ready_to_compute"
+READY = "visprof.book._ready"
+# And what most steps are computed with, out of sight: where nearly all is yet to be computed.
+READY_TO_COMPUTE = "visprof.book._ready_to_compute"
 
 
 def usual_jobs() -> int:
