@@ -207,6 +207,64 @@ def test_a_helper_is_forked_from_the_server_of_workers_and_ends_with_the_program
     assert not any(map(runs, left))
 
 
+DIES = "import os, time; time.sleep(0.3); os._exit(1)"
+ENDED = """
+import os
+from visprof.book import workers
+from visprof.book.errors import BookError
+from visprof.book.forks import Helper, end_helpers
+
+if __name__ == "__main__":
+    workers.READY = "dies"
+    workers.prepare_workers()
+    helper = Helper("serves", "tells what it is told")
+    helper.begin()
+    print(type(helper._process).__name__, helper.ask({"say": "well"})[2])
+    end_helpers()
+    try:
+        with workers.workers(2) as pool:
+            pool.submit(abs, -1).result()
+    except BookError as error:
+        print(error)
+"""
+
+
+@pytest.mark.slow
+def test_what_is_forked_from_may_be_ended_while_it_loads(tmp_path):
+    """Helpers are then processes of their own, and what waits for pages is told."""
+    (tmp_path / "serves.py").write_text(SERVES)
+    (tmp_path / "dies.py").write_text(DIES)
+    (tmp_path / "program.py").write_text(ENDED)
+    done = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, check=True, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=120,
+    )  # fmt: skip
+    helper, pool = done.stdout.splitlines()
+    assert helper == "Popen well"
+    assert pool.startswith("a process that executes pages was ended from outside")
+
+
+INTERRUPTED = """
+import os, signal, sys
+
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == "visprof.book.build":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts())
+import visprof.book._ready
+"""
+
+
+@pytest.mark.slow
+def test_an_interruption_is_not_for_what_workers_are_forked_from():
+    signal_of_terminal = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", signal_of_terminal + INTERRUPTED]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stderr == ""
+
+
 @pytest.mark.slow
 def test_jupyter_book_is_forked_with_its_status_and_what_it_says(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -188,6 +188,18 @@ def test_kernels_end_with_the_process_that_starts_them_and_the_next_page_starts_
 
 
 @pytest.mark.slow
+def test_a_kernel_that_dies_before_it_answers_is_told(tmp_path, monkeypatch):
+    class Killed(kernels._Forked):
+        def __init__(self, wanted):
+            super().__init__(wanted)
+            self.kill()
+
+    monkeypatch.setattr(kernels, "_Forked", Killed)
+    with pytest.raises(BookError, match=r"chapter\.md: the kernel died or never answered"):
+        executed(chapter(tmp_path, cell("1", "fine")), tmp_path / "out.ipynb")
+
+
+@pytest.mark.slow
 def test_an_interrupted_page_leaves_no_process(tmp_path):
     script = f"""
         from pathlib import Path

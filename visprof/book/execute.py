@@ -14,7 +14,7 @@ from visprof._extras import needs
 from visprof._lazy import lazily
 from visprof.book.errors import BookError
 from visprof.book.executed import add_foot, add_note
-from visprof.book.kernels import ReadyKernelManager
+from visprof.book.kernels import NoAnswerError, ReadyKernelManager
 from visprof.book.page import KERNEL, Page
 from visprof.book.parameters import changed_values, check_parameters
 from visprof.files import naming, partial_folder, put_in_place
@@ -187,9 +187,10 @@ def _run_notebook(notebook: NotebookNode, executed: Path, root: Path, source: Pa
             f"{source}: cell {error.exec_count} failed: {error.ename}: {error.evalue}",
             f"{error.source}\n{error}",
         ) from error
-    except DeadKernelError as error:
+    except (DeadKernelError, NoAnswerError) as error:
         said = log.read_text("utf-8", errors="replace") if log.exists() else ""
-        raise BookError(f"{source}: the kernel died, perhaps for want of memory", said) from error
+        died = f"{source}: the kernel died or never answered, perhaps for want of memory"
+        raise BookError(died, said) from error
     nbformat.write(notebook, executed)
 
 

@@ -47,7 +47,7 @@ class Helper:
     def __init__(self, module: str, what: str) -> None:
         self._module, self._what = module, what
         self._words: tuple[str, ...] = ()
-        self._process: subprocess.Popen[str] | _Forked | _Served | None = None
+        self._process: _Process | None = None
         self._lock = threading.Lock()
         _ALL.append(self)
 
@@ -58,10 +58,8 @@ class Helper:
         """
         with self._lock:
             self._words = self._words or words
-            if self._process is None and _may_fork():
-                self._process = _Forked(self._module, self._words)
-            elif self._process is None and _SERVER.is_set():
-                self._process = _Served(self._module, self._words)
+            if self._process is None:
+                self._process = self._forked()
             self._running()
 
     def ask(self, wanted: Mapping[str, Any]) -> Any:
@@ -95,7 +93,15 @@ class Helper:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def _running(self) -> subprocess.Popen[str] | _Forked | _Served:
+    def _forked(self) -> _Process | None:
+        if _may_fork():
+            return _Forked(self._module, self._words)
+        if _SERVER.is_set():
+            with suppress(EOFError, ConnectionError):  # it was ended since
+                return _Served(self._module, self._words)
+        return None
+
+    def _running(self) -> _Process:
         if self._process is None or self._process.poll() is not None:
             self._process = self._begun()
         return self._process
@@ -207,6 +213,9 @@ class _Served:
         """Wait for its end; return its status."""
         self._process.join()
         return self._process.exitcode
+
+
+_Process = subprocess.Popen[str] | _Forked | _Served
 
 
 def _serve_apart(module: str, words: tuple[str, ...], reads: Connection, gives: Connection) -> None:

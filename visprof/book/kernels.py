@@ -37,7 +37,10 @@ with needs("book"):
     from jupyter_client.provisioning import LocalProvisioner
     from traitlets import Type, Unicode
 
-__all__ = ["COMPUTING", "ReadyKernelManager", "call_ready", "import_library", "prepare_kernels"]
+__all__ = [
+    "COMPUTING", "NoAnswerError", "ReadyKernelManager", "call_ready", "import_library",
+    "prepare_kernels",
+]  # fmt: skip
 
 # What pages import that read what is kept, and SciPy's BLAS; what a page needs beyond it, such as
 # torch, it imports itself.
@@ -104,6 +107,10 @@ def call_ready(function: Callable[..., Any], *given: Any) -> Any:
     return value
 
 
+class NoAnswerError(RuntimeError):
+    """A kernel that ended before it answered, or did not answer for long."""
+
+
 class _Broadcast(AsyncZMQSocketChannel):
     """What a kernel tells all that listen."""
 
@@ -124,6 +131,19 @@ class _NearClient(AsyncKernelClient):
         context = super()._context_default()
         context.setsockopt(zmq.RECONNECT_IVL, round(1000 * SOON))
         return context
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Wait until the kernel answers.
+
+        Raises
+        ------
+        NoAnswerError
+            If it ends before, or does not for `timeout` seconds.
+        """
+        try:
+            await super().wait_for_ready(timeout)
+        except RuntimeError as error:  # which could be anybody's
+            raise NoAnswerError(str(error)) from error
 
 
 class ReadyKernelManager(AsyncKernelManager):

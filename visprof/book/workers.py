@@ -70,7 +70,7 @@ def workers(jobs: int) -> Iterator[Executor]:
     prepare_workers()
     # of this one a fork would have the locks and threads
     fork = multiprocessing.get_context("forkserver")
-    pool = ProcessPoolExecutor(jobs, fork, initializer=_begin, initargs=(dict(os.environ),))
+    pool = _Pool(jobs, fork, initializer=_begin, initargs=(dict(os.environ),))
     try:
         yield pool
     except BaseException as error:
@@ -83,6 +83,16 @@ def workers(jobs: int) -> Iterator[Executor]:
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+class _Pool(ProcessPoolExecutor):
+    """One that is broken, too, where what its processes are forked from has ended."""
+
+    def submit(self, function: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
+        try:
+            return super().submit(function, *given, **named)
+        except (EOFError, ConnectionError) as error:
+            raise BrokenProcessPool("no process can be forked") from error
 
 
 class _Here(Executor):
