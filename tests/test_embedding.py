@@ -65,6 +65,23 @@ def test_rows_equal_the_network_picture_by_picture(images, backbone, tmp_path):
         np.testing.assert_allclose(store.outputs[i], outputs[0], rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["lite0", "squeezenet", "alexnet", "resnet18"])
+def test_features_do_not_depend_on_what_goes_along_nor_on_threads(name, tmp_path, request):
+    network, images = request.getfixturevalue(name), write_pictures(tmp_path, 18)
+    n_threads = torch.get_num_threads()
+    found = []
+    try:
+        for number, (threads, size) in enumerate([(1, 18), (1, 16), (1, 5), (2, 1), (2, 17)]):
+            torch.set_num_threads(threads)
+            store = embed(images, network, tmp_path / str(number), batch_size=size)
+            found.append((np.array(store.features), np.array(store.outputs)))
+    finally:
+        torch.set_num_threads(n_threads)
+    for features, outputs in found[1:]:
+        np.testing.assert_array_equal(features, found[0][0])
+        np.testing.assert_array_equal(outputs, found[0][1])
+
+
 def test_a_column_is_read_in_its_order_whatever_its_index(images, backbone, tmp_path):
     order = [4, 0, 3, 1, 2]
     column = pd.Series([str(images[i]) for i in order], index=[0, 1, 2, 4, 3])

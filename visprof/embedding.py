@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -35,7 +36,8 @@ from visprof.pictures import UnreadableError, read_image
 
 with needs("nets"):
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
+    from torch.nn import functional as F
 
 __all__ = ["PRECISIONS", "arithmetic", "embed_images", "faster_precision"]
 
@@ -47,6 +49,9 @@ _LEAST_BLOCKS = 16  # of a cluster, so that its workers end at about the same ti
 
 PRECISIONS = ("fp32", "bf16", "auto")
 _BATCH = 64  # pictures that go through the network at once
+# With fewer, torch has some convolutions done by a library that rounds as the processor has it, and
+# as the number of pictures: see use_mkldnn() in its Convolution.cpp.
+_LEAST_BATCH = 16
 _TIMED_ROUNDS = 3  # of a batch in each precision, to find the faster
 
 Picture = tuple[int, str | Path, bytes]  # its place in the list, where it is, and its digest
@@ -84,16 +89,18 @@ def embed_images(
         path, size and times (of an object: by what its store says of it): they are read again only
         where one of these has changed.
     batch_size : int
-        Pictures per forward pass. All passes of a call but the last have so many. The last bits
-        of features depend on their number, and not on the pictures that go along.
+        Pictures per forward pass. All passes of a call but the last have so many; on a CPU it is
+        filled up to 16, so that features do not depend on what goes along.
     n_workers : int
         Pictures decoded at a time, while the network works; workers of a cluster do so in turn.
     device : str or torch.device
         Where the network runs.
     precision : {"fp32", "bf16", "auto"}
-        Arithmetic of the network. "fp32" gives the same features on every processor. "bf16" may be
-        several times faster, or slower, as the hardware has it; values are rounded to about three
-        digits, otherwise on every processor, and stored as float32 all the same. "auto" goes on
+        Arithmetic of the network. "fp32" gives the same features on every processor with AVX2 or
+        AVX-512, with any number of threads, if all layers are convolutions but for the last, which
+        are summed in double precision; transformers differ by rounding. "bf16" may be several
+        times faster, or slower, as the hardware has it; values are rounded to about three digits,
+        otherwise on every processor, and stored as float32 all the same. "auto" goes on
         in the precision of the store that is there, and begins one in the faster of both, see
         :func:`faster_precision`.
     progress : bool
@@ -171,8 +178,28 @@ def embed_images(
 @functools.lru_cache(maxsize=1)  # of a network whose weights change, another fingerprint asks
 def _for_inference(backbone: Backbone, fingerprint: str, device: str | torch.device) -> Backbone:
     """The network with less work to do: as of the store, it is the one that it was made from."""
+    network = deepcopy(backbone)
+    for module in network.modules():
+        if isinstance(module, nn.Linear) and type(module).__name__ == "Linear":  # or timm's own
+            module.__class__ = _LinearInDouble
     with arithmetic(device, "fp32"):
-        return fold_batch_norm(backbone, _noise(backbone, 2, device))
+        return fold_batch_norm(network, _noise(network, 2, device))
+
+
+class _LinearInDouble(nn.Linear):
+    """A layer of rows that is summed in double precision, and then rounded.
+
+    Products of matrices in single precision are rounded otherwise by each processor, number of
+    threads, and number of rows.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Rows (n, out_features)."""
+        device = x.device.type
+        if x.ndim != 2 or device != "cpu" or torch.is_autocast_enabled(device):
+            return super().forward(x)
+        bias = None if self.bias is None else self.bias.double()
+        return F.linear(x.double(), self.weight.double(), bias).to(x.dtype)
 
 
 def _noise(backbone: Backbone, n: int, device: str | torch.device) -> Tensor:
@@ -210,14 +237,20 @@ def _embed(
         new = _not_by_others(block, store, shard, batch_size, bar)
         for pictures, batch in _batches(new, backbone, batch_size, pool, unreadable):
             with torch.inference_mode(), arithmetic(device, precision):
-                results = backbone(batch.to(device))
-            arrays = [result.float().cpu().numpy() for result in results]
+                results = backbone(_filled(batch.to(device)))
+            arrays = [result[: len(batch)].float().cpu().numpy() for result in results]
             saved.append(([digest for _, _, digest in pictures], arrays))
             bar.update(len(pictures))
             if len(saved) == _BATCHES_PER_SAVE:
                 _save(shard, saved)
         _save(shard, saved)
     return unreadable
+
+
+def _filled(batch: Tensor) -> Tensor:
+    """Pictures, and black ones where they are too few for a CPU."""
+    n = max(0, _LEAST_BATCH - len(batch)) if batch.device.type == "cpu" else 0
+    return torch.cat([batch, batch.new_zeros((n, *batch.shape[1:]))])
 
 
 @contextmanager
