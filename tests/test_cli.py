@@ -106,6 +106,14 @@ def test_an_error_is_one_line_and_the_status_is_1(tmp_path, capsys):
         assert printed.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["serve", "watch"])
+@pytest.mark.parametrize("port", ["65536", "-1", "x"])
+def test_a_port_that_there_is_not_is_told(command, port, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main([command, f"--port={port}"])
+    assert f"argument --port: {port!r} is no port: a number up to 65535" in capsys.readouterr().err
+
+
 def kept_run(folder, name, **numbers):
     """A run with these numbers, as `visprof run` would have left it."""
     (folder / name).mkdir(parents=True)

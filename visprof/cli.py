@@ -124,7 +124,9 @@ def _add_chapter_commands(commands) -> None:
     serve = _command(commands, "serve", _serve, "show a built book in a browser")
     serve.add_argument("--preset", default="demo", metavar="P", help="which book (demo)")
     serve.add_argument("--out", default="_build", metavar="DIR", help="where books are (_build)")
-    serve.add_argument("--port", type=int, default=8000, metavar="N", help="of this machine (8000)")
+    serve.add_argument(
+        "--port", type=_port, default=8000, metavar="N", help="of this machine (8000)"
+    )
     watch = _command(commands, "watch", _watch, "show one chapter, made again when it changes")
     watch.add_argument(
         "chapter", nargs="?", default="06-prediction", metavar="CHAPTER",
@@ -133,7 +135,7 @@ def _add_chapter_commands(commands) -> None:
     watch.add_argument(
         "--out", default="_build/runs", metavar="DIR", help="where runs are (_build/runs)"
     )
-    watch.add_argument("--port", type=int, default=0, metavar="N", help="of this machine (any)")
+    watch.add_argument("--port", type=_port, default=0, metavar="N", help="of this machine (any)")
     watch.add_argument("--no-browser", action="store_true", help="only print the address")
     for command in (run, watch, build):
         add_parameters(command)
@@ -158,6 +160,12 @@ def _add_chapter_commands(commands) -> None:
         command.add_argument(
             "--root", metavar="DIR", help="folder of the pages (., or else those of the package)"
         )
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number up to 65535")
+    return int(text)
 
 
 def _add_jobs(command: argparse.ArgumentParser) -> None:

@@ -75,7 +75,7 @@ def rank_users(
         The paper's is Euclidean. Hellinger is the Euclidean distance of the square roots (rows
         should have unit sum); cosine is that of the rows scaled to unit length.
     others : array-like of shape (m, k), optional
-        Test profiles of users who are not ranked, but among whom the n are.
+        Test profiles of users who are not ranked, but among whom the n are; m may be 0.
     client : distributed.Client, optional
         Of the cluster that does it, in blocks of users; see :func:`visprof.blocks.map_blocks`.
 
@@ -103,7 +103,7 @@ def rank_users(
             f"train {train.shape} and test {test.shape} must have one shape (n, k): row i of both "
             "belongs to user i"
         )
-    if others is not None:
+    if others is not None and len(others):
         others = distance_points(others, distance, "others")
         if others.shape[1] != test.shape[1]:
             raise ValueError(f"others {others.shape} and test {test.shape} differ in columns")
