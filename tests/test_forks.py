@@ -276,6 +276,19 @@ def test_jupyter_book_is_forked_with_its_status_and_what_it_says(tmp_path, monke
     assert renderer._HELPER._process is helper
 
 
+@pytest.mark.slow
+def test_what_imports_for_jupyter_book_beside_a_kernels_library_says_nothing():
+    serves = (
+        "import ipykernel.zmqshell, sys; from visprof.book import renderer; "
+        "renderer.serve(sys.path, *renderer._documented(), 'tqdm.auto')"
+    )
+    command = [sys.executable, "-c", serves]
+    done = subprocess.run(
+        command, cwd=ROOT, check=True, capture_output=True, stdin=subprocess.DEVNULL
+    )
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
 ENDS = {
     "pass": 0, "sys.exit()": 0, "sys.exit(3)": 3, "sys.exit('why')": 1,
     "raise ValueError('why')": 1,

@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -97,6 +98,8 @@ def serve(path: list[str], *more: str) -> None:
     answers = own_answers()
     # plug-ins are asked for two dozen times a build, and each time read from all installed packages
     importlib.metadata.entry_points = importlib.metadata.entry_points().select
+    # tqdm takes a process that has loaded what kernels need for a notebook, which lacks widgets
+    warnings.filterwarnings("ignore", "IProgress not found")
     with lazily("book", of=UNUSED):
         import_kept(LIBRARY, missing=True)
     import_kept(more, missing=True)
