@@ -8,7 +8,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from visprof.architectures import Backbone
+    from visprof.intervals import Estimate
     from visprof.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -106,6 +107,32 @@ def tiny(home: Path) -> Study:
     study = Study("tiny", home=home)
     study.headline()
     return study
+
+
+@pytest.fixture(scope="session")
+def equal_numbers() -> Callable[[Mapping[str, Estimate], Mapping[str, Estimate]], bool]:
+    """Whether two computations found the same numbers.
+
+    In two processes the last bits of a sum may differ, seldom: some libraries of linear algebra
+    round by where in memory rows begin.
+    """
+    import numpy as np
+
+    from visprof.results.verdicts import ROUNDING
+
+    def flat(of: Estimate) -> list[float]:
+        main = [of.value, of.low, of.high, of.sd_units, of.sd_seeds]
+        return [np.nan if one is None else one for one in [*main, *sum(of.by_seed, ())]]
+
+    def are_equal(one: Mapping[str, Estimate], other: Mapping[str, Estimate]) -> bool:
+        rounding = {"rtol": ROUNDING["rel_tol"], "atol": ROUNDING["abs_tol"], "equal_nan": True}
+        return one.keys() == other.keys() and all(
+            (a.n, a.unit, len(a.by_seed)) == (b.n, b.unit, len(b.by_seed))
+            and np.allclose(flat(a), flat(b), **rounding)
+            for a, b in ((one[key], other[key]) for key in one)
+        )
+
+    return are_equal
 
 
 @pytest.fixture
